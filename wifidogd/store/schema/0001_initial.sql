@@ -130,7 +130,7 @@ COMMENT ON COLUMN sessions.token_hash IS 'SHA-256 of the token';
 COMMENT ON COLUMN sessions.session_id IS 'For people and wifidogctl';
 COMMENT ON COLUMN sessions.gw_id IS 'The gateway it was minted for; no other may use it';
 COMMENT ON COLUMN sessions.account_id IS 'Who signed in; NULL for splash';
-COMMENT ON COLUMN sessions.mac IS 'The claimed one while pending, then the one the gateway reports';
+COMMENT ON COLUMN sessions.mac IS 'The one the gateway reports; NULL while pending: what a URL claims is never stored';
 COMMENT ON COLUMN sessions.ip IS 'Last reported address of the guest';
 COMMENT ON COLUMN sessions.url IS 'The page the guest first wanted';
 COMMENT ON COLUMN sessions.opened_at IS 'When the token was minted';

@@ -1,0 +1,137 @@
+"""A throwaway PostgreSQL that tests start, hurt and remove."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+TUNING = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0777",
+    "max_connections": "60",
+    "shared_buffers": "64MB",
+    "max_wal_size": "512MB",
+}
+
+
+def newest_binaries() -> Path:
+    """Find the directory of the system's newest initdb and postgres."""
+    found = glob.glob("/usr/lib/postgresql/*/bin")
+    if found:
+        return Path(max(found, key=lambda path: [int(number) for number in re.findall(r"\d+", path)]))
+    initdb = shutil.which("initdb")
+    if initdb is None:
+        raise RuntimeError("the tests need PostgreSQL's server: apt install postgresql")
+    return Path(initdb).resolve().parent
+
+
+class ThrowawayPostgres:
+    """
+    A real PostgreSQL of its own, on a Unix socket in a temporary directory.
+
+    All calls block, as setting the scene may; C{postgres} refuses to run as
+    root, so root's tests run it as the C{postgres} (or C{nobody}) user.
+
+    @ivar dsn: how to reach it, running or not.
+    """
+
+    def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="wifidogd-test-", dir="/tmp"))
+        self._binaries = newest_binaries()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.dsn = f"host={self._home} port=5432 user=tester dbname=postgres"
+        self._drop: dict[str, int] = {}
+        if os.geteuid() == 0:
+            owner = self._unprivileged()
+            os.chown(self._home, owner.pw_uid, owner.pw_gid)
+            self._drop = {"user": owner.pw_uid, "group": owner.pw_gid}
+        self._home.chmod(0o755)
+        subprocess.run(
+            [self._binaries / "initdb", "-D", self._home / "data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
+            check=True, capture_output=True, cwd="/", extra_groups=[] if self._drop else None, **self._drop,
+        )  # fmt: skip
+
+    @staticmethod
+    def _unprivileged() -> pwd.struct_passwd:
+        try:
+            return pwd.getpwnam("postgres")
+        except KeyError:
+            return pwd.getpwnam("nobody")
+
+    @property
+    def pid(self) -> int:
+        """Process id of the postmaster."""
+        assert self._process is not None
+        return self._process.pid
+
+    def pids(self) -> list[int]:
+        """The postmaster and all its children, from /proc."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
+
+    def start(self) -> None:
+        """Start it and wait until it accepts connections, 30 s at most."""
+        settings = [part for name, value in TUNING.items() for part in ("-c", f"{name}={value}")]
+        with open(self._home / "log", "ab") as log:
+            self._process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", self._home / "data", "-c", f"unix_socket_directories={self._home}", *settings],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True,
+                extra_groups=[] if self._drop else None, **self._drop,
+            )  # fmt: skip
+        give_up = time.monotonic() + 30
+        while subprocess.run([self._binaries / "pg_isready", "-q", "-h", self._home], check=False).returncode:
+            if time.monotonic() > give_up or self._process.poll() is not None:
+                raise RuntimeError((self._home / "log").read_text()[-2000:])
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Shut it down fast but cleanly."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Take all of it away at once, as a crash would."""
+        if self._process is None:
+            return
+        for pid in reversed(self.pids()):
+            self._signal(pid, signal.SIGKILL)
+        self._process.wait(30)
+        self._process = None
+
+    def freeze(self) -> None:
+        """Stop every process of it without telling anybody."""
+        for pid in self.pids():
+            self._signal(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Undo L{freeze}."""
+        for pid in self.pids():
+            self._signal(pid, signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Stop it, whatever state it is in, and delete its files."""
+        if self._process is not None:
+            self.thaw()
+            self._end(signal.SIGINT)
+        shutil.rmtree(self._home)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.wait(30)
+        self._process = None
+
+    @staticmethod
+    def _signal(pid: int, number: signal.Signals) -> None:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass

@@ -1,0 +1,109 @@
+"""Tokens, keys and passwords: minting, hashing, comparing."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import string
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import argon2
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from wifidogd.errors import Overloaded
+
+ALPHABET = string.digits + string.ascii_lowercase
+"""What survives every gateway unharmed (protocol.md 0.18); 32 of them carry 165 bits."""
+
+TOKEN_LENGTH = 32
+"""wifidog-ng 1.x cuts longer tokens."""
+
+T = TypeVar("T")
+
+
+def mint_token(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
+    """
+    Make a token or a gateway's key that nobody can guess.
+
+    @param choose: picks one of a sequence; for tests.
+    """
+    return "".join(choose(ALPHABET) for _ in range(TOKEN_LENGTH))
+
+
+def hash_secret(secret: str) -> bytes:
+    """
+    Hash a token or key for storing and looking up.
+
+    One round of SHA-256 is right for what has 165 bits of its own; passwords
+    go through L{Passwords}.
+
+    @return: 32 bytes.
+    """
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+def is_one_of(secret: str, hashes: Sequence[bytes]) -> bool:
+    """Tell in constant time whether C{secret} hashes to one of C{hashes}."""
+    own = hash_secret(secret)
+    return any([hmac.compare_digest(own, known) for known in hashes])
+
+
+class Passwords:
+    """
+    argon2id on threads of its own, never on the reactor's.
+
+    @param threads: how many passwords are hashed at once; each takes tens of
+        milliseconds of a core and 64 MiB.
+    @param max_waiting: how many more may wait.
+    """
+
+    def __init__(self, reactor: IReactorFromThreads, *, threads: int = 2, max_waiting: int = 16) -> None:
+        self._reactor = reactor
+        self._hasher = argon2.PasswordHasher()
+        self._unknown = self._hasher.hash(mint_token())
+        self._pool = ThreadPool(0, threads, "passwords")
+        self._room = threads + max_waiting
+        self._pool.start()
+
+    async def hash(self, password: str) -> str:
+        """
+        Hash a password for storing.
+
+        @return: a PHC string, which carries its own salt and cost.
+        @raise Overloaded: if too many are waiting.
+        """
+        return await self._apart(self._hasher.hash, password)
+
+    async def verify(self, password_hash: str | None, password: str) -> bool:
+        """
+        Tell whether C{password} belongs to C{password_hash}.
+
+        @param password_hash: None for an unknown account: the same work is
+            done, so that the time taken tells nobody which names exist.
+        @raise Overloaded: if too many are waiting.
+        """
+        matches = await self._apart(self._matches, password_hash or self._unknown, password)
+        return matches and password_hash is not None
+
+    def stop(self) -> None:
+        """Wait for the password being hashed and end the threads."""
+        self._pool.stop()
+
+    async def _apart(self, work: Callable[..., T], *arguments: str) -> T:
+        if self._room == 0:
+            raise Overloaded("too many passwords are waiting to be checked")
+        self._room -= 1
+        try:
+            return await deferToThreadPool(self._reactor, self._pool, work, *arguments)
+        finally:
+            self._room += 1
+
+    def _matches(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
