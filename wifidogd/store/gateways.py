@@ -8,6 +8,7 @@ from typing import Any
 
 from wifidogd.model import Gateway, Reason, WaitingGateway
 from wifidogd.store.database import Cursor
+from wifidogd.store.sessions import Ended, end_sessions, lock_sessions
 
 FETCH_GATEWAYS = """
     SELECT gw_id, network, address, port, check_interval, key_hashes
@@ -50,24 +51,10 @@ SET_KEYS = """
      WHERE gw_id = %(gw_id)s
 """
 
-END_SESSIONS = """
-    WITH doomed AS (
-        SELECT token_hash
-          FROM sessions
-         WHERE gw_id = %(gw_id)s
-         ORDER BY token_hash
-           FOR UPDATE
-    ), ended AS (
-        DELETE FROM sessions
-         USING doomed
-         WHERE sessions.token_hash = doomed.token_hash
-        RETURNING session_id, gw_id, account_id, mac, ip, opened_at, activated_at, incoming, outgoing
-    )
-    INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at,
-                               ended_at, reason, incoming, outgoing)
-    SELECT session_id, %(network)s, gw_id, account_id, mac, ip, opened_at, activated_at,
-           %(now)s, %(reason)s, incoming, outgoing
-      FROM ended
+FIND_OPEN_SESSIONS = """
+    SELECT token_hash
+      FROM sessions
+     WHERE gw_id = %(gw_id)s
 """
 
 REMOVE = """
@@ -191,20 +178,17 @@ async def remove(cursor: Cursor, gw_id: str, now: datetime) -> int | None:
     End the open sessions of a gateway and forget it.
 
     The gateway's row is locked first: nobody can open a session there in
-    between.  Sessions are locked in key order, as everywhere.
+    between.
 
     @return: how many sessions it ended; None if the gateway is not adopted.
     """
-    gateway = await lock_gateway(cursor, gw_id)
-    if gateway is None:
+    if await lock_gateway(cursor, gw_id) is None:
         return None
-    await cursor.execute(
-        END_SESSIONS,
-        {"gw_id": gw_id, "network": gateway.network, "now": now, "reason": Reason.GATEWAY_REMOVED.value},
-    )
-    ended = cursor.rowcount
+    await cursor.execute(FIND_OPEN_SESSIONS, {"gw_id": gw_id})
+    sessions = await lock_sessions(cursor, [bytes(token_hash) for (token_hash,) in cursor.fetchall()])
+    await end_sessions(cursor, [Ended(session, now, Reason.GATEWAY_REMOVED) for session in sessions.values()])
     await cursor.execute(REMOVE, {"gw_id": gw_id})
-    return ended
+    return len(sessions)
 
 
 async def count_gateways(cursor: Cursor) -> int:
