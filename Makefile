@@ -1,0 +1,43 @@
+# make run      install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
+# make test     the whole suite, e.g. make test ARGS="-k ledger"
+# make lint     ruff
+# make types    mypy
+
+PYTHON ?= python3
+ARGS ?=
+
+PIP = .venv/bin/python -m pip
+CONSTRAINTS = requirements/constraints.txt
+SOURCES := setup.py pyproject.toml README.md $(shell find wifidogd templates twisted -type f ! -name '*.pyc' ! -name dropin.cache)
+
+.PHONY: run test lint types clean
+
+run: .venv/installed
+	.venv/bin/twistd --nodaemon --pidfile= wifidogd $(ARGS)
+
+test: .venv/installed .venv/developing
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: .venv/developing
+	.venv/bin/ruff check .
+
+types: .venv/developing
+	.venv/bin/mypy
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+.venv/made: tools/make-venv
+	tools/make-venv .venv '$(PYTHON)'
+	$(PIP) install --quiet --constraint $(CONSTRAINTS) 'setuptools>=70.1'
+	touch $@
+
+# setuptools leaves build/ behind and would install files from it that are gone from the checkout.
+.venv/installed: .venv/made $(CONSTRAINTS) $(SOURCES)
+	rm -rf build
+	$(PIP) install --quiet --no-build-isolation --constraint $(CONSTRAINTS) .
+	touch $@
+
+.venv/developing: setup.py $(CONSTRAINTS) | .venv/installed
+	$(PIP) install --quiet --no-build-isolation --constraint $(CONSTRAINTS) '.[dev]'
+	touch $@

