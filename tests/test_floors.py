@@ -14,8 +14,8 @@ MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 
 FLOORS = (
     {"model", "errors"},
-    {"rules", "credentials", "periodic", "store"},
-    {"directory"},
+    {"rules", "credentials", "periodic", "store", "wifidog_conf"},
+    {"directory", "settlement", "sparing"},
     {"ledger", "admission", "heartbeat", "upkeep"},
     {"service", "web"},
     {"options"},
