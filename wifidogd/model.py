@@ -6,9 +6,13 @@ Instants are timezone-aware UTC datetimes, lengths of time are timedeltas, sizes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
+
+UtcNow = Callable[[], datetime]
+"""Asks the wall clock: aware UTC."""
 
 MAX_OCTETS = 2**63 - 1
 """The largest count that fits PostgreSQL's bigint; sums stop there instead of failing."""
@@ -131,6 +135,15 @@ class Session:
     quota_octets: int | None = None
     expires_at: datetime | None = None
     ending: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session as it stood when it ended, when that was, and why."""
+
+    session: Session
+    at: datetime
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,205 @@
+"""
+Group commit for gateway reports.
+
+Reports that arrive while a batch is being settled form the next one: a lone
+report is settled at once, a busy server pays one COMMIT for hundreds.  An
+answer goes out only after COMMIT.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from wifidogd.credentials import hash_secret
+from wifidogd.directory import Directory
+from wifidogd.errors import Overloaded, StoreConflict, StoreError, StoreRefused, StoreUnavailable
+from wifidogd.model import Dialect, Report, Stage, UtcNow
+from wifidogd.rules import Decision, takes_place
+from wifidogd.settlement import Settlement
+from wifidogd.sparing import SparingLog
+from wifidogd.store.database import Cursor, Database
+from wifidogd.store.sessions import end_sessions, lock_online, lock_sessions, save_sessions
+
+BATCH = 300
+"""Reports settled in one transaction, at most."""
+
+IN_FLIGHT = 2
+"""Batches being settled at the same time, at most."""
+
+MAX_WAITING = 5000
+"""Reports waiting for a batch, at most; beyond it gateways are told to leave their guests as they are."""
+
+SETTLE_WITHIN = timedelta(seconds=2)
+"""How long one batch may take before its connection is given up."""
+
+PAUSE = 0.25
+"""Seconds before reports that may wait are tried again on a database that was away."""
+
+ANSWER_WITHIN = 0.7
+"""Seconds until a gateway must have an answer: apfree hangs up after 2 s, wifidog-ng 1.x after 1 s."""
+
+PATIENT_ANSWER_WITHIN = 10.0
+"""The reference gateway waits 30 s, and a guest signing in does not notice a restarting database."""
+
+KEEP_LOGOUT = 600.0
+"""Seconds that a logout is kept for a database that is away; then the session counts as stale anyway."""
+
+
+def answer_within(report: Report) -> float:
+    """Say how many seconds the gateway that sent C{report} may be kept waiting."""
+    patient = report.stage is Stage.LOGIN and report.dialect is Dialect.WIFIDOG
+    return PATIENT_ANSWER_WITHIN if patient else ANSWER_WITHIN
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A report in the queue; after C{keep_until} nobody needs it settled any more."""
+
+    report: Report
+    token_hash: bytes
+    answer: Deferred[Decision]
+    keep_until: float
+
+
+class Ledger:
+    """
+    Settles what gateways report.
+
+    @ivar unsettled_at: when a report last could not be settled; None if that never happened.
+    """
+
+    def __init__(self, database: Database, directory: Directory, *, clock: IReactorTime, utc_now: UtcNow) -> None:
+        self._database = database
+        self._directory = directory
+        self._clock = clock
+        self._utc_now = utc_now
+        self._log = SparingLog(Logger(), clock)
+        self._waiting: deque[_Entry] = deque()
+        self._in_flight = 0
+        self._pause: IDelayedCall | None = None
+        self._idle: Deferred[None] | None = None
+        self._stopping = False
+        self.unsettled_at: datetime | None = None
+
+    async def settle(self, report: Report) -> Decision:
+        """
+        Judge one report; what it changes is on disk when this returns.
+
+        A report whose answer comes too late may still be settled: totals and
+        repeated logins make that harmless.
+
+        @raise StoreUnavailable: if that takes longer than the gateway waits, or cannot be done.
+        @raise Overloaded: if too many reports are waiting.
+        """
+        if self._stopping:
+            raise StoreUnavailable("the server is stopping")
+        if len(self._waiting) >= MAX_WAITING:
+            self.unsettled_at = self._utc_now()
+            raise Overloaded("too many reports are waiting")
+        patience = answer_within(report)
+        keep = KEEP_LOGOUT if report.stage is Stage.LOGOUT else patience
+        entry = _Entry(report, hash_secret(report.token), Deferred(), self._clock.seconds() + keep)
+        self._waiting.append(entry)
+        self._start_batches()
+        timeout = self._clock.callLater(patience, self._fail, entry, StoreUnavailable("the database is too slow"))
+        try:
+            return await entry.answer
+        finally:
+            if timeout.active():
+                timeout.cancel()
+
+    def figures(self) -> dict[str, int]:
+        """Count what is queued, for monitors."""
+        return {"reports_waiting": len(self._waiting), "batches_in_flight": self._in_flight}
+
+    async def drain(self) -> None:
+        """Accept nothing more and wait until what was accepted has been settled or given up."""
+        self._stopping = True
+        if self._in_flight or self._waiting:
+            self._idle = Deferred()
+            await self._idle
+
+    def _start_batches(self) -> None:
+        while self._waiting and self._in_flight < IN_FLIGHT and self._pause is None:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            self._in_flight += 1
+            Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done)
+
+    def _batch_done(self, result: object) -> None:
+        self._in_flight -= 1
+        self._start_batches()
+        if self._idle is not None and not self._in_flight and not self._waiting:
+            idle, self._idle = self._idle, None
+            idle.callback(None)
+
+    async def _settle(self, batch: Sequence[_Entry]) -> None:
+        """Settle a batch and hand out the answers; never fails."""
+        try:
+            decisions = await self._database.transaction(partial(self._judge, batch), deadline=SETTLE_WITHIN)
+        except StoreUnavailable as problem:
+            self._put_off(batch, problem)
+        except Exception as problem:
+            await self._settle_apart(batch, problem)
+        else:
+            for entry, decision in zip(batch, decisions, strict=True):
+                if not entry.answer.called:
+                    entry.answer.callback(decision)
+
+    async def _settle_apart(self, batch: Sequence[_Entry], problem: Exception) -> None:
+        """Settle the halves of a batch that failed as a whole, until the report to blame is alone."""
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            await self._settle(batch[:middle])
+            await self._settle(batch[middle:])
+        elif isinstance(problem, StoreConflict):
+            self._put_off(batch, problem)
+        else:
+            self._log.warn("report {report} cannot be settled: {problem}", report=batch[0].report, problem=problem)
+            self._fail(batch[0], StoreRefused(str(problem)))
+
+    def _put_off(self, batch: Sequence[_Entry], problem: StoreError) -> None:
+        """Keep the reports that may wait for another try; give up the others."""
+        self.unsettled_at = self._utc_now()
+        now = self._clock.seconds()
+        for entry in reversed(batch):
+            if self._stopping or now + PAUSE >= entry.keep_until:
+                self._fail(entry, problem)
+            else:
+                self._waiting.appendleft(entry)
+        if self._waiting and self._pause is None:
+            self._pause = self._clock.callLater(PAUSE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._start_batches()
+
+    def _fail(self, entry: _Entry, problem: StoreError) -> None:
+        if not entry.answer.called:
+            entry.answer.errback(problem)
+
+    async def _judge(self, batch: Sequence[_Entry], cursor: Cursor) -> list[Decision]:
+        if not self._directory.loaded:
+            raise StoreUnavailable("which gateways are adopted is not known yet")
+        now = self._utc_now()
+        sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}))
+        places = {
+            (sessions[entry.token_hash].gw_id, str(entry.report.mac))
+            for entry in batch
+            if takes_place(sessions.get(entry.token_hash), entry.report)
+        }
+        online = await lock_online(cursor, sorted(places)) if places else []
+        settlement = Settlement(sessions, online, self._directory.may_ask)
+        decisions = [settlement.enter(entry.token_hash, entry.report, now) for entry in batch]
+        if settlement.ended:
+            await end_sessions(cursor, settlement.ended)
+        if settlement.changed:
+            await save_sessions(cursor, settlement.changed)
+        return decisions

@@ -1,0 +1,169 @@
+"""Pure decisions: what a report does to a session, and whether the guest may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+from wifidogd.model import MAX_OCTETS, AuthCode, Octets, Reason, Report, Session, Stage
+
+FIRST_USE_WITHIN = timedelta(minutes=3)
+"""How long a token is good for until a gateway first asks about it."""
+
+MOST_TRIES = 10
+"""Tries to sign in without success in one window, for an account and for a device at a gateway."""
+
+TRIES_WINDOW = timedelta(minutes=15)
+
+
+class Refusal(Enum):
+    """Why a report is answered 0 without changing anything."""
+
+    UNKNOWN_TOKEN = "unknown token"
+    WRONG_GATEWAY = "token of another gateway"
+    WRONG_DEVICE = "token of another device"
+    GATEWAY_NOT_ADOPTED = "gateway not adopted, or its key is wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    The answer to a report and what becomes of its session.
+
+    @ivar session: as it stands after the report; None when the report was refused and changes nothing.
+    @ivar reason: why the session ends with this report; None while it goes on.
+    @ivar ended_at: when it ended; None while it goes on.
+    @ivar refusal: why the report was refused; None when it was accepted.
+    """
+
+    code: AuthCode
+    session: Session | None = None
+    reason: Reason | None = None
+    ended_at: datetime | None = None
+    refusal: Refusal | None = None
+
+
+def refuse(refusal: Refusal) -> Decision:
+    """Answer 0 and change nothing."""
+    return Decision(AuthCode.DENIED, refusal=refusal)
+
+
+def find_refusal(session: Session | None, report: Report) -> Refusal | None:
+    """
+    Check that a report comes from where its token belongs.
+
+    What the gateway does not say (an ancient one has no C{gw_id}; an
+    incomplete ARP entry has no MAC) is not held against the guest.
+    """
+    if session is None:
+        return Refusal.UNKNOWN_TOKEN
+    if report.gw_id not in (None, session.gw_id):
+        return Refusal.WRONG_GATEWAY
+    if session.mac is not None and report.mac not in (None, session.mac):
+        return Refusal.WRONG_DEVICE
+    return None
+
+
+def takes_place(session: Session | None, report: Report) -> bool:
+    """
+    Tell whether a report first says which device a session belongs to.
+
+    Such a session takes the place of any other live one of that device there.
+    """
+    return session is not None and session.mac is None and report.mac is not None and find_refusal(session, report) is None
+
+
+def decide(session: Session | None, report: Report, now: datetime, inherited: Octets = Octets()) -> Decision:
+    """
+    Judge one report about one session.
+
+    The first report of any stage activates a fresh token: a login whose answer
+    was lost is healed by the counters that follow (protocol.md section 4).
+    Limits are inclusive: a guest is out at the very second, and the very
+    octet, of the limit.
+
+    @param session: the open session of the report's token; None if there is none.
+    @param now: the moment of judgement.
+    @param inherited: totals which the gateway last reported for the live
+        session that this one replaces; it goes on counting from there
+        (protocol.md 0.12).  Only looked at on activation.
+    """
+    refusal = find_refusal(session, report)
+    if session is None or refusal is not None:
+        return refuse(refusal or Refusal.UNKNOWN_TOKEN)
+    if session.activated_at is None:
+        if now >= session.opened_at + FIRST_USE_WITHIN:
+            return Decision(AuthCode.DENIED, session, Reason.NEVER_USED, session.opened_at + FIRST_USE_WITHIN)
+        session = _activate(session, report, now, inherited)
+    session = _take(session, report, now)
+    reason = _why_over(session, report.stage, now)
+    if reason is None:
+        return Decision(AuthCode.ALLOWED, session)
+    return Decision(AuthCode.DENIED, session, reason, _end(session, reason, now))
+
+
+def add_totals(used: Octets, last: Octets, new: Octets) -> Octets:
+    """
+    Add what a gateway's totals have grown by since its last report.
+
+    Totals that fell mean that the gateway counts from zero again; both
+    directions start over together, so one that fell tells for the other.
+    What was counted before stays used (protocol.md section 5).
+
+    @return: never less than C{used}, never above L{MAX_OCTETS}.
+    """
+    went_on = new.incoming >= last.incoming and new.outgoing >= last.outgoing
+    base = last if went_on else Octets()
+    return Octets(
+        min(used.incoming + new.incoming - base.incoming, MAX_OCTETS),
+        min(used.outgoing + new.outgoing - base.outgoing, MAX_OCTETS),
+    )
+
+
+def _activate(session: Session, report: Report, now: datetime, inherited: Octets) -> Session:
+    limit = session.time_limit
+    return replace(session, activated_at=now, last=inherited, expires_at=None if limit is None else now + limit)
+
+
+def _take(session: Session, report: Report, now: datetime) -> Session:
+    """Note who, when and how much; at login a gateway always says 0 octets, which is no news."""
+    octets = session.last if report.octets is None or report.stage is Stage.LOGIN else report.octets
+    return replace(
+        session,
+        mac=session.mac or report.mac,
+        ip=report.ip or session.ip,
+        reported_at=now,
+        used=add_totals(session.used, session.last, octets),
+        last=octets,
+    )
+
+
+def _why_over(session: Session, stage: Stage, now: datetime) -> Reason | None:
+    if session.ending is not None:
+        return session.ending
+    if stage is Stage.LOGOUT:
+        return Reason.LOGOUT
+    if session.expires_at is not None and now >= session.expires_at:
+        return Reason.TIME_IS_UP
+    if session.quota_octets is not None and session.used.total >= session.quota_octets:
+        return Reason.QUOTA_IS_SPENT
+    return None
+
+
+def _end(session: Session, reason: Reason, now: datetime) -> datetime:
+    if reason is Reason.TIME_IS_UP and session.expires_at is not None:
+        return session.expires_at
+    return now
+
+
+def wait_after(tries: Iterable[tuple[int, datetime]], now: datetime) -> timedelta | None:
+    """
+    Say how long somebody must wait before they may try to sign in.
+
+    @param tries: of each subject, how many in its window, this one included, and when the window opened.
+    @return: until the last of the exceeded windows is over; None if none is exceeded.
+    """
+    ends = [opened_at + TRIES_WINDOW for count, opened_at in tries if count > MOST_TRIES]
+    return max(ends) - now if ends else None

@@ -1,0 +1,50 @@
+"""The last ping of each adopted gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wifidogd.model import Heartbeat
+from wifidogd.store.database import Cursor
+
+SAVE_HEARTBEATS = """
+    INSERT INTO heartbeats AS known (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime)
+    SELECT gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime
+      FROM unnest(%(gw_ids)s::text[], %(seen)s::timestamptz[], %(sources)s::inet[], %(versions)s::text[],
+                  %(sys_uptimes)s::interval[], %(memory)s::bigint[], %(loads)s::double precision[],
+                  %(wifidog_uptimes)s::interval[])
+           AS said (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime)
+      JOIN gateways USING (gw_id)
+     ORDER BY gw_id
+        ON CONFLICT (gw_id) DO UPDATE
+       SET seen_at = excluded.seen_at, source = excluded.source, version = excluded.version,
+           sys_uptime = excluded.sys_uptime, memory_free = excluded.memory_free, load = excluded.load,
+           wifidog_uptime = coalesce(excluded.wifidog_uptime, known.wifidog_uptime),
+           restarted_at = CASE WHEN excluded.wifidog_uptime < known.wifidog_uptime
+                               THEN excluded.seen_at - excluded.wifidog_uptime
+                               ELSE known.restarted_at END
+     WHERE known.seen_at < excluded.seen_at
+"""
+
+
+async def save_heartbeats(cursor: Cursor, heartbeats: Sequence[Heartbeat]) -> None:
+    """
+    Keep the newest ping of each gateway; those of gateways not adopted are left out.
+
+    An uptime that fell tells that the gateway restarted, and when.
+
+    @param heartbeats: each gateway once.
+    """
+    await cursor.execute(
+        SAVE_HEARTBEATS,
+        {
+            "gw_ids": [beat.gw_id for beat in heartbeats],
+            "seen": [beat.seen_at for beat in heartbeats],
+            "sources": [beat.source for beat in heartbeats],
+            "versions": [beat.version for beat in heartbeats],
+            "sys_uptimes": [beat.sys_uptime for beat in heartbeats],
+            "memory": [beat.memory_free for beat in heartbeats],
+            "loads": [beat.load for beat in heartbeats],
+            "wifidog_uptimes": [beat.wifidog_uptime for beat in heartbeats],
+        },
+    )

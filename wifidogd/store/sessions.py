@@ -1,0 +1,138 @@
+"""Open sessions, as the ledger reads, writes and ends them: whole batches, one statement each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from wifidogd.model import Ended, Octets, Reason, Session
+from wifidogd.store.database import Cursor
+
+LOCK_BY_TOKEN = """
+    SELECT token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
+           last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending
+      FROM sessions
+     WHERE token_hash = ANY(%(token_hashes)s::bytea[])
+     ORDER BY token_hash
+       FOR UPDATE
+"""
+
+LOCK_ONLINE = """
+    SELECT token_hash, sessions.gw_id, sessions.mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
+           last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending
+      FROM sessions
+      JOIN unnest(%(gw_ids)s::text[], %(macs)s::macaddr[]) AS place (gw_id, mac)
+        ON sessions.gw_id = place.gw_id AND sessions.mac = place.mac
+     WHERE activated_at IS NOT NULL
+     ORDER BY token_hash
+       FOR UPDATE OF sessions
+"""
+
+SAVE = """
+    UPDATE sessions
+       SET mac = said.mac, ip = said.ip, activated_at = said.activated_at, reported_at = said.reported_at,
+           incoming = said.incoming, outgoing = said.outgoing,
+           last_incoming = said.last_incoming, last_outgoing = said.last_outgoing, expires_at = said.expires_at
+      FROM unnest(%(token_hashes)s::bytea[], %(macs)s::macaddr[], %(ips)s::inet[], %(activated)s::timestamptz[],
+                  %(reported)s::timestamptz[], %(incoming)s::bigint[], %(outgoing)s::bigint[],
+                  %(last_incoming)s::bigint[], %(last_outgoing)s::bigint[], %(expires)s::timestamptz[])
+        AS said (token_hash, mac, ip, activated_at, reported_at, incoming, outgoing, last_incoming, last_outgoing,
+                 expires_at)
+     WHERE sessions.token_hash = said.token_hash
+"""
+
+END = """
+    WITH ended AS (
+        DELETE FROM sessions
+         USING unnest(%(token_hashes)s::bytea[], %(macs)s::macaddr[], %(ips)s::inet[], %(activated)s::timestamptz[],
+                      %(incoming)s::bigint[], %(outgoing)s::bigint[], %(ended)s::timestamptz[], %(reasons)s::text[])
+            AS said (token_hash, mac, ip, activated_at, incoming, outgoing, ended_at, reason)
+         WHERE sessions.token_hash = said.token_hash
+     RETURNING session_id, gw_id, account_id, said.mac, said.ip, opened_at, said.activated_at, said.ended_at,
+               said.reason, said.incoming, said.outgoing
+    )
+    INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
+                               reason, incoming, outgoing)
+    SELECT session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
+           reason, incoming, outgoing
+      FROM ended
+      JOIN gateways USING (gw_id)
+"""
+
+
+async def lock_sessions(cursor: Cursor, token_hashes: Sequence[bytes]) -> dict[bytes, Session]:
+    """
+    Fetch open sessions and hold their rows until the transaction ends.
+
+    Rows are locked in key order, so two batches that share sessions take
+    turns instead of deadlocking.
+
+    @return: by token hash; a token that names no open session is absent.
+    """
+    await cursor.execute(LOCK_BY_TOKEN, {"token_hashes": list(token_hashes)})
+    return {session.token_hash: session for session in map(_session, cursor.fetchall())}
+
+
+async def lock_online(cursor: Cursor, places: Sequence[tuple[str, str]]) -> list[Session]:
+    """
+    Fetch and hold the live session of each device at its gateway.
+
+    @param places: pairs of gw_id and mac.
+    @return: at most one for each pair; a unique index sees to that.
+    """
+    await cursor.execute(LOCK_ONLINE, {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]})
+    return [_session(row) for row in cursor.fetchall()]
+
+
+async def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
+    """Write back sessions that go on; all must have been locked in this transaction."""
+    await cursor.execute(
+        SAVE,
+        {
+            "token_hashes": [session.token_hash for session in sessions],
+            "macs": [session.mac for session in sessions],
+            "ips": [session.ip for session in sessions],
+            "activated": [session.activated_at for session in sessions],
+            "reported": [session.reported_at for session in sessions],
+            "incoming": [session.used.incoming for session in sessions],
+            "outgoing": [session.used.outgoing for session in sessions],
+            "last_incoming": [session.last.incoming for session in sessions],
+            "last_outgoing": [session.last.outgoing for session in sessions],
+            "expires": [session.expires_at for session in sessions],
+        },
+    )
+
+
+async def end_sessions(cursor: Cursor, endings: Sequence[Ended]) -> None:
+    """Move sessions to the history; all must have been locked in this transaction."""
+    await cursor.execute(
+        END,
+        {
+            "token_hashes": [ended.session.token_hash for ended in endings],
+            "macs": [ended.session.mac for ended in endings],
+            "ips": [ended.session.ip for ended in endings],
+            "activated": [ended.session.activated_at for ended in endings],
+            "incoming": [ended.session.used.incoming for ended in endings],
+            "outgoing": [ended.session.used.outgoing for ended in endings],
+            "ended": [ended.at for ended in endings],
+            "reasons": [ended.reason.value for ended in endings],
+        },
+    )
+
+
+def _session(row: tuple[Any, ...]) -> Session:
+    return Session(
+        token_hash=bytes(row[0]),
+        gw_id=row[1],
+        mac=row[2],
+        ip=row[3],
+        opened_at=row[4],
+        activated_at=row[5],
+        reported_at=row[6],
+        used=Octets(row[7], row[8]),
+        last=Octets(row[9], row[10]),
+        time_limit=row[11],
+        quota_octets=row[12],
+        expires_at=row[13],
+        ending=None if row[14] is None else Reason(row[14]),
+    )

@@ -1,0 +1,112 @@
+"""Sessions as guests meet them: opened, looked at, asked to end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wifidogd.model import Octets, Reason
+from wifidogd.store.database import Cursor
+
+OPEN = """
+    INSERT INTO sessions (token_hash, gw_id, account_id, url, opened_at, time_limit, quota_octets)
+    VALUES (%(token_hash)s, %(gw_id)s, %(account_id)s, %(url)s, %(now)s, %(time_limit)s, %(quota_octets)s)
+"""
+
+LOOK = """
+    SELECT gw_id, ip, mac, url, activated_at, expires_at, time_limit, quota_octets, incoming, outgoing,
+           ending IS NOT NULL
+      FROM sessions
+     WHERE token_hash = %(token_hash)s
+"""
+
+ASK_TO_END = """
+    UPDATE sessions
+       SET ending = coalesce(ending, %(reason)s)
+     WHERE token_hash = %(token_hash)s
+"""
+
+FIND_ONLINE = """
+    SELECT 1
+      FROM sessions
+      LEFT JOIN heartbeats USING (gw_id)
+     WHERE gw_id = %(gw_id)s
+       AND mac = %(mac)s
+       AND activated_at IS NOT NULL
+       AND ending IS NULL
+       AND reported_at >= %(since)s
+       AND (expires_at IS NULL OR expires_at > %(now)s)
+       AND (restarted_at IS NULL OR reported_at >= restarted_at)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStay:
+    """
+    An open session as its guest may see it.
+
+    @ivar activated_at: None while pending.
+    @ivar is_ending: True once it was asked to end.
+    """
+
+    gw_id: str
+    ip: str | None
+    mac: str | None
+    url: str | None
+    activated_at: datetime | None
+    expires_at: datetime | None
+    time_limit: timedelta | None
+    quota_octets: int | None
+    used: Octets
+    is_ending: bool
+
+
+async def open_session(
+    cursor: Cursor,
+    token_hash: bytes,
+    *,
+    gw_id: str,
+    account_id: int | None,
+    url: str | None,
+    now: datetime,
+    time_limit: timedelta | None,
+    quota_octets: int | None,
+) -> None:
+    """Open a pending session at a gateway."""
+    await cursor.execute(
+        OPEN,
+        {
+            "token_hash": token_hash,
+            "gw_id": gw_id,
+            "account_id": account_id,
+            "url": url,
+            "now": now,
+            "time_limit": time_limit,
+            "quota_octets": quota_octets,
+        },
+    )
+
+
+async def look_at(cursor: Cursor, token_hash: bytes) -> OpenStay | None:
+    """Fetch an open session; None if the token names none."""
+    await cursor.execute(LOOK, {"token_hash": token_hash})
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    *rest, incoming, outgoing, is_ending = row
+    return OpenStay(*rest, used=Octets(incoming, outgoing), is_ending=is_ending)
+
+
+async def ask_to_end(cursor: Cursor, token_hash: bytes, reason: Reason) -> None:
+    """Let the gateway's next report end a session, so that its last octets are counted."""
+    await cursor.execute(ASK_TO_END, {"token_hash": token_hash, "reason": reason.value})
+
+
+async def is_online(cursor: Cursor, gw_id: str, mac: str, now: datetime, since: datetime) -> bool:
+    """
+    Tell whether a device has a live session at a gateway.
+
+    @param since: one that was not reported since then, or since the gateway restarted, is not live.
+    """
+    await cursor.execute(FIND_ONLINE, {"gw_id": gw_id, "mac": mac, "now": now, "since": since})
+    return cursor.fetchone() is not None

@@ -1,0 +1,128 @@
+"""What timers run: end sessions that nobody ended, forget what is too old."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from wifidogd.directory import Directory
+from wifidogd.model import Ended, Reason, Session, UtcNow
+from wifidogd.rules import FIRST_USE_WITHIN, TRIES_WINDOW
+from wifidogd.store.attempts import forget_tries
+from wifidogd.store.database import Cursor, Database
+from wifidogd.store.gateways import forget_waiting
+from wifidogd.store.sessions import end_sessions, lock_sessions
+from wifidogd.store.sweeps import find_lost_in_restart, find_overdue, find_stale, find_unused, purge_history
+
+log = Logger()
+
+ROWS = 500
+"""Rows that one transaction changes, at most; the next follows at once while there are so many."""
+
+WAIT_FOR_ADOPTION = timedelta(days=7)
+"""How long a gateway that stays silent is kept on the waiting list."""
+
+Find = Callable[[Cursor], Awaitable[list[bytes]]]
+
+
+class Upkeep:
+    """
+    The work of timers, each piece an awaitable of its own.
+
+    With several servers on one database each row is dealt with once: rows
+    that another server holds are passed over.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        *,
+        clock: IReactorTime,
+        utc_now: UtcNow,
+        unsettled_at: Callable[[], datetime | None],
+    ) -> None:
+        """
+        @param unsettled_at: tells when a report last could not be settled; None for never.
+        """
+        self._database = database
+        self._directory = directory
+        self._clock = clock
+        self._utc_now = utc_now
+        self._unsettled_at = unsettled_at
+
+    async def end_stale(self) -> None:
+        """
+        End sessions without a report for too long, at their last report.
+
+        Silence while this server or its store was away is not the gateway's:
+        nobody is thrown off because of our own trouble.
+        """
+        since = self._heard_since()
+        if since is not None:
+            find = partial(find_stale, now=self._utc_now(), heard_since=since, limit=ROWS)
+            await self._end(find, Reason.STALE, _last_report)
+
+    async def end_lost_in_restart(self) -> None:
+        """End sessions that their gateway forgot when it restarted, at their last report."""
+        since = self._heard_since()
+        if since is not None:
+            find = partial(find_lost_in_restart, now=self._utc_now(), heard_since=since, limit=ROWS)
+            await self._end(find, Reason.GATEWAY_RESTARTED, _last_report)
+
+    async def end_unused(self) -> None:
+        """End pending sessions whose token nobody used in time."""
+        find = partial(find_unused, now=self._utc_now(), within=FIRST_USE_WITHIN, limit=ROWS)
+        await self._end(find, Reason.NEVER_USED, lambda session: session.opened_at + FIRST_USE_WITHIN)
+
+    async def end_overdue(self) -> None:
+        """End sessions over their time that no report has ended, at the end of their time."""
+        now = self._utc_now()
+        find = partial(find_overdue, now=now, limit=ROWS)
+        await self._end(find, Reason.TIME_IS_UP, lambda session: session.expires_at or now)
+
+    async def purge_history(self) -> None:
+        """Delete past sessions that their network keeps no longer."""
+        now = self._utc_now()
+        for network in self._directory.networks():
+            if network.retention is not None:
+                before = now - network.retention
+                await self._repeat(partial(purge_history, network=network.name, before=before, limit=ROWS))
+
+    async def forget(self) -> None:
+        """Forget old tries to sign in and gateways that stopped waiting."""
+        now = self._utc_now()
+        await self._repeat(lambda cursor: forget_tries(cursor, now - TRIES_WINDOW, ROWS))
+        await self._database.transaction(lambda cursor: forget_waiting(cursor, now - WAIT_FOR_ADOPTION))
+
+    async def _end(self, find: Find, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
+        async def end(cursor: Cursor) -> int:
+            sessions = await lock_sessions(cursor, await find(cursor))
+            endings = [Ended(session, end_of(session), session.ending or reason) for session in sessions.values()]
+            if endings:
+                await end_sessions(cursor, endings)
+                log.info("{count} sessions ended: {reason}", count=len(endings), reason=reason.value)
+            return len(endings)
+
+        await self._repeat(end)
+
+    async def _repeat(self, work: Callable[[Cursor], Awaitable[int]]) -> None:
+        """Run a bounded piece of work until it finds less than its bound."""
+        while await self._database.transaction(work) >= ROWS:
+            pass
+
+    def _heard_since(self) -> datetime | None:
+        """Say since when reports have been heard without interruption; None if they are not."""
+        if self._database.available_since is None:
+            return None
+        available = self._utc_now() - timedelta(seconds=self._clock.seconds() - self._database.available_since)
+        unsettled = self._unsettled_at()
+        return available if unsettled is None else max(available, unsettled)
+
+
+def _last_report(session: Session) -> datetime:
+    return session.reported_at or session.opened_at
