@@ -35,9 +35,9 @@ clean:
 # setuptools leaves build/ behind and would install files from it that are gone from the checkout.
 .venv/installed: .venv/made $(CONSTRAINTS) $(SOURCES)
 	rm -rf build
-	$(PIP) install --quiet --no-build-isolation --constraint $(CONSTRAINTS) .
+	$(PIP) install --quiet --use-pep517 --no-build-isolation --constraint $(CONSTRAINTS) .
 	touch $@
 
 .venv/developing: setup.py $(CONSTRAINTS) | .venv/installed
-	$(PIP) install --quiet --no-build-isolation --constraint $(CONSTRAINTS) '.[dev]'
+	$(PIP) install --quiet --use-pep517 --no-build-isolation --constraint $(CONSTRAINTS) '.[dev]'
 	touch $@

