@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 
 FLOORS = (
-    {"model", "errors", "sparing"},
+    {"model", "errors", "addresses", "sparing"},
     {"rules", "credentials", "periodic", "store", "wifidog_conf"},
     {"directory", "settlement"},
     {"ledger", "admission", "heartbeat", "upkeep"},
