@@ -1,0 +1,141 @@
+"""One txpostgres connection that can be closed at once, whatever it is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFDSet, IReactorPluggableNameResolver, IReactorTime
+from twisted.python.failure import Failure
+from txpostgres import txpostgres
+
+BYTEA = extensions.new_type(
+    psycopg2.BINARY.values,
+    "BYTEA",
+    lambda value, cursor: None if value is None else bytes(psycopg2.BINARY(value, cursor)),
+)
+"""Reads bytea as L{bytes}; psycopg2 alone gives memoryviews."""
+
+BYTEA_ARRAY = extensions.new_array_type((1001,), "BYTEA[]", BYTEA)
+
+
+class IStoreReactor(IReactorTime, IReactorFDSet, IReactorPluggableNameResolver):
+    """What the store needs of a reactor."""
+
+
+class Connection(txpostgres.Connection):  # type: ignore[misc]
+    """
+    A connection for one life: opened once, used by one transaction at a time, closed for good.
+
+    Unlike its base it polls for its cursors itself and stays registered with the reactor, which saves four epoll calls
+    a statement and leaves nothing behind when it is closed in the middle of one.  Nothing here ever cancels: that calls
+    PQcancel, which blocks.
+    """
+
+    def __init__(self, reactor: IStoreReactor, lost: Callable[[BaseException], None]) -> None:
+        """@param lost: called once with the reason when this connection, open or not yet, is gone."""
+        super().__init__(reactor)
+        self._lost: Callable[[BaseException], None] | None = lost
+        self._established = False
+
+    async def open(self, parameters: Mapping[str, str], deadline: float) -> None:
+        """
+        Connect and log in.
+
+        @param deadline: seconds; libpq's own connect_timeout does nothing for asynchronous connections.
+        @raise Exception: whatever psycopg2 makes of it; the caller still has to L{abort}.
+        """
+        late = TimeoutError(f"no connection within {deadline:g} s")
+        timer = self.reactor.callLater(deadline, self.abort, late)
+        try:
+            if self._lost is not None:
+                await self.connect(**parameters)
+            if self._lost is None:
+                raise ConnectionAbortedError("closed before it was open")
+        finally:
+            if timer.active():
+                timer.cancel()
+        extensions.register_type(BYTEA, self._connection)
+        extensions.register_type(BYTEA_ARRAY, self._connection)
+        self._established = True
+
+    def new_cursor(self) -> Any:
+        """Make a bare psycopg2 cursor, to pass to L{execute} and to fetch from."""
+        return self._connection.cursor()
+
+    def execute(self, cursor: Any, statement: str, parameters: Mapping[str, object] | None) -> Deferred[object]:
+        """
+        Send a statement.
+
+        @return: fires when its whole result is in C{cursor}.
+        @raise Exception: what psycopg2 finds wrong before sending anything.
+        """
+        cursor.execute(statement, parameters)
+        polling: Deferred[object] = self.poll()
+        return polling
+
+    @property
+    def transaction_status(self) -> int:
+        """One of psycopg2's C{TRANSACTION_STATUS_} numbers; C{TRANSACTION_STATUS_UNKNOWN} once closed."""
+        if self._lost is None or self._connection.closed:
+            return int(extensions.TRANSACTION_STATUS_UNKNOWN)
+        return int(self._connection.get_transaction_status())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether another transaction may start here; after COPY, say, never again."""
+        return self.transaction_status == int(extensions.TRANSACTION_STATUS_IDLE)
+
+    def abort(self, reason: BaseException) -> None:
+        """
+        Close at once; a statement on its way fails with C{reason}.  Does nothing the second time.
+
+        psycopg2's close() is called for a connection it counts as closed too: the descriptor would stay open until the
+        collector comes.
+        """
+        if self._lost is None:
+            return
+        lost, self._lost = self._lost, None
+        if self._connection is not None:
+            self.reactor.removeReader(self)
+            self.reactor.removeWriter(self)
+            self._connection.close()
+        lost(reason)
+        if self._connection is not None:
+            super().connectionLost(Failure(reason))  # type: ignore[no-untyped-call]
+
+    def doRead(self) -> None:
+        """Take what arrived: part of a result, a step of the login, or the news that the server is gone."""
+        if not self._established:
+            self.reactor.removeReader(self)
+            self.reactor.removeWriter(self)
+        self._advance()
+
+    def doWrite(self) -> None:
+        """Send more of a long statement, or take a step of the login."""
+        if not self._established:
+            self.reactor.removeReader(self)
+        self.reactor.removeWriter(self)
+        self._advance()
+
+    def _advance(self) -> None:
+        """
+        Let libpq take one step.
+
+        While it connects it may go on to the next address with another descriptor.  So the old one was taken out of the
+        reactor before, else whoever gets that number next would never be read.
+        """
+        try:
+            self.continuePolling()
+        except Exception as error:
+            self.abort(error)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Hear from the reactor that the socket hung up; a login may still find another address."""
+        if self._established:
+            self.abort(reason.value or ConnectionResetError("the socket hung up"))
+        else:
+            super().connectionLost(reason)

@@ -1,0 +1,171 @@
+"""The one door to PostgreSQL: transactions with a deadline, whose errors say what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from psycopg2 import extensions
+
+from wifidogd.errors import StoreError
+from wifidogd.store.connection import Connection, IStoreReactor
+from wifidogd.store.dsn import session_parameters
+from wifidogd.store.pool import Pool
+from wifidogd.store.translation import translated
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(seconds=5)
+
+
+class Cursor(Protocol):
+    """What the functions of the store see of a transaction."""
+
+    async def execute(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
+        """
+        Await a statement; C{%(name)s} stands for a parameter, and without parameters a C{%} is just that.
+
+        @raise StoreError: as L{Database.transaction} has it.  The transaction cannot go on then.
+        """
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Take all rows of the last statement."""
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """Take the next row of the last statement; None after the last."""
+
+    @property
+    def rowcount(self) -> int:
+        """Rows that the last statement returned or changed."""
+
+
+Work = Callable[[Cursor], Awaitable[T]]
+
+
+class Database:
+    """
+    Runs work in transactions on a bounded pool of connections.
+
+    It may be started while PostgreSQL is away, and survives whatever happens to it.
+    """
+
+    def __init__(self, *, clock: IStoreReactor, size: int = 4, max_waiting: int = 200) -> None:
+        """
+        @param clock: the reactor.
+        @param size: connections.
+        @param max_waiting: transactions that may wait for a connection; more are refused.
+        """
+        self._pool = Pool(clock=clock, size=size, max_waiting=max_waiting)
+
+    def start(self, dsn: str) -> None:
+        """
+        Begin to connect, and accept transactions.
+
+        @raise ConfigurationError: if the DSN cannot be read.
+        """
+        self._pool.start(session_parameters(dsn))
+
+    async def stop(self) -> None:
+        """Close all connections; transactions under way or waiting fail with L{StoreUnavailable}."""
+        await self._pool.stop()
+
+    async def transaction(self, work: Work[T], *, deadline: timedelta = PATIENCE) -> T:
+        """
+        Await C{work(cursor)} between BEGIN and COMMIT.
+
+        BEGIN travels with the first statement; work that executes nothing costs no round trip.  The caller gets a copy
+        of the result: a browser that hangs up cancels the copy, and the work still finishes.  An exception of the work
+        itself rolls back and passes unchanged.
+
+        @param deadline: for everything, waiting for a connection included.
+        @raise StoreUnavailable: if PostgreSQL cannot be reached, is too slow or too busy, or went away before COMMIT
+            was confirmed; the outcome is then unknown.  At once while it has been away for more than a second.
+        @raise StoreConflict: on a deadlock, a serialisation failure or a unique key that exists; nothing was changed.
+        @raise StoreRefused: if PostgreSQL refuses a statement or a value; nothing was changed.
+        """
+        return await self._pool.submit(partial(_transact, work), deadline.total_seconds())
+
+    @property
+    def available_since(self) -> float | None:
+        """Seconds of the clock since when a connection was open without interruption; None while there is none."""
+        return self._pool.available_since
+
+    def figures(self) -> dict[str, int]:
+        """Count open C{connections} and C{waiting} transactions."""
+        return self._pool.figures()
+
+
+async def _transact(work: Work[T], connection: Connection) -> T:
+    """Await the work in a transaction of this connection."""
+    transaction = _Transaction(connection)
+    try:
+        result = await work(transaction)
+    except Exception:
+        await transaction.roll_back()
+        raise
+    await transaction.commit()
+    return result
+
+
+class _Transaction:
+    """
+    The cursor of one transaction.
+
+    After an error it stays failed, even if the work swallows the error: PostgreSQL answers the COMMIT of a failed
+    transaction with a ROLLBACK that looks like success, and if even BEGIN was not parsed, more statements would commit
+    by themselves.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._cursor = connection.new_cursor()
+        self._begun = False
+        self._error: StoreError | None = None
+        self.fetchall = self._cursor.fetchall
+        self.fetchone = self._cursor.fetchone
+
+    @property
+    def rowcount(self) -> int:
+        """As L{Cursor} has it."""
+        return int(self._cursor.rowcount)
+
+    async def execute(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
+        """As L{Cursor} has it."""
+        if self._error is not None:
+            raise self._error
+        if not self._begun:
+            self._begun = True
+            statement = f"BEGIN; {statement}"
+        try:
+            await self._connection.execute(self._cursor, statement, parameters)
+        except Exception as error:
+            self._error = translated(error)
+            if self._error is None:
+                raise
+            raise self._error from error
+
+    async def commit(self) -> None:
+        """
+        Make it last, if anything was executed.
+
+        @raise StoreError: what an earlier statement raised, or COMMIT itself; its outcome is unknown if that is
+            L{StoreUnavailable}.
+        """
+        if self._error is not None:
+            error = self._error
+            await self.roll_back()
+            raise error
+        if self._begun:
+            await self.execute("COMMIT")
+
+    async def roll_back(self) -> None:
+        """Undo everything, if there is a transaction that can be; what goes wrong costs the pool a connection."""
+        status = self._connection.transaction_status
+        if status in (extensions.TRANSACTION_STATUS_INTRANS, extensions.TRANSACTION_STATUS_INERROR):
+            self._error = None
+            try:
+                await self.execute("ROLLBACK")
+            except StoreError:
+                return
