@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from wifidogd.model import Gateway, Reason, WaitingGateway
+from wifidogd.model import Ended, Gateway, Reason, WaitingGateway
 from wifidogd.store.database import Cursor
-from wifidogd.store.sessions import Ended, end_sessions, lock_sessions
+from wifidogd.store.sessions import end_sessions, lock_sessions
 
 FETCH_GATEWAYS = """
     SELECT gw_id, network, address, port, check_interval, key_hashes

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from wifidogd.model import Gateway, Heartbeat, Octets, Reason
+from wifidogd.model import Ended, Gateway, Heartbeat, Octets, Reason
 from wifidogd.store.database import Cursor
-from wifidogd.store.sessions import Ended, end_sessions, lock_sessions
+from wifidogd.store.sessions import end_sessions, lock_sessions
 
 FIND_VERSIONS = """
     SELECT to_regclass('schema_versions') IS NOT NULL
@@ -241,6 +241,19 @@ def _gateway_state(row: tuple[Any, ...]) -> GatewayState:
 
 
 def _session_state(row: tuple[Any, ...]) -> SessionState:
-    *marks, incoming, outgoing, expires_at, quota_octets, ending = row
-    used = Octets(incoming, outgoing)
-    return SessionState(*marks, used, expires_at, quota_octets, None if ending is None else Reason(ending))
+    session_id, gw_id, account, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing, *limits = row
+    expires_at, quota_octets, ending = limits
+    return SessionState(
+        session_id,
+        gw_id,
+        account,
+        mac,
+        ip,
+        opened_at,
+        activated_at,
+        reported_at,
+        Octets(incoming, outgoing),
+        expires_at,
+        quota_octets,
+        None if ending is None else Reason(ending),
+    )

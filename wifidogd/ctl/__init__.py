@@ -1,0 +1,125 @@
+"""wifidogctl: what the operator asks of a wifidogd, by way of its database."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from twisted.internet.task import react
+
+from wifidogd import __version__
+from wifidogd.ctl import account, gateway, network, session, status
+from wifidogd.ctl.errand import Errand, ExitCode, NotDone, WrongUsage
+from wifidogd.ctl.parsing import add_nouns, setting
+from wifidogd.ctl.printing import complain
+from wifidogd.errors import ConfigurationError, StoreConflict, StoreRefused, StoreUnavailable, WifidogdError
+from wifidogd.options import default_data_dir
+from wifidogd.store.cluster import dsn_of
+from wifidogd.store.database import Database
+from wifidogd.store.migrations import released
+from wifidogd.store.overview import fetch_schema_version
+
+DESCRIPTION = """
+Ask a wifidogd for something, or tell it something.  Works beside the running
+server and speaks to the same database; the server follows within a second.
+"""
+
+EXIT_CODES = """
+Exit codes: 0 done, 1 refused or not found, 2 wrong usage, 3 database not
+reachable.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """
+    Run wifidogctl and exit.
+
+    @param argv: None for the words on the command line.
+    """
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    try:
+        arguments.prepare(arguments)
+    except WrongUsage as error:
+        complain(str(error))
+        sys.exit(ExitCode.WRONG_USAGE)
+    react(_run, (arguments,))
+
+
+def build_parser() -> ArgumentParser:
+    """Describe the whole command line."""
+    parser = ArgumentParser("wifidogctl", description=DESCRIPTION, epilog=EXIT_CODES)
+    parser.add_argument("--version", action="version", version=f"wifidogctl {__version__}")
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        default=setting("data-dir") or default_data_dir(),
+        help="the server's --data-dir, also WIFIDOGD_DATA_DIR (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--database",
+        metavar="DSN",
+        default=setting("database"),
+        help="the server's --database, also WIFIDOGD_DATABASE (default: the PostgreSQL in --data-dir)",
+    )
+    parser.set_defaults(prepare=lambda arguments: None)
+    nouns = add_nouns(parser, "NOUN")
+    for noun in (gateway, account, network, session, status):
+        noun.add_parser(nouns)
+    return parser
+
+
+async def _run(reactor: Any, arguments: Namespace) -> None:
+    """
+    Do one command.
+
+    @raise SystemExit: if it was not done.
+    """
+    try:
+        await _with_database(reactor, arguments)
+    except (StoreUnavailable, ConfigurationError) as error:
+        complain(_why_unreachable(arguments, error))
+        raise SystemExit(ExitCode.UNREACHABLE) from None
+    except StoreConflict:
+        complain("Somebody changed the same at the same moment: try again.")
+        raise SystemExit(ExitCode.REFUSED) from None
+    except (NotDone, StoreRefused) as error:
+        complain(str(error))
+        raise SystemExit(ExitCode.REFUSED) from None
+
+
+async def _with_database(reactor: Any, arguments: Namespace) -> None:
+    database = Database(clock=reactor, size=1)
+    database.start(arguments.database or dsn_of(Path(arguments.data_dir)))
+    try:
+        errand = Errand(arguments, database, reactor, datetime.now(UTC))
+        _expect_schema(await errand.transaction(fetch_schema_version))
+        await arguments.command(errand)
+    finally:
+        await database.stop()
+
+
+def _expect_schema(version: int) -> None:
+    """Refuse to touch a database that this wifidogctl does not understand."""
+    newest = released()[-1][0]
+    if version == 0:
+        raise NotDone("No wifidogd has used this database yet: start the server once, it makes the tables.")
+    if version != newest:
+        raise NotDone(f"The database has schema {version}, not {newest}: use the wifidogctl that came with the server.")
+
+
+def _why_unreachable(arguments: Namespace, error: WifidogdError) -> str:
+    """Say in one sentence what to do; a DSN may hold a password and is not repeated."""
+    if arguments.database:
+        return f"PostgreSQL does not answer ({error}): check that it runs, and what --database says."
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    return (
+        f"The server's PostgreSQL in {arguments.data_dir} does not answer: start the server with "
+        f"`twistd -n wifidogd --data-dir {arguments.data_dir}`, or name another --data-dir or --database."
+    )

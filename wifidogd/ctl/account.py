@@ -1,0 +1,133 @@
+"""wifidogctl account: guests who sign in with name and password."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from getpass import getpass
+
+from wifidogd.credentials import Passwords
+from wifidogd.ctl.errand import Errand, NotDone, WrongUsage
+from wifidogd.ctl.parsing import JSON, add_nouns
+from wifidogd.ctl.printing import complain, instant, print_json, print_table
+from wifidogd.store.accounts import add_account, fold_name, list_accounts, set_disabled, set_password
+
+SHORTEST, LONGEST = 8, 1_000
+"""Characters of a password."""
+
+MOST = 10_000
+"""How many accounts are listed."""
+
+
+def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
+    """Describe the noun and its verbs."""
+    verbs = add_nouns(nouns("account", help="guests who sign in with name and password"))
+    reads = "The password is asked for twice at a terminal; otherwise it is the first line of standard input."
+    for verb, command, does in (("add", add, "add an account"), ("passwd", passwd, "change an account's password")):
+        parser = verbs(verb, help=does, description=f"{does.capitalize()}. {reads}")
+        parser.add_argument("name", type=account_name, metavar="NAME", help="user name; case does not matter")
+        parser.set_defaults(command=command, prepare=ask_password)
+    for verb, command, does in (
+        ("disable", disable, "lock an account; its open sessions go on"),
+        ("enable", enable, "unlock an account"),
+    ):
+        parser = verbs(verb, help=does, description=f"{does.capitalize()}.")
+        parser.add_argument("name", type=account_name, metavar="NAME", help="user name")
+        parser.set_defaults(command=command)
+    verbs("list", parents=[JSON], help="list the accounts").set_defaults(command=list_all)
+
+
+def account_name(text: str) -> str:
+    """Read a user name, as it is stored."""
+    name = fold_name(text)
+    if not 1 <= len(name) <= 100 or not name.isprintable():
+        raise ArgumentTypeError(f"{text!r} cannot be a user name: 1 to 100 characters that can be seen")
+    return name
+
+
+def ask_password(arguments: Namespace) -> None:
+    """
+    Ask for a password before anything else happens: C{arguments.password}.
+
+    @raise WrongUsage: if it is too short, too long, or typed differently the second time.
+    """
+    if sys.stdin.isatty():
+        password = getpass(f"Password for {arguments.name}: ")
+        if getpass("Again: ") != password:
+            raise WrongUsage("The two passwords differ: try again.")
+    else:
+        password = sys.stdin.readline(LONGEST + 3).rstrip("\r\n")
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise WrongUsage(f"A password has {SHORTEST} to {LONGEST} characters; this one has {len(password)}.")
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        raise WrongUsage("The password is not written in UTF-8.") from None
+    arguments.password = password
+
+
+async def add(errand: Errand) -> None:
+    """Add an account, unless the name is taken."""
+    name, password_hash = errand.arguments.name, await _hash(errand)
+    if not await errand.transaction(lambda cursor: add_account(cursor, name, password_hash, errand.now)):
+        raise NotDone(f"There is an account {name} already: `wifidogctl account passwd {name}` changes its password.")
+    print(f"Added account {name}.")
+
+
+async def passwd(errand: Errand) -> None:
+    """Replace the password of an account."""
+    name, password_hash = errand.arguments.name, await _hash(errand)
+    _expect(await errand.transaction(lambda cursor: set_password(cursor, name, password_hash)), name)
+    print(f"Changed the password of {name}.")
+
+
+async def disable(errand: Errand) -> None:
+    """Lock an account."""
+    name = errand.arguments.name
+    _expect(await errand.transaction(lambda cursor: set_disabled(cursor, name, True)), name)
+    print(f"Disabled {name}.  Open sessions go on: end them with `wifidogctl session kick --account {name}`.")
+
+
+async def enable(errand: Errand) -> None:
+    """Unlock an account."""
+    name = errand.arguments.name
+    _expect(await errand.transaction(lambda cursor: set_disabled(cursor, name, False)), name)
+    print(f"Enabled {name}.")
+
+
+async def list_all(errand: Errand) -> None:
+    """List the accounts by name, never their passwords."""
+    accounts = await errand.transaction(lambda cursor: list_accounts(cursor, MOST))
+    if errand.arguments.json:
+        print_json(
+            [
+                {"name": account.name, "disabled": account.disabled, "created_at": instant(account.created_at)}
+                for account in accounts
+            ]
+        )
+    elif accounts:
+        print_table(
+            ("NAME", "STATE", "CREATED"),
+            [
+                (account.name, "disabled" if account.disabled else "enabled", f"{account.created_at:%Y-%m-%d}")
+                for account in accounts
+            ],
+        )
+    else:
+        print("There are no accounts: add one with `wifidogctl account add NAME`.")
+    if len(accounts) == MOST:
+        complain(f"Only the first {MOST} accounts are listed.")
+
+
+async def _hash(errand: Errand) -> str:
+    passwords = Passwords(errand.reactor, threads=1)
+    try:
+        return await passwords.hash(errand.arguments.password)
+    finally:
+        passwords.stop()
+
+
+def _expect(found: bool, name: str) -> None:
+    if not found:
+        raise NotDone(f"There is no account {name}: `wifidogctl account list` shows those there are.")
