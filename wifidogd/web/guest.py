@@ -1,0 +1,122 @@
+"""What guests see, by path; the one place where what went wrong becomes a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from klein import Klein
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from wifidogd.admission import Admission
+from wifidogd.directory import Directory
+from wifidogd.errors import Overloaded, StoreConflict, StoreUnavailable
+from wifidogd.model import UtcNow, WaitingGateway
+from wifidogd.sparing import SparingLog
+from wifidogd.web.exchange import Answer, caller_of, form_of, put, query_of
+from wifidogd.web.pages import Notice, Pages
+from wifidogd.web.sign_in import RETRY_AFTER, SignInDesk
+from wifidogd.web.state import FormState
+from wifidogd.web.stay import StayDesk
+
+log = Logger()
+
+
+class GuestPages:
+    """The human half of the site."""
+
+    app = Klein()
+
+    def __init__(
+        self,
+        directory: Directory,
+        admission: Admission,
+        remember_waiting: Callable[[WaitingGateway], None],
+        *,
+        path: str,
+        public_url: str | None,
+        utc_now: UtcNow,
+        clock: IReactorTime,
+    ) -> None:
+        """
+        @param remember_waiting: told of each guest that an unknown gateway sends.
+        @param path: under which the server is reached, with slashes around.
+        @param public_url: what guests' browsers reach this server by; None when only they know.
+        """
+        self._pages = Pages(path)
+        self._sparing = SparingLog(log, clock)
+        state = FormState(directory, utc_now)
+        self._stay = StayDesk(directory, admission, state, self._pages, utc_now=utc_now)
+        self._sign_in = SignInDesk(
+            directory,
+            admission,
+            state,
+            self._pages,
+            remember_waiting=remember_waiting,
+            utc_now=utc_now,
+            public_host=urlsplit(public_url or "").hostname,
+        )
+
+    @app.route("/", methods=["GET"])
+    def home(self, request: IRequest) -> bytes:
+        """Say hello to whoever looks at the server itself."""
+        return self._put(request, Answer(self._pages.notice(Notice.HOME)))
+
+    @app.route("/login", methods=["GET"], strict_slashes=False)
+    async def login(self, request: IRequest) -> bytes:
+        """Show the way in."""
+        return self._put(request, await self._sign_in.show(query_of(request), caller_of(request)))
+
+    @app.route("/login", methods=["POST"], strict_slashes=False)
+    async def submit(self, request: IRequest) -> bytes:
+        """Let a guest in, or say why not."""
+        return self._put(request, await self._sign_in.submit(form_of(request), caller_of(request)))
+
+    @app.route("/portal", methods=["GET"], strict_slashes=False)
+    async def portal(self, request: IRequest) -> bytes:
+        """Welcome a guest whom the gateway let in."""
+        return self._put(request, await self._stay.portal(query_of(request)))
+
+    @app.route("/logout", methods=["POST"], strict_slashes=False)
+    async def logout(self, request: IRequest) -> bytes:
+        """End a stay."""
+        return self._put(request, await self._stay.log_out(form_of(request)))
+
+    @app.route("/gw_message.php", methods=["GET"], strict_slashes=False)
+    @app.route("/gw_message", methods=["GET"], strict_slashes=False)
+    @app.route("/messages", methods=["GET"], strict_slashes=False)
+    def message(self, request: IRequest) -> bytes:
+        """Explain what the gateway has to say."""
+        return self._put(request, self._stay.message(query_of(request)))
+
+    @app.handle_errors(StoreUnavailable, StoreConflict, Overloaded)
+    def _unavailable(self, request: IRequest, failure: Failure) -> bytes:
+        """Ask for patience: the guest who is online stays so, the other may try again."""
+        answer = Answer(self._pages.notice(Notice.UNAVAILABLE), HTTPStatus.SERVICE_UNAVAILABLE, retry_after=RETRY_AFTER)
+        return self._put(request, answer)
+
+    @app.handle_errors(NotFound)
+    def _not_found(self, request: IRequest, failure: Failure) -> bytes:
+        """Answer an address that does not exist."""
+        return self._put(request, Answer(self._pages.notice(Notice.NOT_FOUND), HTTPStatus.NOT_FOUND))
+
+    @app.handle_errors(MethodNotAllowed)
+    def _wrong_method(self, request: IRequest, failure: Failure) -> bytes:
+        """Answer a method that the address does not know."""
+        methods = failure.value.valid_methods if isinstance(failure.value, MethodNotAllowed) else None
+        request.setHeader(b"Allow", ", ".join(sorted(methods or ())).encode())
+        return self._put(request, Answer(self._pages.notice(Notice.WRONG_METHOD), HTTPStatus.METHOD_NOT_ALLOWED))
+
+    @app.handle_errors(Exception)
+    def _broken(self, request: IRequest, failure: Failure) -> bytes:
+        """Answer when we have made a mistake; the log says which, but not once for each guest."""
+        self._sparing.failure("a guest's request failed", failure)
+        return self._put(request, Answer(self._pages.notice(Notice.BROKEN), HTTPStatus.INTERNAL_SERVER_ERROR))
+
+    def _put(self, request: IRequest, answer: Answer) -> bytes:
+        return put(request, answer, self._pages.policy(answer.forms, answer.images))

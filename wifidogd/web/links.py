@@ -1,0 +1,60 @@
+"""The addresses that pages lead to: the gateway's own web server, and our login page."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from wifidogd.admission import Stay
+from wifidogd.model import Gateway, Visitor
+
+
+def origin_of(gateway: Gateway) -> str:
+    """
+    Name the gateway's own web server.
+
+    It is always plain HTTP: wifidog-gateway has nothing else, and apfree-wifidog
+    announces the port of its HTTP listener even to guests on HTTPS.
+    """
+    return f"http://{_in_url(gateway.address)}:{gateway.port}"
+
+
+def admitting(gateway: Gateway, token: str) -> str:
+    """
+    Build the address where the gateway lets the guest in.
+
+    apfree-wifidog insists on C{gw_id}, the others ignore it.  The registered
+    address, never one from a URL: the token must not reach anybody else.
+    """
+    return f"{origin_of(gateway)}/wifidog/auth?{urlencode({'token': token, 'gw_id': gateway.gw_id})}"
+
+
+def logging_out(gateway: Gateway, token: str) -> str:
+    """Build the address at which the gateway forgets the guest; wifidog-gateway answers nothing at all there."""
+    return f"{origin_of(gateway)}/wifidog/auth?{urlencode({'logout': 1, 'token': token, 'gw_id': gateway.gw_id})}"
+
+
+def login_of(path: str, visitor: Visitor) -> str:
+    """Build the login address that a gateway would have sent this visitor to."""
+    fields = {
+        "gw_address": visitor.gw_address,
+        "gw_port": visitor.gw_port,
+        "gw_id": visitor.gw_id,
+        "ip": visitor.ip,
+        "mac": visitor.mac,
+        "url": visitor.url,
+    }
+    return f"{path}login?{urlencode({name: value for name, value in fields.items() if value is not None})}"
+
+
+def visitor_of(gateway: Gateway, mac: str | None = None, ip: str | None = None) -> Visitor:
+    """Describe somebody at a gateway as its login redirect would."""
+    return Visitor(gateway.gw_id, gateway.address, gateway.port, mac, ip)
+
+
+def login_again(path: str, stay: Stay) -> str:
+    """Build the login address for the guest of a stay that is over."""
+    return login_of(path, visitor_of(stay.gateway, stay.mac, stay.ip))
+
+
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

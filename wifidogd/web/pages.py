@@ -1,0 +1,160 @@
+"""The pages of guests: one function for each template, and the policy a browser must keep while it shows them."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from wifidogd.admission import Refused, Stay
+from wifidogd.model import Gateway, Network, SignIn, Visitor
+from wifidogd.web import links
+from wifidogd.web.human import minutes_to_wait, size, span
+from wifidogd.web.wanted import host_of
+
+_PACKAGE = Path(__file__).parents[1]
+FOLDERS = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
+"""Where the templates are: in the installed package, else beside it in a checkout."""
+
+MESSAGES = frozenset({"denied", "activate", "failed_validation", "logged-out"})
+"""What gateways may say in C{message} (wifidog-gateway C{src/centralserver.h})."""
+
+
+class Notice(Enum):
+    """Pages that need to know nothing but what happened."""
+
+    HOME = "home"
+    NO_GATEWAY = "no gateway"
+    NOT_FOUND = "not found"
+    WRONG_METHOD = "wrong method"
+    UNAVAILABLE = "unavailable"
+    BROKEN = "broken"
+
+
+class Pages:
+    """
+    Renders the templates.
+
+    @ivar path: under which the server is reached, with slashes around.
+    """
+
+    def __init__(self, path: str, folders: Sequence[Path] = FOLDERS) -> None:
+        self.path = path
+        self._templates = Environment(
+            loader=FileSystemLoader(folders),
+            autoescape=True,
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+        style = self._templates.get_template("style.css").render()
+        self._templates.globals.update(path=path, style=Markup(style))  # noqa: S704 - a file of ours
+        self._policy = f"default-src 'none'; style-src 'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'; "
+
+    def policy(self, forms: Sequence[str] = (), images: str = "'none'") -> str:
+        """
+        Write the Content-Security-Policy of a page.
+
+        Browsers hold every redirect that answers a form against
+        C{form-action} too, so it must name the gateway where guests are sent.
+
+        @param forms: origins besides ours where forms may lead.
+        @param images: origin whose images the page may load.
+        """
+        targets = " ".join(("'self'", *forms))
+        return f"{self._policy}img-src {images}; form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+
+    def sign_in(
+        self, network: Network, state: str, refused: Refused | None = None, name: str = "", again: bool = False
+    ) -> bytes:
+        """
+        Ask a guest to sign in the way of the network.
+
+        @param refused: why the last try failed; None at the first.
+        @param name: what the guest typed last time.
+        @param again: True when the guest, already online, has asked for it.
+        """
+        why, minutes = (refused.why.name, minutes_to_wait(refused.wait)) if refused else (None, 0)
+        template = {SignIn.SPLASH: "splash.html", SignIn.ACCOUNT: "account.html"}[network.sign_in]
+        return self._render(template, network=network, state=state, why=why, minutes=minutes, name=name, again=again)
+
+    def online(self, network: Network, state: str, url: str | None) -> bytes:
+        """Tell a guest at the login page that they are signed in already."""
+        return self._render("online.html", network=network, state=state, url=url, host=host_of(url or ""))
+
+    def welcome(self, title: str | None) -> bytes:
+        """
+        Welcome somebody of whom the gateway did not say who it is.
+
+        @param title: of the network, if the gateway is known.
+        """
+        return self._render("welcome.html", title=title)
+
+    def portal(self, stay: Stay, state: str, now: datetime) -> bytes:
+        """Welcome a guest whom the gateway has let in, and show what they have used and have left."""
+        return self._render(
+            "portal.html",
+            stay=stay,
+            state=state,
+            host=host_of(stay.url or ""),
+            online_for=None if stay.since is None else span(now - stay.since),
+            time_left=None if stay.time_left is None else span(stay.time_left),
+            used=size(stay.used.total),
+            data_left=None if stay.octets_left is None else size(stay.octets_left),
+        )
+
+    def offline(self, stay: Stay | None, token: str) -> bytes:
+        """Say goodbye, and let the browser tell the gateway; no stay means that it had ended before."""
+        if stay is None:
+            return self._render("offline.html", stay=None)
+        return self._render(
+            "offline.html",
+            stay=stay,
+            login=links.login_again(self.path, stay),
+            logging_out=links.logging_out(stay.gateway, token),
+        )
+
+    def message(self, message: str | None, title: str | None, login: str | None) -> bytes:
+        """
+        Explain what a gateway has to say.
+
+        @param message: as in the URL; never repeated on the page.
+        @param title: of the network, if the gateway is known.
+        @param login: where to sign in again, if the gateway is known.
+        """
+        kind = message if message in MESSAGES else None
+        return self._render("message.html", kind=kind, title=title, login=login)
+
+    def adopt(self, visitor: Visitor) -> bytes:
+        """Tell the owner of an unknown gateway what to do."""
+        return self._render("adopt.html", visitor=visitor)
+
+    def moved(self, network: Network, gateway: Gateway, visitor: Visitor) -> bytes:
+        """Tell the owner that a gateway is not where it is registered."""
+        was, now = f"{gateway.address}:{gateway.port}", f"{visitor.gw_address}:{visitor.gw_port or gateway.port}"
+        return self._render("moved.html", network=network, gateway=gateway, visitor=visitor, was=was, now=now)
+
+    def stale(self, login: str | None) -> bytes:
+        """Explain why a form was not accepted; C{login} leads back to a fresh one, None if nobody knows where."""
+        return self._render("stale.html", login=login)
+
+    def redirect(self, location: str) -> bytes:
+        """The body of a redirect, for browsers that do not follow it."""
+        return self._render("redirect.html", location=location)
+
+    def notice(self, kind: Notice) -> bytes:
+        """Say what happened, to a guest of whom nothing is known."""
+        return self._render("notice.html", kind=kind.name)
+
+    def _render(self, template: str, **values: Any) -> bytes:
+        return self._templates.get_template(template).render(values).encode()
