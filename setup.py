@@ -46,6 +46,7 @@ setup(
         "psycopg2-binary>=2.9.9",
         "twisted[tls]>=24.7",
         "txpostgres>=1.7,<1.8",
+        "werkzeug>=2.3",
     ],
     extras_require={
         "dev": [
