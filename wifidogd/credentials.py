@@ -67,6 +67,9 @@ class Passwords:
         self._unknown = self._hasher.hash(mint_token())
         self._pool = ThreadPool(0, threads, "passwords")
         self._room = threads + max_waiting
+
+    def start(self) -> None:
+        """Allow threads, which come as they are needed."""
         self._pool.start()
 
     async def hash(self, password: str) -> str:
@@ -90,8 +93,9 @@ class Passwords:
         return matches and password_hash is not None
 
     def stop(self) -> None:
-        """Wait for the password being hashed and end the threads."""
-        self._pool.stop()
+        """Wait for the passwords being hashed and end the threads."""
+        if self._pool.started:
+            self._pool.stop()
 
     async def _apart(self, work: Callable[..., T], *arguments: str) -> T:
         if self._room == 0:

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
+from twisted.internet.endpoints import serverFromString
+from twisted.python import usage
+
+from wifidogd.errors import ConfigurationError
+from wifidogd.store.dsn import session_parameters
+
+DEFAULT_LISTEN = "tcp:8080"
+
+TRUE = ("1", "yes", "true", "on")
+FALSE = ("", "0", "no", "false", "off")
 
 
 def default_data_dir() -> Path:
@@ -21,3 +34,129 @@ def default_data_dir() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/wifidogd")
     return Path(platformdirs.user_state_dir("wifidogd"))
+
+
+class Options(usage.Options):
+    """
+    What the operator may choose.
+
+    After parsing it is a mapping: C{listen} (endpoint descriptions, one at
+    least), C{database} (a DSN, or None for a PostgreSQL of its own),
+    C{data-dir} (an absolute L{Path}), C{path} (with slashes around it),
+    C{public-url} (without a slash at the end, or None) and
+    C{trust-new-gateways}.
+    """
+
+    optParameters = [
+        ["database", None, None, "PostgreSQL to use, as a libpq DSN [default: its own]; $WIFIDOGD_DATABASE hides it from ps"],
+        ["data-dir", None, None, f"where its own PostgreSQL lives [default: {default_data_dir()}]"],
+        ["path", None, None, "path that gateways are configured with [default: /wifidog/]"],
+        ["public-url", None, None, "how guests and gateways reach this server, such as http://wifi.example:8080"],
+    ]  # fmt: skip
+    optFlags = [
+        ["trust-new-gateways", None, "adopt a gateway by itself when it first sends a guest; for trials"],
+    ]
+    longdesc = "Every option can also be set in the environment: --data-dir as WIFIDOGD_DATA_DIR, and so on."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """where to accept HTTP, as a Twisted endpoint; may be repeated [default: tcp:8080]"""
+        self["listen"].append(endpoint)
+
+    def postOptions(self) -> None:
+        """
+        Fill in what was not said and check everything.
+
+        @raise usage.UsageError: with a sentence that says what to write instead.
+        """
+        try:
+            self["listen"] = [checked_endpoint(text) for text in self["listen"] or _listen_from_environment()]
+            self["data-dir"] = checked_data_dir(self._said("data-dir"))
+            self["path"] = checked_path(self._said("path") or "/wifidog/")
+            self["public-url"] = checked_url(self._said("public-url"))
+            self["database"] = self._said("database")
+            self["trust-new-gateways"] = bool(self["trust-new-gateways"]) or _flag_from_environment()
+            if self["database"] is not None:
+                session_parameters(self["database"])
+        except ConfigurationError as problem:
+            raise usage.UsageError(str(problem)) from problem
+
+    def _said(self, name: str) -> str | None:
+        """Look on the command line, then in the environment; empty counts as not said."""
+        said: Any = self[name] or os.environ.get("WIFIDOGD_" + name.upper().replace("-", "_"))
+        return said or None
+
+
+def checked_endpoint(text: str) -> str:
+    """
+    Accept the description of a server endpoint.
+
+    @raise ConfigurationError: if Twisted cannot read it, or its certificate.
+    """
+    port = re.match(r"(?:tcp6?|ssl):(?:port=)?(\d+)", text)
+    if re.match(r"(tcp6?|ssl):", text) and (port is None or int(port[1]) > 65535):
+        raise ConfigurationError(f"--listen {text}: write a port from 1 to 65535, such as tcp:8080.")
+    try:
+        serverFromString(None, text)
+    except Exception as problem:
+        raise ConfigurationError(
+            f"--listen {text}: {problem}; write a Twisted endpoint such as tcp:8080, tcp:8080:interface=127.0.0.1 "
+            "or ssl:443:privateKey=key.pem:certKey=cert.pem."
+        ) from problem
+    return text
+
+
+def checked_data_dir(text: str | None) -> Path:
+    """
+    Accept a directory, there or not.
+
+    @raise ConfigurationError: if something else is there.
+    """
+    path = default_data_dir() if text is None else Path(text).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise ConfigurationError(f"--data-dir {path} is not a directory; name one that wifidogd may have for itself.")
+    return path
+
+
+def checked_path(text: str) -> str:
+    """
+    Accept a URL path and put slashes around it.
+
+    @raise ConfigurationError: if a gateway or a browser would alter it.
+    """
+    path = f"/{text.strip('/')}/" if text.strip("/") else "/"
+    if not re.fullmatch(r"/([A-Za-z0-9._~-]+/)*", path) or re.search(r"/\.{1,2}/", path):
+        raise ConfigurationError(f"--path {text}: use letters, digits, . _ ~ - and slashes only, such as /wifidog/.")
+    return path
+
+
+def checked_url(text: str | None) -> str | None:
+    """
+    Accept the address of this server as others see it.
+
+    @raise ConfigurationError: if it is more or less than scheme, host and port.
+    """
+    if text is None:
+        return None
+    try:
+        parts = urlsplit(text)
+        is_plain = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_plain = False
+    if not is_plain or "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ConfigurationError(f"--public-url {text}: write scheme, host and port only, such as http://wifi.example:8080.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _listen_from_environment() -> list[str]:
+    return os.environ.get("WIFIDOGD_LISTEN", "").split() or [DEFAULT_LISTEN]
+
+
+def _flag_from_environment() -> bool:
+    said = os.environ.get("WIFIDOGD_TRUST_NEW_GATEWAYS", "").lower()
+    if said not in TRUE + FALSE:
+        raise ConfigurationError(f"WIFIDOGD_TRUST_NEW_GATEWAYS={said}: write yes or no.")
+    return said in TRUE

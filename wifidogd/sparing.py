@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 PAUSE = 5.0
 """Seconds between two lines of the same kind."""
@@ -11,7 +12,7 @@ PAUSE = 5.0
 
 class SparingLog:
     """
-    Warns at most once in L{PAUSE} seconds for each format, and counts the rest.
+    Logs at most once in L{PAUSE} seconds for each format, and counts the rest.
 
     Formats are constants of the program, so what is remembered is bounded.
     """
@@ -28,11 +29,25 @@ class SparingLog:
 
         @param message: a format of L{Logger.warn}.
         """
+        skipped = self._skipped_until_now(message)
+        if skipped is not None:
+            self._log.warn(_counting(message, skipped), skipped=skipped, **fields)
+
+    def failure(self, message: str, failure: Failure) -> None:
+        """Log what should never have happened with its traceback, as sparingly."""
+        skipped = self._skipped_until_now(message)
+        if skipped is not None:
+            self._log.failure(_counting(message, skipped), failure, skipped=skipped)
+
+    def _skipped_until_now(self, message: str) -> int | None:
+        """Say how many of a kind were kept back, when it may be logged again; None when it may not."""
         now = self._clock.seconds()
         if now < self._silent_until.get(message, now):
             self._skipped[message] = self._skipped.get(message, 0) + 1
-            return
+            return None
         self._silent_until[message] = now + PAUSE
-        skipped = self._skipped.pop(message, 0)
-        more = " ({skipped} more like it since)" if skipped else ""
-        self._log.warn(message + more, skipped=skipped, **fields)
+        return self._skipped.pop(message, 0)
+
+
+def _counting(message: str, skipped: int) -> str:
+    return message + " ({skipped} more like it since)" if skipped else message

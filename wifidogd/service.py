@@ -1,0 +1,162 @@
+"""What starts and stops in which order: database, then ports and timers; stop in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.application.internet import TimerService
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IReactorCore, IReactorTime, IStreamServerEndpoint
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from wifidogd.credentials import Passwords
+from wifidogd.directory import Directory
+from wifidogd.errors import ConfigurationError, StoreError
+from wifidogd.heartbeat import Heartbeats
+from wifidogd.ledger import Ledger
+from wifidogd.sparing import SparingLog
+from wifidogd.store.cluster import Cluster
+from wifidogd.store.database import Database
+from wifidogd.store.migrations import migrate
+from wifidogd.web.front import Front
+
+log = Logger()
+
+RETRY = 2.0
+"""Seconds between two tries to prepare a database that is away when the server starts."""
+
+DRAIN = 2.0
+"""Seconds that work which was accepted gets to be finished when the server stops."""
+
+
+class Reactor(IReactorCore, IReactorTime, Protocol):
+    """What a server needs of a reactor to start and stop itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """
+    All that is to be started and stopped, made by the composition root.
+
+    @ivar cluster: the private PostgreSQL; None where the operator named a database.
+    @ivar timers: to run while the database is prepared.
+    """
+
+    cluster: Cluster | None
+    database: Database
+    directory: Directory
+    ledger: Ledger
+    heartbeats: Heartbeats
+    passwords: Passwords
+    timers: Sequence[TimerService]
+    front: Front
+
+
+class AuthServer(Service):
+    """
+    The running server.
+
+    Ports open once there is a database to connect to, whether or not it
+    answers yet: until it does, gateways are told to leave their guests as they
+    are and guests to come back.
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        endpoints: Sequence[IStreamServerEndpoint],
+        *,
+        dsn: str | None,
+        welcome: Callable[[], str],
+        reactor: Any,
+    ) -> None:
+        """
+        @param dsn: of the operator's database; None for the private one.
+        @param welcome: makes the text that is logged once guests can be served.
+        """
+        self._rooms = rooms
+        self._endpoints = endpoints
+        self._dsn = dsn
+        self._welcome = welcome
+        self._reactor = reactor
+        self._ports: list[IListeningPort] = []
+        self._starting: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Begin to start; what cannot work is logged as one sentence and stops the process."""
+        super().startService()
+        self._starting = ensureDeferred(self._start())
+
+    def stopService(self) -> Deferred[None]:
+        """Stop accepting, finish what was accepted, then stop the rest; a few seconds at most."""
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    async def _start(self) -> None:
+        try:
+            await self._open()
+            await self._prepare()
+        except CancelledError:
+            return
+        except (ConfigurationError, CannotListenError) as problem:
+            log.critical("wifidogd cannot start: {problem}", problem=problem)
+            self._reactor.callWhenRunning(self._reactor.stop)
+        except Exception:
+            log.failure("wifidogd cannot start")
+            self._reactor.callWhenRunning(self._reactor.stop)
+        else:
+            log.info("{text}", text=self._welcome())
+
+    async def _open(self) -> None:
+        rooms = self._rooms
+        dsn = self._dsn
+        if rooms.cluster is not None:
+            dsn = await rooms.cluster.start()
+        rooms.database.start(dsn or "")
+        rooms.passwords.start()
+        for endpoint in self._endpoints:
+            port = await endpoint.listen(rooms.front)
+            rooms.front.watch(port)
+            self._ports.append(port)
+
+    async def _prepare(self) -> None:
+        """Bring schema and directory up to date, as soon as the database lets us."""
+        sparing = SparingLog(log, self._reactor)
+        while not self._rooms.directory.loaded:
+            try:
+                await migrate(self._rooms.database)
+                await self._rooms.directory.refresh()
+            except StoreError as problem:
+                sparing.warn("the database is not ready: {problem}", problem=problem)
+                await deferLater(self._reactor, RETRY)
+        for timer in self._rooms.timers:
+            timer.startService()
+
+    async def _stop(self) -> None:
+        rooms = self._rooms
+        if self._starting is not None:
+            self._starting.cancel()
+        for port in self._ports:
+            await port.stopListening()
+        await self._finish(rooms.ledger.drain())
+        for timer in rooms.timers:
+            if timer.running:
+                await self._finish(timer.stopService())
+        await self._finish(rooms.heartbeats.flush())
+        rooms.passwords.stop()
+        await rooms.database.stop()
+        if rooms.cluster is not None:
+            await rooms.cluster.stop()
+
+    async def _finish(self, work: Awaitable[Any]) -> None:
+        """Await the end of something, but not for long."""
+        deferred: Deferred[Any] = work if isinstance(work, Deferred) else ensureDeferred(work)  # type: ignore[arg-type]
+        try:
+            await deferred.addTimeout(DRAIN, self._reactor)
+        except (TimeoutError, StoreError) as problem:
+            log.warn("something was left undone: {problem}", problem=problem)

@@ -1,0 +1,113 @@
+"""C{/ping} and C{/auth}: what gateways call.  They read the body and ignore the status, which is for people."""
+
+from __future__ import annotations
+
+from klein import Klein
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web import http
+from twisted.web.iweb import IRequest
+from werkzeug.exceptions import HTTPException
+
+from wifidogd.directory import Directory
+from wifidogd.errors import MalformedRequest, Overloaded, StoreError
+from wifidogd.heartbeat import Heartbeats
+from wifidogd.ledger import Ledger
+from wifidogd.model import AuthCode, UtcNow
+from wifidogd.rules import Refusal
+from wifidogd.sparing import SparingLog
+from wifidogd.web.fields import read_query
+from wifidogd.web.wire import PONG, auth_line, cannot_say, read_dialect, read_heartbeat, read_report
+
+log = Logger()
+
+
+class GatewayPages:
+    """The machine-facing half of the site."""
+
+    app = Klein()
+
+    def __init__(
+        self, ledger: Ledger, directory: Directory, heartbeats: Heartbeats, *, clock: IReactorTime, utc_now: UtcNow
+    ) -> None:
+        self._ledger = ledger
+        self._directory = directory
+        self._heartbeats = heartbeats
+        self._utc_now = utc_now
+        self._sparing = SparingLog(log, clock)
+
+    @app.route("/ping", strict_slashes=False, merge_slashes=False)
+    @app.route("/ping/<key>", strict_slashes=False, merge_slashes=False)
+    def ping(self, request: IRequest, key: str | None = None) -> bytes:
+        """
+        Say C{Pong}, whatever the database does, except to who has not the gateway's key.
+
+        Some gateways open the network to strangers when they miss it (protocol.md 0.7).
+        """
+        query = read_query(_query(request))
+        heartbeat = read_heartbeat(query, _user_agent(request), request.getClientAddress().host, self._utc_now())
+        is_adopted = self._directory.gateway(heartbeat.gw_id) is not None
+        if is_adopted and not self._directory.may_ask(heartbeat.gw_id, key or query.get("k")):
+            return _plain(request, b"The key of this gateway is missing or wrong.\n", http.FORBIDDEN)
+        if is_adopted or "gw_id" in query:
+            self._heartbeats.beat(heartbeat)
+        return _plain(request, PONG)
+
+    @app.route("/auth", strict_slashes=False, merge_slashes=False)
+    @app.route("/auth/<key>", strict_slashes=False, merge_slashes=False)
+    async def auth(self, request: IRequest, key: str | None = None) -> bytes:
+        """Settle one report and answer with a verdict line."""
+        query = read_query(_query(request))
+        report = read_report(query, read_dialect(_user_agent(request)), key)
+        try:
+            decision = await self._ledger.settle(report)
+        except (StoreError, Overloaded) as problem:
+            self._sparing.warn("cannot settle reports, guests are left as they are: {problem}", problem=problem)
+            return _plain(request, cannot_say(report.stage), http.SERVICE_UNAVAILABLE)
+        log.debug(
+            "{stage} of {token} at {gw_id}: {code} {why}",
+            stage=report.stage.value,
+            token=report.token[:6],
+            gw_id=report.gw_id,
+            code=decision.code.value,
+            why=decision.refusal or decision.reason,
+        )
+        is_stranger = decision.refusal is Refusal.GATEWAY_NOT_ADOPTED
+        return _plain(request, auth_line(decision.code), http.FORBIDDEN if is_stranger else http.OK)
+
+    @app.handle_errors(MalformedRequest)
+    def _malformed(self, request: IRequest, failure: Failure) -> bytes:
+        """Refuse so that a gateway can read it; a gateway that cannot exist is as good as not adopted."""
+        problem = failure.value
+        self._sparing.warn("unreadable request from {peer}: {problem}", peer=request.getClientAddress(), problem=problem)
+        if isinstance(problem, MalformedRequest) and problem.parameter == "gw_id":
+            return _plain(request, auth_line(AuthCode.DENIED), http.FORBIDDEN)
+        return _plain(request, auth_line(AuthCode.ERROR), http.BAD_REQUEST)
+
+    @app.handle_errors(HTTPException)
+    def _elsewhere(self, request: IRequest, failure: Failure) -> bytes:
+        """Answer paths and methods that no gateway uses."""
+        return _plain(request, auth_line(AuthCode.ERROR), failure.value.code)
+
+    @app.handle_errors(Exception)
+    def _unexpected(self, request: IRequest, failure: Failure) -> bytes:
+        """Leave the guest as they are when we err."""
+        self._sparing.failure("a gateway's request failed", failure)
+        return _plain(request, auth_line(AuthCode.ERROR), http.SERVICE_UNAVAILABLE)
+
+
+def _query(request: IRequest) -> bytes:
+    return request.uri.partition(b"?")[2]
+
+
+def _user_agent(request: IRequest) -> str:
+    return (request.getHeader(b"user-agent") or b"").decode("utf-8", "replace")
+
+
+def _plain(request: IRequest, body: bytes, code: int = http.OK) -> bytes:
+    """Answer in one piece: a chunk boundary could split what a gateway looks for (protocol.md 0.4)."""
+    request.setResponseCode(code)
+    request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+    request.setHeader(b"content-length", b"%d" % len(body))
+    return body
