@@ -6,7 +6,6 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NoReturn
 
 from twisted.internet.task import react
@@ -16,8 +15,8 @@ from wifidogd.ctl import account, gateway, network, session, status
 from wifidogd.ctl.errand import Errand, ExitCode, NotDone, WrongUsage
 from wifidogd.ctl.parsing import add_nouns, setting
 from wifidogd.ctl.printing import complain
-from wifidogd.errors import ConfigurationError, StoreConflict, StoreRefused, StoreUnavailable, WifidogdError
-from wifidogd.options import default_data_dir
+from wifidogd.errors import ConfigurationError, StoreConflict, StoreRefused, StoreUnavailable
+from wifidogd.options import checked_data_dir, default_data_dir
 from wifidogd.store.cluster import dsn_of
 from wifidogd.store.database import Database
 from wifidogd.store.migrations import released
@@ -56,9 +55,8 @@ def build_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wifidogctl {__version__}")
     parser.add_argument(
         "--data-dir",
-        type=Path,
         metavar="DIR",
-        default=setting("data-dir") or default_data_dir(),
+        default=setting("data-dir") or str(default_data_dir()),
         help="the server's --data-dir, also WIFIDOGD_DATA_DIR (default: %(default)s)",
     )
     parser.add_argument(
@@ -82,7 +80,10 @@ async def _run(reactor: Any, arguments: Namespace) -> None:
     """
     try:
         await _with_database(reactor, arguments)
-    except (StoreUnavailable, ConfigurationError) as error:
+    except ConfigurationError as error:
+        complain(str(error))
+        raise SystemExit(ExitCode.WRONG_USAGE) from None
+    except StoreUnavailable as error:
         complain(_why_unreachable(arguments, error))
         raise SystemExit(ExitCode.UNREACHABLE) from None
     except StoreConflict:
@@ -95,7 +96,7 @@ async def _run(reactor: Any, arguments: Namespace) -> None:
 
 async def _with_database(reactor: Any, arguments: Namespace) -> None:
     database = Database(clock=reactor, size=1)
-    database.start(arguments.database or dsn_of(Path(arguments.data_dir)))
+    database.start(arguments.database or dsn_of(checked_data_dir(arguments.data_dir)))
     try:
         errand = Errand(arguments, database, reactor, datetime.now(UTC))
         _expect_schema(await errand.transaction(fetch_schema_version))
@@ -113,12 +114,10 @@ def _expect_schema(version: int) -> None:
         raise NotDone(f"The database has schema {version}, not {newest}: use the wifidogctl that came with the server.")
 
 
-def _why_unreachable(arguments: Namespace, error: WifidogdError) -> str:
+def _why_unreachable(arguments: Namespace, error: StoreUnavailable) -> str:
     """Say in one sentence what to do; a DSN may hold a password and is not repeated."""
     if arguments.database:
         return f"PostgreSQL does not answer ({error}): check that it runs, and what --database says."
-    if isinstance(error, ConfigurationError):
-        return str(error)
     return (
         f"The server's PostgreSQL in {arguments.data_dir} does not answer: start the server with "
         f"`twistd -n wifidogd --data-dir {arguments.data_dir}`, or name another --data-dir or --database."

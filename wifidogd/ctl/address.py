@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import dataclass
@@ -11,13 +10,15 @@ from urllib.parse import urlsplit
 from wifidogd.ctl.parsing import setting
 from wifidogd.ctl.printing import seconds
 from wifidogd.ctl.units import port
+from wifidogd.errors import ConfigurationError
 from wifidogd.model import Gateway
+from wifidogd.options import checked_path, checked_url
 from wifidogd.wifidog_conf import auth_server_block, gateway_conf
 
 PORT = 8080
 """Where the server listens when nobody said otherwise."""
 
-PATH = "/wifidog/"
+PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,32 @@ class AuthServer:
         }
 
 
+def server_options() -> ArgumentParser:
+    """Describe what may be said about the server, for the parsers of commands that need it."""
+    parser = ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--server",
+        type=server,
+        default=setting("public-url"),
+        metavar="HOST",
+        help="this server as routers and guests reach it: a name, an address or a URL such as https://wifi.example "
+        "(default: $WIFIDOGD_PUBLIC_URL, else a guess)",
+    )
+    parser.add_argument("--server-port", type=port, metavar="P", help=f"its port (default: {PORT}, or as in the URL)")
+    parser.add_argument(
+        "--path", type=path, default=setting("path") or "/wifidog/", help="its --path (default: %(default)s)"
+    )
+    return parser
+
+
 def auth_server_of(arguments: Namespace) -> AuthServer:
-    """Put together what was typed, C{WIFIDOGD_PUBLIC_URL} and C{WIFIDOGD_PATH}, and the server's defaults."""
-    url = urlsplit(setting("public-url") or "")
-    tls = arguments.tls or url.scheme == "https"
-    known = url.port or ({"http": 80, "https": 443}.get(url.scheme, PORT))
+    """Put together what was said about the server, with a guess for its address if nothing was."""
+    url = urlsplit(arguments.server or f"http://{own_address()}:{PORT}")
     return AuthServer(
-        host=arguments.server or url.hostname or own_address(),
-        port=arguments.server_port or (443 if arguments.tls and not url.netloc else known),
-        tls=tls,
-        path=arguments.path or setting("path") or PATH,
+        host=url.hostname or "",
+        port=arguments.server_port or url.port or PORTS[url.scheme],
+        tls=url.scheme == "https",
+        path=arguments.path,
     )
 
 
@@ -77,24 +94,24 @@ def own_address() -> str:
         return str(probe.getsockname()[0])
 
 
-def host(text: str) -> str:
-    """Check the name or address of the server."""
-    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text):
-        raise ArgumentTypeError(f"{text!r} is no host: write a name or an address, like portal.example.org")
-    return text
+def server(text: str) -> str:
+    """
+    Check the name, address or URL of the server.
+
+    @return: a URL of scheme, host and, where it is not the scheme's own, port.
+    """
+    try:
+        url = checked_url(text if "://" in text else f"http://{text}")
+    except ConfigurationError:
+        url = None
+    if url is None or ":" in (urlsplit(url).hostname or ""):
+        raise ArgumentTypeError(f"{text!r} is no server: write wifi.example, 192.168.1.2 or https://wifi.example:8443")
+    return url if "://" in text or urlsplit(url).port else f"{url}:{PORT}"
 
 
 def path(text: str) -> str:
     """Check the path under which the server answers gateways."""
-    if not re.fullmatch(r"/(?:[A-Za-z0-9._~-]+/)*", text):
-        raise ArgumentTypeError(f"{text!r} is no path: write it with a slash at both ends, like {PATH}")
-    return text
-
-
-SERVER = ArgumentParser(add_help=False)
-SERVER.add_argument(
-    "--server", type=host, metavar="HOST", help="this server as routers and guests reach it (default: a guess)"
-)
-SERVER.add_argument("--server-port", type=port, metavar="P", help=f"its port (default: {PORT}; 443 with --tls)")
-SERVER.add_argument("--tls", action="store_true", help="it speaks HTTPS there")
-SERVER.add_argument("--path", type=path, metavar="PATH", help=f"its --path (default: {PATH})")
+    try:
+        return checked_path(text)
+    except ConfigurationError as error:
+        raise ArgumentTypeError(str(error)) from None

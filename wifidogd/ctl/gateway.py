@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from wifidogd.addresses import is_private
 from wifidogd.credentials import hash_secret, mint_token
-from wifidogd.ctl.address import SERVER, auth_server_of
+from wifidogd.ctl.address import auth_server_of, server_options
 from wifidogd.ctl.errand import Errand, NotDone
 from wifidogd.ctl.gateway_list import list_all
 from wifidogd.ctl.parsing import JSON, add_nouns
@@ -38,7 +38,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     _add_adopt(verbs)
     config = verbs(
         "config",
-        parents=[SERVER, JSON],
+        parents=[server_options(), JSON],
         help="print what belongs into the router's wifidog.conf",
         description="Print what belongs into the wifidog.conf of an adopted gateway.",
     )
@@ -53,7 +53,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
 def _add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
     parser = verbs(
         "adopt",
-        parents=[SERVER],
+        parents=[server_options()],
         help="let a router's guests sign in here",
         description="Let a router's guests sign in here, or change what is known about a router adopted before.",
     )
@@ -89,6 +89,7 @@ async def adopt_one(errand: Errand) -> None:
     print(f"{done} {gateway.gw_id} of network {gateway.network}: guests go to http://{host}:{gateway.port}/")
     if key is not None:
         complain("The key is shown this once only; put these lines into the router's wifidog.conf.")
+        _advise()
         print()
         print(auth_server_of(errand.arguments).conf(gateway, key), end="")
 
@@ -120,8 +121,7 @@ async def show_config(errand: Errand) -> None:
         )
     elif key is not None:
         complain("The key is shown this once only; the one before stays valid until the next is made.")
-    for advice in SAFETY:
-        complain(advice)
+    _advise()
 
 
 async def forget(errand: Errand) -> None:
@@ -175,6 +175,11 @@ async def _as_it_waits(cursor: Cursor, gw_id: str) -> Gateway:
 async def _add_key(cursor: Cursor, gateway: Gateway, key: str) -> None:
     """Let a gateway use one more key, and of those before only the newest."""
     await set_keys(cursor, gateway.gw_id, (hash_secret(key), *gateway.key_hashes[:1]))
+
+
+def _advise() -> None:
+    for advice in SAFETY:
+        complain(advice)
 
 
 def _unknown(gw_id: str) -> NotDone:

@@ -53,7 +53,7 @@ async def list_open(errand: Errand) -> None:
         print_json([_document(session) for session in sessions])
     elif sessions:
         print_table(
-            ("ID", "GATEWAY", "ACCOUNT", "DEVICE", "STATE", "SINCE", "DOWN", "UP"),
+            ("ID", "GATEWAY", "ACCOUNT", "DEVICE", "STATE", "FOR", "DOWN", "UP"),
             [_row(session, errand.now) for session in sessions],
         )
     else:
