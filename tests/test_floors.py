@@ -15,10 +15,10 @@ MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 FLOORS = (
     {"model", "errors", "addresses", "sparing"},
     {"rules", "credentials", "periodic", "store", "wifidog_conf"},
-    {"directory", "settlement"},
+    {"directory", "settlement", "welcome"},
     {"ledger", "admission", "heartbeat", "upkeep"},
-    {"service", "web"},
-    {"options"},
+    {"web"},
+    {"service", "options"},
     {"tap", "ctl"},
 )
 """Rooms from the ground up; a package is one room."""
