@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFDSet, IReactorPluggableNameResolver, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorPluggableNameResolver, IReactorTime
 from twisted.python.failure import Failure
 from txpostgres import txpostgres
 
@@ -35,11 +35,12 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
     PQcancel, which blocks.
     """
 
-    def __init__(self, reactor: IStoreReactor, lost: Callable[[BaseException], None]) -> None:
-        """@param lost: called once with the reason when this connection, open or not yet, is gone."""
+    def __init__(self, reactor: IStoreReactor, lost: Callable[[Connection, BaseException], None]) -> None:
+        """@param lost: called once with this and the reason when it is gone, open or not yet."""
         super().__init__(reactor)
-        self._lost: Callable[[BaseException], None] | None = lost
+        self._lost: Callable[[Connection, BaseException], None] | None = lost
         self._established = False
+        self._timer: IDelayedCall | None = None
 
     async def open(self, parameters: Mapping[str, str], deadline: float) -> None:
         """
@@ -48,16 +49,12 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         @param deadline: seconds; libpq's own connect_timeout does nothing for asynchronous connections.
         @raise Exception: whatever psycopg2 makes of it; the caller still has to L{abort}.
         """
-        late = TimeoutError(f"no connection within {deadline:g} s")
-        timer = self.reactor.callLater(deadline, self.abort, late)
-        try:
-            if self._lost is not None:
-                await self.connect(**parameters)
-            if self._lost is None:
-                raise ConnectionAbortedError("closed before it was open")
-        finally:
-            if timer.active():
-                timer.cancel()
+        if self._lost is not None:
+            self.abort_after(deadline, TimeoutError(f"no connection within {deadline:g} s"))
+            await self.connect(**parameters)
+        if self._lost is None:
+            raise ConnectionAbortedError("closed before it was open")
+        self.spare()
         extensions.register_type(BYTEA, self._connection)
         extensions.register_type(BYTEA_ARRAY, self._connection)
         self._established = True
@@ -99,13 +96,25 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         if self._lost is None:
             return
         lost, self._lost = self._lost, None
+        self.spare()
         if self._connection is not None:
             self.reactor.removeReader(self)
             self.reactor.removeWriter(self)
             self._connection.close()
-        lost(reason)
+        lost(self, reason)
         if self._connection is not None:
             super().connectionLost(Failure(reason))  # type: ignore[no-untyped-call]
+
+    def abort_after(self, seconds: float, reason: BaseException) -> None:
+        """L{abort} then, unless L{spare} is called before."""
+        if self._lost is not None:
+            self._timer = self.reactor.callLater(seconds, self.abort, reason)
+
+    def spare(self) -> None:
+        """Take back an L{abort_after}, if there is one."""
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
 
     def doRead(self) -> None:
         """Take what arrived: part of a result, a step of the login, or the news that the server is gone."""

@@ -32,11 +32,7 @@ def pause_after(failures: int, chance: float) -> float:
 
 
 class Link:
-    """
-    Keeps one connection open, and opens another after a loss.
-
-    @ivar connection: the open one; None while there is none.
-    """
+    """Keeps one connection open, and opens another after a loss."""
 
     def __init__(
         self,
@@ -44,42 +40,38 @@ class Link:
         *,
         clock: IStoreReactor,
         chance: Callable[[], float],
-        opened: Callable[[Link], None],
-        lost: Callable[[Link, BaseException], None],
+        opened: Callable[[Connection], None],
+        lost: Callable[[Connection, BaseException], None],
     ) -> None:
         """
-        @param opened: called when L{connection} is there.
-        @param lost: called when it is no longer, or when an attempt to get one failed.
+        @param opened: called with each connection that opens.
+        @param lost: called when it is gone, and for each that did not open.
         """
-        self.connection: Connection | None = None
         self._parameters = parameters
         self._clock = clock
         self._chance = chance
         self._opened = opened
         self._lost = lost
         self._failures = 0
-        self._since = 0.0
-        self._attempt: Connection | None = None
+        self._connection: Connection | None = None
+        self._open_since: float | None = None
         self._pause: IDelayedCall | None = None
         self._stopped = False
 
     def start(self) -> None:
         """Begin to connect."""
         self._pause = None
-        self._attempt = Connection(self._clock, self._gone)
-        Deferred.fromCoroutine(self._connect(self._attempt))  # type: ignore[unused-awaitable]
+        self._open_since = None
+        self._connection = Connection(self._clock, self._gone)
+        Deferred.fromCoroutine(self._connect(self._connection))  # type: ignore[unused-awaitable]
 
     def stop(self, reason: BaseException) -> None:
-        """Close what is open and do not come back."""
+        """Close the connection, whatever it is doing, and do not come back."""
         self._stopped = True
         if self._pause is not None:
             self._pause.cancel()
-        self.drop(reason)
-
-    def drop(self, reason: BaseException) -> None:
-        """Close the connection, whatever it is doing; another follows."""
-        if self._attempt is not None:
-            self._attempt.abort(reason)
+        if self._connection is not None:
+            self._connection.abort(reason)
 
     async def _connect(self, connection: Connection) -> None:
         """Open a connection; a failure of any kind goes the way of a loss."""
@@ -89,15 +81,13 @@ class Link:
         except Exception as error:
             connection.abort(error)
             return
-        self.connection = connection
-        self._since = self._clock.seconds()
-        self._opened(self)
+        self._open_since = self._clock.seconds()
+        self._opened(connection)
 
-    def _gone(self, reason: BaseException) -> None:
+    def _gone(self, connection: Connection, reason: BaseException) -> None:
         """Plan the next connection."""
-        proven = self.connection is not None and self._clock.seconds() - self._since >= PROVEN
+        proven = self._open_since is not None and self._clock.seconds() - self._open_since >= PROVEN
         self._failures = 0 if proven else self._failures + 1
-        self.connection = self._attempt = None
         if not self._stopped:
             self._pause = self._clock.callLater(pause_after(self._failures, self._chance()), self.start)
-        self._lost(self, reason)
+        self._lost(connection, reason)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wifidogd.errors import StoreError, StoreUnavailable
+from wifidogd.errors import StoreUnavailable
 from wifidogd.sparing import SparingLog
 from wifidogd.store.connection import Connection, IStoreReactor
+from wifidogd.store.job import Job, Task
 from wifidogd.store.link import Link
 
 T = TypeVar("T")
-Task = Callable[[Connection], Coroutine[Any, Any, T]]
 
 GRACE = 1.0
 """Seconds without any connection after which new jobs are refused at once."""
@@ -26,40 +26,12 @@ GRACE = 1.0
 log = Logger()
 
 
-class Job(Generic[T]):
-    """
-    One task on its way through the pool.
-
-    @ivar result: what the caller awaits.  It has no canceller: a caller who goes leaves the task undisturbed.
-    @ivar link: where the task runs; None while it waits.
-    """
-
-    def __init__(self, task: Task[T], deadline: float, clock: IStoreReactor, expire: Callable[[Job[T]], None]) -> None:
-        """@param deadline: seconds, after which C{expire} is called unless the job was settled."""
-        self.task = task
-        self.result: Deferred[T] = Deferred()
-        self.link: Link | None = None
-        self._timer = clock.callLater(deadline, expire, self)
-        self._settled = False
-
-    def settle(self, outcome: T | Failure) -> None:
-        """Tell the caller, once; what comes later (a task that outlived its connection) is dropped."""
-        if self._settled:
-            return
-        self._settled = True
-        if self._timer.active():
-            self._timer.cancel()
-        if self.result.called and isinstance(outcome, Failure) and not isinstance(outcome.value, StoreError):
-            log.failure("a task failed after its caller had gone", outcome)
-        self.result.callback(outcome)
-
-
 class Pool:
     """
     Runs tasks on a few connections.
 
-    A connection serves again only when it is open and idle, else it is closed and another is opened.  A task past its
-    deadline loses its connection; it is never cancelled.
+    A connection serves again only when it is open and idle, else it is closed and another is opened.  A task that runs
+    for too long loses its connection; it is never cancelled.
 
     @ivar available_since: seconds of the clock since when at least one connection was open without interruption; None
         while there is none.
@@ -84,8 +56,8 @@ class Pool:
         self._max_waiting = max_waiting
         self._chance = chance
         self._links: list[Link] = []
-        self._idle: list[Link] = []
-        self._open: set[Link] = set()
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
         self._jobs: set[Job[Any]] = set()
         self._waiting: deque[Job[Any]] = deque()
         self._down_since: float | None = None
@@ -96,7 +68,7 @@ class Pool:
         """Begin to connect; jobs are accepted from now on."""
         self._down_since = self._clock.seconds()
         self._links = [
-            Link(parameters, clock=self._clock, chance=self._chance, opened=self._link_opened, lost=self._link_lost)
+            Link(parameters, clock=self._clock, chance=self._chance, opened=self._opened, lost=self._lost)
             for _ in range(self._size)
         ]
         for link in self._links:
@@ -105,11 +77,10 @@ class Pool:
     async def stop(self) -> None:
         """Close all connections, fail all jobs, and wait a turn of the reactor for what was on its way."""
         links, self._links = self._links, []
-        reason = StoreUnavailable("the server is stopping")
         for link in links:
-            link.stop(reason)
+            link.stop(ConnectionAbortedError("the server is stopping"))
         for job in tuple(self._jobs):
-            self._fail(job, reason)
+            self._fail(job, "the server is stopping")
         self._waiting.clear()
         await deferLater(self._clock, 0)
 
@@ -121,8 +92,8 @@ class Pool:
         @return: a copy of the result; cancelling it does not disturb the task.
         @raise StoreUnavailable: if there is no hope; at once.  The result may fail with it too.
         """
-        self._refuse_if_hopeless()
-        job = Job(task, max(0.0, deadline), self._clock, self._expire)
+        self._refuse_if_hopeless(deadline)
+        job = Job(task, deadline, self._clock, self._expire)
         self._jobs.add(job)
         self._waiting.append(job)
         self._serve()
@@ -132,12 +103,14 @@ class Pool:
         """Count open connections and waiting jobs."""
         return {"connections": len(self._open), "waiting": len(self._waiting)}
 
-    def _refuse_if_hopeless(self) -> None:
-        """@raise StoreUnavailable: if stopped, down for more than L{GRACE}, or the queue is full."""
+    def _refuse_if_hopeless(self, deadline: float) -> None:
+        """@raise StoreUnavailable: if stopped, down for more than L{GRACE}, out of time, or the queue is full."""
         if not self._links:
             raise StoreUnavailable("the database is not in use before the server has started or once it stops")
         if self._down_since is not None and self._clock.seconds() - self._down_since > GRACE:
             raise StoreUnavailable("PostgreSQL cannot be reached")
+        if deadline <= 0:
+            raise StoreUnavailable("no time is left for the database")
         if not self._idle and len(self._waiting) >= self._max_waiting:
             raise StoreUnavailable(f"{self._max_waiting} transactions are waiting already")
 
@@ -156,64 +129,68 @@ class Pool:
         finally:
             self._serving = False
 
-    def _run(self, link: Link, job: Job[Any]) -> None:
+    def _run(self, connection: Connection, job: Job[Any]) -> None:
         """Start a task on an idle connection."""
-        connection = link.connection
-        assert connection is not None, "idle links have a connection"
-        job.link = link
+        job.connection = connection
+        job.started = self._clock.seconds()
         running = Deferred.fromCoroutine(job.task(connection))
-        running.addBoth(self._ran, link, connection, job)  # type: ignore[unused-awaitable]
+        running.addBoth(self._ran, connection, job)  # type: ignore[unused-awaitable]
 
-    def _ran(self, outcome: object, link: Link, connection: Connection, job: Job[Any]) -> None:
+    def _ran(self, outcome: object, connection: Connection, job: Job[Any]) -> None:
         """Take the connection back, unless it is gone already or unfit."""
-        if link.connection is connection:
-            if connection.is_idle:
-                self._idle.append(link)
-            else:
-                link.drop(StoreUnavailable("a transaction left its connection unusable"))
+        if connection.is_idle:
+            connection.spare()
+            self._idle.append(connection)
+        else:
+            connection.abort(ConnectionAbortedError("a transaction left its connection unusable"))
         self._settle(job, outcome)
         self._serve()
 
     def _expire(self, job: Job[Any]) -> None:
-        """Give up on a job whose deadline has come, and on its connection."""
-        if job.link is None:
+        """
+        Give up on a job whose deadline has come.
+
+        A task that had to wait keeps its connection until it has run for the whole deadline: were it closed now, a busy
+        pool would reconnect instead of working off its queue.
+        """
+        if job.connection is None:
             self._waiting.remove(job)
-            self._fail(job, StoreUnavailable("no connection was free within the deadline"))
+            self._fail(job, "no connection was free within the deadline")
         else:
-            reason = StoreUnavailable("PostgreSQL did not answer within the deadline")
-            self._fail(job, reason)
-            job.link.drop(reason)
+            self._fail(job, "PostgreSQL did not answer within the deadline")
+            left = job.started + job.deadline - self._clock.seconds()
+            job.connection.abort_after(max(0.0, left), TimeoutError("PostgreSQL does not answer"))
 
     def _settle(self, job: Job[Any], outcome: object) -> None:
         """Forget a job and tell its caller."""
         self._jobs.discard(job)
         job.settle(outcome)
 
-    def _fail(self, job: Job[Any], reason: StoreUnavailable) -> None:
+    def _fail(self, job: Job[Any], reason: str) -> None:
         """Settle a job whose task has no say in it any more."""
-        self._settle(job, Failure(reason))  # type: ignore[no-untyped-call]
+        self._settle(job, Failure(StoreUnavailable(reason)))  # type: ignore[no-untyped-call]
 
-    def _link_opened(self, link: Link) -> None:
+    def _opened(self, connection: Connection) -> None:
         """Put a new connection to use."""
-        self._open.add(link)
-        self._idle.append(link)
+        self._open.add(connection)
+        self._idle.append(connection)
         if self.available_since is None:
             self.available_since = self._clock.seconds()
         self._down_since = None
         self._serve()
 
-    def _link_lost(self, link: Link, reason: BaseException) -> None:
-        """Note that a connection, or an attempt to get one, is gone."""
-        self._open.discard(link)
-        if link in self._idle:
-            self._idle.remove(link)
+    def _lost(self, connection: Connection, reason: BaseException) -> None:
+        """Note that a connection is gone, or did not open."""
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
         if not self._open:
             self.available_since = None
             if self._down_since is None:
                 self._down_since = self._clock.seconds()
         if self._links:
             self._log.warn(
-                "no connection to PostgreSQL: {reason}; {open} of {size} are open, trying again",
+                "connection to PostgreSQL failed: {reason}; {open} of {size} are open, trying again",
                 reason=str(reason).strip().partition("\n")[0] or type(reason).__name__,
                 open=len(self._open),
                 size=self._size,
