@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.application.internet import TimerService
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IReactorCore, IReactorTime, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -32,10 +32,6 @@ RETRY = 2.0
 
 DRAIN = 2.0
 """Seconds that work which was accepted gets to be finished when the server stops."""
-
-
-class Reactor(IReactorCore, IReactorTime, Protocol):
-    """What a server needs of a reactor to start and stop itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +135,8 @@ class AuthServer(Service):
 
     async def _stop(self) -> None:
         rooms = self._rooms
+        if rooms.cluster is not None and not self._ports:
+            await rooms.cluster.stop()
         if self._starting is not None:
             self._starting.cancel()
         for port in self._ports:

@@ -175,7 +175,7 @@ COMMENT ON COLUMN past_sessions.incoming IS 'Octets to the guest';
 COMMENT ON COLUMN past_sessions.outgoing IS 'Octets from the guest';
 
 CREATE TABLE signing_keys (
-    only     boolean PRIMARY KEY DEFAULT true CHECK (only),
+    sole     boolean PRIMARY KEY DEFAULT true CHECK (sole),
     secret   text NOT NULL
 );
 INSERT INTO signing_keys (secret) VALUES (gen_random_uuid()::text || gen_random_uuid()::text);
@@ -183,7 +183,7 @@ COMMENT ON TABLE signing_keys IS 'One row: the secret that signs the state of fo
 COMMENT ON COLUMN signing_keys.secret IS '244 random bits, as text';
 
 CREATE TABLE directory_revision (
-    only      boolean PRIMARY KEY DEFAULT true CHECK (only),
+    sole      boolean PRIMARY KEY DEFAULT true CHECK (sole),
     revision  bigint NOT NULL
 );
 INSERT INTO directory_revision (revision) VALUES (1);
