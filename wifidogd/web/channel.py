@@ -1,0 +1,187 @@
+"""
+HTTP over one connection, with an end to everything a client may drag out.
+
+Clients that vanish, stall or never read are normal at a hotspot; each of them
+may cost a descriptor for a bounded time and no line in the log.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import NO_BODY_CODES, HTTPChannel
+from twisted.web.server import Request
+from zope.interface import implementer
+
+if TYPE_CHECKING:
+    from wifidogd.web.front import Front
+
+REQUEST_DEADLINE = 10
+"""Seconds for a whole request, head and body, counted from the connection or the end of the last answer."""
+
+ANSWER_DEADLINE = 30
+"""Seconds that a client has to take its answer once nothing more follows."""
+
+LINGER = 2
+"""Seconds in which a client that sends too much may still read that it does."""
+
+_MOST_DISCARDED = 1024 * 1024
+_MOST_LENGTH_DIGITS = 15
+_TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class WholeRequest(Request):
+    """
+    A request whose answer goes out in one piece.
+
+    It always has a C{Content-Length}: chunks would be scanned as text by
+    gateways that speak HTTP/1.1 badly, and a guest's page fits one segment.
+    """
+
+    channel: Channel
+    content: BytesIO
+
+    def __init__(self, channel: Channel, *args: Any, **kwargs: Any) -> None:
+        super().__init__(channel, *args, **kwargs)
+        self._pieces: list[bytes] = []
+
+    def gotLength(self, length: int | None) -> None:
+        """Prepare for a body, in memory; C{length} is None when it comes in chunks."""
+        self.content = BytesIO()
+        if length is not None and length > self.channel.site.most_octets:
+            self.channel.refuse_body()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Take a part of the body."""
+        if self.content.tell() + len(data) > self.channel.site.most_octets:
+            self.channel.refuse_body()
+        else:
+            self.content.write(data)
+
+    def getRequestHostname(self) -> bytes:
+        """Name no host: Klein would raise on one that cannot be true, and nothing here depends on it."""
+        return b"localhost"
+
+    def write(self, data: bytes) -> None:
+        """Keep a part of the answer until L{finish}."""
+        self._pieces.append(data)
+
+    def finish(self) -> None:
+        """Send the answer; a client that has gone needs none."""
+        if self._disconnected:
+            return
+        body = b"".join(self._pieces)
+        self.responseHeaders.removeHeader(b"server")
+        if self.code not in NO_BODY_CODES:
+            self.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(body)])
+        super().write(body)
+        super().finish()
+
+
+@implementer(IHalfCloseableProtocol)
+class Channel(HTTPChannel):
+    """One connection of a client, which may close its half once it has asked."""
+
+    requestFactory = WholeRequest  # type: ignore[assignment]
+    abortTimeout = ANSWER_DEADLINE
+    site: Front
+    transport: Any
+
+    _peer_has_finished = False
+    _is_refusing = False
+    _discarded = 0
+
+    def connectionMade(self) -> None:
+        """Start the clock, or hang up when there is no room at all."""
+        super().connectionMade()
+        if not self.site.make_room(self):
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Make room for another."""
+        self.site.free_room(self)
+        super().connectionLost(reason)
+
+    def resetTimeout(self) -> None:
+        """Do nothing when data arrives: a client that sends a byte now and then would never time out."""
+
+    def timeoutConnection(self) -> None:
+        """Hang up; that is no news for the log."""
+        self.loseConnection()
+
+    def forceAbortClient(self) -> None:
+        """Drop a client that does not take its answer; no news either."""
+        self._abortingCall = None
+        self.transport.abortConnection()
+
+    def loseConnection(self) -> None:
+        """Close once everything has been sent, L{ANSWER_DEADLINE} from now in any case."""
+        if self._abortingCall is None:
+            self._abortingCall = self.callLater(self.abortTimeout, self.forceAbortClient)
+        super().loseConnection()
+
+    def readConnectionLost(self) -> None:
+        """Answer what the client has asked before it closed its half; drop what it has not."""
+        self._peer_has_finished = True
+        if not self._handlingRequest:
+            self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Give up a connection on which nothing can be answered."""
+        self.loseConnection()
+
+    def requestDone(self, request: Request) -> None:
+        """Go on with the next request, if there is one and somebody to answer."""
+        super().requestDone(request)
+        if self._peer_has_finished and not self._handlingRequest:
+            self.loseConnection()
+
+    def refuse_body(self) -> None:
+        """
+        Say 413 and take no notice of what follows.
+
+        Closing at once would make the kernel reset the connection while the
+        client still sends, and the client would lose the answer.
+        """
+        if not self._is_refusing:
+            self._is_refusing = True
+            self.transport.write(_TOO_LARGE)
+            self.setTimeout(LINGER)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read on, or past, what the client sends."""
+        if not self._is_refusing:
+            super().dataReceived(data)
+            return
+        self._discarded += len(data)
+        if self._discarded > _MOST_DISCARDED:
+            self._networkProducer.pauseProducing()
+
+    def lineReceived(self, line: bytes) -> None:
+        """Read a line of the head."""
+        if not self._is_refusing:
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Read a part of the body."""
+        if not self._is_refusing:
+            super().rawDataReceived(data)
+
+    def allContentReceived(self) -> None:
+        """Begin to answer."""
+        if not self._is_refusing:
+            super().allContentReceived()
+
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        """Read an absurd length as one that is merely too large; Python does not convert thousands of digits."""
+        if header == b"Content-Length" and data.isdigit() and len(data) > _MOST_LENGTH_DIGITS:
+            data = b"9" * _MOST_LENGTH_DIGITS
+        return bool(super()._maybeChooseTransferDecoder(header, data))
+
+    def _send100Continue(self) -> None:
+        if not self._is_refusing:
+            super()._send100Continue()

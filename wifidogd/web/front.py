@@ -1,0 +1,146 @@
+"""The front door: which room a path leads to, and how many may come in at once."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Sequence
+
+from twisted.internet.interfaces import IListeningPort, IReactorTime
+from twisted.internet.tcp import Port
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from wifidogd.web.channel import REQUEST_DEADLINE, Channel
+
+MOST_CONNECTIONS = 10_000
+SPARE_DESCRIPTORS = 64
+"""Descriptors left to the database, the log and everything else."""
+
+MOST_OCTETS = 64 * 1024
+"""Largest body of a request."""
+
+_MACHINE_NAMES = (b"ping", b"auth")
+_HEALTH = [b"healthz"]
+_NOWHERE = [b"nowhere"]
+_ROUND = 32
+"""Connections that one round of accepting may bring beyond the point where it should have paused."""
+
+
+class Front(Site):
+    """
+    Leads requests to gateway pages, guest pages or health, and bounds what clients may hold.
+
+    When as many connections are open as there may be, the listening ports
+    pause: clients wait in the kernel's backlog, and nothing spins.
+    """
+
+    protocol = Channel  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        gateway: IResource,
+        guest: IResource,
+        health: IResource,
+        *,
+        path: str,
+        clock: IReactorTime,
+        most_connections: int | None = None,
+        most_octets: int = MOST_OCTETS,
+    ) -> None:
+        """
+        @param path: under which the server is reached, with slashes around.
+        @param most_connections: None for as many as descriptors allow, up to L{MOST_CONNECTIONS}.
+        """
+        super().__init__(guest, timeout=REQUEST_DEADLINE, reactor=clock, parsePOSTFormSubmission=False)
+        self._gateway = gateway
+        self._guest = guest
+        self._health = health
+        self._prefix = _named(path.encode().split(b"/"))
+        self._most = most_connections or _most_connections()
+        self._pause_at = max(1, self._most - _ROUND)
+        self._channels: set[Channel] = set()
+        self._ports: list[Port] = []
+        self.most_octets = most_octets
+
+    def watch(self, port: IListeningPort) -> None:
+        """Pause accepting on this port while the house is full."""
+        if isinstance(port, Port):
+            self._ports.append(port)
+
+    def figures(self) -> dict[str, int]:
+        """Count C{clients} that are connected."""
+        return {"clients": len(self._channels)}
+
+    def make_room(self, channel: Channel) -> bool:
+        """Count a connection; False if there is no room for it."""
+        self._channels.add(channel)
+        if len(self._channels) >= self._pause_at:
+            self._pause()
+        return len(self._channels) <= self._most
+
+    def free_room(self, channel: Channel) -> None:
+        """Forget a connection."""
+        self._channels.discard(channel)
+        if len(self._channels) == self._pause_at - 1:
+            self._resume()
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """
+        Find who answers a request.
+
+        Empty segments mean nothing, because gateways put slashes where they
+        like, and answers must never be redirects.
+        """
+        segments = _named(request.postpath or [])
+        is_ours = segments[: len(self._prefix)] == self._prefix
+        rest = segments[len(self._prefix) :] if is_ours else segments
+        request.prepath = []
+        request.postpath = rest or [b""]
+        if rest == _HEALTH or segments == _HEALTH:
+            return self._health
+        if not is_ours and segments:
+            request.postpath = _NOWHERE
+        elif rest[:1] and rest[0] in _MACHINE_NAMES:
+            return self._gateway
+        return self._guest
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Offer HTTP/1.1 to TLS clients, nothing else."""
+        return [b"http/1.1"]
+
+    def startFactory(self) -> None:
+        """Keep no access log, nor a timer for its time stamps."""
+
+    def log(self, request: object) -> None:
+        """Keep no access log."""
+
+    def _pause(self) -> None:
+        for port in self._listening():
+            port.stopReading()
+
+    def _resume(self) -> None:
+        """Accept again, one by one at first: a port otherwise takes as many at a time as in its best days."""
+        for port in self._listening():
+            port.numberAccepts = 1
+            port.startReading()
+
+    def _listening(self) -> list[Port]:
+        self._ports = [port for port in self._ports if port.connected and not port.disconnecting]
+        return self._ports
+
+
+def _named(segments: Sequence[bytes]) -> list[bytes]:
+    """
+    Drop empty segments and make the others safe for Klein.
+
+    It logs a traceback for what is not UTF-8 and redirects for slashes; such
+    segments become ones that no page is called.
+    """
+    return [segment.decode("utf-8", "replace").replace("/", "\ufffd").encode() for segment in segments if segment]
+
+
+def _most_connections() -> int:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(1, min(MOST_CONNECTIONS, limit - SPARE_DESCRIPTORS))
