@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,15 +32,18 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
     A connection for one life: opened once, used by one transaction at a time, closed for good.
 
     Unlike its base it polls for its cursors itself and stays registered with the reactor, which saves four epoll calls
-    a statement and leaves nothing behind when it is closed in the middle of one.  Nothing here ever cancels: that calls
-    PQcancel, which blocks.
+    a statement and leaves nothing behind when it is closed in the middle of one.  The reactor watches a duplicate of
+    the descriptor: libpq closes its own as soon as it reads that the server is gone, and the reactor would miss every
+    event of whoever gets that number next.
+
+    Nothing here ever cancels: that calls PQcancel, which blocks.
     """
 
     def __init__(self, reactor: IStoreReactor, lost: Callable[[Connection, BaseException], None]) -> None:
         """@param lost: called once with this and the reason when it is gone, open or not yet."""
         super().__init__(reactor)
         self._lost: Callable[[Connection, BaseException], None] | None = lost
-        self._established = False
+        self._descriptor: int | None = None
         self._timer: IDelayedCall | None = None
 
     async def open(self, parameters: Mapping[str, str], deadline: float) -> None:
@@ -57,7 +61,9 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         self.spare()
         extensions.register_type(BYTEA, self._connection)
         extensions.register_type(BYTEA_ARRAY, self._connection)
-        self._established = True
+        self.reactor.removeReader(self)
+        self._descriptor = os.dup(self._connection.fileno())
+        self.reactor.addReader(self)
 
     def new_cursor(self) -> Any:
         """Make a bare psycopg2 cursor, to pass to L{execute} and to fetch from."""
@@ -101,6 +107,8 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
             self.reactor.removeReader(self)
             self.reactor.removeWriter(self)
             self._connection.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
         lost(self, reason)
         if self._connection is not None:
             super().connectionLost(Failure(reason))  # type: ignore[no-untyped-call]
@@ -116,16 +124,20 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         if timer is not None and timer.active():
             timer.cancel()
 
+    def fileno(self) -> int:
+        """Tell the reactor what to watch; -1 for nothing."""
+        return int(super().fileno()) if self._descriptor is None else self._descriptor
+
     def doRead(self) -> None:
         """Take what arrived: part of a result, a step of the login, or the news that the server is gone."""
-        if not self._established:
+        if self._descriptor is None:
             self.reactor.removeReader(self)
             self.reactor.removeWriter(self)
         self._advance()
 
     def doWrite(self) -> None:
         """Send more of a long statement, or take a step of the login."""
-        if not self._established:
+        if self._descriptor is None:
             self.reactor.removeReader(self)
         self.reactor.removeWriter(self)
         self._advance()
@@ -134,8 +146,8 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         """
         Let libpq take one step.
 
-        While it connects it may go on to the next address with another descriptor.  So the old one was taken out of the
-        reactor before, else whoever gets that number next would never be read.
+        While it connects it may go on to the next address with another descriptor, so the reactor was told to forget
+        the old one before.
         """
         try:
             self.continuePolling()
@@ -144,7 +156,7 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
 
     def connectionLost(self, reason: Failure) -> None:
         """Hear from the reactor that the socket hung up; a login may still find another address."""
-        if self._established:
+        if self._descriptor is not None:
             self.abort(reason.value or ConnectionResetError("the socket hung up"))
         else:
             super().connectionLost(reason)
