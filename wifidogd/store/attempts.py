@@ -22,16 +22,28 @@ COUNT_TRY = """
 FORGIVE_TRY = """
     UPDATE attempts
        SET tries = greatest(tries - 1, 0)
-     WHERE subject = ANY(%(subjects)s::text[])
+     WHERE subject IN (
+           SELECT subject
+             FROM attempts
+            WHERE subject = ANY(%(subjects)s::text[])
+            ORDER BY subject
+              FOR UPDATE)
 """
 
 FORGET_TRIES = """
     DELETE FROM attempts
-     WHERE subject IN (SELECT subject FROM attempts WHERE started_at < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+     WHERE subject IN (
+           SELECT subject
+             FROM attempts
+            WHERE started_at < %(before)s
+            LIMIT %(limit)s
+              FOR UPDATE SKIP LOCKED)
 """
 
 
-async def count_try(cursor: Cursor, subjects: Sequence[str], now: datetime, window_start: datetime) -> list[tuple[int, datetime]]:
+async def count_try(
+    cursor: Cursor, subjects: Sequence[str], now: datetime, window_start: datetime
+) -> list[tuple[int, datetime]]:
     """
     Count a try before it is made, so that many at once cannot slip through.
 

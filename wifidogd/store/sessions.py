@@ -53,10 +53,9 @@ END = """
     )
     INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
                                reason, incoming, outgoing)
-    SELECT session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
-           reason, incoming, outgoing
+    SELECT session_id, (SELECT network FROM gateways WHERE gateways.gw_id = ended.gw_id), gw_id, account_id,
+           mac, ip, opened_at, activated_at, ended_at, reason, incoming, outgoing
       FROM ended
-      JOIN gateways USING (gw_id)
 """
 
 

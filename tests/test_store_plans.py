@@ -1,0 +1,221 @@
+"""What a request costs must not depend on how much has been stored: no statement on its path scans a table."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg2
+import pytest
+
+import wifidogd.store
+from tests.postgres import ThrowawayPostgres
+from wifidogd.store.migrations import SCHEMA, released
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|CREATE|ALTER|DROP|SET|LOCK|COPY|TRUNCATE)\s")
+
+BIG = {"sessions", "past_sessions", "accounts", "attempts", "gateways", "heartbeats"}
+
+FILL = """
+    INSERT INTO gateways (gw_id, network, address, port, adopted_at)
+    SELECT 'gw' || g, 'default', '10.0.0.1', 2060, %(noon)s FROM generate_series(0, 499) AS g;
+
+    INSERT INTO heartbeats (gw_id, seen_at, source)
+    SELECT gw_id, %(noon)s, '192.0.2.1' FROM gateways;
+
+    INSERT INTO accounts (name, password_hash, created_at)
+    SELECT 'guest' || n, repeat('x', 97), %(noon)s FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO attempts (subject, tries, started_at)
+    SELECT 'account guest' || n, 1, %(noon)s FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO sessions (token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, last_incoming)
+    SELECT sha256(n::text::bytea), 'gw' || n %% 500, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, '10.0.0.2',
+           %(noon)s, %(noon)s, %(noon)s, n, n
+      FROM generate_series(1, 50000) AS n;
+
+    INSERT INTO past_sessions (session_id, network, gw_id, mac, opened_at, activated_at, ended_at, reason,
+                               incoming, outgoing)
+    SELECT n, 'default', 'gw' || n %% 500, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, %(noon)s, %(noon)s,
+           %(noon)s - n * interval '1 minute', 'logged out', n, n
+      FROM generate_series(1, 500000) AS n;
+
+    ANALYZE
+"""
+"""50,000 guests at 500 gateways, and what a year of them has left behind."""
+
+
+def token(number: int) -> bytes:
+    """Hash like L{FILL} does."""
+    return hashlib.sha256(b"%d" % number).digest()
+
+
+def batch(size: int) -> dict[str, object]:
+    """Parameters of the ledger's statements for so many guests, spread over all."""
+    guests = [37 * number for number in range(1, size + 1)]
+    return {
+        "token_hashes": [token(guest) for guest in guests],
+        "gw_ids": [f"gw{guest % 500}" for guest in guests],
+        "macs": [f"02{guest:010x}" for guest in guests],
+        "ips": ["10.0.0.2"] * size,
+        "reasons": ["logged out"] * size,
+        **{name: [NOON] * size for name in ("activated", "reported", "expires", "ended")},
+        **{name: [7] * size for name in ("incoming", "outgoing", "last_incoming", "last_outgoing")},
+    }
+
+
+STAY: dict[str, object] = {
+    "token_hash": token(50_001),
+    "gw_id": "gw7",
+    "mac": "02:00:00:00:00:07",
+    "account_id": 7,
+    "url": None,
+    "time_limit": None,
+    "quota_octets": None,
+    "reason": "logged out",
+    "now": NOON,
+    "since": NOON,
+}
+TRY: dict[str, object] = {
+    "subjects": ["account guest7", "device gw7 02:00:00:00:00:07"],
+    "now": NOON,
+    "window_start": NOON,
+}
+NAME: dict[str, object] = {"name": "guest7"}
+
+REQUESTS: dict[str, list[dict[str, object]]] = {
+    "sessions.LOCK_BY_TOKEN": [batch(1), batch(300)],
+    "sessions.LOCK_ONLINE": [batch(1), batch(300)],
+    "sessions.SAVE": [batch(1), batch(300)],
+    "sessions.END": [batch(1), batch(300)],
+    "stays.OPEN": [STAY],
+    "stays.LOOK": [STAY],
+    "stays.ASK_TO_END": [STAY],
+    "stays.FIND_ONLINE": [STAY],
+    "attempts.COUNT_TRY": [TRY],
+    "attempts.FORGIVE_TRY": [TRY],
+    "accounts.FETCH_ACCOUNT": [NAME],
+}
+"""The statements between a question and its answer, with parameters like those of a busy server."""
+
+ELSEWHERE = {
+    "the server's start, and wifidogctl": {
+        "migrations.LIFT_LIMITS",
+        "migrations.LOCK",
+        "migrations.CREATE_VERSIONS",
+        "migrations.SELECT_VERSION",
+        "migrations.INSERT_VERSION",
+        "overview.FIND_VERSIONS",
+        "overview.FETCH_VERSION",
+    },
+    "timers": {
+        "attempts.FORGET_TRIES",
+        "heartbeats.SAVE_HEARTBEATS",
+        "gateways.REMEMBER_WAITING",
+        "gateways.FORGET_WAITING",
+        "sweeps.FIND_STALE",
+        "sweeps.FIND_LOST_IN_RESTART",
+        "sweeps.FIND_UNUSED",
+        "sweeps.FIND_OVERDUE",
+        "sweeps.PURGE",
+    },
+    "timers, when the directory has changed": {
+        "gateways.FETCH_REVISION",
+        "gateways.FETCH_GATEWAYS",
+        "networks.FETCH_NETWORKS",
+        "signing.SELECT_SECRET",
+    },
+    "the adoption of a gateway, once": {
+        "gateways.ADOPT",
+        "gateways.STOP_WAITING",
+        "gateways.COUNT_GATEWAYS",
+    },
+    "wifidogctl": {
+        "accounts.ADD_ACCOUNT",
+        "accounts.SET_PASSWORD",
+        "accounts.SET_DISABLED",
+        "accounts.LIST_ACCOUNTS",
+        "gateways.LOCK_GATEWAY",
+        "gateways.SET_KEYS",
+        "gateways.FIND_OPEN_SESSIONS",
+        "gateways.REMOVE",
+        "gateways.LIST_WAITING",
+        "networks.SAVE_NETWORK",
+        "overview.LIST_GATEWAYS",
+        "overview.LIST_SESSIONS",
+        "overview.FIND_SESSIONS",
+        "overview.ASK_TO_END",
+        "overview.COUNT",
+    },
+}
+"""Who else runs statements: nobody waits for these with a browser open, or hardly ever."""
+
+
+def statements() -> dict[str, str]:
+    """Find every statement of the store, as C{module.NAME}."""
+    found = {}
+    for module in pkgutil.iter_modules(wifidogd.store.__path__):
+        for name, text in vars(importlib.import_module(f"wifidogd.store.{module.name}")).items():
+            if name.isupper() and isinstance(text, str) and STATEMENT.match(text):
+                found[f"{module.name}.{name}"] = text
+    return found
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """List a plan's nodes from the top."""
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+@pytest.fixture(scope="module")
+def full(postgres: ThrowawayPostgres) -> Iterator[Any]:
+    """A cursor on a database that has seen a year of guests."""
+    outside = psycopg2.connect(postgres.dsn)
+    outside.autocommit = True
+    outside.cursor().execute("CREATE DATABASE full_house")
+    outside.close()
+    inside = psycopg2.connect(postgres.dsn.replace("dbname=postgres", "dbname=full_house"))
+    inside.autocommit = True
+    cursor = inside.cursor()
+    for _, name in released():
+        cursor.execute((SCHEMA / name).read_text("utf-8"))
+    cursor.execute(FILL, {"noon": NOON})
+    yield cursor
+    inside.close()
+
+
+def test_every_statement_is_listed() -> None:
+    """A new one belongs either on the path of requests, with an example, or to somebody who has time."""
+    listed = [*REQUESTS, *(name for names in ELSEWHERE.values() for name in names)]
+    assert sorted(listed) == sorted(statements())
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [(name, parameters) for name, examples in REQUESTS.items() for parameters in examples],
+    ids=[f"{name}-{number}" for name, examples in REQUESTS.items() for number in range(len(examples))],
+)
+def test_no_statement_of_a_request_scans_a_table(full: Any, name: str, parameters: dict[str, object]) -> None:
+    """Half a million past guests and fifty thousand present ones are found by their keys; the past is only added to."""
+    full.execute("EXPLAIN (FORMAT JSON) " + statements()[name], parameters)
+    [([explained],)] = full.fetchall()
+    found = list(nodes(explained["Plan"]))
+    assert not [node for node in found if node["Node Type"] == "Seq Scan" and node["Relation Name"] in BIG]
+    past = [node["Node Type"] for node in found if node.get("Relation Name") == "past_sessions"]
+    assert past == (["ModifyTable"] if name == "sessions.END" else [])
+
+
+def test_history_is_purged_by_its_index(full: Any) -> None:
+    """A run that finds little must not read a year of history for it."""
+    purge = {"network": "default", "before": datetime(2025, 12, 10, tzinfo=UTC), "limit": 500}
+    full.execute("EXPLAIN (FORMAT JSON) " + statements()["sweeps.PURGE"], purge)
+    [([explained],)] = full.fetchall()
+    assert not [node for node in nodes(explained["Plan"]) if node["Node Type"] == "Seq Scan"]
