@@ -62,6 +62,16 @@ def command_of(pid: int) -> str:
         return ""
 
 
+def living(pids: set[int]) -> set[int]:
+    """Leave out those that have ended."""
+    return {pid for pid in pids if status_of(pid)[0] != "Z"}
+
+
+def read(log: Path) -> bytes:
+    """Read what the server has said so far."""
+    return log.read_bytes() if log.exists() else b""
+
+
 def wait_until(what: str, seconds: float, true: Callable[[], bool], log: Path) -> float:
     """
     Wait for something.
@@ -89,39 +99,36 @@ def ask(port: int) -> None:
 
 def see_through(what: str, port: int, main: Callable[[], int], stop: Callable[[], None], log: Path) -> None:
     """
-    Accompany a server from its start to its end.
+    Accompany a server from its start to its end, and kill what is left of it if it fails.
 
-    @param main: finds its main process, once it has told how to go on.
+    @param main: finds its main process.
     """
-    started = wait_until(
-        f"{what}: the AuthServer block", START_SECONDS, lambda: log.exists() and b"AuthServer" in log.read_bytes(), log
-    )
-    members = family(main())
+    members: set[int] = set()
     try:
+        is_ready = wait_until(f"{what}: the AuthServer block", START_SECONDS, lambda: b"AuthServer" in read(log), log)
+        members = family(main())
         assert any("postgres" in command_of(pid) for pid in members), f"{what}: no PostgreSQL of its own"
         ask(port)
         stop()
-        stopped = wait_until(
-            f"{what}: everything gone", STOP_SECONDS, lambda: all(status_of(pid)[0] == "Z" for pid in members), log
-        )
+        is_gone = wait_until(f"{what}: everything gone", STOP_SECONDS, lambda: not living(members), log)
     finally:
-        for pid in members:
-            if status_of(pid)[0] != "Z":
-                os.kill(pid, signal.SIGKILL)
-    assert "Traceback" not in log.read_text(errors="replace"), log.read_text(errors="replace")
-    print(f"{what}: ready after {started:.1f} s, {len(members)} processes gone after {stopped:.1f} s", flush=True)
+        for pid in living(members or family(main())):
+            os.kill(pid, signal.SIGKILL)
+    assert b"Traceback" not in read(log), read(log).decode(errors="replace")
+    print(f"{what}: ready after {is_ready:.1f} s, {len(members)} processes gone after {is_gone:.1f} s", flush=True)
 
 
 def try_foreground(what: str, command: list[str], where: Path, scratch: Path) -> None:
     """Start a server that stays in the foreground, and stop it by Ctrl-C."""
     port, log = free_port(), scratch / "output"
     environment = {**os.environ, "WIFIDOGD_LISTEN": f"tcp:{port}"}
-    with log.open("wb") as output:
-        server = subprocess.Popen(
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
             command, cwd=where, env=environment, stdout=output, stderr=output, start_new_session=True
-        )
-    see_through(what, port, lambda: server.pid, lambda: os.killpg(server.pid, signal.SIGINT), log)
-    server.wait(1)
+        ) as server,
+    ):
+        see_through(what, port, lambda: server.pid, lambda: os.killpg(server.pid, signal.SIGINT), log)
 
 
 def try_daemon(twistd: str, where: Path, scratch: Path) -> None:
