@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
+from functools import partial
+from importlib.abc import Traversable
 from importlib.resources import files
 
 from twisted.logger import Logger
@@ -13,6 +14,13 @@ from wifidogd.store.database import Cursor, Database
 
 log = Logger()
 
+SCHEMA = files("wifidogd.store") / "schema"
+
+DEADLINE = timedelta(minutes=5)
+
+LIFT_LIMITS = "SET LOCAL statement_timeout = '5min'; SET LOCAL lock_timeout = '5min'"
+"""Until L{DEADLINE}: filling a new column may take longer than any statement of the request path."""
+
 LOCK = "SELECT pg_advisory_xact_lock(7443105)"
 """Two servers may start at once: the second waits, then finds nothing to do."""
 
@@ -20,48 +28,52 @@ CREATE_VERSIONS = """
     CREATE TABLE IF NOT EXISTS schema_versions (
         number  integer PRIMARY KEY,
         name    text NOT NULL
-    )
+    );
+    COMMENT ON TABLE schema_versions IS 'The schema files that were applied';
+    COMMENT ON COLUMN schema_versions.number IS 'What the file name begins with';
+    COMMENT ON COLUMN schema_versions.name IS 'Of the file'
 """
 
 SELECT_VERSION = "SELECT coalesce(max(number), 0) FROM schema_versions"
 
 INSERT_VERSION = "INSERT INTO schema_versions (number, name) VALUES (%(number)s, %(name)s)"
 
-DEADLINE = timedelta(minutes=5)
 
-
-def released() -> list[tuple[int, str]]:
+def released(schema: Traversable = SCHEMA) -> list[tuple[int, str]]:
     """
     List the schema files this code brings, in order.
 
     @return: number and file name of each, from 1 without gaps.
     """
-    names = sorted(entry.name for entry in (files("wifidogd.store") / "schema").iterdir() if entry.name.endswith(".sql"))
-    return [(int(re.match(r"\d+", name)[0]), name) for name in names]  # type: ignore[index]
+    names = [entry.name for entry in schema.iterdir() if entry.name.endswith(".sql")]
+    return sorted((int(name.partition("_")[0]), name) for name in names)
 
 
-async def migrate(database: Database) -> None:
+async def migrate(database: Database, schema: Traversable = SCHEMA) -> None:
     """
     Apply every schema file that the database has not seen, all or none.
 
     @raise ConfigurationError: if a newer wifidogd has been here.
     @raise StoreError: as L{Database.transaction}.
     """
-    await database.transaction(_apply_missing, deadline=DEADLINE)
+    await database.transaction(partial(_apply_missing, schema), deadline=DEADLINE)
 
 
-async def _apply_missing(cursor: Cursor) -> None:
+async def _apply_missing(schema: Traversable, cursor: Cursor) -> None:
+    await cursor.execute(LIFT_LIMITS)
     await cursor.execute(LOCK)
     await cursor.execute(CREATE_VERSIONS)
     await cursor.execute(SELECT_VERSION)
     ((present,),) = cursor.fetchall()
-    newest = released()[-1][0]
+    known = released(schema)
+    newest, _ = known[-1]
     if present > newest:
         raise ConfigurationError(
-            f"This database has schema {present}, this wifidogd knows {newest} at most: install the newer wifidogd again."
+            f"This database has schema {present}, this wifidogd knows {newest} at most: "
+            "install the newer wifidogd again."
         )
-    for number, name in released():
+    for number, name in known:
         if number > present:
-            await cursor.execute((files("wifidogd.store") / "schema" / name).read_text("utf-8"))
+            await cursor.execute((schema / name).read_text("utf-8"))
             await cursor.execute(INSERT_VERSION, {"number": number, "name": name})
             log.info("schema {name} applied", name=name)

@@ -70,6 +70,7 @@ CREATE TABLE heartbeats (
     restarted_at    timestamptz
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE heartbeats IS 'The last ping of each adopted gateway';
+COMMENT ON COLUMN heartbeats.gw_id IS 'Whose it is; it goes when the gateway is removed';
 COMMENT ON COLUMN heartbeats.seen_at IS 'When it came';
 COMMENT ON COLUMN heartbeats.source IS 'Address it came from';
 COMMENT ON COLUMN heartbeats.version IS 'User-Agent';
@@ -87,6 +88,7 @@ CREATE TABLE accounts (
     created_at     timestamptz NOT NULL
 );
 COMMENT ON TABLE accounts IS 'Guests who sign in with name and password';
+COMMENT ON COLUMN accounts.account_id IS 'For sessions and the history, where a name could be changed';
 COMMENT ON COLUMN accounts.name IS 'User name, lower-case; compared without regard to case';
 COMMENT ON COLUMN accounts.password_hash IS 'argon2id, in its own PHC string format';
 COMMENT ON COLUMN accounts.disabled IS 'True when the operator has locked it';
@@ -180,6 +182,7 @@ CREATE TABLE signing_keys (
 );
 INSERT INTO signing_keys (secret) VALUES (gen_random_uuid()::text || gen_random_uuid()::text);
 COMMENT ON TABLE signing_keys IS 'One row: the secret that signs the state of forms, shared by all servers on this database';
+COMMENT ON COLUMN signing_keys.sole IS 'Keeps it one row';
 COMMENT ON COLUMN signing_keys.secret IS '244 random bits, as text';
 
 CREATE TABLE directory_revision (
@@ -188,6 +191,7 @@ CREATE TABLE directory_revision (
 );
 INSERT INTO directory_revision (revision) VALUES (1);
 COMMENT ON TABLE directory_revision IS 'One row: counts changes of networks and gateways, so that servers know when to read them again';
+COMMENT ON COLUMN directory_revision.sole IS 'Keeps it one row';
 COMMENT ON COLUMN directory_revision.revision IS 'Grows with every change';
 
 CREATE FUNCTION count_directory_change() RETURNS trigger LANGUAGE plpgsql AS $$
