@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -82,9 +83,7 @@ def wait_until(what: str, seconds: float, true: Callable[[], bool], log: Path) -
     begin = time.monotonic()
     while not true():
         if time.monotonic() - begin > seconds:
-            raise SystemExit(
-                f"not within {seconds} s: {what}\n{log.read_text(errors='replace') if log.exists() else ''}"
-            )
+            raise SystemExit(f"not within {seconds} s: {what}\n{read(log).decode(errors='replace')}")
         time.sleep(0.05)
     return time.monotonic() - begin
 
@@ -97,23 +96,24 @@ def ask(port: int) -> None:
         assert b"<html" in answer.read(), "the login is no page"
 
 
-def see_through(what: str, port: int, main: Callable[[], int], stop: Callable[[], None], log: Path) -> None:
+def see_through(what: str, port: int, main: int, stop: Callable[[], None], log: Path) -> None:
     """
     Accompany a server from its start to its end, and kill what is left of it if it fails.
 
-    @param main: finds its main process.
+    @param main: the process it was started as.
     """
-    members: set[int] = set()
+    members = {main}
     try:
         is_ready = wait_until(f"{what}: the AuthServer block", START_SECONDS, lambda: b"AuthServer" in read(log), log)
-        members = family(main())
+        members = family(main)
         assert any("postgres" in command_of(pid) for pid in members), f"{what}: no PostgreSQL of its own"
         ask(port)
         stop()
         is_gone = wait_until(f"{what}: everything gone", STOP_SECONDS, lambda: not living(members), log)
     finally:
-        for pid in living(members or family(main())):
-            os.kill(pid, signal.SIGKILL)
+        for pid in living(members | family(main)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     assert b"Traceback" not in read(log), read(log).decode(errors="replace")
     print(f"{what}: ready after {is_ready:.1f} s, {len(members)} processes gone after {is_gone:.1f} s", flush=True)
 
@@ -128,19 +128,17 @@ def try_foreground(what: str, command: list[str], where: Path, scratch: Path) ->
             command, cwd=where, env=environment, stdout=output, stderr=output, start_new_session=True
         ) as server,
     ):
-        see_through(what, port, lambda: server.pid, lambda: os.killpg(server.pid, signal.SIGINT), log)
+        see_through(what, port, server.pid, lambda: os.killpg(server.pid, signal.SIGINT), log)
 
 
 def try_daemon(twistd: str, where: Path, scratch: Path) -> None:
     """Start a server in the background, with a pid file and a log file, and stop it by SIGTERM."""
     port, log, pid_file = free_port(), scratch / "wifidogd.log", scratch / "wifidogd.pid"
 
-    def main() -> int:
-        return int(pid_file.read_text())
-
     command = [twistd, f"--pidfile={pid_file}", f"--logfile={log}", "wifidogd", f"--listen=tcp:{port}"]
     subprocess.run(command, cwd=where, check=True, timeout=START_SECONDS)
-    see_through("twistd as a daemon", port, main, lambda: os.kill(main(), signal.SIGTERM), log)
+    server = int(pid_file.read_text())
+    see_through("twistd as a daemon", port, server, lambda: os.kill(server, signal.SIGTERM), log)
     assert not pid_file.exists(), "the pid file is still there"
 
 
