@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import argon2
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from wifidogd.errors import Overloaded
@@ -43,13 +45,14 @@ def hash_secret(secret: str) -> bytes:
 
     @return: 32 bytes.
     """
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(_octets(secret)).digest()
 
 
 def is_one_of(secret: str, hashes: Sequence[bytes]) -> bool:
     """Tell in constant time whether C{secret} hashes to one of C{hashes}."""
     own = hash_secret(secret)
-    return any([hmac.compare_digest(own, known) for known in hashes])
+    matches = [hmac.compare_digest(own, known) for known in hashes]
+    return any(matches)
 
 
 class Passwords:
@@ -79,7 +82,7 @@ class Passwords:
         @return: a PHC string, which carries its own salt and cost.
         @raise Overloaded: if too many are waiting.
         """
-        return await self._apart(self._hasher.hash, password)
+        return await self._apart(self._hash, password)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """
@@ -98,16 +101,34 @@ class Passwords:
             self._pool.stop()
 
     async def _apart(self, work: Callable[..., T], *arguments: str) -> T:
+        """
+        Do work on a thread.
+
+        A browser that hangs up cancels the answer, not the work: its place is
+        free when the thread is done with it, or a crowd of those would pile up.
+        """
         if self._room == 0:
             raise Overloaded("too many passwords are waiting to be checked")
         self._room -= 1
-        try:
-            return await deferToThreadPool(self._reactor, self._pool, work, *arguments)
-        finally:
+        answer: Deferred[T] = Deferred()
+
+        def finish(result: T | Failure) -> None:
             self._room += 1
+            answer.callback(result)
+
+        _ = deferToThreadPool(self._reactor, self._pool, work, *arguments).addBoth(finish)
+        return await answer
+
+    def _hash(self, password: str) -> str:
+        return self._hasher.hash(_octets(password))
 
     def _matches(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, password)
+            return self._hasher.verify(password_hash, _octets(password))
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
+
+
+def _octets(text: str) -> bytes:
+    """Encode any text, even what a terminal sent that was not UTF-8."""
+    return text.encode("utf-8", "surrogatepass")
