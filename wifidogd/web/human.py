@@ -40,7 +40,7 @@ def size(octets: int) -> Size:
         return Size(str(octets), "B")
     power = min((len(str(octets)) - 1) // 3, len(_UNITS) - 1)
     whole, rest = divmod(octets, 1000**power)
-    digits = f"{rest:0{3 * power}d}"[: 3 - len(str(whole))]
+    digits = f"{rest:0{3 * power}d}"[: max(0, 3 - len(str(whole)))]
     return Size(f"{whole}.{digits}" if digits else str(whole), _UNITS[power])
 
 

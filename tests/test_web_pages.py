@@ -1,0 +1,269 @@
+"""The pages themselves: what they say, what they escape, what they weigh."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import pytest
+
+from wifidogd.admission import Refusal, Refused, Stay
+from wifidogd.model import Gateway, Network, Octets, SignIn, Visitor
+from wifidogd.web import links
+from wifidogd.web.human import Size, Span, minutes_to_wait, size, span
+from wifidogd.web.pages import FOLDERS, MESSAGES, Notice, Pages
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EVIL = """"><script>alert('x')</script>{{ 7*7 }}&amp;"""
+PAGES = Pages("/wifidog/")
+NETWORK = Network("default", "Café Blue", terms="Be nice.\n" * 440)
+ACCOUNTS = replace(NETWORK, sign_in=SignIn.ACCOUNT)
+GATEWAY = Gateway("gw1", "default", "10.0.0.1")
+VISITOR = Visitor("gw1", "10.0.0.9", 2061, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/")
+STAY = Stay(
+    GATEWAY,
+    NETWORK,
+    online=True,
+    mac="02:00:00:00:00:01",
+    ip="10.0.0.5",
+    since=NOON - timedelta(minutes=80),
+    used=Octets(12_000_000, 345_678),
+    octets_left=87_654_322,
+    time_left=timedelta(minutes=40),
+    url="http://a.example/?x=1&y=2",
+)
+STATE = "s" * 3000
+
+EVERY_PAGE = {
+    "splash": PAGES.sign_in(NETWORK, STATE),
+    "account": PAGES.sign_in(ACCOUNTS, STATE),
+    "account refused": PAGES.sign_in(ACCOUNTS, STATE, Refused(Refusal.WRONG_PASSWORD), name="anna"),
+    "online": PAGES.online(NETWORK, STATE, "http://a.example/"),
+    "portal": PAGES.portal(STAY, STATE, NOON),
+    "welcome": PAGES.welcome(None),
+    "offline": PAGES.offline(STAY, "t" * 32),
+    "offline before": PAGES.offline(None, "t" * 32),
+    "adopt": PAGES.adopt(VISITOR),
+    "moved": PAGES.moved(NETWORK, GATEWAY, VISITOR),
+    "stale": PAGES.stale("/wifidog/login?gw_id=gw1"),
+    "forged": PAGES.stale(None),
+    **{f"message {name}": PAGES.message(name, None, None) for name in [*MESSAGES, "other", None]},
+    **{f"notice {notice.value}": PAGES.notice(notice) for notice in Notice},
+}
+
+
+def text_of(page: bytes) -> str:
+    """What a person reads, in one line."""
+    main = page.decode().partition("<main>")[2]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", main)).strip()
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_a_page_is_complete_and_small(name: str) -> None:
+    """In one response below 14 kB, nothing from elsewhere, nothing that a policy would have to allow."""
+    page = EVERY_PAGE[name].decode()
+    assert len(page.encode()) < 14_000
+    assert page.startswith("<!DOCTYPE html>\n<html lang=")
+    assert re.search(r"<title>\S.*</title>", page)
+    assert page.count("<h1>") == 1
+    assert 'name="viewport"' in page
+    assert not re.search(r"<script|<link|<iframe|@import|url\(|\sstyle=|\son[a-z]+=", page)
+    assert "Pong" not in page
+    assert "Auth: " not in page
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_a_page_has_the_style_that_its_policy_allows(name: str) -> None:
+    """By the hash of exactly what stands between the tags."""
+    style = EVERY_PAGE[name].decode().partition("<style>")[2].partition("</style>")[0]
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in PAGES.policy()
+
+
+def test_the_policy_allows_what_is_asked_and_no_more() -> None:
+    """A form may lead to us and the gateway, an image may come from the gateway."""
+    policy = PAGES.policy(forms=("http://10.0.0.1:2060",), images="http://10.0.0.1:2060")
+    assert policy.startswith("default-src 'none'; ")
+    assert "form-action 'self' http://10.0.0.1:2060;" in policy
+    assert "img-src http://10.0.0.1:2060;" in policy
+    assert policy.endswith("base-uri 'none'; frame-ancestors 'none'")
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        PAGES.sign_in(replace(NETWORK, title=EVIL, terms=EVIL), EVIL),
+        PAGES.sign_in(replace(ACCOUNTS, title=EVIL, terms=EVIL), EVIL, name=EVIL),
+        PAGES.online(replace(NETWORK, title=EVIL), EVIL, "http://a.example/" + EVIL),
+        PAGES.portal(replace(STAY, network=replace(NETWORK, title=EVIL), url="http://a.example/" + EVIL), EVIL, NOON),
+        PAGES.offline(replace(STAY, network=replace(NETWORK, title=EVIL)), EVIL),
+        PAGES.message(EVIL, EVIL, EVIL),
+        PAGES.welcome(EVIL),
+        PAGES.adopt(replace(VISITOR, gw_id=EVIL, gw_address=EVIL)),
+        PAGES.moved(NETWORK, GATEWAY, replace(VISITOR, gw_address=EVIL)),
+        PAGES.stale(EVIL),
+        PAGES.redirect(EVIL),
+    ],
+)
+def test_every_text_is_escaped(page: bytes) -> None:
+    """Whoever wrote it."""
+    assert b"<script" not in page
+    assert b'""' not in page.replace(b'alt=""', b"").replace(b'value=""', b"")
+    assert b"49" not in page.partition(b"<main>")[2]
+
+
+def test_the_splash_page_is_one_button() -> None:
+    """With the terms below it, to unfold."""
+    page = EVERY_PAGE["splash"].decode()
+    assert page.count("<button") == 1
+    assert "<summary>Terms of use</summary>" in page
+    assert "Accept and connect" in page
+    assert '<form method="post" action="/wifidog/login">' in page
+
+
+def test_without_terms_there_is_nothing_to_accept() -> None:
+    """And nothing to unfold."""
+    page = PAGES.sign_in(replace(NETWORK, terms=""), STATE).decode()
+    assert "<details" not in page
+    assert "ccept" not in page
+
+
+def test_the_account_form_helps_password_managers_and_keyboards() -> None:
+    """Names are not capitalised, passwords are kept for this site."""
+    page = EVERY_PAGE["account"].decode()
+    assert 'autocomplete="username"' in page
+    assert 'autocomplete="current-password"' in page
+    assert 'autocapitalize="none"' in page
+    assert '<label for="name">' in page
+    assert '<label for="password">' in page
+
+
+@pytest.mark.parametrize(
+    ("refused", "sentence"),
+    [
+        (Refused(Refusal.WRONG_PASSWORD), "do not go together"),
+        (Refused(Refusal.TOO_MANY_TRIES, timedelta(seconds=60)), "Please wait a minute, then"),
+        (Refused(Refusal.TOO_MANY_TRIES, timedelta(seconds=61)), "Please wait 2 minutes"),
+        (Refused(Refusal.BUSY), "wait a few seconds"),
+    ],
+)
+def test_a_refusal_says_what_to_do(refused: Refused, sentence: str) -> None:
+    """With what the guest typed still there, except the password."""
+    page = PAGES.sign_in(ACCOUNTS, STATE, refused, name="anna").decode()
+    assert sentence in page
+    assert 'role="alert"' in page
+    assert 'value="anna"' in page
+
+
+def test_the_portal_shows_used_and_left() -> None:
+    """In the words of people."""
+    text = text_of(EVERY_PAGE["portal"])
+    assert "Online for 1 hour 20 minutes" in text
+    assert "Time left 40 minutes" in text
+    assert "Data used 12.3 MB" in text
+    assert "Data left 87.6 MB" in text
+    assert "Go on to a.example" in text
+
+
+def test_no_limit_is_said_and_nothing_left_is_zero() -> None:
+    """None and 0 are different news."""
+    text = text_of(PAGES.portal(replace(STAY, octets_left=0, time_left=None), STATE, NOON))
+    assert "Time left no limit" in text
+    assert "Data left 0 B" in text
+
+
+def test_logging_out_calls_the_gateway_unseen() -> None:
+    """By an image, because the gateway answers nothing that could be shown."""
+    page = EVERY_PAGE["offline"].decode()
+    assert f'<img src="http://10.0.0.1:2060/wifidog/auth?logout=1&amp;token={"t" * 32}&amp;gw_id=gw1" alt=""' in page
+    assert "within a minute" in page
+    assert "/wifidog/login?gw_address=10.0.0.1&amp;gw_port=2060&amp;gw_id=gw1" in page
+
+
+@pytest.mark.parametrize("message", ["<b>free money</b>", "Denied", "denied ", "x" * 5000])
+def test_an_unknown_message_is_never_repeated(message: str) -> None:
+    """It gets the same page as none at all."""
+    assert PAGES.message(message, None, None) == PAGES.message(None, None, None)
+
+
+def test_each_message_has_its_own_page() -> None:
+    """And each says what to do next."""
+    assert len({PAGES.message(name, None, None) for name in [*MESSAGES, None]}) == 5
+
+
+def test_the_owner_of_an_unknown_gateway_gets_the_exact_command() -> None:
+    """To paste into a terminal."""
+    assert "<code>wifidogctl gateway adopt gw1 --address 10.0.0.9 --port 2061</code>" in EVERY_PAGE["adopt"].decode()
+    bare = PAGES.adopt(Visitor("gw1")).decode()
+    assert "<code>wifidogctl gateway adopt gw1 --address ADDRESS --port 2060</code>" in bare
+
+
+def test_the_owner_of_a_moved_gateway_learns_both_addresses() -> None:
+    """And the guest gets no form."""
+    page = EVERY_PAGE["moved"].decode()
+    assert "10.0.0.1:2060" in page
+    assert "10.0.0.9:2061" in page
+    assert "<form" not in page
+
+
+def test_templates_are_found_in_package_or_checkout() -> None:
+    """One of the two is there."""
+    assert any((folder / "base.html").exists() for folder in FOLDERS)
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"),
+    [
+        (0, Size("0", "B")),
+        (999, Size("999", "B")),
+        (1000, Size("1.00", "kB")),
+        (12_345, Size("12.3", "kB")),
+        (999_999, Size("999", "kB")),
+        (1_999_999, Size("1.99", "MB")),
+        (5_000_000_000, Size("5.00", "GB")),
+        (2**63 - 1, Size("9.22", "EB")),
+        (2**64 * 1000, Size("18446", "EB")),
+    ],
+)
+def test_sizes_have_three_digits(octets: int, said: Size) -> None:
+    """Rounded down."""
+    assert size(octets) == said
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (timedelta(seconds=-5), Span(0, 0, 0)),
+        (timedelta(seconds=59), Span(0, 0, 0)),
+        (timedelta(seconds=119), Span(0, 0, 1)),
+        (timedelta(hours=2), Span(0, 2, 0)),
+        (timedelta(days=1, hours=2, minutes=3), Span(1, 2, 0)),
+    ],
+)
+def test_lengths_have_two_units(length: timedelta, said: Span) -> None:
+    """Rounded down."""
+    assert span(length) == said
+
+
+@pytest.mark.parametrize(
+    ("wait", "minutes"), [(None, 1), (timedelta(), 1), (timedelta(seconds=1), 1), (timedelta(seconds=121), 3)]
+)
+def test_waiting_is_rounded_up(wait: timedelta | None, minutes: int) -> None:
+    """Nobody comes back too early."""
+    assert minutes_to_wait(wait) == minutes
+
+
+@pytest.mark.parametrize(
+    ("address", "location"),
+    [
+        ("10.0.0.1", "http://10.0.0.1:2060/wifidog/auth?token=t&gw_id=a%3Ab"),
+        ("2001:db8::1", "http://[2001:db8::1]:2060/wifidog/auth?token=t&gw_id=a%3Ab"),
+    ],
+)
+def test_guests_go_to_the_registered_gateway(address: str, location: str) -> None:
+    """Token first; addresses of version 6 in brackets."""
+    assert links.admitting(Gateway("a:b", "default", address), "t") == location
