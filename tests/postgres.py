@@ -18,6 +18,7 @@ TUNING = {
     "unix_socket_permissions": "0777",
     "max_connections": "60",
     "shared_buffers": "64MB",
+    "fsync": "off",
     "max_wal_size": "512MB",
 }
 
@@ -55,9 +56,25 @@ class ThrowawayPostgres:
             self._drop = {"user": owner.pw_uid, "group": owner.pw_gid}
         self._home.chmod(0o755)
         subprocess.run(
-            [self._binaries / "initdb", "-D", self._home / "data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
-            check=True, capture_output=True, cwd="/", extra_groups=[] if self._drop else None, **self._drop,
-        )  # fmt: skip
+            [
+                self._binaries / "initdb",
+                "-D",
+                self._home / "data",
+                "-U",
+                "tester",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-N",
+            ],
+            check=True,
+            capture_output=True,
+            cwd="/",
+            extra_groups=[] if self._drop else None,
+            **self._drop,
+        )
 
     @staticmethod
     def _unprivileged() -> pwd.struct_passwd:
@@ -82,10 +99,22 @@ class ThrowawayPostgres:
         settings = [part for name, value in TUNING.items() for part in ("-c", f"{name}={value}")]
         with open(self._home / "log", "ab") as log:
             self._process = subprocess.Popen(
-                [self._binaries / "postgres", "-D", self._home / "data", "-c", f"unix_socket_directories={self._home}", *settings],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True,
-                extra_groups=[] if self._drop else None, **self._drop,
-            )  # fmt: skip
+                [
+                    self._binaries / "postgres",
+                    "-D",
+                    self._home / "data",
+                    "-c",
+                    f"unix_socket_directories={self._home}",
+                    *settings,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                extra_groups=[] if self._drop else None,
+                **self._drop,
+            )
         give_up = time.monotonic() + 30
         while subprocess.run([self._binaries / "pg_isready", "-q", "-h", self._home], check=False).returncode:
             if time.monotonic() > give_up or self._process.poll() is not None:

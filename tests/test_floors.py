@@ -15,7 +15,7 @@ MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 FLOORS = (
     {"model", "errors", "addresses", "sparing"},
     {"rules", "credentials", "periodic", "store", "wifidog_conf"},
-    {"directory", "settlement", "welcome"},
+    {"directory", "settlement", "welcome", "reach"},
     {"ledger", "admission", "heartbeat", "upkeep"},
     {"web"},
     {"service", "options"},

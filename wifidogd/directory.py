@@ -97,7 +97,7 @@ class Directory:
         gateway = Gateway(visitor.gw_id, DEFAULT_NETWORK, visitor.gw_address, visitor.gw_port)
         if not await self._database.transaction(lambda cursor: self._adopt(cursor, gateway)):
             return None
-        log.info("gateway {gw_id} at {address} adopted, as new ones are trusted", gw_id=gateway.gw_id, address=gateway.address)
+        log.info("gateway {gateway} adopted, as new ones are trusted", gateway=gateway)
         await self.refresh()
         return self.gateway(gateway.gw_id)
 

@@ -84,6 +84,7 @@ class Ledger:
         self._log = SparingLog(Logger(), clock)
         self._waiting: deque[_Entry] = deque()
         self._in_flight = 0
+        self._held: set[bytes] = set()
         self._pause: IDelayedCall | None = None
         self._idle: Deferred[None] | None = None
         self._stopping = False
@@ -128,13 +129,33 @@ class Ledger:
             await self._idle
 
     def _start_batches(self) -> None:
-        while self._waiting and self._in_flight < IN_FLIGHT and self._pause is None:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        while self._in_flight < IN_FLIGHT and self._pause is None:
+            batch = self._next_batch()
+            if not batch:
+                return
+            tokens = {entry.token_hash for entry in batch}
+            self._held |= tokens
             self._in_flight += 1
-            Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done)
+            _ = Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done, tokens)
 
-    def _batch_done(self, result: object) -> None:
+    def _next_batch(self) -> list[_Entry]:
+        """
+        Take the reports that may be settled now, in order of arrival.
+
+        Those on a session that another batch is about wait for it: totals
+        that came out of order would look like a gateway that started over.
+        """
+        batch: list[_Entry] = []
+        passed_over: list[_Entry] = []
+        while self._waiting and len(batch) < BATCH:
+            entry = self._waiting.popleft()
+            (passed_over if entry.token_hash in self._held else batch).append(entry)
+        self._waiting.extendleft(reversed(passed_over))
+        return batch
+
+    def _batch_done(self, result: object, tokens: set[bytes]) -> None:
         self._in_flight -= 1
+        self._held -= tokens
         self._start_batches()
         if self._idle is not None and not self._in_flight and not self._waiting:
             idle, self._idle = self._idle, None

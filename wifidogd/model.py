@@ -19,7 +19,7 @@ MAX_OCTETS = 2**63 - 1
 
 
 class AuthCode(IntEnum):
-    """The number after C{Auth:} (wifidog-gateway C{src/auth.h}); apfree's document lists it wrongly, its code agrees."""
+    """The number after C{Auth:} (wifidog-gateway C{src/auth.h}; apfree's code agrees, its document does not)."""
 
     ERROR = -1
     DENIED = 0

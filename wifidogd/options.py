@@ -48,7 +48,7 @@ class Options(usage.Options):
     """
 
     optParameters = [
-        ["database", None, None, "PostgreSQL to use, as a libpq DSN [default: its own]; $WIFIDOGD_DATABASE hides it from ps"],
+        ["database", None, None, "PostgreSQL to use, as a libpq DSN [default: one of its own]"],
         ["data-dir", None, None, f"where its own PostgreSQL lives [default: {default_data_dir()}]"],
         ["path", None, None, "path that gateways are configured with [default: /wifidog/]"],
         ["public-url", None, None, "how guests and gateways reach this server, such as http://wifi.example:8080"],
@@ -141,14 +141,20 @@ def checked_url(text: str | None) -> str | None:
     """
     if text is None:
         return None
+    if not _is_origin(text.rstrip("/")):
+        raise ConfigurationError(
+            f"--public-url {text}: write scheme, host and port only, such as http://wifi.example:8080."
+        )
+    return text.rstrip("/")
+
+
+def _is_origin(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        is_plain = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        is_plain = False
-    if not is_plain or "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
-        raise ConfigurationError(f"--public-url {text}: write scheme, host and port only, such as http://wifi.example:8080.")
-    return f"{parts.scheme}://{parts.netloc}"
+        return False
+    return is_complete and "@" not in text and text == f"{parts.scheme}://{parts.netloc}"
 
 
 def _listen_from_environment() -> list[str]:

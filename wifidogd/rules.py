@@ -72,7 +72,8 @@ def takes_place(session: Session | None, report: Report) -> bool:
 
     Such a session takes the place of any other live one of that device there.
     """
-    return session is not None and session.mac is None and report.mac is not None and find_refusal(session, report) is None
+    is_nameless = session is not None and session.mac is None
+    return is_nameless and report.mac is not None and find_refusal(session, report) is None
 
 
 def decide(session: Session | None, report: Report, now: datetime, inherited: Octets = Octets()) -> Decision:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.application.internet import TimerService
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import deferLater
@@ -49,7 +48,7 @@ class Rooms:
     ledger: Ledger
     heartbeats: Heartbeats
     passwords: Passwords
-    timers: Sequence[TimerService]
+    timers: Sequence[Service]
     front: Front
 
 
@@ -60,6 +59,8 @@ class AuthServer(Service):
     Ports open once there is a database to connect to, whether or not it
     answers yet: until it does, gateways are told to leave their guests as they
     are and guests to come back.
+
+    @ivar ports: what is open, in the order of the endpoints.
     """
 
     def __init__(
@@ -68,19 +69,19 @@ class AuthServer(Service):
         endpoints: Sequence[IStreamServerEndpoint],
         *,
         dsn: str | None,
-        welcome: Callable[[], str],
+        welcome: str,
         reactor: Any,
     ) -> None:
         """
         @param dsn: of the operator's database; None for the private one.
-        @param welcome: makes the text that is logged once guests can be served.
+        @param welcome: logged once guests can be served.
         """
         self._rooms = rooms
         self._endpoints = endpoints
         self._dsn = dsn
         self._welcome = welcome
         self._reactor = reactor
-        self._ports: list[IListeningPort] = []
+        self.ports: list[IListeningPort] = []
         self._starting: Deferred[None] | None = None
 
     def startService(self) -> None:
@@ -106,7 +107,7 @@ class AuthServer(Service):
             log.failure("wifidogd cannot start")
             self._reactor.callWhenRunning(self._reactor.stop)
         else:
-            log.info("{text}", text=self._welcome())
+            log.info("{text}", text=self._welcome)
 
     async def _open(self) -> None:
         rooms = self._rooms
@@ -118,7 +119,7 @@ class AuthServer(Service):
         for endpoint in self._endpoints:
             port = await endpoint.listen(rooms.front)
             rooms.front.watch(port)
-            self._ports.append(port)
+            self.ports.append(port)
 
     async def _prepare(self) -> None:
         """Bring schema and directory up to date, as soon as the database lets us."""
@@ -135,16 +136,16 @@ class AuthServer(Service):
 
     async def _stop(self) -> None:
         rooms = self._rooms
-        if rooms.cluster is not None and not self._ports:
+        if rooms.cluster is not None and not self.ports:
             await rooms.cluster.stop()
         if self._starting is not None:
             self._starting.cancel()
-        for port in self._ports:
-            await port.stopListening()
+        for port in self.ports:
+            await maybeDeferred(port.stopListening)
         await self._finish(rooms.ledger.drain())
         for timer in rooms.timers:
             if timer.running:
-                await self._finish(timer.stopService())
+                await self._finish(maybeDeferred(timer.stopService))
         await self._finish(rooms.heartbeats.flush())
         rooms.passwords.stop()
         await rooms.database.stop()

@@ -28,7 +28,7 @@ class Settlement:
         @param may_ask: tells whether a gateway, by gw_id, is adopted and a key is good for it.
         """
         self._open = {session.token_hash: session for session in online} | dict(sessions)
-        self._online = {
+        self._online: dict[tuple[str, str | None], bytes] = {
             (session.gw_id, session.mac): session.token_hash
             for session in self._open.values()
             if session.mac is not None

@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from twisted.application.internet import TimerService
-from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
 
 from wifidogd.admission import Admission
-from wifidogd.credentials import Passwords
+from wifidogd.credentials import Passwords, mint_token
 from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
 from wifidogd.ledger import Ledger
-from wifidogd.options import Options
+from wifidogd.model import UtcNow
+from wifidogd.options import Options, default_data_dir
 from wifidogd.periodic import every
+from wifidogd.reach import ctl_command, guess_url
 from wifidogd.service import AuthServer, Rooms
 from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
 from wifidogd.upkeep import Upkeep
 from wifidogd.web.front import Front
 from wifidogd.web.gateway import GatewayPages
+from wifidogd.web.guest import GuestPages
+from wifidogd.web.health import BEAT, Health, ReactorLag
 from wifidogd.welcome import welcome
 
 __all__ = ["Options", "makeService"]
 
 
-def makeService(options: Options, reactor: Any = None) -> IService:
+def utc_now() -> datetime:
+    """Ask the wall clock."""
+    return datetime.now(UTC)
+
+
+def makeService(
+    options: Options, reactor: Any = None, *, utc_now: UtcNow = utc_now, mint: Callable[[], str] = mint_token
+) -> AuthServer:
     """
     Wire the rooms together; nothing connects or listens until started.
 
     @param reactor: for tests; the global reactor otherwise, named here only.
+    @param utc_now: for tests, as is C{mint}, which makes tokens.
     """
     if reactor is None:
         from twisted.internet import reactor
@@ -43,12 +52,24 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     ledger = Ledger(database, directory, clock=reactor, utc_now=utc_now)
     heartbeats = Heartbeats(database, directory)
     passwords = Passwords(reactor)
-    admission = Admission(database, directory, passwords, utc_now=utc_now)
-    upkeep = Upkeep(
-        database, directory, clock=reactor, utc_now=utc_now, unsettled_at=lambda: ledger.unsettled_at
+    admission = Admission(database, directory, passwords, utc_now=utc_now, mint=mint)
+    upkeep = Upkeep(database, directory, clock=reactor, utc_now=utc_now, unsettled_at=lambda: ledger.unsettled_at)
+    lag = ReactorLag(reactor)
+    front = Front(
+        GatewayPages(ledger, directory, heartbeats, clock=reactor, utc_now=utc_now).app.resource(),
+        GuestPages(
+            directory,
+            admission,
+            heartbeats.wait,
+            path=options["path"],
+            public_url=options["public-url"],
+            utc_now=utc_now,
+            clock=reactor,
+        ).app.resource(),
+        Health(database, directory, lag, {"ledger": ledger.figures}),
+        path=options["path"],
+        clock=reactor,
     )
-    gateways = GatewayPages(ledger, directory, heartbeats, clock=reactor, utc_now=utc_now)
-    front = Front()
     rooms = Rooms(
         cluster=None if options["database"] else Cluster(options["data-dir"], reactor=reactor),
         database=database,
@@ -56,22 +77,26 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         ledger=ledger,
         heartbeats=heartbeats,
         passwords=passwords,
-        timers=timers(directory, heartbeats, upkeep, reactor),
+        timers=timers(lag, directory, heartbeats, upkeep, reactor),
         front=front,
     )
-    public_url = options["public-url"] or guessed_url(options["listen"][0])
+    url = options["public-url"] or guess_url(options["listen"][0])
+    ctl = ctl_command(None if options["data-dir"] == default_data_dir() else options["data-dir"])
     return AuthServer(
         rooms,
         [serverFromString(reactor, text) for text in options["listen"]],
         dsn=options["database"],
-        welcome=partial(welcome, public_url, options["path"]),
+        welcome=welcome(url, options["path"], ctl),
         reactor=reactor,
     )
 
 
-def timers(directory: Directory, heartbeats: Heartbeats, upkeep: Upkeep, reactor: Any) -> list[TimerService]:
+def timers(
+    lag: ReactorLag, directory: Directory, heartbeats: Heartbeats, upkeep: Upkeep, reactor: Any
+) -> list[TimerService]:
     """Say what is done how often."""
     beats = [
+        (BEAT, lag.look, "measuring the reactor's lag"),
         (timedelta(seconds=1), directory.refresh, "reading who is adopted"),
         (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
         (timedelta(seconds=15), upkeep.end_overdue, "ending sessions over their time"),
@@ -82,8 +107,3 @@ def timers(directory: Directory, heartbeats: Heartbeats, upkeep: Upkeep, reactor
         (timedelta(hours=1), upkeep.purge_history, "purging old history"),
     ]
     return [every(interval, job, clock=reactor, name=name) for interval, job, name in beats]
-
-
-def utc_now() -> datetime:
-    """Ask the wall clock."""
-    return datetime.now(UTC)

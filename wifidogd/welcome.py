@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 from wifidogd.wifidog_conf import auth_server_block
 
 
-def welcome(public_url: str, path: str) -> str:
+def welcome(public_url: str, path: str, ctl: str) -> str:
     """
     Say what to do next.
 
     @param public_url: scheme, host and port under which guests and gateways reach the server.
+    @param ctl: how to call wifidogctl for this server.
     """
     parts = urlsplit(public_url)
     tls = parts.scheme == "https"
@@ -23,7 +24,7 @@ def welcome(public_url: str, path: str) -> str:
 {block}
 2. Connect a phone to the Wi-Fi of that router, then adopt the router (its GatewayID is on the page the phone shows):
 
-    wifidogctl gateway list
-    wifidogctl gateway adopt GATEWAY_ID --address ADDRESS_OF_THE_ROUTER
+    {ctl} gateway list
+    {ctl} gateway adopt GATEWAY_ID
 
 3. Reload the page on the phone and sign in."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from wifidogd.model import Octets, Reason
 from wifidogd.store.database import Cursor
@@ -93,8 +94,9 @@ async def look_at(cursor: Cursor, token_hash: bytes) -> OpenStay | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    *rest, incoming, outgoing, is_ending = row
-    return OpenStay(*rest, used=Octets(incoming, outgoing), is_ending=is_ending)
+    values: list[Any] = list(row)
+    values[8:10] = [Octets(*values[8:10])]
+    return OpenStay(*values)
 
 
 async def ask_to_end(cursor: Cursor, token_hash: bytes, reason: Reason) -> None:

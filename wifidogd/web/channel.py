@@ -86,7 +86,6 @@ class WholeRequest(Request):
 class Channel(HTTPChannel):
     """One connection of a client, which may close its half once it has asked."""
 
-    requestFactory = WholeRequest  # type: ignore[assignment]
     abortTimeout = ANSWER_DEADLINE
     site: Front
     transport: Any

@@ -10,7 +10,7 @@ from twisted.internet.tcp import Port
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-from wifidogd.web.channel import REQUEST_DEADLINE, Channel
+from wifidogd.web.channel import REQUEST_DEADLINE, Channel, WholeRequest
 
 MOST_CONNECTIONS = 10_000
 SPARE_DESCRIPTORS = 64
@@ -51,7 +51,9 @@ class Front(Site):
         @param path: under which the server is reached, with slashes around.
         @param most_connections: None for as many as descriptors allow, up to L{MOST_CONNECTIONS}.
         """
-        super().__init__(guest, timeout=REQUEST_DEADLINE, reactor=clock, parsePOSTFormSubmission=False)
+        super().__init__(
+            guest, requestFactory=WholeRequest, timeout=REQUEST_DEADLINE, reactor=clock, parsePOSTFormSubmission=False
+        )
         self._gateway = gateway
         self._guest = guest
         self._health = health

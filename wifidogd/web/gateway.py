@@ -14,13 +14,16 @@ from wifidogd.directory import Directory
 from wifidogd.errors import MalformedRequest, Overloaded, StoreError
 from wifidogd.heartbeat import Heartbeats
 from wifidogd.ledger import Ledger
-from wifidogd.model import AuthCode, UtcNow
-from wifidogd.rules import Refusal
+from wifidogd.model import AuthCode, Report, UtcNow
+from wifidogd.rules import Decision, Refusal
 from wifidogd.sparing import SparingLog
 from wifidogd.web.fields import read_query
 from wifidogd.web.wire import PONG, auth_line, cannot_say, read_dialect, read_heartbeat, read_report
 
 log = Logger()
+
+NOT_SPOKEN = {"counters_v2": b'{"result":[]}'}
+"""Dialects that are not spoken yet, and the answer that changes nothing for their guests (protocol.md section 4)."""
 
 
 class GatewayPages:
@@ -59,28 +62,33 @@ class GatewayPages:
     async def auth(self, request: IRequest, key: str | None = None) -> bytes:
         """Settle one report and answer with a verdict line."""
         query = read_query(_query(request))
+        if query.get("stage") in NOT_SPOKEN:
+            return _plain(request, NOT_SPOKEN[query["stage"]], http.NOT_IMPLEMENTED)
         report = read_report(query, read_dialect(_user_agent(request)), key)
         try:
             decision = await self._ledger.settle(report)
         except (StoreError, Overloaded) as problem:
             self._sparing.warn("cannot settle reports, guests are left as they are: {problem}", problem=problem)
             return _plain(request, cannot_say(report.stage), http.SERVICE_UNAVAILABLE)
-        log.debug(
-            "{stage} of {token} at {gw_id}: {code} {why}",
-            stage=report.stage.value,
-            token=report.token[:6],
-            gw_id=report.gw_id,
-            code=decision.code.value,
-            why=decision.refusal or decision.reason,
-        )
+        self._note(report, decision)
         is_stranger = decision.refusal is Refusal.GATEWAY_NOT_ADOPTED
         return _plain(request, auth_line(decision.code), http.FORBIDDEN if is_stranger else http.OK)
+
+    def _note(self, report: Report, decision: Decision) -> None:
+        """Log what keeps a guest out; that a guest may go on is no news."""
+        token, gw_id = report.token[:6], report.gw_id
+        if decision.refusal is not None:
+            why = decision.refusal.value
+            self._sparing.warn("token {token} refused at {gw_id}: {why}", token=token, gw_id=gw_id, why=why)
+        elif decision.reason is not None:
+            log.info("session {token} at {gw_id} ended: {why}", token=token, gw_id=gw_id, why=decision.reason.value)
 
     @app.handle_errors(MalformedRequest)
     def _malformed(self, request: IRequest, failure: Failure) -> bytes:
         """Refuse so that a gateway can read it; a gateway that cannot exist is as good as not adopted."""
         problem = failure.value
-        self._sparing.warn("unreadable request from {peer}: {problem}", peer=request.getClientAddress(), problem=problem)
+        peer = request.getClientAddress().host
+        self._sparing.warn("unreadable request from {peer}: {problem}", peer=peer, problem=problem)
         if isinstance(problem, MalformedRequest) and problem.parameter == "gw_id":
             return _plain(request, auth_line(AuthCode.DENIED), http.FORBIDDEN)
         return _plain(request, auth_line(AuthCode.ERROR), http.BAD_REQUEST)
@@ -88,7 +96,8 @@ class GatewayPages:
     @app.handle_errors(HTTPException)
     def _elsewhere(self, request: IRequest, failure: Failure) -> bytes:
         """Answer paths and methods that no gateway uses."""
-        return _plain(request, auth_line(AuthCode.ERROR), failure.value.code)
+        code = failure.value.code if isinstance(failure.value, HTTPException) else None
+        return _plain(request, auth_line(AuthCode.ERROR), code or http.NOT_FOUND)
 
     @app.handle_errors(Exception)
     def _unexpected(self, request: IRequest, failure: Failure) -> bytes:
@@ -98,7 +107,7 @@ class GatewayPages:
 
 
 def _query(request: IRequest) -> bytes:
-    return request.uri.partition(b"?")[2]
+    return bytes(request.uri.partition(b"?")[2])
 
 
 def _user_agent(request: IRequest) -> str:

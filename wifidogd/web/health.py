@@ -12,6 +12,7 @@ from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from wifidogd.directory import Directory
 from wifidogd.store.database import Database
 
 BEAT = timedelta(seconds=0.5)
@@ -45,7 +46,7 @@ class ReactorLag:
 
 class Health(Resource):
     """
-    Tells a monitor how the server is: 200, or 503 while the database is away.
+    Tells a monitor how the server is: 200, or 503 while the database is away or not prepared.
 
     Numbers only, and no text from elsewhere: a gateway that strays here must
     find neither of the words it looks for.
@@ -53,24 +54,28 @@ class Health(Resource):
 
     isLeaf = True
 
-    def __init__(self, database: Database, lag: ReactorLag, figures: Mapping[str, Figures]) -> None:
+    def __init__(
+        self, database: Database, directory: Directory, lag: ReactorLag, figures: Mapping[str, Figures]
+    ) -> None:
         """
         @param figures: what else to count, by the name of the room that counts it.
         """
         super().__init__()
         self._database = database
+        self._directory = directory
         self._lag = lag
         self._figures = {"database": database.figures, **figures}
 
     def render(self, request: Request) -> int:
         """Answer any method alike."""
         is_up = self._database.available_since is not None
+        is_ready = is_up and self._directory.loaded
         answer = {
-            "status": "ok" if is_up else "database away",
+            "status": "ok" if is_ready else "starting" if is_up else "database away",
             "reactor_lag_seconds": round(self._lag.worst, 3),
             **{room: dict(count()) for room, count in self._figures.items()},
         }
-        request.setResponseCode(http.OK if is_up else http.SERVICE_UNAVAILABLE)
+        request.setResponseCode(http.OK if is_ready else http.SERVICE_UNAVAILABLE)
         request.setHeader(b"content-type", b"application/json")
         request.setHeader(b"cache-control", b"no-store")
         request.write(json.dumps(answer).encode() + b"\n")

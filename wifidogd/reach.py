@@ -1,0 +1,48 @@
+"""How guests, gateways and the operator reach this server, as far as the machine itself can tell."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+
+def guess_url(listen: str) -> str:
+    """
+    Guess the public URL from the first endpoint.
+
+    @param listen: a Twisted endpoint description.
+    @return: scheme, host and port; the host is the endpoint's interface, else the address this machine has
+        towards the internet, else localhost.
+    """
+    kind, _, rest = listen.partition(":")
+    port = re.match(r"(?:port=)?(\d+)", rest)
+    interface = re.search(r":interface=((?:[^:\\]|\\.)+)", listen)
+    host = interface[1].replace("\\:", ":") if interface else _own_address()
+    scheme = "https" if kind == "ssl" else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port[1] if port else 80}"
+
+
+def ctl_command(data_dir: Path | None) -> str:
+    """
+    Say how the operator calls wifidogctl in a shell.
+
+    @param data_dir: to be named; None where wifidogctl finds it by itself.
+    @return: its name, or its path where the shell would not find it.
+    """
+    installed = Path(sys.executable).with_name("wifidogctl")
+    name = str(installed) if installed.exists() and shutil.which("wifidogctl") is None else "wifidogctl"
+    return shlex.join([name] if data_dir is None else [name, "--data-dir", str(data_dir)])
+
+
+def _own_address() -> str:
+    """Ask the routing table; connecting a datagram socket sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
