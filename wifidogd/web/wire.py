@@ -81,7 +81,7 @@ def read_heartbeat(query: Query, user_agent: str, source: str, now: datetime) ->
         gw_id=read_gw_id(query.get("gw_id") or query.get("device_id") or ""),
         seen_at=now,
         source=source,
-        version=user_agent[:100] or None,
+        version=_version(user_agent),
         sys_uptime=_uptime(query.get("sys_uptime")),
         memory_free=_kilobytes(query.get("sys_memfree")),
         load=_load(query.get("sys_load")),
@@ -130,6 +130,11 @@ def _count(text: str | None) -> int | None:
         return None
     count = int(text)
     return count if count <= MAX_OCTETS else None
+
+
+def _version(user_agent: str) -> str | None:
+    """Keep what can be stored and shown: a stranger's C{User-Agent} ends up on the operator's terminal."""
+    return "".join(filter(str.isprintable, user_agent))[:100] or None
 
 
 def _uptime(text: str | None) -> timedelta | None:
