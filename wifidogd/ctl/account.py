@@ -122,6 +122,7 @@ async def list_all(errand: Errand) -> None:
 
 async def _hash(errand: Errand) -> str:
     passwords = Passwords(errand.reactor, threads=1)
+    passwords.start()
     try:
         return await passwords.hash(errand.arguments.password)
     finally:

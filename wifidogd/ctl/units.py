@@ -35,7 +35,7 @@ def duration(text: str) -> timedelta:
 
     @return: more than nothing, 100 years at most.
     """
-    parts = re.findall(r"(\d{1,9})([wdhms])", text.lower())
+    parts = re.findall(r"([0-9]{1,9})([wdhms])", text.lower())
     length = timedelta(seconds=sum(int(number) * SECONDS[unit] for number, unit in parts))
     if "".join(number + unit for number, unit in parts) != text.lower() or not timedelta() < length <= LONGEST:
         raise ArgumentTypeError(f"{text!r} is no length of time: write it like 90s, 10m, 1h30m or 30d")
@@ -72,7 +72,7 @@ def octets_or_none(text: str) -> int | None:
     """Read a size such as C{500MB}, C{1.5GiB} or plain octets, or C{none} for no limit."""
     if text.lower() == "none":
         return None
-    parts = re.fullmatch(r"(\d{1,19}(?:\.\d{1,9})?) ?([a-z]*)", text.lower(), re.ASCII)
+    parts = re.fullmatch(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([a-z]*)", text.lower())
     if parts is not None and parts[2] in OCTETS:
         octets = int(Decimal(parts[1]) * OCTETS[parts[2]])
         if 0 < octets <= MAX_OCTETS:
