@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from twisted.internet.interfaces import IReactorProcess
-from twisted.internet.utils import getProcessOutput
 from twisted.logger import Logger
 
 from wifidogd.errors import ConfigurationError
+from wifidogd.store.child import ENVIRONMENT, Child
 from wifidogd.store.ownership import Owner
+from wifidogd.store.threads import Reactor
 
 log = Logger()
 
@@ -35,8 +35,11 @@ WHEEL_PARTS = ("pginstall18", "pginstall")
 OLDEST = 14
 """The first major version that knows C{client_connection_check_interval}, which our connections set."""
 
+PATIENCE = 5.0
+"""Seconds for a program to say its version."""
+
 PROGRAMS = ("initdb", "postgres")
-VERSION = re.compile(rb"\(PostgreSQL\) (([0-9]+)[0-9.a-z]*)")
+VERSION = re.compile(r"\(PostgreSQL\) (([0-9]+)[0-9.a-z]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def wheel_directories() -> list[Path]:
     return [Path(package) / part / "bin" for package in packages for part in WHEEL_PARTS]
 
 
-async def find_binaries(cluster: Path, owner: Owner, *, reactor: IReactorProcess) -> Binaries:
+async def find_binaries(cluster: Path, owner: Owner, *, reactor: Reactor) -> Binaries:
     """
     Choose the PostgreSQL to run: the system's newest, else the wheel's newest.
 
@@ -84,35 +87,38 @@ async def find_binaries(cluster: Path, owner: Owner, *, reactor: IReactorProcess
     """
     wanted = major_of(cluster)
     usable = [path for path in system_directories() if can_run(path, owner)]
-    installed = sorted(await _identify(usable, reactor), key=lambda found: found.major, reverse=True)
-    installed += await _identify(wheel_directories(), reactor)
+    installed = sorted(await identify(usable, reactor), key=lambda found: found.major, reverse=True)
+    installed += await identify(wheel_directories(), reactor)
     for binaries in installed:
         if binaries.major == wanted or (wanted is None and binaries.major >= OLDEST):
             return binaries
     raise ConfigurationError(_advice(cluster, wanted, [binaries.version for binaries in installed]))
 
 
-async def _identify(directories: Iterable[Path], reactor: IReactorProcess) -> list[Binaries]:
+async def identify(directories: Iterable[Path], reactor: Reactor) -> list[Binaries]:
     """Ask each installation for its version; what cannot answer is no installation."""
     answered = []
     for directory in directories:
         if not all(os.access(directory / program, os.X_OK) for program in PROGRAMS):
             continue
-        try:
-            answer = await _output([str(directory / "postgres"), "--version"], reactor)
-        except OSError as problem:
-            log.debug("{directory} has a PostgreSQL that does not run: {problem}", directory=directory, problem=problem)
-            continue
+        answer = await _ask(directory / "postgres", reactor)
         match = VERSION.search(answer)
-        if match is not None:
-            answered.append(Binaries(directory, match[1].decode("ascii"), int(match[2])))
+        if match is None:
+            log.warn("{directory} has no PostgreSQL that runs: {answer}", directory=str(directory), answer=answer)
+        else:
+            answered.append(Binaries(directory, match[1], int(match[2])))
     return answered
 
 
-async def _output(command: list[str], reactor: IReactorProcess) -> bytes:
-    """Await what a program prints, and no complaint (L{OSError})."""
-    output: bytes = await getProcessOutput(command[0], command[1:], reactor=reactor)  # type: ignore[no-untyped-call]
-    return output
+async def _ask(program: Path, reactor: Reactor) -> str:
+    """Await what a program calls itself, or why it cannot say."""
+    child = Child(reactor)
+    reactor.spawnProcess(child, str(program), [str(program), "--version"], env=ENVIRONMENT)
+    deadline = reactor.callLater(PATIENCE, child.end)
+    await child.ended.wait()
+    if deadline.active():
+        deadline.cancel()
+    return child.last_words
 
 
 def _advice(cluster: Path, wanted: int | None, versions: list[str]) -> str:

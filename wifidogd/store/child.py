@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from wifidogd.store import launch
+from wifidogd.store.moment import Moment
 from wifidogd.store.ownership import Owner
 from wifidogd.store.threads import Reactor
 
@@ -29,7 +29,7 @@ LAST_LINES = 10
 LINE_LIMIT = 500
 """Characters kept of one line."""
 
-ESCALATION = ((0.0, signal.SIGINT), (5.0, signal.SIGQUIT), (7.0, signal.SIGKILL))
+ESCALATION = ((0.0, signal.SIGINT), (5.0, signal.SIGQUIT), (6.5, signal.SIGKILL))
 """Seconds after which each signal is tried: fast shutdown, immediate shutdown, none of its choice."""
 
 LAST_WORDS = 0.5
@@ -40,8 +40,8 @@ class Child(ProcessProtocol):
     """
     One run of one program.
 
-    @ivar ready: fires, with None, when it has said L{READY}, or has ended.
-    @ivar ended: fires, with None, when it is gone and has said its last.
+    @ivar ready: when it has said L{READY}, or has ended.
+    @ivar ended: when it is gone and has said its last.
     @ivar is_ready: whether it has said L{READY}.
     @ivar has_failed: whether it has ended, and not with success.
     @ivar ending: how it ended, for people; empty while it runs.
@@ -57,8 +57,8 @@ class Child(ProcessProtocol):
         self._rest = b""
         self._escalation: list[IDelayedCall] = []
         self._is_gone = False
-        self.ready: Deferred[None] = Deferred()
-        self.ended: Deferred[None] = Deferred()
+        self.ready = Moment()
+        self.ended = Moment()
         self.is_ready = False
         self.has_failed = False
         self.ending = ""
@@ -83,7 +83,7 @@ class Child(ProcessProtocol):
             self._hear(text)
         if not self.is_ready and READY in text:
             self.is_ready = True
-            self._fire(self.ready)
+            self.ready.come()
 
     def processExited(self, reason: Failure) -> None:
         """Note how it ended; its pipes may live on in its children."""
@@ -109,13 +109,8 @@ class Child(ProcessProtocol):
             if call.active():
                 call.cancel()
         self._take(self._rest)
-        for waiting in (self.ready, self.ended):
-            self._fire(waiting)
-
-    @staticmethod
-    def _fire(waiting: Deferred[None]) -> None:
-        if not waiting.called:
-            waiting.callback(None)
+        self.ready.come()
+        self.ended.come()
 
     @property
     def last_words(self) -> str:

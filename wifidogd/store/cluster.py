@@ -15,18 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from psycopg2.extensions import make_dsn
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
-from twisted.internet.task import deferLater
+from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from wifidogd.errors import ConfigurationError
-from wifidogd.sparing import SparingLog
 from wifidogd.store.binaries import Binaries, can_run, find_binaries, major_of
-from wifidogd.store.child import Child, spawn
+from wifidogd.store.child import Child
 from wifidogd.store.commands import PORT, SOCKET_NAME, SUPERUSER, initdb_command, server_command, socket_directory
 from wifidogd.store.leftovers import evict, remove_lock_files
 from wifidogd.store.lock import DirectoryLock
+from wifidogd.store.moment import Moment
 from wifidogd.store.ownership import Owner, choose_owner, make_data_directory, make_private_directory
+from wifidogd.store.runner import Runner
 from wifidogd.store.threads import Reactor, in_thread
 from wifidogd.store.transplant import transplant
 
@@ -40,9 +41,6 @@ BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 STABLE = 30.0
 """Seconds after which a server that ends counts as having worked, so that the first pause is taken again."""
-
-NOTEWORTHY = ("WARNING:", "ERROR:", "FATAL:", "PANIC:")
-"""How lines of PostgreSQL's log begin that an operator should see."""
 
 
 def dsn_of(data_dir: Path) -> str:
@@ -79,13 +77,9 @@ class Cluster:
         self._sockets = socket_directory(self._data_dir)
         self._lock = DirectoryLock(self._data_dir / "lock")
         self._reactor = reactor
-        self._guarded = guarded
-        self._sparing = SparingLog(log, reactor)
-        self._child: Child | None = None
-        self._pause: Deferred[None] | None = None
-        self._starting: Deferred[None] | None = None
-        self._supervision: Deferred[None] | None = None
-        self._interruption: type[BaseException] | None = None
+        self._runner = Runner(reactor, guarded=guarded)
+        self._started: Moment | None = None
+        self._supervision: Moment | None = None
 
     async def start(self) -> str:
         """
@@ -95,58 +89,63 @@ class Cluster:
         @raise ConfigurationError: if that is impossible, or takes over a minute; nothing is left running.
         @raise CancelledError: if it was stopped meanwhile.
         """
-        self._interruption = None
-        self._starting = Deferred()
-        deadline = self._reactor.callLater(START_DEADLINE, self._interrupt, TimeoutError)
+        self._runner.reset()
+        self._started = Moment()
+        deadline = self._reactor.callLater(START_DEADLINE, self._runner.interrupt, TimeoutError)
         try:
             await self._bring_up()
         except BaseException as problem:
-            self._interrupt(CancelledError)
+            self._runner.interrupt(CancelledError)
             await self._wind_up()
             if isinstance(problem, OSError):
-                raise ConfigurationError(self._apology(problem)) from problem
+                raise ConfigurationError(self._explain(problem)) from problem
             raise
         finally:
             if deadline.active():
                 deadline.cancel()
-            self._starting.callback(None)
+            self._started.come()
         return dsn_of(self._data_dir)
-
-    def _apology(self, problem: OSError) -> str:
-        """Say why it did not start; a L{TimeoutError} is an L{OSError} too."""
-        said = f" It last said:\n{self._child.last_words}" if self._child is not None and self._child.last_words else ""
-        if isinstance(problem, TimeoutError):
-            return f"The embedded PostgreSQL did not start within {START_DEADLINE:.0f} s.{said}"
-        return f"The embedded PostgreSQL in {self._data_dir} cannot be started: {problem}."
 
     async def stop(self) -> None:
         """Shut the server down within 10 s, cleanly if it can; does nothing when there is none."""
-        self._interrupt(CancelledError)
-        for ending in (self._starting, self._supervision):
-            if ending is not None:
-                await ending
+        self._runner.interrupt(CancelledError)
+        for quiet in (self._started, self._supervision):
+            if quiet is not None:
+                await quiet.wait()
         await self._wind_up()
+
+    def _explain(self, problem: OSError) -> str:
+        """Put into a sentence why it did not start; a L{TimeoutError} is an L{OSError} too."""
+        if isinstance(problem, TimeoutError):
+            return (
+                f"The embedded PostgreSQL in {self._data_dir} did not start within {START_DEADLINE:.0f} s."
+                f" It last said:\n{self._runner.last_words}"
+            )
+        return f"The embedded PostgreSQL in {self._data_dir} cannot be started: {problem}."
 
     async def _bring_up(self) -> None:
         owner = choose_owner(self._directory)
         make_data_directory(self._data_dir, owner)
         self._lock.acquire()
-        await self._clear_the_way()
         make_private_directory(self._sockets, owner)
+        await self._clear_the_way()
         binaries = await self._find_binaries(owner)
         if major_of(self._directory) is None:
             await self._initialise(binaries, owner)
         command = server_command(binaries, self._directory, self._sockets)
-        server = self._spawn(command, self._directory, owner)
-        await server.ready
-        self._check()
+        server = self._runner.spawn(command, self._directory, owner)
+        await server.ready.wait()
+        self._runner.check()
         if not server.is_ready:
-            raise ConfigurationError(f"The embedded PostgreSQL {server.ending}. It last said:\n{server.last_words}")
+            raise ConfigurationError(
+                f"The embedded PostgreSQL in {self._data_dir} {server.ending}. It last said:\n{server.last_words}"
+            )
         log.info(
             "PostgreSQL {version} serves {directory} as the user {owner}",
             version=binaries.version, directory=str(self._directory), owner=owner.name,
         )  # fmt: skip
-        self._supervision = ensureDeferred(self._supervise(server, command, owner))
+        self._supervision = Moment()
+        _ = ensureDeferred(self._supervise(server, command, owner)).addBoth(self._supervision_ended)
 
     async def _clear_the_way(self) -> None:
         """Stop servers that nobody supervises any more, and forget dead ones."""
@@ -170,9 +169,9 @@ class Cluster:
         if unfinished.exists():
             await in_thread(self._reactor, shutil.rmtree, unfinished)
         make_private_directory(unfinished, owner)
-        initdb = self._spawn(initdb_command(binaries, unfinished), unfinished, owner)
-        await initdb.ended
-        self._check()
+        initdb = self._runner.spawn(initdb_command(binaries, unfinished), unfinished, owner)
+        await initdb.ended.wait()
+        self._runner.check()
         if initdb.has_failed:
             raise ConfigurationError(
                 f"A database cannot be made in {self._data_dir}: initdb {initdb.ending}. It said:\n{initdb.last_words}"
@@ -181,13 +180,16 @@ class Cluster:
         log.info("Made a database in {directory}", directory=str(self._directory))
 
     async def _supervise(self, server: Child, command: list[str], owner: Owner) -> None:
-        """Start it again, ever later, when it ends by itself; returns when we are stopped."""
+        """
+        Start it again, ever later, when it ends by itself.
+
+        @raise CancelledError: when we are stopped.
+        """
         failures = 0
         while True:
             started_at = self._reactor.seconds()
-            await server.ended
-            if self._interruption is not None:
-                return
+            await server.ended.wait()
+            self._runner.check()
             failures = 0 if self._reactor.seconds() - started_at > STABLE else failures
             pause = BACK_OFF[min(failures, len(BACK_OFF) - 1)]
             failures += 1
@@ -195,59 +197,25 @@ class Cluster:
                 "PostgreSQL {ending}; starting it again in {pause} s. It last said:\n{last_words}",
                 ending=server.ending, pause=pause, last_words=server.last_words,
             )  # fmt: skip
-            await self._sleep(pause)
+            await self._runner.sleep(pause)
             try:
                 await self._clear_the_way()
-                server = self._spawn(command, self._directory, owner)
+                server = self._runner.spawn(command, self._directory, owner)
             except CancelledError:
-                return
+                raise
             except Exception:
                 log.failure("PostgreSQL cannot be started again yet")
 
-    async def _sleep(self, seconds: float) -> None:
-        """Wait, but not when we are stopped."""
-        self._pause = deferLater(self._reactor, seconds)
-        try:
-            await self._pause
-        except CancelledError:
-            pass
-
-    def _spawn(self, command: list[str], directory: Path, owner: Owner) -> Child:
-        self._check()
-        child = Child(self._reactor, self._hear)
-        spawn(child, command, directory=directory, owner=owner, guarded=self._guarded, reactor=self._reactor)
-        self._child = child
-        return child
-
-    def _hear(self, line: str) -> None:
-        if line.startswith(NOTEWORTHY):
-            self._sparing.warn("PostgreSQL says: {line}", line=line)
-        else:
-            log.debug("PostgreSQL says: {line}", line=line)
-
-    def _interrupt(self, why: type[BaseException]) -> None:
-        """Let whatever runs come to an end; the first reason counts."""
-        self._interruption = self._interruption or why
-        if self._pause is not None:
-            self._pause.cancel()
-        if self._child is not None:
-            self._child.end()
-
-    def _check(self) -> None:
-        """
-        Go no further when interrupted.
-
-        @raise CancelledError: when L{stop} was called.
-        @raise TimeoutError: when starting takes too long.
-        """
-        if self._interruption is not None:
-            raise self._interruption
+    def _supervision_ended(self, outcome: object) -> None:
+        if isinstance(outcome, Failure) and not outcome.check(CancelledError):
+            log.failure("PostgreSQL is not supervised any more", outcome)
+        if self._supervision is not None:
+            self._supervision.come()
 
     async def _wind_up(self) -> None:
-        """See the child out and let others have the data directory."""
+        """See the last program out and let others have the data directory."""
         try:
-            if self._child is not None:
-                await self._child.ended
+            await self._runner.wait()
             if self._lock.is_held:
                 await evict(self._directory, self._reactor)
         finally:

@@ -55,7 +55,9 @@ def give_up_root(uid: int, gid: int) -> None:
 
 
 def load_libc() -> Any:
-    """Open the C library; None in a Python that was built without libffi."""
+    """Open Linux's C library; None elsewhere, and in a Python that was built without libffi."""
+    if sys.platform != "linux":
+        return None
     try:
         import ctypes
     except ImportError:
@@ -69,7 +71,7 @@ def die_with_parent(parent: int, libc: Any) -> bool:
 
     @return: False where the kernel cannot.
     """
-    if sys.platform != "linux" or libc is None or libc.prctl(PR_SET_PDEATHSIG, FAST) != 0:
+    if libc is None or libc.prctl(PR_SET_PDEATHSIG, FAST) != 0:
         return False
     if os.getppid() != parent:  # it ended before we asked
         sys.exit("wifidogd is gone")
@@ -80,31 +82,50 @@ def guard(command: list[str]) -> None:
     """Run C{command} as a child, pass signals on to it, stop it when standard input ends, and exit as it did."""
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.execv(command[0], command)  # noqa: S606
     for number in FORWARDED:
         signal.signal(number, lambda received, _: os.kill(child, received))
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    ways_to_stop = iter((FAST, signal.SIGQUIT, signal.SIGKILL))
-    watched, next_attempt = [0, woken], None
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            sys.exit(code if code >= 0 else 128 - code)
-        timeout = None if next_attempt is None else max(0.0, next_attempt - time.monotonic())
-        readable, _, _ = select.select(watched, [], [], timeout)
-        if woken in readable:
-            os.read(woken, 512)
-        if 0 in readable and not os.read(0, 512):
-            watched, next_attempt = [woken], time.monotonic()
-        if next_attempt is not None and time.monotonic() >= next_attempt:
-            os.kill(child, next(ways_to_stop, signal.SIGKILL))
-            next_attempt = time.monotonic() + PATIENCE
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+    while 0 not in wait_for([0, woken], woken):
+        exit_like(child)
+    for number in (FAST, signal.SIGQUIT, signal.SIGKILL):
+        os.kill(child, number)
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            exit_like(child)
+            wait_for([woken], woken, until - time.monotonic())
+
+
+def wait_for(watched: list[int], woken: int, seconds: float | None = None) -> list[int]:
+    """
+    Sleep until one of C{watched} can be read, or time is over.
+
+    @param woken: the pipe that tells of signals; it is emptied.
+    @return: those that can be read.
+    """
+    readable, _, _ = select.select(watched, [], [], seconds if seconds is None else max(0.0, seconds))
+    if woken in readable:
+        os.read(woken, 512)
+    return readable
+
+
+def exit_like(child: int) -> None:
+    """End as C{child} has ended; returns while it runs."""
+    ended, status = os.waitpid(child, os.WNOHANG)
+    if ended:
+        code = os.waitstatus_to_exitcode(status)
+        sys.exit(code if code >= 0 else 128 - code)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except OSError as problem:
+        sys.exit(f"cannot run PostgreSQL as another user, or at all: {problem}")

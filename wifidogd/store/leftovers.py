@@ -21,7 +21,7 @@ from wifidogd.store.threads import Reactor, in_thread
 
 log = Logger()
 
-ESCALATION = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0))
+ESCALATION = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 2.0))
 """
 What PostgreSQL is told, and for how many seconds each is waited for.
 
@@ -43,10 +43,10 @@ def processes_on(directory: Path) -> list[int]:
     again; a program that works on the directory stands in it.  Blocks for
     some milliseconds: call it in a thread.
     """
-    return list(_by_proc(directory) if (PROC / "self" / "cwd").exists() else _by_ps(directory))
+    return list(seen_by_proc(directory) if (PROC / "self" / "cwd").exists() else seen_by_ps(directory))
 
 
-def _by_proc(directory: Path) -> Iterator[int]:
+def seen_by_proc(directory: Path) -> Iterator[int]:
     """Linux: compare identities, because the same directory can have several names."""
     try:
         wanted = directory.stat()
@@ -63,7 +63,7 @@ def _by_proc(directory: Path) -> Iterator[int]:
             continue
 
 
-def _by_ps(directory: Path) -> Iterator[int]:
+def seen_by_ps(directory: Path) -> Iterator[int]:
     """Elsewhere: the server names the directory after -D, its children show their L{title}."""
     listing = subprocess.run(
         ["ps", "-axww", "-o", "pid=", "-o", "command="],  # noqa: S607 - its place differs

@@ -54,7 +54,8 @@ class Owner:
         """Whether this user may reach and run C{program}; we ourselves may run what we find."""
         if not self.is_someone_else:
             return os.access(program, os.X_OK)
-        return obstacle(program.parent, self) is None and self.may(READ | ENTER, program)
+        target = program.resolve()
+        return obstacle(target.parent, self) is None and self.may(READ | ENTER, target)
 
 
 def choose_owner(cluster: Path) -> Owner:
