@@ -16,8 +16,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from http.client import HTTPConnection
 from pathlib import Path
-from urllib.request import urlopen
 
 START_SECONDS = 60
 STOP_SECONDS = 10
@@ -88,12 +88,20 @@ def wait_until(what: str, seconds: float, true: Callable[[], bool], log: Path) -
     return time.monotonic() - begin
 
 
+def fetch(port: int, path: str) -> bytes:
+    """Ask for a page; whatever its status, it is the page."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
 def ask(port: int) -> None:
-    """Fetch what a gateway and what a guest asks for first."""
-    with urlopen(f"http://127.0.0.1:{port}/wifidog/ping/?gw_id=x", timeout=5) as answer:
-        assert b"Pong" in answer.read(), "the ping has no Pong"
-    with urlopen(f"http://127.0.0.1:{port}/wifidog/login/", timeout=5) as answer:
-        assert b"<html" in answer.read(), "the login is no page"
+    """See what a gateway and a guest are answered who come first, before any gateway was adopted."""
+    assert b"Pong" in fetch(port, "/wifidog/ping/?gw_id=x"), "the ping has no Pong"
+    assert b"wifidogctl gateway adopt" in fetch(port, "/wifidog/login/?gw_id=x&gw_address=192.168.1.1&gw_port=2060")
 
 
 def see_through(what: str, port: int, main: int, stop: Callable[[], None], log: Path) -> None:
