@@ -1,0 +1,179 @@
+"""Guests signing in, looking at their stay and leaving, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred, gatherResults
+
+from tests.deadline import within
+from wifidogd.admission import Admission, Admitted, Refusal, Refused
+from wifidogd.credentials import Passwords
+from wifidogd.directory import Directory
+from wifidogd.ledger import Ledger
+from wifidogd.model import Dialect, Gateway, Network, Octets, Reason, Report, SignIn, Stage, Visitor
+from wifidogd.rules import MOST_TRIES, TRIES_WINDOW
+from wifidogd.store.accounts import add_account, set_disabled
+from wifidogd.store.database import Database
+from wifidogd.store.gateways import adopt
+from wifidogd.store.networks import save_network
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+GATEWAY = Gateway("gw1", "default", "10.11.0.1")
+PHONE = Visitor("gw1", mac="02:ab:cd:ef:01:01", url="http://wanted.example/")
+LAPTOP = Visitor("gw1", mac="02:ab:cd:ef:02:02")
+OFFER = Network("default", "Café", SignIn.ACCOUNT, time_limit=timedelta(hours=1), quota_octets=1000)
+
+
+class Desk:
+    """Admission and what it needs; the clock is the test's."""
+
+    def __init__(self, database: Database) -> None:
+        self.now = NOON
+        self.database = database
+        self.passwords = Passwords(reactor, threads=1, max_waiting=1)
+        self.directory = Directory(database, utc_now=self.utc_now)
+        self.admission = Admission(database, self.directory, self.passwords, utc_now=self.utc_now)
+        self.ledger = Ledger(database, self.directory, clock=reactor, utc_now=self.utc_now)
+
+    def utc_now(self) -> datetime:
+        return self.now
+
+    async def open(self) -> None:
+        self.passwords.start()
+        password_hash = await self.passwords.hash("right")
+
+        async def furnish(cursor) -> None:
+            await save_network(cursor, OFFER)
+            await adopt(cursor, GATEWAY, NOON)
+            await add_account(cursor, "zoë", password_hash, NOON)
+
+        await self.database.transaction(furnish)
+        await self.directory.refresh()
+
+    async def sign_in(self, password: str, name: str = "zoë", visitor: Visitor = PHONE) -> Admitted | Refused:
+        return await within(10, self.admission.account(GATEWAY, visitor, name, password))
+
+    async def report(self, token: str, stage: Stage, octets: Octets | None = None) -> int:
+        report = Report(stage, Dialect.WIFIDOG, token, "gw1", PHONE.mac, "10.11.0.9", octets)
+        return (await within(5, self.ledger.settle(report))).code
+
+
+@pytest_twisted.async_yield_fixture
+async def desk(database: Database) -> AsyncIterator[Desk]:
+    desk = Desk(database)
+    await within(10, desk.open())
+    yield desk
+    await within(5, desk.ledger.drain())
+    desk.passwords.stop()
+
+
+@pytest.mark.parametrize("name", ["zoë", "  ZOË "])
+@pytest_twisted.ensureDeferred
+async def test_the_right_password_admits_whatever_the_case_of_the_name(desk, name):
+    assert isinstance(await desk.sign_in("right", name), Admitted)
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("zoë", "wrong"), ("zoë", ""), ("nobody", "right"), ("", "right"), ("a\0b", "right"), ("x" * 5000, "right")],
+)
+@pytest_twisted.ensureDeferred
+async def test_anything_else_gets_one_and_the_same_answer(desk, name, password):
+    assert await desk.sign_in(password, name) == Refused(Refusal.WRONG_PASSWORD)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_disabled_account_is_as_good_as_none(desk):
+    await within(5, desk.database.transaction(lambda cursor: set_disabled(cursor, "zoë", True)))
+    assert await desk.sign_in("right") == Refused(Refusal.WRONG_PASSWORD)
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_account_is_closed_to_guessing_from_everywhere_until_its_window_is_over(desk):
+    """Many devices share the tries of an account."""
+    for number in range(MOST_TRIES):
+        visitor = replace(PHONE, mac=f"02:00:00:00:00:{number:02x}")
+        assert await desk.sign_in("wrong", visitor=visitor) == Refused(Refusal.WRONG_PASSWORD)
+    desk.now += timedelta(minutes=5)
+    assert await desk.sign_in("right") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW - timedelta(minutes=5))
+    desk.now = NOON + TRIES_WINDOW
+    assert isinstance(await desk.sign_in("right"), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_device_is_stopped_from_guessing_many_accounts_and_its_neighbour_is_not(desk):
+    """The limit is of the device at the gateway, never of an address that all share."""
+    for number in range(MOST_TRIES):
+        assert await desk.sign_in("wrong", f"guess{number}") == Refused(Refusal.WRONG_PASSWORD)
+    refused = await desk.sign_in("right")
+    assert isinstance(refused, Refused)
+    assert refused.why is Refusal.TOO_MANY_TRIES
+    assert isinstance(await desk.sign_in("right", visitor=LAPTOP), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_signing_in_often_is_not_guessing(desk):
+    for _ in range(MOST_TRIES + 3):
+        assert isinstance(await desk.sign_in("right"), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_storm_of_sign_ins_is_told_to_come_back_and_costs_no_tries(desk):
+    """One password is being checked and one waits; the others hear at once, and may try again."""
+    storm = [ensureDeferred(desk.admission.account(GATEWAY, PHONE, "zoë", "right")) for _ in range(8)]
+    outcomes = await within(20, gatherResults(storm))
+    busy = [outcome for outcome in outcomes if outcome == Refused(Refusal.BUSY)]
+    assert busy
+    assert len(busy) < len(outcomes)
+    for _ in range(MOST_TRIES):
+        assert isinstance(await desk.sign_in("right"), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_portal_shows_what_is_used_and_left(desk):
+    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
+    pending = await within(5, desk.admission.stay(admitted.token))
+    assert (pending.online, pending.since, pending.time_left) == (False, None, timedelta(hours=1))
+    assert await desk.report(admitted.token, Stage.LOGIN) == 1
+    assert await desk.report(admitted.token, Stage.COUNTERS, Octets(300, 100)) == 1
+    desk.now += timedelta(minutes=15)
+    stay = await within(5, desk.admission.stay(admitted.token))
+    assert (stay.online, stay.since, stay.used) == (True, NOON, Octets(300, 100))
+    assert (stay.octets_left, stay.time_left) == (600, timedelta(minutes=45))
+    assert (stay.url, stay.mac, stay.ip) == ("http://wanted.example/", PHONE.mac, "10.11.0.9")
+    assert await within(5, desk.admission.stay("0" * 32)) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_logging_out_takes_effect_at_the_next_report_and_loses_no_octet(desk):
+    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
+    await desk.report(admitted.token, Stage.LOGIN)
+    assert await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    stay = await within(5, desk.admission.log_out(admitted.token))
+    assert not stay.online
+    assert not await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    assert await desk.report(admitted.token, Stage.COUNTERS, Octets(70, 7)) == 0
+
+    async def fetch(cursor):
+        await cursor.execute("SELECT reason, incoming, outgoing FROM past_sessions")
+        return cursor.fetchall()
+
+    assert await within(5, desk.database.transaction(fetch)) == [(Reason.LOGOUT.value, 70, 7)]
+    assert await within(5, desk.admission.log_out(admitted.token)) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_has_not_been_reported_for_three_intervals_counts_as_offline(desk):
+    """The guest may have been captured again: never tell them that they are online."""
+    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
+    await desk.report(admitted.token, Stage.LOGIN)
+    desk.now += timedelta(minutes=3)
+    assert await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    desk.now += timedelta(seconds=1)
+    assert not await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
