@@ -91,12 +91,13 @@ class Upkeep:
         for network in self._directory.networks():
             if network.retention is not None:
                 before = now - network.retention
-                await self._repeat(partial(purge_history, network=network.name, before=before, limit=ROWS))
+                purge = partial(purge_history, network=network.name, before=before, limit=ROWS)
+                await self._repeat(purge, "past sessions deleted")
 
     async def forget(self) -> None:
         """Forget old tries to sign in and gateways that stopped waiting."""
         now = self._utc_now()
-        await self._repeat(lambda cursor: forget_tries(cursor, now - TRIES_WINDOW, ROWS))
+        await self._repeat(partial(forget_tries, before=now - TRIES_WINDOW, limit=ROWS), "old tries forgotten")
         await self._database.transaction(lambda cursor: forget_waiting(cursor, now - WAIT_FOR_ADOPTION))
 
     async def _end(self, find: Find, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
@@ -105,15 +106,17 @@ class Upkeep:
             endings = [Ended(session, end_of(session), session.ending or reason) for session in sessions.values()]
             if endings:
                 await end_sessions(cursor, endings)
-                log.info("{count} sessions ended: {reason}", count=len(endings), reason=reason.value)
             return len(endings)
 
-        await self._repeat(end)
+        await self._repeat(end, f"sessions ended: {reason.value}")
 
-    async def _repeat(self, work: Callable[[Cursor], Awaitable[int]]) -> None:
-        """Run a bounded piece of work until it finds less than its bound."""
-        while await self._database.transaction(work) >= ROWS:
-            pass
+    async def _repeat(self, work: Callable[[Cursor], Awaitable[int]], done: str) -> None:
+        """Run a bounded piece of work until it finds less than its bound, and log what is done once it is committed."""
+        count = ROWS
+        while count >= ROWS:
+            count = await self._database.transaction(work)
+            if count:
+                log.info("{count} {done}", count=count, done=done)
 
     def _heard_since(self) -> datetime | None:
         """Say since when reports have been heard without interruption; None if they are not."""

@@ -1,0 +1,300 @@
+"""Timers end what nobody has ended, once, and never because of our own trouble."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from pytest_twisted import async_fixture, async_yield_fixture, ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.task import Clock
+
+from tests.builders import (
+    LOBBY,
+    MINUTE,
+    NOON,
+    SECOND,
+    adopt_all,
+    history,
+    mac,
+    open_online,
+    open_pending,
+    put,
+    rows,
+    run,
+    together,
+)
+from tests.deadline import within
+from wifidogd.directory import Directory
+from wifidogd.errors import StoreRefused, StoreUnavailable
+from wifidogd.model import Network, Octets, WaitingGateway
+from wifidogd.store.attempts import count_try
+from wifidogd.store.database import Database
+from wifidogd.store.gateways import remember_waiting
+from wifidogd.store.networks import save_network
+from wifidogd.upkeep import ROWS, Upkeep
+
+HOUR = timedelta(hours=1)
+
+MANY = """
+    INSERT INTO sessions (token_hash, gw_id, mac, opened_at, activated_at, reported_at, expires_at)
+    SELECT sha256(n::text::bytea), 'lobby', ('02' || lpad(to_hex(n), 10, '0'))::macaddr,
+           %(at)s, activated_at, activated_at, %(expires)s
+      FROM generate_series(1, 1200) AS n, (SELECT %(activated)s::timestamptz AS activated_at) AS once
+"""
+
+
+class Watch:
+    """
+    The two clocks of an L{Upkeep}.
+
+    @ivar now: the wall clock.
+    @ivar clock: the reactor's, as L{Database.available_since} has it, but moved on.
+    @ivar unsettled_at: when the ledger last failed.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.clock = Clock()
+        self.clock.advance(reactor.seconds())
+        self.unsettled_at: datetime | None = None
+
+    def listen_for(self, length: timedelta) -> None:
+        """Pretend that the store has been there for so long, now being what it is."""
+        self.clock.advance(length.total_seconds())
+
+    def upkeep(self, database: Database, directory: Directory) -> Upkeep:
+        """Make an upkeep on this watch."""
+        return Upkeep(
+            database,
+            directory,
+            clock=self.clock,
+            utc_now=lambda: self.now,
+            unsettled_at=lambda: self.unsettled_at,
+        )
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """Noon, and the server has been up for a day."""
+    watch = Watch(NOON)
+    watch.listen_for(timedelta(days=1))
+    return watch
+
+
+@async_fixture
+async def directory(database: Database) -> Directory:
+    """Who is adopted: the lobby."""
+    await adopt_all(database, LOBBY)
+    directory = Directory(database, utc_now=lambda: NOON)
+    await within(10, directory.refresh())
+    return directory
+
+
+@pytest.fixture
+def upkeep(database: Database, directory: Directory, watch: Watch) -> Upkeep:
+    """The upkeep under test."""
+    return watch.upkeep(database, directory)
+
+
+@async_yield_fixture
+async def second_server(dsn: str, database: Database, directory: Directory, watch: Watch) -> AsyncIterator[Upkeep]:
+    """Another server's upkeep, on connections of its own."""
+    other = Database(clock=reactor)
+    other.start(dsn)
+    await rows(other, "SELECT 1")
+    yield watch.upkeep(other, directory)
+    await within(10, other.stop())
+
+
+@ensureDeferred
+async def test_a_stale_session_ends_at_its_last_report(database: Database, upkeep: Upkeep) -> None:
+    """What was used stays counted; nobody pays for the silence."""
+    await open_online(database, 1, at=NOON - HOUR, reported=NOON - 10 * MINUTE, octets=Octets(5, 6))
+    await open_online(database, 2, at=NOON - HOUR, reported=NOON - 9 * MINUTE)
+    await within(10, upkeep.end_stale())
+    assert await history(database) == [(mac(1), NOON - 10 * MINUTE, "no more reports", 5, 6)]
+    assert await rows(database, "SELECT mac FROM sessions") == [(mac(2),)]
+
+
+@ensureDeferred
+async def test_a_token_never_used_ends_when_it_lapsed(database: Database, upkeep: Upkeep) -> None:
+    """Three minutes after it was minted, whenever the timer comes."""
+    await open_pending(database, 1, at=NOON - 3 * MINUTE)
+    await open_pending(database, 2, at=NOON - 3 * MINUTE + SECOND)
+    await open_pending(database, 3, at=NOON - HOUR)
+    await within(10, upkeep.end_unused())
+    past = [(None, at, "never used", 0, 0) for at in (NOON, NOON - HOUR + 3 * MINUTE)]
+    assert await history(database) == past
+
+
+@ensureDeferred
+async def test_an_overdue_session_ends_at_its_limit(database: Database, upkeep: Upkeep) -> None:
+    """Not two intervals later, when the timer gave up waiting for the last report."""
+    await open_online(database, 1, at=NOON - HOUR, reported=NOON, expires=NOON - 2 * MINUTE)
+    await open_online(database, 2, at=NOON - HOUR, reported=NOON, expires=NOON - MINUTE)
+    await within(10, upkeep.end_overdue())
+    assert await history(database) == [(mac(1), NOON - 2 * MINUTE, "time is up", 0, 0)]
+
+
+@ensureDeferred
+async def test_guests_lost_in_a_restart_end_at_their_last_report(database: Database, upkeep: Upkeep) -> None:
+    """Those whom the gateway has reported since it restarted stay."""
+    await open_online(database, 1, at=NOON - HOUR, reported=NOON - 4 * MINUTE)
+    await open_online(database, 2, at=NOON - HOUR, reported=NOON - 3 * MINUTE)
+    await put(
+        database,
+        "INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', %(now)s, '::1', %(then)s)",
+        {"now": NOON, "then": NOON - 3 * MINUTE},
+    )
+    await within(10, upkeep.end_lost_in_restart())
+    assert await history(database) == [(mac(1), NOON - 4 * MINUTE, "gateway restarted", 0, 0)]
+
+
+@pytest.mark.parametrize("asked", ["ended by the operator", "logged out"])
+@pytest.mark.parametrize("timer", ["end_stale", "end_overdue", "end_lost_in_restart"])
+@ensureDeferred
+async def test_a_reason_asked_for_earlier_wins(database: Database, upkeep: Upkeep, asked: str, timer: str) -> None:
+    """Who was thrown out, or has logged out, did not just fall silent."""
+    await open_online(database, 1, at=NOON - HOUR, expires=NOON - HOUR)
+    await put(database, "UPDATE sessions SET ending = %(asked)s", {"asked": asked})
+    await put(
+        database,
+        "INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', %(now)s, '::1', %(then)s)",
+        {"now": NOON, "then": NOON - HOUR + SECOND},
+    )
+    await within(10, getattr(upkeep, timer)())
+    assert await history(database) == [(mac(1), NOON - HOUR, asked, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("listened", "unsettled", "ends"),
+    [
+        (11 * MINUTE, None, True),
+        (9 * MINUTE, None, False),
+        (HOUR, NOON - 10 * MINUTE, True),
+        (HOUR, NOON - 9 * MINUTE, False),
+        (9 * MINUTE, NOON - HOUR, False),
+    ],
+)
+@ensureDeferred
+async def test_our_own_trouble_ends_nobody(
+    database: Database, directory: Directory, listened: timedelta, unsettled: datetime | None, ends: bool
+) -> None:
+    """After a late start, an outage or overload, gateways get the whole time to report again."""
+    watch = Watch(NOON)
+    watch.listen_for(listened)
+    watch.unsettled_at = unsettled
+    upkeep = watch.upkeep(database, directory)
+    await open_online(database, 1, at=NOON - HOUR)
+    await put(
+        database,
+        "INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', %(now)s, '::1', %(then)s)",
+        {"now": NOON, "then": NOON - MINUTE},
+    )
+    await within(10, upkeep.end_lost_in_restart())
+    await within(10, upkeep.end_stale())
+    assert len(await history(database)) == ends
+
+
+@ensureDeferred
+async def test_without_a_store_nobody_is_judged(watch: Watch, directory: Directory) -> None:
+    """Nothing was heard, nothing can be asked, and that is not an error worth a line."""
+    upkeep = watch.upkeep(Database(clock=reactor), directory)
+    await within(5, upkeep.end_stale())
+    await within(5, upkeep.end_lost_in_restart())
+
+
+@pytest.mark.parametrize(
+    ("timer", "reason", "activated", "expires"),
+    [
+        ("end_stale", "no more reports", NOON - HOUR, None),
+        ("end_unused", "never used", None, None),
+        ("end_overdue", "time is up", NOON - HOUR, NOON - HOUR / 2),
+    ],
+)
+@ensureDeferred
+async def test_two_servers_do_each_piece_of_work_once(
+    database: Database,
+    upkeep: Upkeep,
+    second_server: Upkeep,
+    timer: str,
+    reason: str,
+    activated: datetime | None,
+    expires: datetime | None,
+) -> None:
+    """More than two transactions' worth of sessions: both go on while there are more, and none is ended twice."""
+    assert ROWS == 500
+    await put(database, MANY, {"at": NOON - HOUR, "activated": activated, "expires": expires})
+    await together(getattr(upkeep, timer)(), getattr(second_server, timer)())
+    await within(10, getattr(upkeep, timer)())
+    counted = "SELECT reason, count(*), count(DISTINCT session_id) FROM past_sessions GROUP BY reason"
+    assert await rows(database, counted) == [(reason, 1200, 1200)]
+    assert await rows(database, "SELECT count(*) FROM sessions") == [(0,)]
+
+
+@ensureDeferred
+async def test_one_run_goes_on_while_there_is_more(database: Database, upkeep: Upkeep) -> None:
+    """Each transaction is bounded: 1,200 sessions take three."""
+    await put(database, MANY, {"at": NOON - HOUR, "activated": NOON - HOUR, "expires": None})
+    await within(10, upkeep.end_stale())
+    counted = "SELECT count(*) FROM past_sessions GROUP BY xmin::text ORDER BY count(*) DESC"
+    assert await rows(database, counted) == [(500,), (500,), (200,)]
+
+
+@ensureDeferred
+async def test_a_run_that_failed_is_made_good_by_the_next(database: Database, upkeep: Upkeep) -> None:
+    """The error is the caller's to log; nothing is half done and nothing is forgotten."""
+    await open_online(database, 1, at=NOON - HOUR)
+    await put(database, "ALTER TABLE past_sessions ADD CONSTRAINT broken CHECK (reason = 'never') NOT VALID")
+    with pytest.raises(StoreRefused):
+        await within(10, upkeep.end_stale())
+    assert await rows(database, "SELECT count(*) FROM sessions") == [(1,)]
+    await put(database, "ALTER TABLE past_sessions DROP CONSTRAINT broken")
+    await within(10, upkeep.end_stale())
+    assert len(await history(database)) == 1
+
+
+@ensureDeferred
+async def test_a_store_that_is_away_is_said_to_be(watch: Watch, directory: Directory) -> None:
+    """L{periodic.every} logs it and comes back."""
+    with pytest.raises(StoreUnavailable):
+        await within(10, watch.upkeep(Database(clock=reactor), directory).end_unused())
+
+
+@ensureDeferred
+async def test_history_is_kept_as_long_as_its_network_says(
+    database: Database, directory: Directory, upkeep: Upkeep, second_server: Upkeep
+) -> None:
+    """A year, a day, or for ever; more than one transaction's worth, and two servers at once."""
+    await run(database, save_network, Network("brief", "Brief", retention=timedelta(days=1)))
+    await run(database, save_network, Network("eternal", "Eternal", retention=None))
+    await within(10, directory.refresh())
+    await put(
+        database,
+        """INSERT INTO past_sessions (session_id, network, gw_id, opened_at, ended_at, reason, incoming, outgoing)
+           SELECT n, network, 'lobby', %(now)s, %(now)s - n * interval '1 day', 'logged out', 0, 0
+             FROM generate_series(1, 1600) AS n, unnest(ARRAY['default', 'brief', 'eternal']) AS network""",
+        {"now": NOON},
+    )
+    await together(upkeep.purge_history(), second_server.purge_history())
+    await within(10, upkeep.purge_history())
+    left = "SELECT network, count(*) FROM past_sessions GROUP BY network ORDER BY network"
+    assert await rows(database, left) == [("brief", 1), ("default", 365), ("eternal", 1600)]
+
+
+@ensureDeferred
+async def test_old_tries_and_silent_strangers_are_forgotten(database: Database, upkeep: Upkeep, watch: Watch) -> None:
+    """Fifteen minutes after a window opened, and a week after a stranger's last word."""
+    await run(database, count_try, ["account ann"], NOON, NOON - HOUR)
+    await run(database, count_try, [f"account {n}" for n in range(ROWS + 1)], NOON - SECOND, NOON - HOUR)
+    stranger = WaitingGateway("new", NOON, NOON, "192.0.2.1")
+    await run(database, remember_waiting, [stranger, replace(stranger, gw_id="old", last_seen=NOON - SECOND)], 9)
+    watch.now = NOON + 15 * MINUTE
+    await within(10, upkeep.forget())
+    assert await rows(database, "SELECT subject FROM attempts") == [("account ann",)]
+    watch.now = NOON + timedelta(days=7)
+    await within(10, upkeep.forget())
+    assert await rows(database, "SELECT gw_id FROM waiting_gateways") == [("new",)]
