@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from wifidogd.model import MAX_OCTETS, AuthCode, Octets, Reason, Report, Session, Stage
+from wifidogd.model import MAX_OCTETS, AuthCode, Ended, Octets, Reason, Report, Session, Stage
 
 FIRST_USE_WITHIN = timedelta(minutes=3)
 """How long a token is good for until a gateway first asks about it."""
@@ -103,6 +103,12 @@ def decide(session: Session | None, report: Report, now: datetime, inherited: Oc
     if reason is None:
         return Decision(AuthCode.ALLOWED, session)
     return Decision(AuthCode.DENIED, session, reason, _end(session, reason, now))
+
+
+def end_replaced(session: Session, now: datetime) -> Ended:
+    """End a live session whose place another one takes; it may have been over before anybody noticed."""
+    reason = _why_over(session, Stage.LOGIN, now) or Reason.REPLACED
+    return Ended(session, _end(session, reason, now), reason)
 
 
 def add_totals(used: Octets, last: Octets, new: Octets) -> Octets:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from wifidogd.model import Ended, Octets, Reason, Report, Session
-from wifidogd.rules import Decision, Refusal, decide, refuse, takes_place
+from wifidogd.model import Ended, Octets, Report, Session
+from wifidogd.rules import Decision, Refusal, decide, end_replaced, refuse, takes_place
 
 
 class Settlement:
@@ -52,7 +52,7 @@ class Settlement:
         decision = decide(session, report, now, Octets() if rival is None else rival.last)
         if decision.session is not None:
             if rival is not None and decision.session.mac is not None:
-                self._close(rival, now, rival.ending or Reason.REPLACED)
+                self._close(end_replaced(rival, now))
             self._note(decision, decision.session)
         return decision
 
@@ -65,16 +65,17 @@ class Settlement:
 
     def _note(self, decision: Decision, session: Session) -> None:
         if decision.reason is not None and decision.ended_at is not None:
-            self._close(session, decision.ended_at, decision.reason)
+            self._close(Ended(session, decision.ended_at, decision.reason))
             return
         self._open[session.token_hash] = session
         self._changed.add(session.token_hash)
         if session.mac is not None:
             self._online[session.gw_id, session.mac] = session.token_hash
 
-    def _close(self, session: Session, at: datetime, reason: Reason) -> None:
+    def _close(self, ended: Ended) -> None:
+        session = ended.session
         del self._open[session.token_hash]
         self._changed.discard(session.token_hash)
         if self._online.get((session.gw_id, session.mac)) == session.token_hash:
             del self._online[session.gw_id, session.mac]
-        self.ended.append(Ended(session, at, reason))
+        self.ended.append(ended)
