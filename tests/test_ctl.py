@@ -187,9 +187,9 @@ async def test_a_gateway_is_adopted_changed_and_removed(operator: Operator) -> N
 async def test_waiting_gateways_come_with_the_command_to_type(operator: Operator, database: Database) -> None:
     """A public address is not repeated as if it could be used, and nothing a stranger says reaches the terminal."""
     await execute(database, WAIT)
-    table = await operator.does("gateway", "list")
-    assert "  wifidogctl gateway adopt attic --address 192.168.7.1 --port 2061\n" in table
-    assert "  wifidogctl gateway adopt evil --address ITS-ADDRESS-FOR-GUESTS --port 80\n" in table
+    table = await operator.does("--data-dir", "/srv/x", "gateway", "list")
+    assert "wifidogctl --data-dir /srv/x gateway adopt attic --address 192.168.7.1 --port 2061\n" in table
+    assert "gateway adopt evil --address ITS-ADDRESS-FOR-GUESTS --port 80\n" in table
     assert "\x1b" not in table
     assert "?[31mred" in table
     assert "http://192.168.7.1:2061/" in await operator.does("gateway", "adopt", "attic")
@@ -247,6 +247,7 @@ async def test_the_configuration_can_be_pasted_into_a_router(dsn: str, operator:
             {},
             ("10.0.0.1", 80, False, "/hot/spot/"),
         ),
+        ((), {"WIFIDOGD_LISTEN": "ssl:443:interface=10.0.0.2 tcp:80"}, ("10.0.0.2", 443, True, "/wifidog/")),
         (
             (),
             {"WIFIDOGD_PUBLIC_URL": "https://wifi.example:8443", "WIFIDOGD_PATH": "/"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,11 +11,12 @@ from wifidogd.ctl.printing import seconds
 from wifidogd.ctl.units import port
 from wifidogd.errors import ConfigurationError
 from wifidogd.model import Gateway
-from wifidogd.options import checked_path, checked_url
+from wifidogd.options import DEFAULT_LISTEN, checked_path, checked_url
+from wifidogd.reach import guess_url
 from wifidogd.wifidog_conf import auth_server_block, gateway_conf
 
 PORT = 8080
-"""Where the server listens when nobody said otherwise."""
+"""Of a server that was named without one, as in L{DEFAULT_LISTEN}."""
 
 PORTS = {"http": 80, "https": 443}
 
@@ -70,28 +70,15 @@ def server_options() -> ArgumentParser:
 
 
 def auth_server_of(arguments: Namespace) -> AuthServer:
-    """Put together what was said about the server, with a guess for its address if nothing was."""
-    url = urlsplit(arguments.server or f"http://{own_address()}:{PORT}")
+    """Put together what was said about the server, with the server's own guess if nothing was."""
+    listen = (setting("listen") or DEFAULT_LISTEN).split()[0]
+    url = urlsplit(arguments.server or guess_url(listen))
     return AuthServer(
         host=url.hostname or "",
         port=arguments.server_port or url.port or PORTS[url.scheme],
         tls=url.scheme == "https",
         path=arguments.path,
     )
-
-
-def own_address() -> str:
-    """
-    Guess under which address other machines reach this one: that of its way out.
-
-    Nothing is sent: connecting a UDP socket only asks the routing table.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
 
 
 def server(text: str) -> str:

@@ -9,6 +9,8 @@ from wifidogd.ctl.errand import Errand
 from wifidogd.ctl.printing import complain, instant, print_json, print_table, seconds
 from wifidogd.ctl.units import show_duration
 from wifidogd.model import Heartbeat, WaitingGateway
+from wifidogd.options import checked_data_dir, default_data_dir
+from wifidogd.reach import ctl_command
 from wifidogd.store.database import Cursor
 from wifidogd.store.gateways import list_waiting
 from wifidogd.store.overview import GatewayState, list_gateways
@@ -35,7 +37,7 @@ async def list_all(errand: Errand) -> None:
     else:
         print("No gateway is adopted.")
     if waiting:
-        _print_waiting(waiting, errand.now)
+        _print_waiting(waiting, errand)
     if len(adopted) == MOST:
         complain(f"Only the first {MOST} gateways are listed.")
 
@@ -54,19 +56,28 @@ def _adopted_row(state: GatewayState, now: datetime) -> tuple[str, ...]:
     )
 
 
-def _print_waiting(waiting: list[WaitingGateway], now: datetime) -> None:
+def _print_waiting(waiting: list[WaitingGateway], errand: Errand) -> None:
+    """List strangers, each with the command that adopts it."""
     print("\nWaiting to be adopted:")
     print_table(
         ("GATEWAY", "ADDRESS", "CALLED FROM", "SEEN", "VERSION"),
         [
-            (one.gw_id, one.address or "-", one.source, f"{show_duration(now - one.last_seen)} ago", one.version or "-")
+            (
+                one.gw_id,
+                one.address or "-",
+                one.source,
+                f"{show_duration(errand.now - one.last_seen)} ago",
+                one.version or "-",
+            )
             for one in waiting
         ],
     )
+    data_dir = checked_data_dir(errand.arguments.data_dir)
+    ctl = ctl_command(None if data_dir == default_data_dir() else data_dir)
     print("\nAdopt one with:")
     for one in waiting:
         address = one.address if one.address is not None and is_private(one.address) else "ITS-ADDRESS-FOR-GUESTS"
-        print(f"  wifidogctl gateway adopt {one.gw_id} --address {address} --port {one.port or 2060}")
+        print(f"  {ctl} gateway adopt {one.gw_id} --address {address} --port {one.port or 2060}")
 
 
 def _adopted(state: GatewayState) -> dict[str, object]:
