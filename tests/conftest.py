@@ -29,9 +29,8 @@ def postgres() -> Iterator[ThrowawayPostgres]:
         server.remove()
 
 
-@pytest.fixture
-def dsn(postgres: ThrowawayPostgres) -> str:
-    """An empty database of the test's own."""
+def make_database(postgres: ThrowawayPostgres) -> str:
+    """Create an empty database and tell its DSN."""
     name = f"test_{next(_names)}"
     connection = psycopg2.connect(postgres.dsn)
     try:
@@ -40,6 +39,12 @@ def dsn(postgres: ThrowawayPostgres) -> str:
     finally:
         connection.close()
     return postgres.dsn.replace("dbname=postgres", f"dbname={name}")
+
+
+@pytest.fixture
+def dsn(postgres: ThrowawayPostgres) -> str:
+    """An empty database of the test's own."""
+    return make_database(postgres)
 
 
 @pytest_twisted.async_yield_fixture
