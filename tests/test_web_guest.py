@@ -10,13 +10,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
 
 from tests.deadline import within
 from tests.guesthouse import GATEWAY, MAC, GuestHouse, hidden, login_query, token_in
 from tests.observing import log_lines
+from tests.postgres import ThrowawayPostgres
 from tests.raw_http import Reply, ask
 from wifidogd.model import Octets, Stage, WaitingGateway
 from wifidogd.store.database import Database
+from wifidogd.store.migrations import migrate
 
 FAREWELL = "http://10.0.0.1:2060/wifidog/auth?logout=1&amp;token="
 
@@ -27,6 +30,18 @@ async def house(database: Database) -> AsyncIterator[GuestHouse]:
     house = await GuestHouse(database).open()
     yield house
     await house.close()
+
+
+@pytest_twisted.async_yield_fixture(scope="module")
+async def quiet_house(postgres: ThrowawayPostgres) -> AsyncIterator[GuestHouse]:
+    """The same, for all tests that change nothing in it."""
+    database = Database(clock=reactor)  # type: ignore[arg-type]
+    database.start(postgres.dsn)
+    await within(20, migrate(database))
+    house = await GuestHouse(database).open()
+    yield house
+    await house.close()
+    await within(10, database.stop())
 
 
 def is_polite(reply: Reply) -> bool:
@@ -74,10 +89,10 @@ async def test_an_address_of_version_6_is_bracketed(house: GuestHouse) -> None:
 
 
 @ensureDeferred
-async def test_a_gateway_with_both_versions_is_not_elsewhere(house: GuestHouse) -> None:
+async def test_a_gateway_with_both_versions_is_not_elsewhere(quiet_house: GuestHouse) -> None:
     """Its guests go to the registered address, whichever they were caught on."""
-    page = await house.login_page(gw_address="2001:db8::1", is_ipv6="1")
-    reply = await house.post("login", hidden(page))
+    page = await quiet_house.login_page(gw_address="2001:db8::1", is_ipv6="1")
+    reply = await quiet_house.post("login", hidden(page))
     assert reply.headers["location"].startswith("http://10.0.0.1:2060/")
 
 
@@ -85,9 +100,11 @@ async def test_a_gateway_with_both_versions_is_not_elsewhere(house: GuestHouse) 
     "changes", [{"gw_address": "10.0.0.2"}, {"gw_port": "2061"}, {"gw_address": "203.0.113.7", "gw_port": "80"}]
 )
 @ensureDeferred
-async def test_another_address_than_the_registered_one_gets_no_form(house: GuestHouse, changes: dict[str, str]) -> None:
+async def test_another_address_than_the_registered_one_gets_no_form(
+    quiet_house: GuestHouse, changes: dict[str, str]
+) -> None:
     """The owner is told, the guest goes nowhere."""
-    page = await house.login_page(**changes)
+    page = await quiet_house.login_page(**changes)
     assert page.status == 400
     assert is_polite(page)
     assert "<form" not in page.body
@@ -115,13 +132,13 @@ async def test_the_redirect_follows_the_directory_of_now(house: GuestHouse) -> N
     ],
 )
 @ensureDeferred
-async def test_without_a_gateway_there_is_a_friendly_page(house: GuestHouse, query: str, code: int) -> None:
+async def test_without_a_gateway_there_is_a_friendly_page(quiet_house: GuestHouse, query: str, code: int) -> None:
     """And nothing is remembered."""
-    page = await house.get("login" + query)
+    page = await quiet_house.get("login" + query)
     assert page.status == code
     assert is_polite(page)
     assert "which Wi-Fi you are on" in page.body
-    assert house.waiting == []
+    assert quiet_house.waiting == []
 
 
 @ensureDeferred
@@ -211,20 +228,20 @@ async def test_an_old_form_leads_back_to_a_fresh_one(house: GuestHouse) -> None:
     ],
 )
 @ensureDeferred
-async def test_a_form_of_strangers_does_nothing(house: GuestHouse, fields: dict[str, str]) -> None:
+async def test_a_form_of_strangers_does_nothing(quiet_house: GuestHouse, fields: dict[str, str]) -> None:
     """It gets a page that says how to start again."""
     for target in ("login", "logout", "login?" + login_query()):
-        page = await house.post(target, fields)
+        page = await quiet_house.post(target, fields)
         assert page.status == 400
         assert is_polite(page)
         assert "Please start again" in page.body
 
 
 @ensureDeferred
-async def test_a_form_is_read_from_the_body_only(house: GuestHouse) -> None:
+async def test_a_form_is_read_from_the_body_only(quiet_house: GuestHouse) -> None:
     """A link with a signed state in its query signs nobody in."""
-    state = hidden(await house.login_page())["state"]
-    page = await ask(house.port, f"/wifidog/login?state={state}", method="POST", form=b"")
+    state = hidden(await quiet_house.login_page())["state"]
+    page = await ask(quiet_house.port, f"/wifidog/login?state={state}", method="POST", form=b"")
     assert page.status == 400
 
 
@@ -299,9 +316,9 @@ async def test_the_portal_shows_what_is_used_and_left(house: GuestHouse) -> None
     ],
 )
 @ensureDeferred
-async def test_the_portal_welcomes_anybody(house: GuestHouse, query: str) -> None:
+async def test_the_portal_welcomes_anybody(quiet_house: GuestHouse, query: str) -> None:
     """Of whom it knows nothing."""
-    page = await house.get("portal" + query)
+    page = await quiet_house.get("portal" + query)
     assert page.status == 200
     assert is_polite(page)
     assert "Welcome" in page.body
@@ -353,9 +370,9 @@ async def test_after_logging_out_the_way_in_is_open(house: GuestHouse) -> None:
     ],
 )
 @ensureDeferred
-async def test_every_message_is_explained(house: GuestHouse, name: str, query: str, sentence: str) -> None:
+async def test_every_message_is_explained(quiet_house: GuestHouse, name: str, query: str, sentence: str) -> None:
     """At every address that gateways use."""
-    page = await house.get(name + query)
+    page = await quiet_house.get(name + query)
     assert page.status == 200
     assert is_polite(page)
     assert sentence in page.body
@@ -363,17 +380,17 @@ async def test_every_message_is_explained(house: GuestHouse, name: str, query: s
 
 
 @ensureDeferred
-async def test_a_message_of_a_known_gateway_leads_back_to_its_login(house: GuestHouse) -> None:
+async def test_a_message_of_a_known_gateway_leads_back_to_its_login(quiet_house: GuestHouse) -> None:
     """wifidog-ng says which gateway it is."""
-    page = await house.get(f"messages?gw_id=gw1&mac={MAC}")
+    page = await quiet_house.get(f"messages?gw_id=gw1&mac={MAC}")
     assert "/wifidog/login?gw_address=10.0.0.1&amp;gw_port=2060&amp;gw_id=gw1" in page.body
 
 
 @pytest.mark.parametrize("target", ["login?" + login_query(), "portal", "messages", "", "nowhere"])
 @ensureDeferred
-async def test_head_is_get_without_the_page(house: GuestHouse, target: str) -> None:
+async def test_head_is_get_without_the_page(quiet_house: GuestHouse, target: str) -> None:
     """With the same head."""
-    get, head = await house.get(target), await house.get(target, method="HEAD")
+    get, head = await quiet_house.get(target), await quiet_house.get(target, method="HEAD")
     assert (head.status, head.body) == (get.status, "")
     assert head.headers.keys() == get.headers.keys()
     assert abs(int(head.headers["content-length"]) - int(get.headers["content-length"])) < 20
@@ -381,9 +398,9 @@ async def test_head_is_get_without_the_page(house: GuestHouse, target: str) -> N
 
 @pytest.mark.parametrize("name", ["login", "portal", "gw_message.php", "gw_message", "messages"])
 @ensureDeferred
-async def test_a_slash_at_the_end_changes_nothing(house: GuestHouse, name: str) -> None:
+async def test_a_slash_at_the_end_changes_nothing(quiet_house: GuestHouse, name: str) -> None:
     """Nor do two, nor one too many in front; never a redirect."""
-    codes = {(await house.get(target)).status for target in (name, name + "/", name + "//", "/" + name)}
+    codes = {(await quiet_house.get(target)).status for target in (name, name + "/", name + "//", "/" + name)}
     assert len(codes) == 1
     assert codes & {200, 404}
 
@@ -406,10 +423,10 @@ async def test_a_slash_at_the_end_changes_nothing(house: GuestHouse, name: str) 
     ],
 )
 @ensureDeferred
-async def test_wrong_turns_get_a_page_too(house: GuestHouse, method: str, target: str, code: int) -> None:
+async def test_wrong_turns_get_a_page_too(quiet_house: GuestHouse, method: str, target: str, code: int) -> None:
     """Not a traceback, not a bare line, nothing in the log."""
     with log_lines("") as lines:
-        page = await house.get(target, method=method)
+        page = await quiet_house.get(target, method=method)
     assert page.status == code
     assert is_polite(page)
     assert "<h1>" in page.body
@@ -418,9 +435,9 @@ async def test_wrong_turns_get_a_page_too(house: GuestHouse, method: str, target
 
 @pytest.mark.parametrize("host", ["\xff", "a..b", "a" * 300, "[::1", "x y", "<b>", "", "portal.example:99999999", "-"])
 @ensureDeferred
-async def test_a_host_that_cannot_be_true_changes_nothing(house: GuestHouse, host: str) -> None:
+async def test_a_host_that_cannot_be_true_changes_nothing(quiet_house: GuestHouse, host: str) -> None:
     """Neither the page nor its policy."""
-    page = await house.get("login?" + login_query(), host=host)
+    page = await quiet_house.get("login?" + login_query(), host=host)
     assert page.status == 200
     assert "<b>" not in page.headers["content-security-policy"]
 
