@@ -17,6 +17,9 @@ from wifidogd.store.dsn import session_parameters
 
 DEFAULT_LISTEN = "tcp:8080"
 
+ORIGIN = re.compile(r"https?://([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+"""What a browser, a gateway and its wifidog.conf read alike; L{urlsplit} checks the numbers."""
+
 TRUE = ("1", "yes", "true", "on")
 FALSE = ("", "0", "no", "false", "off")
 
@@ -96,9 +99,10 @@ def checked_endpoint(text: str) -> str:
 
     @raise ConfigurationError: if Twisted cannot read it, or its certificate.
     """
-    port = re.match(r"(?:tcp6?|ssl):(?:port=)?(\d+)", text)
-    if re.match(r"(tcp6?|ssl):", text) and (port is None or int(port[1]) > 65535):
-        raise ConfigurationError(f"--listen {text}: write a port from 1 to 65535, such as tcp:8080.")
+    if re.match("(tcp6?|ssl):", text):
+        port = re.search(r"(?:\A\w+:|:port=)([0-9]+)", text)
+        if port is None or int(port[1]) > 65535:
+            raise ConfigurationError(f"--listen {text}: write a port from 1 to 65535, such as tcp:8080.")
     try:
         serverFromString(None, text)
     except Exception as problem:
@@ -113,11 +117,20 @@ def checked_data_dir(text: str | None) -> Path:
     """
     Accept a directory, there or not.
 
-    @raise ConfigurationError: if something else is there.
+    @raise ConfigurationError: if something else is there, or nothing can be.
     """
-    path = default_data_dir() if text is None else Path(text).expanduser().absolute()
-    if path.exists() and not path.is_dir():
-        raise ConfigurationError(f"--data-dir {path} is not a directory; name one that wifidogd may have for itself.")
+    said = text or str(default_data_dir())
+    try:
+        path = Path(said).expanduser().absolute()
+        there = next(place for place in (path, *path.parents) if place.exists())
+    except (OSError, RuntimeError) as problem:
+        raise ConfigurationError(
+            f"--data-dir {said}: {problem}; name a directory that wifidogd may have for itself."
+        ) from problem
+    if not there.is_dir():
+        raise ConfigurationError(
+            f"--data-dir {said}: {there} is not a directory; name a directory that wifidogd may have for itself."
+        )
     return path
 
 
@@ -150,11 +163,9 @@ def checked_url(text: str | None) -> str | None:
 
 def _is_origin(text: str) -> bool:
     try:
-        parts = urlsplit(text)
-        is_complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return urlsplit(text).port != 0 and ORIGIN.fullmatch(text) is not None
     except ValueError:
         return False
-    return is_complete and "@" not in text and text == f"{parts.scheme}://{parts.netloc}"
 
 
 def _listen_from_environment() -> list[str]:

@@ -1,0 +1,279 @@
+"""What the operator may choose, on the command line and in the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from twisted.python.usage import UsageError
+
+from wifidogd.options import Options, default_data_dir
+
+URL = "postgresql://wifidogd@db.example/wifidogd"
+CHOICES = ["listen", "database", "data-dir", "path", "public-url", "trust-new-gateways"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of whoever runs the tests does not count."""
+    for name in [name for name in os.environ if name.startswith("WIFIDOGD_") or name == "STATE_DIRECTORY"]:
+        monkeypatch.delenv(name)
+
+
+def parsed(*arguments: str) -> Options:
+    """Read a command line."""
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options
+
+
+def variable(name: str) -> str:
+    """Name an option in the environment."""
+    return "WIFIDOGD_" + name.upper().replace("-", "_")
+
+
+def test_nothing_need_be_said() -> None:
+    """A server of its own on port 8080."""
+    options = parsed()
+    assert {name: options[name] for name in CHOICES} == {
+        "listen": ["tcp:8080"],
+        "database": None,
+        "data-dir": default_data_dir(),
+        "path": "/wifidog/",
+        "public-url": None,
+        "trust-new-gateways": False,
+    }
+
+
+SAID = [
+    ("listen", "tcp:8081", ["tcp:8081"]),
+    ("database", URL, URL),
+    ("database", "host=db.example dbname=wifidogd", "host=db.example dbname=wifidogd"),
+    ("data-dir", "/srv/wifidogd", Path("/srv/wifidogd")),
+    ("data-dir", "/tmp", Path("/tmp")),
+    ("path", "/", "/"),
+    ("path", "//", "/"),
+    ("path", "wifidog", "/wifidog/"),
+    ("path", "/a/b-c_d.e~f", "/a/b-c_d.e~f/"),
+    ("public-url", "http://wifi.example", "http://wifi.example"),
+    ("public-url", "http://wifi.example:8080/", "http://wifi.example:8080"),
+    ("public-url", "https://192.168.1.2:8443", "https://192.168.1.2:8443"),
+    ("public-url", "http://[fd00::2]:8080", "http://[fd00::2]:8080"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "value"), SAID)
+def test_every_option_can_be_said_on_the_command_line(name: str, text: str, value: object) -> None:
+    """And comes out ready for use."""
+    assert parsed(f"--{name}", text)[name] == value
+
+
+@pytest.mark.parametrize(("name", "text", "value"), SAID)
+def test_every_option_can_be_said_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
+) -> None:
+    """In capitals, with underscores."""
+    monkeypatch.setenv(variable(name), text)
+    assert parsed()[name] == value
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """As service files have them."""
+    default = parsed()[name]
+    monkeypatch.setenv(variable(name), "")
+    assert parsed()[name] == default
+
+
+def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also over several endpoints."""
+    monkeypatch.setenv("WIFIDOGD_LISTEN", "tcp:1 tcp:2")
+    monkeypatch.setenv("WIFIDOGD_PATH", "/environment/")
+    options = parsed("--listen", "tcp:3", "--path", "/line/")
+    assert (options["listen"], options["path"]) == (["tcp:3"], "/line/")
+
+
+def test_several_endpoints_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By repeating the option, or with spaces in the environment."""
+    assert parsed("--listen", "tcp:1", "--listen", "tcp6:2")["listen"] == ["tcp:1", "tcp6:2"]
+    monkeypatch.setenv("WIFIDOGD_LISTEN", " tcp:1  tcp6:2 ")
+    assert parsed()["listen"] == ["tcp:1", "tcp6:2"]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "tcp:8080:interface=127.0.0.1",
+        "tcp:port=8080",
+        "tcp:interface=127.0.0.1:port=8080",
+        "tcp:8080:backlog=500",
+        "tcp6:8080",
+        "tcp:65535",
+        "tcp:0",
+        "unix:/run/wifidogd.sock",
+        "haproxy:tcp:8080",
+    ],
+)
+def test_endpoints_are_written_as_twisted_reads_them(endpoint: str) -> None:
+    """Port 0 lets the system choose, as tests do."""
+    assert parsed("--listen", endpoint)["listen"] == [endpoint]
+
+
+@pytest.mark.parametrize("said", ["1", "yes", "true", "on", "YES", "True"])
+def test_gateways_can_be_trusted_from_the_environment(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """In the words that people use."""
+    monkeypatch.setenv("WIFIDOGD_TRUST_NEW_GATEWAYS", said)
+    assert parsed()["trust-new-gateways"] is True
+
+
+@pytest.mark.parametrize("said", ["0", "no", "false", "off", ""])
+def test_gateways_can_be_distrusted_from_the_environment(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """Unless the command line says otherwise."""
+    monkeypatch.setenv("WIFIDOGD_TRUST_NEW_GATEWAYS", said)
+    assert parsed()["trust-new-gateways"] is False
+    assert parsed("--trust-new-gateways")["trust-new-gateways"] is True
+
+
+IMPOSSIBLE = [
+    *(
+        ("listen", endpoint, "such as tcp:8080")
+        for endpoint in (
+            "8080",
+            "tcp:",
+            "tcp:http",
+            "tcp:-1",
+            "tcp:65536",
+            "tcp:interface=127.0.0.1",
+            "tcp:interface=127.0.0.1:port=65536",
+            "tcp:99999999999999999999",
+            "tcp:8080:nonsense=1",
+            "http:80",
+            "ssl:443:privateKey=/nowhere.pem:certKey=/nowhere.pem",
+        )
+    ),
+    *(
+        ("database", dsn, "write it like")
+        for dsn in ("wifidogd", "nonsense=1", "http://db.example/", "host='x")
+    ),
+    *(
+        ("data-dir", path, "name a directory")
+        for path in ("/etc/passwd", "/etc/passwd/below", "~nobody-of-this-name/x", "/tmp/" + "x" * 300)
+    ),
+    *(
+        ("path", path, "such as /wifidog/")
+        for path in ("a b", "a?b", "a#b", "a%20b", "a//b", "..", "/.", "/a/../b", "ä", "/wifidog\n", 'a"b', "<a>")
+    ),
+    *(
+        ("public-url", url, "such as http://wifi.example:8080")
+        for url in (
+            "wifi.example",
+            "wifi.example:8080",
+            "ftp://wifi.example",
+            "http://",
+            "http://:8080",
+            "http://wifi.example:",
+            "http://wifi.example:0",
+            "http://wifi.example:65536",
+            "http://wifi.example:http",
+            "http://wifi.example:８０",
+            "http://wifi.example/wifidog/",
+            "http://wifi.example?a",
+            "http://wifi.example#a",
+            "http://me@wifi.example",
+            "http://me:secret@wifi.example",
+            "http://wifi example",
+            " http://wifi.example",
+            "http://wifi.\nexample",
+            "http://wifi.example\\x",
+            "http://wifi<.example",
+            "http://wifí.example",
+            "http://[::1",
+            "http://[nonsense]",
+            "http://[fe80::1%25eth0]",
+            "http://.",
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "instead"), IMPOSSIBLE)
+def test_an_impossible_value_is_refused_with_what_to_write_instead(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, instead: str
+) -> None:
+    """In one sentence, wherever it was said."""
+    with pytest.raises(UsageError) as refused:
+        parsed(f"--{name}", text)
+    assert instead in str(refused.value)
+    assert str(refused.value).endswith((".", '".'))
+    monkeypatch.setenv(variable(name), text)
+    with pytest.raises(UsageError) as refused_again:
+        parsed()
+    assert str(refused_again.value) == str(refused.value)
+
+
+def test_one_impossible_endpoint_is_enough() -> None:
+    """All are looked at."""
+    with pytest.raises(UsageError, match="tcp:http"):
+        parsed("--listen", "tcp:8080", "--listen", "tcp:http")
+
+
+def test_trust_is_a_matter_of_yes_or_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody trusts by a misspelling."""
+    monkeypatch.setenv("WIFIDOGD_TRUST_NEW_GATEWAYS", "perhaps")
+    with pytest.raises(UsageError, match="write yes or no"):
+        parsed()
+
+
+def test_a_dsn_is_not_repeated_when_refused() -> None:
+    """It may hold a password, and what is refused is often logged."""
+    with pytest.raises(UsageError) as refused:
+        parsed("--database", "password=secret host='x")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["stray"], ["--listen"], ["--trust-new-gateways=yes"]])
+def test_what_is_no_option_is_refused(arguments: list[str]) -> None:
+    """As by every Twisted program."""
+    with pytest.raises(UsageError):
+        parsed(*arguments)
+
+
+def test_a_data_dir_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A daemon leaves the directory it was started in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert parsed("--data-dir", "state")["data-dir"] == tmp_path / "state"
+    assert parsed("--data-dir", "~/state")["data-dir"] == Path("/home/somebody/state")
+    monkeypatch.setenv("STATE_DIRECTORY", "given")
+    assert parsed()["data-dir"] == tmp_path / "given"
+
+
+@pytest.mark.parametrize(
+    ("given", "uid", "path"),
+    [
+        ("/var/lib/private/wifidogd", 0, "/var/lib/private/wifidogd"),
+        ("/var/lib/private/wifidogd", 1000, "/var/lib/private/wifidogd"),
+        ("/var/lib/one:/var/lib/two", 1000, "/var/lib/one"),
+        ("", 0, "/var/lib/wifidogd"),
+        ("", 1000, "/home/somebody/state/wifidogd"),
+    ],
+)
+def test_the_usual_data_dir_depends_on_who_starts_the_server(
+    monkeypatch: pytest.MonkeyPatch, given: str, uid: int, path: str
+) -> None:
+    """systemd's, else the system's for root, else the user's."""
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setenv("STATE_DIRECTORY", given)
+    monkeypatch.setenv("XDG_STATE_HOME", "/home/somebody/state")
+    assert default_data_dir() == Path(path)
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its default and how to say it in the environment."""
+    with pytest.raises(SystemExit):
+        parsed("--help")
+    shown = capsys.readouterr().out
+    for name in CHOICES:
+        assert f"--{name}" in shown
+    assert "WIFIDOGD_DATA_DIR" in shown
