@@ -8,12 +8,16 @@ from collections.abc import AsyncIterator, Iterator
 import psycopg2
 import pytest
 import pytest_twisted
+from hypothesis import HealthCheck, settings
 from twisted.internet import reactor
 
 from tests.deadline import within
 from tests.postgres import ThrowawayPostgres
 from wifidogd.store.database import Database
 from wifidogd.store.migrations import migrate
+
+settings.register_profile("wifidogd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wifidogd")
 
 _names = itertools.count(1)
 
