@@ -9,6 +9,9 @@ import socket
 import sys
 from pathlib import Path
 
+EVERYWHERE = ("", "0.0.0.0", "::")
+"""Interfaces that stand for all of the machine's."""
+
 
 def guess_url(listen: str) -> str:
     """
@@ -18,11 +21,12 @@ def guess_url(listen: str) -> str:
     @return: scheme, host and port; the host is the endpoint's interface, else the address this machine has
         towards the internet, else localhost.
     """
-    kind, _, rest = listen.partition(":")
-    port = re.match(r"(?:port=)?(\d+)", rest)
+    port = re.search(r"(?:\A\w+:|:port=)([0-9]+)", listen)
     interface = re.search(r":interface=((?:[^:\\]|\\.)+)", listen)
-    host = interface[1].replace("\\:", ":") if interface else _own_address()
-    scheme = "https" if kind == "ssl" else "http"
+    host = interface[1].replace("\\:", ":") if interface else ""
+    if host in EVERYWHERE:
+        host = _own_address()
+    scheme = "https" if listen.startswith("ssl:") else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port[1] if port else 80}"
 
 
