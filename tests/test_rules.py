@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from wifidogd.model import MAX_OCTETS, AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
 from wifidogd.rules import (
-    FIRST_USE_WITHIN,
     MOST_TRIES,
     TRIES_WINDOW,
     Decision,
@@ -86,7 +85,7 @@ def test_a_logout_of_a_fresh_token_settles_and_ends_it() -> None:
 @pytest.mark.parametrize("report", BY_STAGE, ids=lambda report: report.stage.value)
 def test_a_token_lapses_three_minutes_after_minting(report: Report) -> None:
     """To the microsecond; it then ends at that moment, whenever it is found out, and nothing else about it changes."""
-    lapses = FRESH.opened_at + FIRST_USE_WITHIN
+    lapses = FRESH.opened_at + timedelta(minutes=3)
     assert decide(FRESH, report, lapses - MICROSECOND).reason is not Reason.NEVER_USED
     for late in (lapses, lapses + HOUR):
         assert decide(FRESH, report, late) == Decision(AuthCode.DENIED, FRESH, Reason.NEVER_USED, lapses)
