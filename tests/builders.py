@@ -40,6 +40,42 @@ async def run(database: Database, work: Callable[..., Awaitable[T]], *parameters
     return await within(20, database.transaction(lambda cursor: work(cursor, *parameters, **named)))
 
 
+class Recording:
+    """
+    A database that keeps what is executed.
+
+    @ivar statements: in order.
+    @ivar before: called with each statement before it is sent; a coroutine function.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.statements: list[str] = []
+        self.before: Callable[[str], Awaitable[None]] | None = None
+
+    async def transaction(self, work: Callable[[Cursor], Awaitable[T]], **options: Any) -> T:
+        """As L{Database.transaction}."""
+        return await self._database.transaction(lambda cursor: work(_Listener(cursor, self)), **options)
+
+
+class _Listener:
+    """A cursor that is overheard."""
+
+    def __init__(self, cursor: Cursor, recording: Recording) -> None:
+        self._cursor = cursor
+        self._recording = recording
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    async def execute(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
+        """As L{Cursor.execute}."""
+        if self._recording.before is not None:
+            await self._recording.before(statement)
+        self._recording.statements.append(statement)
+        await self._cursor.execute(statement, parameters)
+
+
 async def together(*works: Coroutine[Any, Any, T]) -> list[T]:
     """Await several things that run at the same time."""
     return await within(30, gatherResults([ensureDeferred(work) for work in works], consumeErrors=True))

@@ -7,17 +7,26 @@ may open a network to strangers), so nothing here waits for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+
+from twisted.logger import Logger
 
 from wifidogd.directory import Directory
-from wifidogd.errors import StoreError
+from wifidogd.errors import StoreError, StoreRefused
 from wifidogd.model import Heartbeat, WaitingGateway
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.gateways import remember_waiting
 from wifidogd.store.heartbeats import save_heartbeats
 
+log = Logger()
+
 WAITING_ROOM = 200
 """Gateways that may wait to be adopted, at most: anybody can invent one."""
+
+Word = Heartbeat | WaitingGateway
+"""What a gateway said of itself."""
 
 
 class Heartbeats:
@@ -49,25 +58,50 @@ class Heartbeats:
         """
         Write what came since the last time; what cannot be written stays for the next.
 
+        A word that the store refuses is sought by halves and forgotten:
+        anybody can ping, and must not keep the others from being written.
+
         @raise StoreError: as L{Database.transaction}.
         """
-        beats, self._beats = self._beats, {}
-        waiting, self._waiting = self._waiting, {}
-        if not beats and not waiting:
-            return
+        batches: list[Sequence[Word]] = [[*self._beats.values(), *self._waiting.values()]]
+        self._beats, self._waiting = {}, {}
+        refusals: list[str] = []
+        while batches:
+            batch = batches.pop()
+            try:
+                await self._database.transaction(partial(_write, batch))
+            except StoreRefused as problem:
+                middle = len(batch) // 2
+                if middle:
+                    batches += [batch[:middle], batch[middle:]]
+                else:
+                    refusals.append(f"{batch[0].gw_id!r}: {problem}")
+            except StoreError:
+                for unwritten in (batch, *batches):
+                    self._take_back(unwritten)
+                raise
+        if refusals:
+            log.warn("{count} pings cannot be stored, like that of {first}", count=len(refusals), first=refusals[0])
 
-        async def write(cursor: Cursor) -> None:
-            if beats:
-                await save_heartbeats(cursor, list(beats.values()))
-            if waiting:
-                await remember_waiting(cursor, list(waiting.values()), WAITING_ROOM)
+    def _take_back(self, words: Sequence[Word]) -> None:
+        """Put words that could not be written before those that came in the meantime."""
+        for word in words:
+            if isinstance(word, Heartbeat):
+                self._beats.setdefault(word.gw_id, word)
+            else:
+                newer = self._waiting.pop(word.gw_id, None)
+                self.wait(word)
+                if newer is not None:
+                    self.wait(newer)
 
-        try:
-            await self._database.transaction(write)
-        except StoreError:
-            self._beats = beats | self._beats
-            self._waiting = waiting | self._waiting
-            raise
+
+async def _write(words: Sequence[Word], cursor: Cursor) -> None:
+    beats = [word for word in words if isinstance(word, Heartbeat)]
+    if beats:
+        await save_heartbeats(cursor, beats)
+    waiting = [word for word in words if isinstance(word, WaitingGateway)]
+    if waiting:
+        await remember_waiting(cursor, waiting, WAITING_ROOM)
 
 
 def _newer(known: WaitingGateway, waiting: WaitingGateway) -> WaitingGateway:

@@ -21,6 +21,7 @@ SAVE_HEARTBEATS = """
            sys_uptime = excluded.sys_uptime, memory_free = excluded.memory_free, load = excluded.load,
            wifidog_uptime = coalesce(excluded.wifidog_uptime, known.wifidog_uptime),
            restarted_at = CASE WHEN excluded.wifidog_uptime < known.wifidog_uptime
+                                 OR excluded.seen_at - excluded.wifidog_uptime > known.seen_at
                                THEN excluded.seen_at - excluded.wifidog_uptime
                                ELSE known.restarted_at END
      WHERE known.seen_at < excluded.seen_at
@@ -31,7 +32,8 @@ async def save_heartbeats(cursor: Cursor, heartbeats: Sequence[Heartbeat]) -> No
     """
     Keep the newest ping of each gateway; those of gateways not adopted are left out.
 
-    An uptime that fell tells that the gateway restarted, and when.
+    An uptime that fell, or that began after the ping before, tells that the
+    gateway restarted, and when.
 
     @param heartbeats: each gateway once.
     """

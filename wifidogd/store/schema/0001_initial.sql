@@ -78,7 +78,7 @@ COMMENT ON COLUMN heartbeats.sys_uptime IS 'Of the router; NULL when not told, a
 COMMENT ON COLUMN heartbeats.memory_free IS 'Octets';
 COMMENT ON COLUMN heartbeats.load IS 'One-minute average';
 COMMENT ON COLUMN heartbeats.wifidog_uptime IS 'Of the gateway software';
-COMMENT ON COLUMN heartbeats.restarted_at IS 'When wifidog_uptime was last seen to have fallen';
+COMMENT ON COLUMN heartbeats.restarted_at IS 'When it last restarted, as wifidog_uptime tells; NULL when never seen to';
 
 CREATE TABLE accounts (
     account_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,0 +1,188 @@
+"""Pings are remembered whatever the store does, and written together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from pytest_twisted import async_fixture, async_yield_fixture, ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from tests.builders import LOBBY, MINUTE, NOON, SECOND, Recording, adopt_all, rows, run
+from tests.deadline import within
+from tests.postgres import ThrowawayPostgres
+from wifidogd.directory import Directory
+from wifidogd.errors import StoreUnavailable
+from wifidogd.heartbeat import WAITING_ROOM, Heartbeats
+from wifidogd.model import Heartbeat, WaitingGateway
+from wifidogd.store.database import Database
+from wifidogd.store.gateways import list_waiting
+from wifidogd.store.migrations import migrate
+
+STRANGER = WaitingGateway("new", NOON, NOON, "192.0.2.1", "192.168.2.1", 2060, "WiFiDog 1.3.0")
+
+SEEN = "SELECT gw_id, seen_at, version FROM heartbeats ORDER BY gw_id"
+
+
+@async_fixture
+async def directory(database: Database) -> Directory:
+    """Who is adopted: the lobby and the bar."""
+    await adopt_all(database, LOBBY, replace(LOBBY, gw_id="bar"))
+    directory = Directory(database, utc_now=lambda: NOON)
+    await within(10, directory.refresh())
+    return directory
+
+
+@pytest.fixture
+def heartbeats(database: Database, directory: Directory) -> Heartbeats:
+    """The pings under test."""
+    return Heartbeats(database, directory)
+
+
+def beat(gw_id: str, at: datetime = NOON, version: str | None = "v") -> Heartbeat:
+    """Ping."""
+    return Heartbeat(gw_id, at, "192.0.2.1", version, wifidog_uptime=at - NOON + timedelta(days=1))
+
+
+@ensureDeferred
+async def test_nothing_is_written_before_the_flush(database: Database, heartbeats: Heartbeats) -> None:
+    """Then the last word of each is, and only once."""
+    for at in (NOON, NOON + SECOND):
+        heartbeats.beat(beat("lobby", at))
+        heartbeats.beat(beat("bar", at))
+        heartbeats.beat(beat("stranger", at))
+    assert await rows(database, SEEN) == []
+    await within(10, heartbeats.flush())
+    assert await rows(database, SEEN) == [("bar", NOON + SECOND, "v"), ("lobby", NOON + SECOND, "v")]
+    waiting = await run(database, list_waiting)
+    assert waiting == [WaitingGateway("stranger", NOON, NOON + SECOND, "192.0.2.1", version="v")]
+
+
+@ensureDeferred
+async def test_a_flush_is_one_statement_for_each_table(database: Database, directory: Directory) -> None:
+    """However many gateways there are; without news it is none."""
+    recording = Recording(database)
+    heartbeats = Heartbeats(recording, directory)
+    await within(10, heartbeats.flush())
+    assert recording.statements == []
+    for number in range(50):
+        heartbeats.beat(beat("lobby", NOON + number * SECOND))
+        heartbeats.beat(beat("bar"))
+        heartbeats.beat(beat(f"stranger{number}"))
+    await within(10, heartbeats.flush())
+    await within(10, heartbeats.flush())
+    assert len(recording.statements) == 2
+
+
+@ensureDeferred
+async def test_the_list_of_strangers_is_bounded(database: Database, heartbeats: Heartbeats) -> None:
+    """In memory and in the table, over many flushes; who is on it already is still heard."""
+    for turn in range(3):
+        for number in range(2 * WAITING_ROOM):
+            heartbeats.beat(beat(f"{turn}-{number}"))
+        assert len(heartbeats._waiting) == WAITING_ROOM
+        await within(10, heartbeats.flush())
+    heartbeats.beat(beat("0-0", NOON + MINUTE))
+    await within(10, heartbeats.flush())
+    waiting = await run(database, list_waiting)
+    assert len(waiting) == WAITING_ROOM
+    assert waiting[0].gw_id == "0-0"
+    assert waiting[0].last_seen == NOON + MINUTE
+
+
+@ensureDeferred
+async def test_a_stranger_is_known_by_all_it_said(database: Database, heartbeats: Heartbeats) -> None:
+    """Its guests tell the address, its pings the version; within a flush and over several."""
+    for _ in range(2):
+        heartbeats.wait(replace(STRANGER, version=None))
+        heartbeats.wait(replace(STRANGER, address=None, port=None, last_seen=NOON + SECOND))
+        await within(10, heartbeats.flush())
+        assert await run(database, list_waiting) == [replace(STRANGER, last_seen=NOON + SECOND)]
+
+
+@pytest.mark.parametrize(
+    "poison", [beat("bar", version="\x00"), beat("poison", version="\x00"), replace(beat("bar"), source="fe80::1%eth0")]
+)
+@ensureDeferred
+async def test_one_word_that_the_store_refuses_costs_no_other(
+    database: Database, heartbeats: Heartbeats, poison: Heartbeat
+) -> None:
+    """Anybody can send one: the others are written, and it is not tried for ever."""
+    heartbeats.beat(beat("lobby"))
+    heartbeats.beat(poison)
+    for number in range(5):
+        heartbeats.beat(beat(f"stranger{number}"))
+    await within(10, heartbeats.flush())
+    assert await rows(database, SEEN) == [("lobby", NOON, "v")]
+    assert len(await run(database, list_waiting)) == 5
+    assert not heartbeats._beats
+    assert not heartbeats._waiting
+
+
+@pytest.fixture
+def fragile() -> Iterator[ThrowawayPostgres]:
+    """A PostgreSQL that may be stopped."""
+    server = ThrowawayPostgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@async_yield_fixture
+async def frail_database(fragile: ThrowawayPostgres) -> AsyncIterator[Database]:
+    """A database on it that knows the lobby."""
+    database = Database(clock=reactor)
+    database.start(fragile.dsn)
+    await within(20, migrate(database))
+    await adopt_all(database, LOBBY)
+    yield database
+    await within(10, database.stop())
+
+
+@ensureDeferred
+async def test_nothing_is_lost_while_the_store_is_away(fragile: ThrowawayPostgres, frail_database: Database) -> None:
+    """What could not be written waits, still bounded; what came since wins where it knows more."""
+    directory = Directory(frail_database, utc_now=lambda: NOON)
+    await within(10, directory.refresh())
+    heartbeats = Heartbeats(frail_database, directory)
+    heartbeats.beat(beat("lobby", NOON, "old"))
+    heartbeats.wait(STRANGER)
+    fragile.stop()
+    for turn in range(3):
+        with pytest.raises(StoreUnavailable):
+            await flush_with_news(heartbeats, turn)
+        assert len(heartbeats._waiting) == WAITING_ROOM
+    fragile.start()
+    await within(20, patiently(heartbeats))
+    assert await rows(frail_database, SEEN) == [("lobby", NOON + SECOND, "new")]
+    waiting = {one.gw_id: one for one in await run(frail_database, list_waiting)}
+    assert waiting["new"] == replace(STRANGER, last_seen=NOON + SECOND, version="2.0")
+    assert len(waiting) == WAITING_ROOM
+
+
+async def flush_with_news(heartbeats: Heartbeats, turn: int) -> None:
+    """Flush, and while it is under way hear from everybody, and more strangers than there is room for."""
+
+    def hear() -> None:
+        heartbeats.beat(beat("lobby", NOON + SECOND, "new"))
+        later = NOON + SECOND
+        heartbeats.wait(WaitingGateway("new", later, later, "192.0.2.1", version="2.0"))
+        for number in range(WAITING_ROOM):
+            heartbeats.beat(beat(f"{turn}-{number}"))
+
+    reactor.callLater(0, hear)
+    await within(10, heartbeats.flush())
+
+
+async def patiently(heartbeats: Heartbeats) -> None:
+    """Flush until the store is back."""
+    while True:
+        try:
+            return await heartbeats.flush()
+        except StoreUnavailable:
+            await deferLater(reactor, 0.05)
