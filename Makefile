@@ -16,7 +16,7 @@ run: .venv/installed
 	.venv/bin/twistd --nodaemon --pidfile= wifidogd $(ARGS)
 
 test: .venv/installed .venv/developing
-	tools/with-postgresql .venv/bin/python -m pytest $(ARGS)
+	tools/for-tests .venv/bin/python -m pytest $(ARGS)
 
 lint: .venv/developing
 	.venv/bin/ruff check .

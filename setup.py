@@ -57,6 +57,7 @@ setup(
             "pytest-timeout>=2.3",
             "pytest-twisted>=1.14.3",
             "ruff>=0.6",
+            "selenium>=4.20",
         ],
     },
     classifiers=[
