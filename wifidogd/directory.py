@@ -8,6 +8,8 @@ store is away, the last known ones stay.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from twisted.logger import Logger
 
 from wifidogd.addresses import is_private
@@ -24,6 +26,10 @@ MOST_TRUSTED = 100
 """Gateways that may adopt themselves, at most, counting those adopted by hand."""
 
 DEFAULT_NETWORK = "default"
+
+
+class _NotAdopted(Exception):
+    """There are too many gateways to trust one more, or it had been adopted already."""
 
 
 class Directory:
@@ -86,6 +92,9 @@ class Directory:
         """
         Adopt the gateway that sent a guest, if the operator trusts new ones.
 
+        What its guests' URLs say counts for a new one only, never against
+        what the operator, or a guest a moment ago, has said.
+
         @return: the gateway; None if it stays a stranger: new ones are not
             trusted, its address is not a private one, or there are too many.
         @raise StoreError: as L{Database.transaction}.
@@ -95,24 +104,28 @@ class Directory:
         if not is_private(visitor.gw_address):
             return None
         gateway = Gateway(visitor.gw_id, DEFAULT_NETWORK, visitor.gw_address, visitor.gw_port)
-        if not await self._database.transaction(lambda cursor: self._adopt(cursor, gateway)):
-            return None
-        log.info("gateway {gateway} adopted, as new ones are trusted", gateway=gateway)
+        with suppress(_NotAdopted):
+            await self._database.transaction(lambda cursor: self._adopt(cursor, gateway))
+            log.info("gateway {gateway} adopted, as new ones are trusted", gateway=gateway)
         await self.refresh()
         return self.gateway(gateway.gw_id)
 
-    async def _adopt(self, cursor: Cursor, gateway: Gateway) -> bool:
-        if await count_gateways(cursor) >= MOST_TRUSTED:
-            return False
-        await adopt(cursor, gateway, self._utc_now())
-        return True
+    async def _adopt(self, cursor: Cursor, gateway: Gateway) -> None:
+        """@raise _NotAdopted: to roll back."""
+        if await count_gateways(cursor) >= MOST_TRUSTED or not await adopt(cursor, gateway, self._utc_now()):
+            raise _NotAdopted
 
     async def _read(self, cursor: Cursor) -> None:
+        """
+        Read the revision first: what changes meanwhile is then read again next time.
+
+        Networks come last, since they are never removed: a gateway's is always among them.
+        """
         revision = await fetch_revision(cursor)
         if revision == self._revision:
             return
-        networks = {network.name: network for network in await fetch_networks(cursor)}
         gateways = {gateway.gw_id: gateway for gateway in await fetch_gateways(cursor)}
+        networks = {network.name: network for network in await fetch_networks(cursor)}
         self.signing_secret = await fetch_secret(cursor)
         self._gateways, self._networks, self._revision = gateways, networks, revision
 
