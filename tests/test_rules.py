@@ -230,6 +230,22 @@ def test_limits_are_inclusive(
     assert (decision.reason, decision.ended_at) == (reason, ended_at)
 
 
+@pytest.mark.parametrize(
+    ("ending", "stage", "reason"),
+    [
+        (None, Stage.COUNTERS, Reason.TIME_IS_UP),
+        (None, Stage.LOGOUT, Reason.LOGOUT),
+        (Reason.KICKED, Stage.COUNTERS, Reason.KICKED),
+        (Reason.LOGOUT, Stage.LOGOUT, Reason.LOGOUT),
+    ],
+)
+def test_no_stay_lasts_longer_than_its_time(ending: Reason | None, stage: Stage, reason: Reason) -> None:
+    """Whoever ends it, when the report comes after the limit."""
+    overdue = replace(ONLINE, expires_at=NOON - SECOND, ending=ending)
+    decision = decide(overdue, replace(COUNTERS, stage=stage), NOON)
+    assert (decision.reason, decision.ended_at) == (reason, NOON - SECOND)
+
+
 def test_the_octets_of_the_last_report_count_against_the_quota() -> None:
     """Both directions together."""
     limited = replace(ONLINE, quota_octets=130)
@@ -355,6 +371,7 @@ def test_a_decision_is_whole(
         (replace(ONLINE, expires_at=NOON + MICROSECOND), NOON, Reason.REPLACED),
         (replace(ONLINE, expires_at=NOON), NOON, Reason.TIME_IS_UP),
         (replace(ONLINE, expires_at=NOON - SECOND), NOON - SECOND, Reason.TIME_IS_UP),
+        (replace(ONLINE, expires_at=NOON - SECOND, ending=Reason.KICKED), NOON - SECOND, Reason.KICKED),
     ],
 )
 def test_a_replaced_session_ends_as_such_unless_it_was_over_already(

@@ -102,13 +102,13 @@ def decide(session: Session | None, report: Report, now: datetime, inherited: Oc
     reason = _why_over(session, report.stage, now)
     if reason is None:
         return Decision(AuthCode.ALLOWED, session)
-    return Decision(AuthCode.DENIED, session, reason, _end(session, reason, now))
+    return Decision(AuthCode.DENIED, session, reason, _end(session, now))
 
 
 def end_replaced(session: Session, now: datetime) -> Ended:
     """End a live session whose place another one takes; it may have been over before anybody noticed."""
     reason = _why_over(session, Stage.LOGIN, now) or Reason.REPLACED
-    return Ended(session, _end(session, reason, now), reason)
+    return Ended(session, _end(session, now), reason)
 
 
 def add_totals(used: Octets, last: Octets, new: Octets) -> Octets:
@@ -159,10 +159,9 @@ def _why_over(session: Session, stage: Stage, now: datetime) -> Reason | None:
     return None
 
 
-def _end(session: Session, reason: Reason, now: datetime) -> datetime:
-    if reason is Reason.TIME_IS_UP and session.expires_at is not None:
-        return session.expires_at
-    return now
+def _end(session: Session, now: datetime) -> datetime:
+    """No stay lasts longer than its time, however late its last report comes."""
+    return now if session.expires_at is None else min(now, session.expires_at)
 
 
 def wait_after(tries: Iterable[tuple[int, datetime]], now: datetime) -> timedelta | None:
