@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from tests.deadline import within
+from tests.scratch import make_scratch
 from wifidogd.errors import ConfigurationError
 from wifidogd.store import binaries
 from wifidogd.store.binaries import Binaries, can_run, find_binaries, major_of, wheel_directories
@@ -30,8 +30,7 @@ Install = Callable[..., Path]
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory that every user may enter, unlike pytest's own."""
-    path = Path(tempfile.mkdtemp(prefix="wifidogd-test-", dir="/tmp"))
-    path.chmod(0o755)
+    path = make_scratch()
     yield path
     shutil.rmtree(path)
 

@@ -10,7 +10,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from twisted.logger import LogLevel, capturedLogs
 
 from tests.deadline import within
 from tests.postgres import newest_binaries
+from tests.scratch import make_scratch
 from wifidogd.errors import ConfigurationError
 from wifidogd.store import binaries, cluster, commands, launch
 from wifidogd.store.cluster import Cluster, dsn_of
@@ -41,8 +41,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory that every user may enter; whatever PostgreSQL a test leaves there is killed."""
-    path = Path(tempfile.mkdtemp(prefix="wifidogd-test-", dir="/tmp"))
-    path.chmod(0o755)
+    path = make_scratch()
     yield path
     for directory in [*path.rglob("postgresql"), *path.rglob("postgresql.new")]:
         while left := processes_on(directory):
@@ -594,20 +593,21 @@ async def test_a_start_that_its_caller_gives_up_leaves_nothing(new_cluster: NewC
 
 @ensureDeferred
 async def test_a_frozen_postgresql_is_stopped_too(new_cluster: NewCluster, data_dir: Path) -> None:
-    """Without its consent, but within ten seconds."""
+    """Without its consent, but within ten seconds, and it recovers at the next start."""
     server = new_cluster(data_dir)
     await within(60, server.start())
     for pid in processes_on(data_dir / "postgresql"):
         os.kill(pid, signal.SIGSTOP)
     await within(10, server.stop())
     assert not processes_on(data_dir / "postgresql")
+    assert answers(await within(60, server.start()))
 
 
 @ensureDeferred
 async def test_stopping_does_not_wait_for_a_restart(
     new_cluster: NewCluster, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor does the restart happen afterwards."""
+    """Nor does the restart happen afterwards, until one is asked for."""
     monkeypatch.setattr(cluster, "BACK_OFF", (3600.0,))
     server = new_cluster(data_dir)
     dsn = await within(60, server.start())
@@ -618,6 +618,7 @@ async def test_stopping_does_not_wait_for_a_restart(
         await until(lambda: any("starting it again" in event.get("log_format", "") for event in events))
     await within(10, server.stop())
     assert not answers(dsn)
+    assert answers(await within(60, server.start()))
 
 
 # Programs that misbehave
