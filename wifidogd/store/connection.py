@@ -45,6 +45,7 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         self._lost: Callable[[Connection, BaseException], None] | None = lost
         self._descriptor: int | None = None
         self._timer: IDelayedCall | None = None
+        self._cursor: Any = None
 
     async def open(self, parameters: Mapping[str, str], deadline: float) -> None:
         """
@@ -73,10 +74,14 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         """
         Send a statement.
 
+        The cursor is kept here until the next one: psycopg2 holds it weakly, and if it has gone when the result comes,
+        throws the result away in a loop that blocks, after COPY for ever.
+
         @return: fires when its whole result is in C{cursor}.
         @raise Exception: what psycopg2 finds wrong before sending anything.
         """
         cursor.execute(statement, parameters)
+        self._cursor = cursor
         polling: Deferred[object] = self.poll()
         return polling
 
