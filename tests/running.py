@@ -60,6 +60,12 @@ class _Exchange(Protocol):
         self.done.callback(self._received)
 
 
+async def ask(port: int, request: bytes) -> Answer:
+    """Send raw bytes to a local port, on a connection of their own."""
+    exchange = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), _Exchange(request))
+    return Answer(await exchange.done)
+
+
 class RunningServer:
     """
     A server as C{twistd wifidogd} would run it.
@@ -96,11 +102,9 @@ class RunningServer:
     def port(self) -> int:
         return self.service.ports[0].getHost().port
 
-    async def ask(self, request: bytes, seconds: float = 15) -> Answer:
+    async def ask(self, request: bytes) -> Answer:
         """Send raw bytes on a connection of their own."""
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
-        exchange = await within(5, connectProtocol(endpoint, _Exchange(request)))
-        return Answer(await within(seconds, exchange.done))
+        return await within(20, ask(self.port, request))
 
     async def get(self, target: str) -> Answer:
         """Ask as the reference gateway does."""
