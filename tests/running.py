@@ -39,7 +39,7 @@ class Answer:
         return self.body.decode("utf-8")
 
 
-class _Exchange(Protocol):
+class Exchange(Protocol):
     """Sends bytes and collects the answer, until it is complete or the server hangs up."""
 
     def __init__(self, request: bytes) -> None:
@@ -62,7 +62,7 @@ class _Exchange(Protocol):
 
 async def ask(port: int, request: bytes) -> Answer:
     """Send raw bytes to a local port, on a connection of their own."""
-    exchange = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), _Exchange(request))
+    exchange = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Exchange(request))
     return Answer(await exchange.done)
 
 

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 
 from tests.conftest import make_database
 from tests.deadline import within
 from tests.postgres import ThrowawayPostgres
-from tests.running import NOON, RunningServer
+from tests.running import NOON, Exchange, RunningServer
 from wifidogd.credentials import hash_secret, mint_token
 from wifidogd.model import Gateway
 from wifidogd.store.database import Database
@@ -21,6 +22,7 @@ from wifidogd.store.migrations import migrate
 
 OPEN = Gateway("open", "default", "10.11.0.1")
 KEYED = Gateway("keyed", "default", "10.12.0.1", key_hashes=(hash_secret("new-key"), hash_secret("old-key")))
+PING = b"GET /wifidog/ping/?gw_id=open HTTP/1.0\r\n\r\n"
 MAC = "02:ab:cd:ef:01:01"
 
 
@@ -151,3 +153,14 @@ async def test_nothing_a_client_sends_ends_in_a_500(server):
     ):
         answer = await server.ask(request)
         assert answer.code < 500, request[:80]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_gateway_behind_a_unix_socket_gets_its_pong(server, postgres, tmp_path):
+    """A reverse proxy may be all that the server ever sees."""
+    socket = tmp_path / "http"
+    behind = RunningServer(make_database(postgres), "--listen", f"unix:{socket}")
+    await within(20, behind.start())
+    exchange = await connectProtocol(UNIXClientEndpoint(reactor, str(socket)), Exchange(PING))
+    assert (await within(5, exchange.done)).endswith(b"Pong")
+    await behind.stop()

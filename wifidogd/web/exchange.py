@@ -50,7 +50,12 @@ def caller_of(request: IRequest) -> Caller:
     """Tell who asks."""
     raw = (request.getHeader(b"host") or b"").decode("latin-1").lower()
     match = _HOST.fullmatch(raw)
-    return Caller(str(getattr(request.getClientAddress(), "host", "")), match[1] if match else None)
+    return Caller(source_of(request), match[1] if match else None)
+
+
+def source_of(request: IRequest) -> str:
+    """Tell the address a request came from; behind a Unix socket it is this machine's."""
+    return str(getattr(request.getClientAddress(), "host", "127.0.0.1"))
 
 
 def query_of(request: IRequest) -> bytes:

@@ -17,6 +17,7 @@ from wifidogd.ledger import Ledger
 from wifidogd.model import AuthCode, Report, UtcNow
 from wifidogd.rules import Decision, Refusal
 from wifidogd.sparing import SparingLog
+from wifidogd.web.exchange import query_of, source_of
 from wifidogd.web.fields import read_query
 from wifidogd.web.wire import PONG, auth_line, cannot_say, read_dialect, read_heartbeat, read_report
 
@@ -48,8 +49,8 @@ class GatewayPages:
 
         Some gateways open the network to strangers when they miss it (protocol.md 0.7).
         """
-        query = read_query(_query(request))
-        heartbeat = read_heartbeat(query, _user_agent(request), request.getClientAddress().host, self._utc_now())
+        query = read_query(query_of(request))
+        heartbeat = read_heartbeat(query, _user_agent(request), source_of(request), self._utc_now())
         is_adopted = self._directory.gateway(heartbeat.gw_id) is not None
         if is_adopted and not self._directory.may_ask(heartbeat.gw_id, key or query.get("k")):
             return _plain(request, b"The key of this gateway is missing or wrong.\n", http.FORBIDDEN)
@@ -61,7 +62,7 @@ class GatewayPages:
     @app.route("/auth/<key>", strict_slashes=False, merge_slashes=False)
     async def auth(self, request: IRequest, key: str | None = None) -> bytes:
         """Settle one report and answer with a verdict line."""
-        query = read_query(_query(request))
+        query = read_query(query_of(request))
         if query.get("stage") in NOT_SPOKEN:
             return _plain(request, NOT_SPOKEN[query["stage"]], http.NOT_IMPLEMENTED)
         report = read_report(query, read_dialect(_user_agent(request)), key)
@@ -87,8 +88,8 @@ class GatewayPages:
     def _malformed(self, request: IRequest, failure: Failure) -> bytes:
         """Refuse so that a gateway can read it; a gateway that cannot exist is as good as not adopted."""
         problem = failure.value
-        peer = request.getClientAddress().host
-        self._sparing.warn("unreadable request from {peer}: {problem}", peer=peer, problem=problem)
+        source = source_of(request)
+        self._sparing.warn("unreadable request from {source}: {problem}", source=source, problem=problem)
         if isinstance(problem, MalformedRequest) and problem.parameter == "gw_id":
             return _plain(request, auth_line(AuthCode.DENIED), http.FORBIDDEN)
         return _plain(request, auth_line(AuthCode.ERROR), http.BAD_REQUEST)
@@ -104,10 +105,6 @@ class GatewayPages:
         """Leave the guest as they are when we err."""
         self._sparing.failure("a gateway's request failed", failure)
         return _plain(request, auth_line(AuthCode.ERROR), http.SERVICE_UNAVAILABLE)
-
-
-def _query(request: IRequest) -> bytes:
-    return bytes(request.uri.partition(b"?")[2])
 
 
 def _user_agent(request: IRequest) -> str:
