@@ -1,0 +1,209 @@
+"""A real Chromium without a window, and a gateway for it to be caught by."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from klein import Klein
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+from twisted.internet import reactor
+from twisted.internet.tcp import Port
+from twisted.web.iweb import IRequest
+from twisted.web.server import Site
+
+from tests.deadline import within
+from tests.raw_http import ask
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+PATIENCE = 15
+
+
+class Browser:
+    """
+    Drives Chromium; every call blocks, so that a whole journey belongs into a thread.
+
+    @ivar driver: for what is not wrapped here.
+    """
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+
+    def open(self, address: str) -> None:
+        """Go to a page and wait until it is there."""
+        self.driver.get(address)
+
+    def heading(self) -> str:
+        """Read the page's heading."""
+        return self._one("h1").text
+
+    def text(self) -> str:
+        """Read what is to be seen on the page, in one line."""
+        return re.sub(r"\s+", " ", self._one("body").text)
+
+    def type(self, name: str, text: str) -> None:
+        """Fill in an empty field."""
+        self._touch(self._one(f"input[name={name}]"))
+        self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
+
+    def press(self, label: str, then: str) -> None:
+        """Press the button or link of this label, and wait for the page with the heading C{then}."""
+        found = [each for each in self._all("button, a.button, summary") if each.text == label]
+        assert len(found) == 1, f"{label!r} is there {len(found)} times"
+        self._touch(found[0])
+        self.waits_for(then)
+
+    def unfold(self) -> None:
+        """Open the terms of use."""
+        self._touch(self._one("summary"))
+
+    def waits_for(self, heading: str) -> None:
+        """Wait for a page."""
+        wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
+        wait.until(lambda _: self.heading() == heading, f"no page is headed {heading!r}")
+
+    def complaints(self) -> list[str]:
+        """What the browser has to say about the pages since the last time: policies, missing things."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def overflow(self) -> int:
+        """How many CSS pixels the page is wider than its window."""
+        layout = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})
+        return int(layout["cssContentSize"]["width"] - layout["cssLayoutViewport"]["clientWidth"])
+
+    def targets_too_small(self) -> list[str]:
+        """Labels of what is to be pressed or typed into but lower than 44 CSS pixels."""
+        touched = self._all("button, a.button, summary, input:not([type=hidden])")
+        return [each.text for each in touched if each.size["height"] < 44]
+
+    def keep(self, name: str) -> Path:
+        """Save what the window shows, in the folder that C{WIFIDOGD_SCREENSHOTS} names."""
+        folder = Path(os.environ.get("WIFIDOGD_SCREENSHOTS") or Path(tempfile.gettempdir(), "wifidogd-screenshots"))
+        folder.mkdir(parents=True, exist_ok=True)
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+        path = folder / f"{name}.png"
+        path.write_bytes(base64.b64decode(shot["data"]))
+        return path
+
+    def _touch(self, element: WebElement) -> None:
+        """
+        Press where the middle of an element is, as a mouse does.
+
+        WebDriver's own click waits for a script that never runs where scripts are off.
+        """
+        box = element.rect
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2, "button": "left", "clickCount": 1}
+        for kind in ("mousePressed", "mouseReleased"):
+            self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind} | at)
+
+    def _one(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def _all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+
+@contextmanager
+def browsing(width: int, *, scripts: bool = True, dark: bool = False, height: int = 900) -> Iterator[Browser]:
+    """
+    Start a fresh Chromium that believes to be a telephone (or, from 1000 CSS pixels, a desk).
+
+    @param height: of the window; no page of ours may be higher, as nothing scrolls here.
+    """
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert chromium is not None, "the browser tests need Chromium: apt install chromium chromium-driver"
+    assert chromedriver is not None, "the browser tests need chromedriver: apt install chromium-driver"
+    with tempfile.TemporaryDirectory(prefix="wifidogd-browser-", ignore_cleanup_errors=True) as profile:
+        options = ChromeOptions()
+        options.binary_location = chromium
+        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        metrics = {"width": width, "height": height, "pixelRatio": 2, "mobile": width < 1000, "touch": width < 1000}
+        options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
+        options.add_experimental_option(
+            "prefs", {"profile.managed_default_content_settings.javascript": 1 if scripts else 2}
+        )
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = Chrome(options, ChromeService(chromedriver))
+        try:
+            driver.set_page_load_timeout(PATIENCE)
+            scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+            yield Browser(driver)
+        finally:
+            driver.quit()
+
+
+class StandInGateway:
+    """
+    Behaves to browsers and to our server as wifidog-gateway does (protocol: sections 0, 2 and 3).
+
+    @ivar online: tokens of guests whom it has let in.
+    """
+
+    app = Klein()
+
+    def __init__(self, auth_port: int, mac: str) -> None:
+        """
+        @param auth_port: where our server listens on this machine.
+        @param mac: of the one guest it ever sees.
+        """
+        self._auth_port = auth_port
+        self._mac = mac
+        self.portal = f"http://localhost:{auth_port}/wifidog/portal/"
+        self.online: set[str] = set()
+
+    def listen(self) -> None:
+        """Open its web server."""
+        self._listener: Port = reactor.listenTCP(0, Site(self.app.resource()), interface="127.0.0.1")
+        self.port: int = self._listener.getHost().port
+
+    async def close(self) -> None:
+        """Close it."""
+        await within(5, self._listener.stopListening())
+
+    def redirect(self) -> str:
+        """Where it sends a browser that opens any page."""
+        query = {"gw_address": "127.0.0.1", "gw_port": self.port, "gw_id": "gw1", "ip": "10.0.0.5", "mac": self._mac}
+        wanted = {"url": "http://a.example/news"}
+        return f"http://localhost:{self._auth_port}/wifidog/login/?{urlencode(query | wanted)}"
+
+    @app.route("/wifidog/auth")
+    async def auth(self, request: IRequest) -> bytes:
+        """Ask the server about the token and pass the browser on; answer a log-out with nothing at all."""
+        token = request.args[b"token"][0].decode()
+        if b"logout" in request.args:
+            await self._report("logout", token)
+            self.online.discard(token)
+            request.transport.abortConnection()
+            return b""
+        allowed = "Auth: 1" in await self._report("login", token)
+        if allowed:
+            self.online.add(token)
+        elsewhere = f"http://localhost:{self._auth_port}/wifidog/gw_message.php?message=denied&token={token}"
+        request.redirect((f"{self.portal}?gw_id=gw1&token={token}" if allowed else elsewhere).encode())
+        return b"Redirecting"
+
+    async def _report(self, stage: str, token: str) -> str:
+        query = {"stage": stage, "ip": "10.0.0.5", "mac": self._mac, "token": token, "incoming": 0, "outgoing": 0}
+        return (await ask(self._auth_port, f"/wifidog/auth/?{urlencode(query)}&gw_id=gw1")).body
