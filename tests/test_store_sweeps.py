@@ -106,8 +106,9 @@ async def test_an_overdue_session_has_two_intervals_of_grace(database: Database)
     await adopt_all(database, LOBBY)
     await open_online(database, 1, at=LONG_AGO, expires=NOON)
     await open_online(database, 2, at=LONG_AGO)
-    assert await run(database, find_overdue, NOON + 2 * MINUTE - SECOND, 9) == []
-    assert await run(database, find_overdue, NOON + 2 * MINUTE, 9) == [token_hash(1)]
+    assert await run(database, find_overdue, NOON + 2 * MINUTE - SECOND, LONG_AGO, 9) == []
+    assert await run(database, find_overdue, NOON + 2 * MINUTE, NOON + SECOND, 9) == []
+    assert await run(database, find_overdue, NOON + 2 * MINUTE, NOON, 9) == [token_hash(1)]
 
 
 @pytest.mark.parametrize("kind", ["stale", "lost", "unused", "overdue"])
@@ -125,7 +126,7 @@ async def test_rows_that_somebody_holds_are_passed_over(database: Database, kind
         "stale": lambda cursor, limit: find_stale(cursor, NOON, LONG_AGO, limit),
         "lost": lambda cursor, limit: find_lost_in_restart(cursor, NOON, LONG_AGO, limit),
         "unused": lambda cursor, limit: find_unused(cursor, NOON, 3 * MINUTE, limit),
-        "overdue": lambda cursor, limit: find_overdue(cursor, NOON, limit),
+        "overdue": lambda cursor, limit: find_overdue(cursor, NOON, LONG_AGO, limit),
     }[kind]
     has_found: Deferred[None] = Deferred()
     may_go: Deferred[None] = Deferred()

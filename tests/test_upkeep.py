@@ -200,11 +200,27 @@ async def test_our_own_trouble_ends_nobody(
 
 
 @ensureDeferred
+async def test_last_octets_are_waited_for_after_our_own_trouble(
+    database: Database, watch: Watch, upkeep: Upkeep
+) -> None:
+    """Time ran out while no report could be settled: the gateway still has its two intervals, then the limit counts."""
+    await open_online(database, 1, at=NOON - HOUR, expires=NOON - HOUR / 2)
+    watch.unsettled_at = NOON - MINUTE
+    await within(10, upkeep.end_overdue())
+    assert await history(database) == []
+    watch.now = NOON + MINUTE
+    watch.listen_for(MINUTE)
+    await within(10, upkeep.end_overdue())
+    assert await history(database) == [(mac(1), NOON - HOUR / 2, "time is up", 0, 0)]
+
+
+@ensureDeferred
 async def test_without_a_store_nobody_is_judged(watch: Watch, directory: Directory) -> None:
     """Nothing was heard, nothing can be asked, and that is not an error worth a line."""
     upkeep = watch.upkeep(Database(clock=reactor), directory)
     await within(5, upkeep.end_stale())
     await within(5, upkeep.end_lost_in_restart())
+    await within(5, upkeep.end_overdue())
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,17 @@ class Upkeep:
         await self._end(find, Reason.NEVER_USED, lambda session: session.opened_at + FIRST_USE_WITHIN)
 
     async def end_overdue(self) -> None:
-        """End sessions over their time that no report has ended, at the end of their time."""
+        """
+        End sessions over their time that no report has ended, at the end of their time.
+
+        After trouble of our own the gateway still gets the time to bring
+        their last octets.
+        """
         now = self._utc_now()
-        find = partial(find_overdue, now=now, limit=ROWS)
-        await self._end(find, Reason.TIME_IS_UP, lambda session: session.expires_at or now)
+        since = self._heard_since()
+        if since is not None:
+            find = partial(find_overdue, now=now, heard_since=since, limit=ROWS)
+            await self._end(find, Reason.TIME_IS_UP, lambda session: session.expires_at or now)
 
     async def purge_history(self) -> None:
         """Delete past sessions that their network keeps no longer."""

@@ -47,6 +47,7 @@ FIND_OVERDUE = """
       FROM sessions
       JOIN gateways USING (gw_id)
      WHERE expires_at <= %(now)s - 2 * check_interval
+       AND %(heard_since)s <= %(now)s - 2 * check_interval
      LIMIT %(limit)s
        FOR UPDATE OF sessions SKIP LOCKED
 """
@@ -89,13 +90,14 @@ async def find_unused(cursor: Cursor, now: datetime, within: timedelta, limit: i
     return _token_hashes(cursor)
 
 
-async def find_overdue(cursor: Cursor, now: datetime, limit: int) -> list[bytes]:
+async def find_overdue(cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]:
     """
     Find and hold sessions over their time.
 
-    The gateway has two intervals to report their last octets itself.
+    The gateway has two intervals to report their last octets itself, counted
+    from when it could be heard.
     """
-    await cursor.execute(FIND_OVERDUE, {"now": now, "limit": limit})
+    await cursor.execute(FIND_OVERDUE, {"now": now, "heard_since": heard_since, "limit": limit})
     return _token_hashes(cursor)
 
 
