@@ -6,7 +6,9 @@ import pytest
 from psycopg2 import extensions
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
+from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from tests.deadline import within
 from tests.observing import descriptors, turns_of_the_reactor, watched
@@ -137,6 +139,16 @@ async def test_a_peer_that_is_no_postgresql_costs_one_attempt(protocol):
                 break
             await deferLater(reactor, 0.02)
         assert (descriptors(), watched()) == (before, watched_before)
+
+
+@ensureDeferred
+async def test_a_hang_up_that_the_reactor_sees_first_fails_the_statement(dsn):
+    """As an OSError, like every loss that psycopg2 has no word for."""
+    connection = await opened(dsn)
+    running = connection.execute(connection.new_cursor(), "SELECT pg_sleep(20)", None)
+    connection.connectionLost(Failure(ConnectionLost()))
+    with pytest.raises(ConnectionResetError, match="hung up"):
+        await within(5, running)
 
 
 @ensureDeferred

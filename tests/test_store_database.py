@@ -191,7 +191,7 @@ async def test_work_without_a_statement_costs_no_transaction(door):
 
 @ensureDeferred
 async def test_a_caller_who_goes_does_not_disturb_the_work(door, monkeypatch):
-    """Klein cancels when the browser hangs up; the work commits, its connection is used again, PQcancel never called."""
+    """Klein cancels when the browser hangs up; the work commits, its connection serves again, no PQcancel."""
     monkeypatch.setattr(txpostgres.Connection, "_cancel", lambda *ignored: pytest.fail("PQcancel"))
     pids = set()
 

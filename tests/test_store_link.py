@@ -113,8 +113,8 @@ async def test_a_hopeless_peer_is_asked_a_bounded_number_of_times(protocol):
         with log_lines("wifidogd.store") as lines, turns_of_the_reactor() as turns:
             door.start(peer.dsn)
             with pytest.raises(StoreUnavailable):
-                await within(seconds, door.transaction(nothing, deadline=timedelta(seconds=3)))
-            await deferLater(reactor, seconds)
+                await within(seconds, door.transaction(nothing, deadline=timedelta(seconds=1)))
+            await deferLater(reactor, seconds - 1)
             await within(5, door.stop())
         assert peer.calls <= 40 * door_sockets(protocol)
         assert turns.longest < seconds / 2

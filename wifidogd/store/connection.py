@@ -116,7 +116,7 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
             os.close(self._descriptor)
         lost(self, reason)
         if self._connection is not None:
-            super().connectionLost(Failure(reason))  # type: ignore[no-untyped-call]
+            super().connectionLost(Failure(reason))
 
     def abort_after(self, seconds: float, reason: BaseException) -> None:
         """L{abort} then, unless L{spare} is called before."""
@@ -162,6 +162,6 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
     def connectionLost(self, reason: Failure) -> None:
         """Hear from the reactor that the socket hung up; a login may still find another address."""
         if self._descriptor is not None:
-            self.abort(reason.value or ConnectionResetError("the socket hung up"))
+            self.abort(ConnectionResetError("the connection to PostgreSQL hung up"))
         else:
             super().connectionLost(reason)

@@ -168,7 +168,7 @@ class Pool:
 
     def _fail(self, job: Job[Any], reason: str) -> None:
         """Settle a job whose task has no say in it any more."""
-        self._settle(job, Failure(StoreUnavailable(reason)))  # type: ignore[no-untyped-call]
+        self._settle(job, Failure(StoreUnavailable(reason)))
 
     def _opened(self, connection: Connection) -> None:
         """Put a new connection to use."""
