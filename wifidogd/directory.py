@@ -128,4 +128,3 @@ class Directory:
         networks = {network.name: network for network in await fetch_networks(cursor)}
         self.signing_secret = await fetch_secret(cursor)
         self._gateways, self._networks, self._revision = gateways, networks, revision
-
