@@ -210,6 +210,13 @@ def test_the_owner_of_a_moved_gateway_learns_both_addresses() -> None:
     assert "<form" not in page
 
 
+def test_no_owner_is_told_to_send_guests_to_the_internet() -> None:
+    """Whatever the URL says: it may come from somebody who wants their tokens."""
+    visitor = replace(VISITOR, gw_address="203.0.113.7")
+    for page in (PAGES.adopt(visitor), PAGES.moved(NETWORK, GATEWAY, visitor)):
+        assert "--address ADDRESS" in page.decode()
+
+
 def test_templates_are_found_in_package_or_checkout() -> None:
     """One of the two is there."""
     assert any((folder / "base.html").exists() for folder in FOLDERS)

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from wifidogd.addresses import is_private
 from wifidogd.admission import Refused, Stay
 from wifidogd.model import Gateway, Network, SignIn, Visitor
 from wifidogd.web import links
@@ -137,12 +138,13 @@ class Pages:
 
     def adopt(self, visitor: Visitor) -> bytes:
         """Tell the owner of an unknown gateway what to do."""
-        return self._render("adopt.html", visitor=visitor)
+        return self._render("adopt.html", visitor=visitor, address=_believable(visitor))
 
     def moved(self, network: Network, gateway: Gateway, visitor: Visitor) -> bytes:
         """Tell the owner that a gateway is not where it is registered."""
         was, now = f"{gateway.address}:{gateway.port}", f"{visitor.gw_address}:{visitor.gw_port or gateway.port}"
-        return self._render("moved.html", network=network, gateway=gateway, visitor=visitor, was=was, now=now)
+        known = {"network": network, "gateway": gateway, "visitor": visitor, "was": was, "now": now}
+        return self._render("moved.html", address=_believable(visitor), **known)
 
     def stale(self, login: str | None) -> bytes:
         """Explain why a form was not accepted; C{login} leads back to a fresh one, None if nobody knows where."""
@@ -158,3 +160,8 @@ class Pages:
 
     def _render(self, template: str, **values: Any) -> bytes:
         return self._templates.get_template(template).render(values).encode()
+
+
+def _believable(visitor: Visitor) -> str | None:
+    """Suggest an address to an owner only if guests may be sent there: who wrote the URL may want them elsewhere."""
+    return visitor.gw_address if visitor.gw_address and is_private(visitor.gw_address) else None
