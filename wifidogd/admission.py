@@ -18,7 +18,6 @@ from wifidogd.store.database import Cursor, Database
 from wifidogd.store.stays import OpenStay, ask_to_end, is_online, look_at, open_session
 
 
-
 class Refusal(Enum):
     """Why a guest may not come in."""
 
