@@ -101,6 +101,23 @@ async def test_closing_twice_is_closing_once(dsn):
     connection.abort(Exception("second"))
     assert lost == ["first"]
     assert not connection.is_idle
+    assert connection.fileno() == -1
+
+
+@ensureDeferred
+async def test_an_event_that_comes_after_the_end_hurts_nobody(dsn):
+    """The reactor may call doWrite right after a doRead that ended it; the number may be another's by then."""
+    connection = await opened(dsn)
+    number = connection.fileno()
+    connection.abort(Exception("done"))
+    successors = [await opened(dsn) for _ in "ab"]
+    assert number in [successor.fileno() for successor in successors]
+    connection.doRead()
+    connection.doWrite()
+    assert {*successors} <= watched()
+    for successor in successors:
+        assert await one(successor, "SELECT 1") == 1
+        successor.abort(Exception("done"))
 
 
 @ensureDeferred

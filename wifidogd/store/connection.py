@@ -112,8 +112,9 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
             self.reactor.removeReader(self)
             self.reactor.removeWriter(self)
             self._connection.close()
-        if self._descriptor is not None:
-            os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
         lost(self, reason)
         if self._connection is not None:
             super().connectionLost(Failure(reason))
