@@ -10,7 +10,7 @@ import pytest
 from klein import Klein
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.tcp import Port
 from twisted.web.iweb import IRequest
@@ -79,7 +79,7 @@ class Door:
         self._rooms = Echo("gateway"), Echo("guest")
         gateway, guest = (room.app.resource() for room in self._rooms)
         self.front = Front(gateway, guest, self.slow, path=path, clock=self.clock, most_connections=most_connections)
-        self.listener: Port = reactor.listenTCP(0, self.front, interface="127.0.0.1")
+        self.listener: Port = reactor.listenTCP(0, self.front, backlog=300, interface="127.0.0.1")
         self.front.watch(self.listener)
         self.port: int = self.listener.getHost().port
 
@@ -419,6 +419,21 @@ async def test_silent_crowds_give_way_at_their_deadline(door: Door) -> None:
     assert lines == []
     for wire in crowd:
         wire.leave()
+    await small.has_clients(0)
+    _close(small)
+
+
+@ensureDeferred
+async def test_a_crowd_at_once_takes_no_more_than_there_is_room_for() -> None:
+    """Although a port accepts many in one round; those outside are served when some inside leave."""
+    small = Door(most_connections=64)
+    wires = await within(20, gatherResults([Deferred.fromCoroutine(connect(small.port)) for _ in range(200)]))
+    await deferLater(reactor, 0.1)
+    assert 32 <= small.front.figures()["clients"] <= 64
+    for wire in wires:
+        wire.say(LAST_HELLO)
+    for wire in wires:
+        assert (await wire.ends(20)).endswith(b"gateway auth 0")
     await small.has_clients(0)
     _close(small)
 

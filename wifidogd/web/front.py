@@ -22,8 +22,9 @@ MOST_OCTETS = 64 * 1024
 _MACHINE_NAMES = (b"ping", b"auth")
 _HEALTH = [b"healthz"]
 _NOWHERE = [b"nowhere"]
-_ROUND = 32
-"""Connections that one round of accepting may bring beyond the point where it should have paused."""
+_FEW = 12
+_ROUND = _FEW + 20
+"""Connections that one round of accepting may bring after it should have paused; see L{Front.make_room}."""
 
 
 class Front(Site):
@@ -67,6 +68,7 @@ class Front(Site):
     def watch(self, port: IListeningPort) -> None:
         """Pause accepting on this port while the house is full."""
         if isinstance(port, Port):
+            port.numberAccepts = _FEW
             self._ports.append(port)
 
     def figures(self) -> dict[str, int]:
@@ -74,8 +76,17 @@ class Front(Site):
         return {"clients": len(self._channels)}
 
     def make_room(self, channel: Channel) -> bool:
-        """Count a connection; False if there is no room for it."""
+        """
+        Count a connection; False if there is no room for it.
+
+        A port accepts C{numberAccepts} in one round, whatever happens
+        meanwhile, and raises that by 20 after each full round
+        (C{twisted.internet.tcp.Port.doRead}); reset here, it never gets
+        beyond L{_ROUND}.
+        """
         self._channels.add(channel)
+        for port in self._ports:
+            port.numberAccepts = _FEW
         if len(self._channels) >= self._pause_at:
             self._pause()
         return len(self._channels) <= self._most
@@ -121,9 +132,7 @@ class Front(Site):
             port.stopReading()
 
     def _resume(self) -> None:
-        """Accept again, one by one at first: a port otherwise takes as many at a time as in its best days."""
         for port in self._listening():
-            port.numberAccepts = 1
             port.startReading()
 
     def _listening(self) -> list[Port]:
