@@ -130,7 +130,7 @@ class GuestHouse:
                     lambda cursor, name=name, hashed=hashed: add_account(cursor, name, hashed, self.now)  # type: ignore[misc]
                 ),
             )
-        await self.change_network(sign_in=SignIn.ACCOUNT)
+        await self.change_network(methods=(SignIn.ACCOUNT,))
 
     async def report(self, stage: Stage, token: str, octets: Octets = Octets()) -> None:
         """Report a guest as the gateway would."""

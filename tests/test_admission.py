@@ -27,7 +27,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GATEWAY = Gateway("gw1", "default", "10.11.0.1")
 PHONE = Visitor("gw1", mac="02:ab:cd:ef:01:01", url="http://wanted.example/")
 LAPTOP = Visitor("gw1", mac="02:ab:cd:ef:02:02")
-OFFER = Network("default", "Café", SignIn.ACCOUNT, time_limit=timedelta(hours=1), quota_octets=1000)
+OFFER = Network("default", "Café", (SignIn.ACCOUNT,), time_limit=timedelta(hours=1), quota_octets=1000)
 
 
 class Desk:

@@ -50,7 +50,9 @@ async def site(database: Database) -> AsyncIterator[Site]:
     gateway.listen()
     await house.adopt(replace(GATEWAY, address="127.0.0.1", port=gateway.port))
     await house.refresh()
-    await house.change_network(title="Café Bleu", terms=TERMS, time_limit=timedelta(hours=2), quota_octets=500_000_000)
+    await house.change_network(
+        title="Café Bleu", terms={"en": TERMS}, time_limit=timedelta(hours=2), quota_octets=500_000_000
+    )
     yield Site(house, gateway)
     await gateway.close()
     await house.close()

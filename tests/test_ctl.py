@@ -333,17 +333,17 @@ async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path)
     made = {
         "name": "hotel",
         "title": "Grand Hôtel",
-        "sign_in": "account",
+        "sign_in": ["account"],
         "time_limit_seconds": 5_400,
         "quota_octets": 1_500_000_000,
         "stale_after_seconds": 900,
-        "terms": "Be nice.\nÄ",
+        "terms": {"en": "Be nice.\nÄ"},
         "retention_seconds": None,
     }
     assert (await operator.reads("network", "list"))[1] == made
     words = ("network", "set", "hotel", "--quota", "none", "--terms-file", "-")
     assert await operator.does(*words, stdin="Be nicer.\n") == "Changed network hotel.\n"
-    changed = {**made, "quota_octets": None, "terms": "Be nicer."}
+    changed = {**made, "quota_octets": None, "terms": {"en": "Be nicer."}}
     assert (await operator.reads("network", "list"))[1] == changed
     assert "hotel    Grand Hôtel  account  1h30m  -      15m    yes    always" in await operator.does("network", "list")
 
@@ -401,7 +401,7 @@ async def test_a_cut_list_says_that_it_is(dsn: str, operator: Operator, database
         (("account", "add", " "), "user name"),
         (("network", "set", "Grand Hotel"), "cannot name a network"),
         (("network", "set", "hotel", "--title", "two\nlines"), "a title is one line"),
-        (("network", "set", "hotel", "--sign-in", "magic"), "splash or account"),
+        (("network", "set", "hotel", "--sign-in", "magic"), "splash, account or voucher"),
         (("network", "set", "hotel", "--time-limit", "2"), "90s, 10m, 1h30m"),
         (("network", "set", "hotel", "--quota", "much"), "500MB"),
         (("network", "set", "hotel", "--stale", "59s"), "a minute is the least"),

@@ -18,11 +18,11 @@ from wifidogd.store.networks import fetch_networks, save_network
 HOTEL = Network(
     "hotel",
     "Grand Hôtel",
-    SignIn.ACCOUNT,
+    (SignIn.ACCOUNT,),
     time_limit=timedelta(hours=2),
     quota_octets=MAX_OCTETS,
     stale_after=timedelta(minutes=15),
-    terms="Be nice.\nPercent signs: 100 %(s)s",
+    terms={"en": "Be nice.\nPercent signs: 100 %(s)s", "zh-Hans": "请友善"},
     retention=None,
 )
 
@@ -60,7 +60,7 @@ async def test_a_changed_network_is_a_new_revision(database: Database) -> None:
         replace(HOTEL, time_limit=timedelta()),
         replace(HOTEL, quota_octets=0),
         replace(HOTEL, stale_after=timedelta(seconds=59)),
-        replace(HOTEL, terms="x" * 4_001),
+        replace(HOTEL, terms={"en": "x" * 4_001}),
         replace(HOTEL, retention=timedelta()),
     ],
 )

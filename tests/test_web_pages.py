@@ -19,8 +19,8 @@ from wifidogd.web.pages import FOLDERS, MESSAGES, Notice, Pages
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVIL = """"><script>alert('x')</script>{{ 7*7 }}&amp;"""
 PAGES = Pages("/wifidog/")
-NETWORK = Network("default", "Café Blue", terms="Be nice.\n" * 440)
-ACCOUNTS = replace(NETWORK, sign_in=SignIn.ACCOUNT)
+NETWORK = Network("default", "Café Blue", terms={"en": "Be nice.\n" * 440})
+ACCOUNTS = replace(NETWORK, methods=(SignIn.ACCOUNT,))
 GATEWAY = Gateway("gw1", "default", "10.0.0.1")
 VISITOR = Visitor("gw1", "10.0.0.9", 2061, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/")
 STAY = Stay(
@@ -96,8 +96,8 @@ def test_the_policy_allows_what_is_asked_and_no_more() -> None:
 @pytest.mark.parametrize(
     "page",
     [
-        PAGES.sign_in(replace(NETWORK, title=EVIL, terms=EVIL), EVIL),
-        PAGES.sign_in(replace(ACCOUNTS, title=EVIL, terms=EVIL), EVIL, name=EVIL),
+        PAGES.sign_in(replace(NETWORK, title=EVIL, terms={"en": EVIL}), EVIL),
+        PAGES.sign_in(replace(ACCOUNTS, title=EVIL, terms={"en": EVIL}), EVIL, name=EVIL),
         PAGES.online(replace(NETWORK, title=EVIL), EVIL, "http://a.example/" + EVIL),
         PAGES.portal(replace(STAY, network=replace(NETWORK, title=EVIL), url="http://a.example/" + EVIL), EVIL, NOON),
         PAGES.offline(replace(STAY, network=replace(NETWORK, title=EVIL)), EVIL),
@@ -127,7 +127,7 @@ def test_the_splash_page_is_one_button() -> None:
 
 def test_without_terms_there_is_nothing_to_accept() -> None:
     """And nothing to unfold."""
-    page = PAGES.sign_in(replace(NETWORK, terms=""), STATE).decode()
+    page = PAGES.sign_in(replace(NETWORK, terms={}), STATE).decode()
     assert "<details" not in page
     assert "ccept" not in page
 

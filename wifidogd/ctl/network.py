@@ -40,7 +40,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     parser.add_argument("name", type=network_name, metavar="NAME", help="short name: a-z, 0-9, - and _")
     options: tuple[tuple[str, str, str, Callable[[str], object], str], ...] = (
         ("--title", "title", "T", title, "what guests read"),
-        ("--sign-in", "sign_in", "HOW", sign_in, "splash (accept the terms) or account (name and password)"),
+        ("--sign-in", "methods", "HOW", methods, "splash, account or voucher; several separated by commas"),
         ("--time-limit", "time_limit", "2h", duration_or_none, "of one stay; none for no limit"),
         ("--quota", "quota_octets", "500MB", octets_or_none, "of one stay, both directions; none for no limit"),
         ("--stale", "stale_after", "10m", stale_after, "a session without a report for this long has ended"),
@@ -66,15 +66,17 @@ def title(text: str) -> str:
     return text
 
 
-def sign_in(text: str) -> SignIn:
-    """Read how guests sign in."""
+def methods(text: str) -> tuple[SignIn, ...]:
+    """Read how guests may sign in, in the order they are offered."""
     try:
-        return SignIn(text)
+        return tuple(dict.fromkeys(SignIn(name.strip()) for name in text.split(",")))
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no way to sign in: write splash or account") from None
+        raise ArgumentTypeError(
+            f"{text!r} is no way to sign in: write splash, account or voucher, or several separated by commas"
+        ) from None
 
 
-def read_terms(name: str) -> str:
+def read_terms(name: str) -> dict[str, str]:
     """Read the terms of use from a file, or from standard input for C{-}."""
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
@@ -85,7 +87,7 @@ def read_terms(name: str) -> str:
         raise ArgumentTypeError(f"{name} has {len(terms)} characters: {LONGEST_TERMS} are the most that fit")
     if "\0" in terms:
         raise ArgumentTypeError(f"{name} is not plain text")
-    return terms
+    return {"en": terms} if terms else {}
 
 
 async def list_all(errand: Errand) -> None:
@@ -100,7 +102,7 @@ async def list_all(errand: Errand) -> None:
             (
                 network.name,
                 network.title,
-                network.sign_in.value,
+                ",".join(method.value for method in network.methods),
                 show_duration(network.time_limit),
                 show_octets(network.quota_octets),
                 show_duration(network.stale_after),
@@ -132,7 +134,7 @@ def _document(network: Network) -> dict[str, object]:
     return {
         "name": network.name,
         "title": network.title,
-        "sign_in": network.sign_in.value,
+        "sign_in": [method.value for method in network.methods],
         "time_limit_seconds": seconds(network.time_limit),
         "quota_octets": network.quota_octets,
         "stale_after_seconds": seconds(network.stale_after),

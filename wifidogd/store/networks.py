@@ -2,39 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 from wifidogd.model import Network, SignIn
 from wifidogd.store.database import Cursor
 
 FETCH_NETWORKS = """
-    SELECT name, title, sign_in, time_limit, quota_octets, stale_after, terms, retention
+    SELECT name, title, methods, time_limit, quota_octets, stale_after,
+           coalesce((SELECT json_object_agg(language, text) FROM terms WHERE terms.network = networks.name), '{}'),
+           terms_version, retention, plan, time_zone, sign_up, grace, remember, remember_random, remember_mac, colour,
+           logo
       FROM networks
      ORDER BY name
      LIMIT 10000
 """
 
 SAVE_NETWORK = """
-    INSERT INTO networks AS known (name, title, sign_in, time_limit, quota_octets, stale_after, terms, retention)
-    VALUES (%(name)s, %(title)s, %(sign_in)s, %(time_limit)s, %(quota_octets)s, %(stale_after)s, %(terms)s,
-            %(retention)s)
+    INSERT INTO networks AS known (name, title, methods, time_limit, quota_octets, stale_after, terms_version,
+                                   retention, plan, time_zone, sign_up, grace, remember, remember_random,
+                                   remember_mac, colour, logo)
+    VALUES (%(name)s, %(title)s, %(methods)s, %(time_limit)s, %(quota_octets)s, %(stale_after)s, %(terms_version)s,
+            %(retention)s, %(plan)s, %(time_zone)s, %(sign_up)s, %(grace)s, %(remember)s, %(remember_random)s,
+            %(remember_mac)s, %(colour)s, %(logo)s)
         ON CONFLICT (name) DO UPDATE
        SET title = excluded.title,
-           sign_in = excluded.sign_in,
+           methods = excluded.methods,
            time_limit = excluded.time_limit,
            quota_octets = excluded.quota_octets,
            stale_after = excluded.stale_after,
-           terms = excluded.terms,
-           retention = excluded.retention
+           terms_version = excluded.terms_version,
+           retention = excluded.retention,
+           plan = excluded.plan,
+           time_zone = excluded.time_zone,
+           sign_up = excluded.sign_up,
+           grace = excluded.grace,
+           remember = excluded.remember,
+           remember_random = excluded.remember_random,
+           remember_mac = excluded.remember_mac,
+           colour = excluded.colour,
+           logo = excluded.logo
  RETURNING known.xmax = 0
+"""
+
+REMOVE_TERMS = """
+    DELETE FROM terms
+     WHERE network = %(network)s
+       AND NOT language = ANY(%(languages)s::text[])
+"""
+
+SAVE_TERMS = """
+    INSERT INTO terms AS known (network, language, text)
+    SELECT %(network)s, language, text
+      FROM unnest(%(languages)s::text[], %(texts)s::text[]) AS said (language, text)
+        ON CONFLICT (network, language) DO UPDATE
+       SET text = excluded.text
+     WHERE known.text <> excluded.text
 """
 
 
 async def fetch_networks(cursor: Cursor) -> list[Network]:
     """Fetch all networks by name, 10,000 at most."""
     await cursor.execute(FETCH_NETWORKS)
-    return [
-        Network(name, title, SignIn(sign_in), time_limit, quota_octets, stale_after, terms, retention)
-        for name, title, sign_in, time_limit, quota_octets, stale_after, terms, retention in cursor.fetchall()
-    ]
+    return [_network(row) for row in cursor.fetchall()]
 
 
 async def save_network(cursor: Cursor, network: Network) -> bool:
@@ -44,18 +74,17 @@ async def save_network(cursor: Cursor, network: Network) -> bool:
     @return: True if it was new.
     @raise StoreRefused: if a value is outside the bounds of the schema.
     """
-    await cursor.execute(
-        SAVE_NETWORK,
-        {
-            "name": network.name,
-            "title": network.title,
-            "sign_in": network.sign_in.value,
-            "time_limit": network.time_limit,
-            "quota_octets": network.quota_octets,
-            "stale_after": network.stale_after,
-            "terms": network.terms,
-            "retention": network.retention,
-        },
-    )
+    values: dict[str, object] = {field.name: getattr(network, field.name) for field in fields(network)}
+    values["methods"] = [method.value for method in network.methods]
+    await cursor.execute(SAVE_NETWORK, values)
     [(is_new,)] = cursor.fetchall()
+    languages = sorted(network.terms)
+    await cursor.execute(REMOVE_TERMS, {"network": network.name, "languages": languages})
+    texts = [network.terms[language] for language in languages]
+    await cursor.execute(SAVE_TERMS, {"network": network.name, "languages": languages, "texts": texts})
     return bool(is_new)
+
+
+def _network(row: tuple[Any, ...]) -> Network:
+    name, title, methods, *rest = row
+    return Network(name, title, tuple(SignIn(method) for method in methods), *rest)

@@ -86,7 +86,7 @@ class Pages:
         @param again: True when the guest, already online, has asked for it.
         """
         why, minutes = (refused.why.name, minutes_to_wait(refused.wait)) if refused else (None, 0)
-        template = {SignIn.SPLASH: "splash.html", SignIn.ACCOUNT: "account.html"}[network.sign_in]
+        template = {SignIn.SPLASH: "splash.html", SignIn.ACCOUNT: "account.html"}[network.methods[0]]
         return self._render(template, network=network, state=state, why=why, minutes=minutes, name=name, again=again)
 
     def online(self, network: Network, state: str, url: str | None) -> bytes:

@@ -106,7 +106,7 @@ class SignInDesk:
         again = "again" in form
         if not again and await self._is_online(gateway, visitor):
             return self._already_online(gateway, visitor, caller)
-        if self._directory.network(gateway.network).sign_in is SignIn.SPLASH:
+        if self._directory.network(gateway.network).methods[0] is SignIn.SPLASH:
             outcome: Admitted | Refused = await self._admission.splash(gateway, visitor)
         elif again and "name" not in form:
             return self._form(gateway, visitor, caller, None, form)
