@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 
 FLOORS = (
-    {"model", "errors", "addresses", "sparing"},
+    {"model", "errors", "addresses", "sparing", "voucher_codes"},
     {"rules", "credentials", "periodic", "store", "wifidog_conf"},
     {"directory", "settlement", "welcome", "reach"},
     {"ledger", "admission", "heartbeat", "upkeep"},
