@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from wifidogd.addresses import is_private
 from wifidogd.admission import Refused, Stay
 from wifidogd.model import Gateway, Network, SignIn, Visitor
 from wifidogd.web import links
+from wifidogd.web.brand import Page, brand_of, source_of
 from wifidogd.web.human import minutes_to_wait, size, span
 from wifidogd.web.wanted import host_of
 
@@ -60,51 +59,73 @@ class Pages:
         self._templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
         style = self._templates.get_template("style.css").render()
         self._templates.globals.update(path=path, style=Markup(style))  # noqa: S704 - a file of ours
-        self._policy = f"default-src 'none'; style-src 'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'; "
+        self._style = source_of(style)
 
-    def policy(self, forms: Sequence[str] = (), images: str = "'none'") -> str:
+    def policy(self, page: bytes, forms: Sequence[str] = (), images: str | None = None) -> str:
         """
         Write the Content-Security-Policy of a page.
 
         Browsers hold every redirect that answers a form against
         C{form-action} too, so it must name the gateway where guests are sent.
 
+        @param page: a L{Page}, or anything else for a body that shows nothing.
         @param forms: origins besides ours where forms may lead.
-        @param images: origin whose images the page may load.
+        @param images: origin whose images the page may load; None for none.
         """
-        targets = " ".join(("'self'", *forms))
-        return f"{self._policy}img-src {images}; form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+        page = page if isinstance(page, Page) else Page()
+        sources = {
+            "default-src": ("'none'",),
+            "style-src": (self._style, *page.styles),
+            "script-src": page.scripts,
+            "connect-src": ("'self'",) if page.scripts else (),
+            "img-src": ((images,) if images else ()) + (("data:",) if page.has_data_images else ()),
+            "form-action": ("'self'", *forms),
+            "base-uri": ("'none'",),
+            "frame-ancestors": ("'none'",),
+        }
+        return "; ".join(f"{name} {' '.join(allowed)}" for name, allowed in sources.items() if allowed)
 
     def sign_in(
-        self, network: Network, state: str, refused: Refused | None = None, name: str = "", again: bool = False
+        self,
+        network: Network,
+        state: str,
+        refused: Refused | None = None,
+        *,
+        first: SignIn | None = None,
+        name: str = "",
+        code: str = "",
+        again: bool = False,
     ) -> bytes:
         """
-        Ask a guest to sign in the way of the network.
+        Ask a guest to sign in one of the ways of the network; all but the first are folded.
 
         @param refused: why the last try failed; None at the first.
-        @param name: what the guest typed last time.
+        @param first: the way to show first; None for the order of the network.
+        @param name: what the guest typed last time, as is C{code}.
         @param again: True when the guest, already online, has asked for it.
         """
         why, minutes = (refused.why.name, minutes_to_wait(refused.wait)) if refused else (None, 0)
-        template = {SignIn.SPLASH: "splash.html", SignIn.ACCOUNT: "account.html"}[network.methods[0]]
-        return self._render(template, network=network, state=state, why=why, minutes=minutes, name=name, again=again)
+        ways = [way.name for way in sorted(network.methods, key=lambda way: way is not first)]
+        typed = {"name": name, "code": code, "again": again}
+        return self._render("sign_in.html", network=network, state=state, why=why, minutes=minutes, ways=ways, **typed)
 
     def online(self, network: Network, state: str, url: str | None) -> bytes:
         """Tell a guest at the login page that they are signed in already."""
         return self._render("online.html", network=network, state=state, url=url, host=host_of(url or ""))
 
-    def welcome(self, title: str | None) -> bytes:
+    def welcome(self, network: Network | None) -> bytes:
         """
         Welcome somebody of whom the gateway did not say who it is.
 
-        @param title: of the network, if the gateway is known.
+        @param network: None if the gateway is not known.
         """
-        return self._render("welcome.html", title=title)
+        return self._render("welcome.html", network)
 
     def portal(self, stay: Stay, state: str, now: datetime) -> bytes:
         """Welcome a guest whom the gateway has let in, and show what they have used and have left."""
         return self._render(
             "portal.html",
+            stay.network,
             stay=stay,
             state=state,
             host=host_of(stay.url or ""),
@@ -120,21 +141,22 @@ class Pages:
             return self._render("offline.html", stay=None)
         return self._render(
             "offline.html",
+            stay.network,
             stay=stay,
             login=links.login_again(self.path, stay),
             logging_out=links.logging_out(stay.gateway, token),
         )
 
-    def message(self, message: str | None, title: str | None, login: str | None) -> bytes:
+    def message(self, message: str | None, network: Network | None, login: str | None) -> bytes:
         """
         Explain what a gateway has to say.
 
         @param message: as in the URL; never repeated on the page.
-        @param title: of the network, if the gateway is known.
+        @param network: None if the gateway is not known.
         @param login: where to sign in again, if the gateway is known.
         """
         kind = message if message in MESSAGES else None
-        return self._render("message.html", kind=kind, title=title, login=login)
+        return self._render("message.html", network, kind=kind, login=login)
 
     def adopt(self, visitor: Visitor) -> bytes:
         """Tell the owner of an unknown gateway what to do."""
@@ -158,8 +180,16 @@ class Pages:
         """Say what happened, to a guest of whom nothing is known."""
         return self._render("notice.html", kind=kind.name)
 
-    def _render(self, template: str, **values: Any) -> bytes:
-        return self._templates.get_template(template).render(values).encode()
+    def _render(self, template: str, network: Network | None = None, **values: Any) -> Page:
+        """
+        @param network: whose look and title the page has; None for ours.
+        """
+        brand = brand_of(network)
+        text = self._templates.get_template(template).render(values, network=network, brand=brand)
+        page = Page(text.encode())
+        page.styles = (source_of(brand.style),) if brand.style else ()
+        page.has_data_images = bool(brand.logo)
+        return page
 
 
 def _believable(visitor: Visitor) -> str | None:
