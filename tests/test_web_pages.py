@@ -13,6 +13,7 @@ import pytest
 from wifidogd.admission import Refusal, Refused, Stay
 from wifidogd.model import Gateway, Network, Octets, SignIn, Visitor
 from wifidogd.web import links
+from wifidogd.web.brand import source_of
 from wifidogd.web.human import Size, Span, minutes_to_wait, size, span
 from wifidogd.web.pages import FOLDERS, MESSAGES, Notice, Pages
 
@@ -80,17 +81,35 @@ def test_a_page_has_the_style_that_its_policy_allows(name: str) -> None:
     """By the hash of exactly what stands between the tags."""
     style = EVERY_PAGE[name].decode().partition("<style>")[2].partition("</style>")[0]
     digest = b64encode(sha256(style.encode()).digest()).decode()
-    assert f"style-src 'sha256-{digest}';" in PAGES.policy()
+    assert f"style-src 'sha256-{digest}';" in PAGES.policy(EVERY_PAGE[name])
 
 
 def test_the_policy_allows_what_is_asked_and_no_more() -> None:
     """A form may lead to us and the gateway, an image may come from the gateway."""
-    policy = PAGES.policy(forms=("http://10.0.0.1:2060",), images="http://10.0.0.1:2060")
+    policy = PAGES.policy(PAGES.welcome(None), forms=("http://10.0.0.1:2060",), images="http://10.0.0.1:2060")
     assert policy.startswith("default-src 'none'; ")
     assert "form-action 'self' http://10.0.0.1:2060;" in policy
     assert "img-src http://10.0.0.1:2060;" in policy
     assert policy.endswith("base-uri 'none'; frame-ancestors 'none'")
     assert "unsafe" not in policy
+    assert "script-src" not in policy
+
+
+def test_the_look_of_a_network_is_in_its_pages_and_their_policy() -> None:
+    """A colour as style that is allowed by what it says, a logo as a picture inside the page."""
+    dressed = PAGES.sign_in(replace(NETWORK, colour="#003366", logo=b"<svg/>"), "s" * 500)
+    ours, theirs = re.findall("<style>(.*?)</style>", dressed.decode(), re.DOTALL)
+    assert "--main: #003366" in theirs
+    assert f"style-src {source_of(ours)} {source_of(theirs)};" in PAGES.policy(dressed)
+    assert 'src="data:image/svg+xml;base64,' in dressed.decode()
+    assert "img-src data:;" in PAGES.policy(dressed)
+    assert "img-src" not in PAGES.policy(PAGES.welcome(None))
+
+
+def test_a_page_with_the_largest_logo_is_small() -> None:
+    """With a short text of terms."""
+    network = replace(NETWORK, colour="#003366", logo=b"x" * 4096, terms={"en": "Be nice.\n" * 100})
+    assert len(PAGES.sign_in(network, "s" * 500)) < 14_000
 
 
 @pytest.mark.parametrize(
@@ -101,8 +120,8 @@ def test_the_policy_allows_what_is_asked_and_no_more() -> None:
         PAGES.online(replace(NETWORK, title=EVIL), EVIL, "http://a.example/" + EVIL),
         PAGES.portal(replace(STAY, network=replace(NETWORK, title=EVIL), url="http://a.example/" + EVIL), EVIL, NOON),
         PAGES.offline(replace(STAY, network=replace(NETWORK, title=EVIL)), EVIL),
-        PAGES.message(EVIL, EVIL, EVIL),
-        PAGES.welcome(EVIL),
+        PAGES.message(EVIL, replace(NETWORK, title=EVIL), EVIL),
+        PAGES.welcome(replace(NETWORK, title=EVIL)),
         PAGES.adopt(replace(VISITOR, gw_id=EVIL, gw_address=EVIL)),
         PAGES.moved(NETWORK, GATEWAY, replace(VISITOR, gw_address=EVIL)),
         PAGES.stale(EVIL),

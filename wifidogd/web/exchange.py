@@ -33,7 +33,7 @@ class Answer:
     A page and how to send it.
 
     @ivar forms: origins besides ours where its forms may lead.
-    @ivar images: origin whose images it may load.
+    @ivar images: origin whose images it may load; None for none.
     @ivar location: where the browser is sent at once; None for nowhere.
     @ivar retry_after: when to ask again; None for no advice.
     """
@@ -41,7 +41,7 @@ class Answer:
     body: bytes
     code: int = 200
     forms: tuple[str, ...] = ()
-    images: str = "'none'"
+    images: str | None = None
     location: str | None = None
     retry_after: timedelta | None = None
 

@@ -119,4 +119,4 @@ class GuestPages:
         return self._put(request, Answer(self._pages.notice(Notice.BROKEN), HTTPStatus.INTERNAL_SERVER_ERROR))
 
     def _put(self, request: IRequest, answer: Answer) -> bytes:
-        return put(request, answer, self._pages.policy(answer.forms, answer.images))
+        return put(request, answer, self._pages.policy(answer.body, answer.forms, answer.images))

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from wifidogd.admission import Admission
 from wifidogd.directory import Directory
-from wifidogd.model import UtcNow
+from wifidogd.model import Network, UtcNow
 from wifidogd.web import links
 from wifidogd.web.exchange import Answer
 from wifidogd.web.fields import read_query
@@ -37,7 +37,7 @@ class StayDesk:
         token = fields.get("token", "")
         stay = await self._admission.stay(token) if token else None
         if stay is None or not stay.online:
-            return Answer(self._pages.welcome(self._title(fields)))
+            return Answer(self._pages.welcome(self._network(fields)))
         return Answer(self._pages.portal(stay, self._state.seal_token(token), self._utc_now()))
 
     async def log_out(self, form: Mapping[str, str]) -> Answer:
@@ -54,7 +54,7 @@ class StayDesk:
         except ForgedState:
             return Answer(self._pages.stale(None), HTTPStatus.BAD_REQUEST)
         stay = await self._admission.log_out(token)
-        images = links.origin_of(stay.gateway) if stay else "'none'"
+        images = links.origin_of(stay.gateway) if stay else None
         return Answer(self._pages.offline(stay, token), images=images)
 
     def message(self, query: bytes) -> Answer:
@@ -62,9 +62,9 @@ class StayDesk:
         fields = read_query(query)
         gateway = self._directory.gateway(fields.get("gw_id", ""))
         login = links.login_of(self._pages.path, links.visitor_of(gateway)) if gateway else None
-        return Answer(self._pages.message(fields.get("message"), self._title(fields), login))
+        return Answer(self._pages.message(fields.get("message"), self._network(fields), login))
 
-    def _title(self, fields: Mapping[str, str]) -> str | None:
-        """Name the network of the gateway that a query claims to come from, if there is one."""
+    def _network(self, fields: Mapping[str, str]) -> Network | None:
+        """Find the network of the gateway that a query claims to come from, if there is one."""
         gateway = self._directory.gateway(fields.get("gw_id", ""))
-        return self._directory.network(gateway.network).title if gateway else None
+        return self._directory.network(gateway.network) if gateway else None

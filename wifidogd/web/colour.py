@@ -1,0 +1,82 @@
+"""An operator's colour, made readable: what stands on it, and how it looks by day and by night; pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+READABLE = 4.5
+"""Contrast that text needs (WCAG 2.2, 1.4.3)."""
+
+LIGHT_BACKS = ("#ffffff", "#eef2f1")
+DARK_BACKS = ("#182120", "#0f1514")
+"""What C{style.css} puts the main colour on, card and page."""
+
+_BLACK, _WHITE = "#06231e", "#ffffff"
+_STEPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Shades:
+    """
+    The main colour in one scheme, each C{#rrggbb}.
+
+    @ivar main: of buttons and links; readable as text on the backgrounds of its scheme.
+    @ivar on_main: of text on C{main}.
+    @ivar press: of a button under a finger; C{on_main} is readable on it too.
+    """
+
+    main: str
+    on_main: str
+    press: str
+
+
+def light(colour: str) -> Shades:
+    """Shade a colour for light pages: as it is if it can be read there, else darker."""
+    return _shades(colour, LIGHT_BACKS, _BLACK)
+
+
+def dark(colour: str) -> Shades:
+    """Shade a colour for dark pages: as it is if it can be read there, else lighter."""
+    return _shades(colour, DARK_BACKS, _WHITE)
+
+
+def contrast(one: str, other: str) -> float:
+    """Compare two colours as WCAG does, from 1 for the same to 21 for black and white."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _shades(colour: str, backs: tuple[str, ...], towards: str) -> Shades:
+    main = next(
+        shade
+        for step in range(_STEPS + 1)
+        if all(contrast(shade := _mix(colour, towards, step / _STEPS), back) >= READABLE for back in backs)
+    )
+    on_main = max(_WHITE, _BLACK, key=lambda text: contrast(text, main))
+    away = _BLACK if on_main == _WHITE else _WHITE
+    return Shades(main, on_main, _mix(main, away, 0.2))
+
+
+def _mix(colour: str, other: str, share: float) -> str:
+    """Mix two colours; C{share} of the second, from 0 to 1."""
+    pairs = zip(_channels(colour), _channels(other), strict=True)
+    return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of WCAG 2.2, from 0 to 1."""
+    scaled = (channel / 255 for channel in _channels(colour))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in scaled)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    """
+    Take a colour apart.
+
+    @raise ValueError: for anything but C{#rrggbb}.
+    """
+    if not re.fullmatch("#[0-9a-f]{6}", colour):
+        raise ValueError(f"{colour!r} is no colour")
+    return tuple(bytes.fromhex(colour[1:]))
