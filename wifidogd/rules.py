@@ -164,12 +164,13 @@ def _end(session: Session, now: datetime) -> datetime:
     return now if session.expires_at is None else min(now, session.expires_at)
 
 
-def wait_after(tries: Iterable[tuple[int, datetime]], now: datetime) -> timedelta | None:
+def wait_after(tries: Iterable[tuple[int, datetime]], now: datetime, most: int = MOST_TRIES) -> timedelta | None:
     """
     Say how long somebody must wait before they may try to sign in.
 
     @param tries: of each subject, how many in its window, this one included, and when the window opened.
+    @param most: how many are allowed in a window.
     @return: until the last of the exceeded windows is over; None if none is exceeded.
     """
-    ends = [opened_at + TRIES_WINDOW for count, opened_at in tries if count > MOST_TRIES]
+    ends = [opened_at + TRIES_WINDOW for count, opened_at in tries if count > most]
     return max(ends) - now if ends else None
