@@ -13,9 +13,9 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 
 FLOORS = (
-    {"model", "errors", "addresses", "sparing", "voucher_codes"},
+    {"model", "errors", "addresses", "sparing", "pg_dump", "voucher_codes"},
     {"rules", "credentials", "periodic", "store", "wifidog_conf"},
-    {"directory", "settlement", "welcome", "reach"},
+    {"directory", "settlement", "welcome", "reach", "importing"},
     {"ledger", "admission", "heartbeat", "upkeep"},
     {"web"},
     {"service", "options"},

@@ -89,6 +89,19 @@ TRY: dict[str, object] = {
     "window_start": NOON,
 }
 NAME: dict[str, object] = {"name": "guest7"}
+MAIL: dict[str, object] = {
+    "account_id": 7,
+    "email": "guest7@example.org",
+    "password_hash": "$",
+    "link_hash": token(7),
+    "purpose": "validate",
+    "purposes": ["validate"],
+    "now": NOON,
+    "expires_at": NOON,
+    "recipient": "guest7@example.org",
+    "message": "",
+    "most": 5,
+}
 
 REQUESTS: dict[str, list[dict[str, object]]] = {
     "sessions.LOCK_BY_TOKEN": [batch(1), batch(300)],
@@ -102,6 +115,16 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "attempts.COUNT_TRY": [TRY],
     "attempts.FORGIVE_TRY": [TRY],
     "accounts.FETCH_ACCOUNT": [NAME],
+    "accounts.FETCH_BY_ID": [MAIL],
+    "accounts.SIGN_UP": [MAIL],
+    "accounts.VALIDATE": [MAIL],
+    "accounts.END_PROBATION": [MAIL],
+    "accounts.SET_EMAIL": [MAIL],
+    "email_links.ADD_LINK": [MAIL],
+    "email_links.FIND_LINK": [MAIL],
+    "email_links.USE_LINK": [MAIL],
+    "email_links.REMOVE_LINKS": [MAIL],
+    "mails.QUEUE": [MAIL],
 }
 """The statements between a question and its answer, with parameters like those of a busy server."""
 
@@ -116,7 +139,12 @@ ELSEWHERE = {
         "overview.FETCH_VERSION",
     },
     "timers": {
+        "accounts.FORGET_UNVALIDATED",
         "attempts.FORGET_TRIES",
+        "email_links.FORGET_LINKS",
+        "mails.CLAIM",
+        "mails.REMOVE",
+        "mails.PUT_OFF",
         "heartbeats.SAVE_HEARTBEATS",
         "gateways.REMEMBER_WAITING",
         "gateways.FORGET_WAITING",
@@ -143,6 +171,10 @@ ELSEWHERE = {
         "accounts.SET_DISABLED",
         "accounts.LIST_ACCOUNTS",
         "gateways.LOCK_GATEWAY",
+        "imports.FIND_NAMES",
+        "imports.FIND_EMAILS",
+        "imports.ADD_ACCOUNTS",
+        "imports.FIND_GATEWAYS",
         "gateways.SET_KEYS",
         "gateways.FIND_OPEN_SESSIONS",
         "gateways.REMOVE",
