@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,7 @@ from typing import TypeVar
 from wifidogd.ctl.errand import Errand, NotDone, WrongUsage
 from wifidogd.ctl.network import network_name
 from wifidogd.ctl.parsing import JSON, add_nouns
-from wifidogd.ctl.printing import complain, count, print_json, printable
+from wifidogd.ctl.printing import count, print_json, printable
 from wifidogd.errors import StoreRefused
 from wifidogd.importing import LeftOut, OldNode, OldUser, read_wifidog_auth
 from wifidogd.model import WaitingGateway
