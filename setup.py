@@ -37,6 +37,7 @@ setup(
     entry_points={"console_scripts": ["wifidogctl = wifidogd.ctl:main"]},
     install_requires=[
         "argon2-cffi>=23.1",
+        "idna>=3.4",
         "itsdangerous>=2.1",
         "jinja2>=3.1",
         "klein>=24.8",
