@@ -196,10 +196,14 @@ CREATE TABLE devices (
     mac         macaddr,
     account_id  bigint REFERENCES accounts (account_id) ON DELETE CASCADE,
     voucher_id  bigint REFERENCES vouchers (voucher_id) ON DELETE CASCADE,
-    expires_at  timestamptz NOT NULL
+    remembered_at  timestamptz NOT NULL,
+    expires_at     timestamptz NOT NULL,
+    seen           boolean NOT NULL DEFAULT false,
+    CHECK ((account_id IS NULL) <> (voucher_id IS NULL))
 );
 CREATE INDEX devices_by_mac ON devices (network, mac) WHERE mac IS NOT NULL;
 CREATE INDEX devices_by_expiry ON devices (expires_at);
+CREATE INDEX devices_not_seen ON devices (remembered_at) WHERE NOT seen;
 CREATE INDEX devices_by_account ON devices (account_id) WHERE account_id IS NOT NULL;
 CREATE INDEX devices_by_voucher ON devices (voucher_id) WHERE voucher_id IS NOT NULL;
 COMMENT ON TABLE devices IS 'Devices that may come back without a form';
@@ -207,20 +211,41 @@ COMMENT ON COLUMN devices.device_id IS 'For the pages that show and forget it';
 COMMENT ON COLUMN devices.key_hash IS 'SHA-256 of the secret in its cookie';
 COMMENT ON COLUMN devices.network IS 'Where it is remembered';
 COMMENT ON COLUMN devices.mac IS 'As a gateway reported it; NULL until then';
-COMMENT ON COLUMN devices.account_id IS 'Who signed in on it; NULL for splash and voucher';
-COMMENT ON COLUMN devices.voucher_id IS 'By which voucher; NULL for splash and account';
+COMMENT ON COLUMN devices.account_id IS 'Who signed in on it; NULL for a voucher';
+COMMENT ON COLUMN devices.voucher_id IS 'By which voucher; NULL for an account';
+COMMENT ON COLUMN devices.remembered_at IS 'When its guest signed in with a form';
 COMMENT ON COLUMN devices.expires_at IS 'Not remembered from then on';
+COMMENT ON COLUMN devices.seen IS 'True once a gateway has let it in; forgotten soon otherwise';
 
 ALTER TABLE sessions
     ADD COLUMN allowance_id     bigint REFERENCES allowances (allowance_id),
     ADD COLUMN claimed_mac      macaddr,
     ADD COLUMN probation_until  timestamptz,
-    ADD COLUMN terms_version    integer;
+    ADD COLUMN terms_version    integer,
+    ADD COLUMN device_id        bigint;
 CREATE INDEX sessions_by_allowance ON sessions (allowance_id) WHERE allowance_id IS NOT NULL;
 COMMENT ON COLUMN sessions.allowance_id IS 'What it draws on; NULL for a stay that only its own limits bound';
 COMMENT ON COLUMN sessions.claimed_mac IS 'The MAC that must turn out to be the guest''s, because the allowance is of that device; NULL where it does not matter';
 COMMENT ON COLUMN sessions.probation_until IS 'Until when the guest is online on trust, their address not yet validated; NULL for others';
 COMMENT ON COLUMN sessions.terms_version IS 'Of the terms the guest accepted, at opened_at';
+COMMENT ON COLUMN sessions.device_id IS 'The remembered device it is of, which may have been forgotten since; NULL for none';
+
+CREATE FUNCTION meet_device() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM devices AS others
+     USING devices AS met
+     WHERE met.device_id = NEW.device_id
+       AND others.network = met.network
+       AND others.mac = NEW.mac
+       AND others.device_id <> met.device_id;
+    UPDATE devices SET mac = NEW.mac, seen = true WHERE device_id = NEW.device_id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION meet_device IS 'Learn the MAC of a remembered device from the gateway; what was remembered under that MAC before is forgotten';
+CREATE TRIGGER device_met AFTER UPDATE OF activated_at ON sessions FOR EACH ROW
+    WHEN (OLD.activated_at IS NULL AND NEW.activated_at IS NOT NULL AND NEW.device_id IS NOT NULL)
+    EXECUTE FUNCTION meet_device();
 
 ALTER TABLE past_sessions ADD COLUMN allowance_id bigint, ADD COLUMN terms_version integer;
 COMMENT ON COLUMN past_sessions.allowance_id IS 'What it drew on; NULL for nothing';
