@@ -13,9 +13,12 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 
 FLOORS = (
-    {"model", "errors", "addresses", "sparing", "pg_dump", "voucher_codes"},
-    {"rules", "credentials", "periodic", "store", "wifidog_conf"},
-    {"directory", "settlement", "welcome", "reach", "importing"},
+    {"model", "errors", "addresses", "sparing", "pg_values", "voucher_codes"},
+    {"hours"},
+    {"limits"},
+    {"tally"},
+    {"rules", "pg_dump", "credentials", "periodic", "store", "wifidog_conf"},
+    {"directory", "settlement", "welcome", "reach", "importing", "opening"},
     {"ledger", "admission", "heartbeat", "upkeep"},
     {"web"},
     {"service", "options"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -84,16 +85,16 @@ class Passwords:
         """
         return await self._apart(self._hash, password)
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
+    async def verify(self, password_hash: str | None, password: str, old_hash: str | None = None) -> bool:
         """
-        Tell whether C{password} belongs to C{password_hash}.
+        Tell whether C{password} belongs to C{password_hash}, or to C{old_hash} where that is all there is.
 
-        @param password_hash: None for an unknown account: the same work is
+        @param password_hash: None for an unknown account, or one not yet upgraded: the same work is
             done, so that the time taken tells nobody which names exist.
+        @param old_hash: base64 of MD5, as wifidog-auth stored it (C{User::passwordHash}); None for none.
         @raise Overloaded: if too many are waiting.
         """
-        matches = await self._apart(self._matches, password_hash or self._unknown, password)
-        return matches and password_hash is not None
+        return await self._apart(self._verify, password_hash or "", old_hash or "", password)
 
     def stop(self) -> None:
         """Wait for the passwords being hashed and end the threads."""
@@ -122,11 +123,22 @@ class Passwords:
     def _hash(self, password: str) -> str:
         return self._hasher.hash(_octets(password))
 
+    def _verify(self, password_hash: str, old_hash: str, password: str) -> bool:
+        matches = self._matches(password_hash or self._unknown, password)
+        matches_old = _is_md5(old_hash, password)
+        return matches if password_hash else matches_old
+
     def _matches(self, password_hash: str, password: str) -> bool:
         try:
             return self._hasher.verify(password_hash, _octets(password))
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
+
+
+def _is_md5(old_hash: str, password: str) -> bool:
+    """Tell in constant time whether C{old_hash} is base64 of the MD5 of C{password}."""
+    own = base64.b64encode(hashlib.md5(_octets(password), usedforsecurity=False).digest())
+    return hmac.compare_digest(own, old_hash.encode())
 
 
 def _octets(text: str) -> bytes:

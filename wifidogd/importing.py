@@ -122,11 +122,11 @@ def read_wifidog_auth(file: BinaryIO) -> Iterator[OldUser | OldNode | LeftOut]:
             return
         if not _is_first(seen, row.table, name):
             yield LeftOut(row.line, _called(row), "has the same name as one before")
-        elif isinstance(taken, OldUser) and taken.email and not _is_first(seen, "email", taken.email):
+            continue
+        if isinstance(taken, OldUser) and taken.email and not _is_first(seen, "email", taken.email):
             yield LeftOut(row.line, _called(row), "comes without its address: one before has it too")
-            yield replace(taken, email=None)
-        else:
-            yield taken
+            taken = replace(taken, email=None)
+        yield taken
 
 
 def _user(row: Row) -> OldUser:

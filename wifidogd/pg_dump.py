@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from wifidogd.errors import ConfigurationError
+from wifidogd.pg_values import Quotes, read_field, read_lists
 
 PIECE = 65_536
 """Octets of a line that are looked at together; a row of COPY that is longer is not read."""
@@ -41,25 +42,6 @@ COLUMN = re.compile(rb'\s+(?!CONSTRAINT\b|CHECK\b|PRIMARY\b|UNIQUE\b|FOREIGN\b)"
 ENCODING = re.compile(rb"SET client_encoding = '(\w+)';$")
 
 CONFORMING = re.compile(rb"SET standard_conforming_strings = (on|off);$")
-
-COPY_ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)", re.DOTALL)
-
-STRING_ESCAPE = re.compile(COPY_ESCAPE.pattern + rb"|''", re.DOTALL)
-
-LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
-
-TOKEN = {
-    conforming: re.compile(
-        rb"(?P<punctuation>[(),;])"
-        rb"|[Ee]'(?P<escaped>(?:[^'\\]|''|\\.)*)'"
-        rb"|'(?P<plain>" + (rb"(?:[^']|'')*" if conforming else rb"(?:[^'\\]|''|\\.)*") + rb")'"
-        rb"|(?P<word>[^\s(),;']+)"
-        rb"|\s+",
-        re.DOTALL,
-    )
-    for conforming in (True, False)
-}
-"""Pieces of a VALUES list; what a backslash means in a plain string depends on standard_conforming_strings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +142,12 @@ class _Dump:
             if not piece.ends:
                 yield Unreadable(line, table.decode(), f"is longer than {PIECE} octets")
             else:
-                yield self._row(line, table, columns, [_copied(field) for field in piece.text.split(b"\t")])
+                yield self._row(line, table, columns, [read_field(field) for field in piece.text.split(b"\t")])
         yield Unreadable(line, table.decode(), "is followed by the end of the file: the dump is not complete")
 
     def _insert(self, piece: _Piece) -> Iterator[Row | Unreadable]:
         """Read one statement, however many lines and rows it has."""
-        line, quotes, statement, is_whole = piece.line, _Quotes(self._conforming), bytearray(), False
+        line, quotes, statement, is_whole = piece.line, Quotes(self._conforming), bytearray(), False
         match = INSERT.match(piece.text + b"\n")
         wanted = match is not None and match["table"] in self._wanted
         while True:
@@ -189,23 +171,11 @@ class _Dump:
 
     def _values(self, line: int, match: re.Match[bytes], statement: bytes) -> Iterator[Row | Unreadable]:
         """Read the rows after VALUES."""
-        table, columns = match["table"], self._named(match)
-        fields: list[bytes | None] = []
-        counted = 0
-        for token in TOKEN[self._conforming].finditer(statement, match.end() - 1):
-            if token["punctuation"] == b"(":
-                fields = []
-                line += statement.count(b"\n", counted, token.start())
-                counted = token.start()
-            elif token["punctuation"] == b")":
-                yield self._row(line, table, columns, fields)
-            elif token["escaped"] is not None:
-                fields.append(STRING_ESCAPE.sub(_meant, token["escaped"]))
-            elif token["plain"] is not None:
-                plain = token["plain"]
-                fields.append(plain.replace(b"''", b"'") if self._conforming else STRING_ESCAPE.sub(_meant, plain))
-            elif token["word"] is not None and not token["word"].startswith(b"::"):
-                fields.append(None if token["word"] == b"NULL" else token["word"])
+        columns, counted = self._named(match), 0
+        for begins, fields in read_lists(statement, match.end() - 1, conforming=self._conforming):
+            line += statement.count(b"\n", counted, begins)
+            counted = begins
+            yield self._row(line, match["table"], columns, fields)
 
     def _named(self, match: re.Match[bytes]) -> list[str]:
         """List the columns that a statement names, or its table has."""
@@ -222,44 +192,6 @@ class _Dump:
         except UnicodeDecodeError:
             return Unreadable(line, table.decode(), f"is not written in {self._encoding}")
         return Row(line, table.decode(), dict(zip(columns, texts, strict=True)))
-
-
-class _Quotes:
-    """Tells where a statement ends: at a semicolon that is in no string."""
-
-    OUTSIDE = re.compile(rb"(?P<escape>[Ee])?'|;")
-
-    INSIDE = {
-        True: re.compile(rb"(?:[^'\\]|\\.)*+(?P<end>')?", re.DOTALL),
-        False: re.compile(rb"[^']*+(?P<end>')?"),
-    }
-    """By whether a backslash escapes what follows it; a doubled quote ends one string and begins the next."""
-
-    def __init__(self, conforming: bool) -> None:
-        self._plain = self.INSIDE[not conforming]
-        self._string: re.Pattern[bytes] | None = None
-
-    def end_in(self, text: bytes) -> bool:
-        """Go on with the next octets; tell whether the statement ends in them."""
-        at = 0
-        while at < len(text):
-            if self._string is not None:
-                inside = self._string.match(text, at)
-                assert inside is not None, "the pattern matches anything"
-                if inside["end"] is None:
-                    return False
-                at, previous, self._string = inside.end(), self._string, None
-                if text[at : at + 1] == b"'":
-                    at, self._string = at + 1, previous
-                continue
-            found = self.OUTSIDE.search(text, at)
-            if found is None:
-                return False
-            if found[0] == b";":
-                return True
-            self._string = self.INSIDE[True] if found["escape"] else self._plain
-            at = found.end()
-        return False
 
 
 def _pieces(file: BinaryIO) -> Iterator[_Piece]:
@@ -292,20 +224,3 @@ def _codec(name: bytes) -> str:
             f"The dump is written in {name.decode('ascii', 'replace')}: make one with `pg_dump --encoding=UTF8`."
         )
     return ENCODINGS[name.upper()]
-
-
-def _copied(field: bytes) -> bytes | None:
-    """Read a field of COPY."""
-    return None if field == b"\\N" else COPY_ESCAPE.sub(_meant, field)
-
-
-def _meant(match: re.Match[bytes]) -> bytes:
-    """Tell what a backslash and the next characters mean (most mean themselves), or a doubled quote."""
-    what = match[1]
-    if what is None:
-        return b"'"
-    if what[:1] == b"x" and len(what) > 1:
-        return bytes([int(what[1:], 16)])
-    if what[0] in b"01234567":
-        return bytes([int(what, 8) & 0xFF])
-    return LETTERS.get(what, what)

@@ -180,8 +180,13 @@ async def _take_users(errand: Errand, users: list[OldUser], tally: Tally, write:
 
 
 def _account(errand: Errand, user: OldUser, taken: set[str]) -> NewAccount:
-    """Make the account that a user becomes."""
-    created_at = user.registered_at or errand.now
+    """
+    Make the account that a user becomes.
+
+    One not validated counts as made now: L{wifidogd.store.accounts} forgets
+    those that stay so for too long.
+    """
+    created_at = user.registered_at if user.validated and user.registered_at else errand.now
     return NewAccount(
         name=user.name,
         email=None if user.email in taken else user.email,
