@@ -23,6 +23,7 @@ setup(
     packages=[
         "wifidogd",
         "wifidogd.ctl",
+        "wifidogd.locale",
         "wifidogd.store",
         "wifidogd.store.schema",
         "wifidogd.templates",
@@ -31,12 +32,14 @@ setup(
     ],
     package_dir={"wifidogd.templates": "templates"},
     package_data={
+        "wifidogd.locale": ["*/LC_MESSAGES/*.po"],
         "wifidogd.store.schema": ["*.sql"],
         "wifidogd.templates": ["*"],
     },
     entry_points={"console_scripts": ["wifidogctl = wifidogd.ctl:main"]},
     install_requires=[
         "argon2-cffi>=23.1",
+        "babel>=2.14",
         "idna>=3.4",
         "itsdangerous>=2.1",
         "jinja2>=3.1",

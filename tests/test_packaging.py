@@ -48,7 +48,7 @@ def needed(wheel: zipfile.ZipFile) -> dict[str, bool]:
 
 def test_a_wheel_carries_every_module_template_and_schema_file(wheel: zipfile.ZipFile) -> None:
     """A package forgotten in C{setup.py} would be missed only on somebody else's machine."""
-    kept = {".py", ".sql"} | {path.suffix for path in (ROOT / "templates").rglob("*") if path.is_file()}
+    kept = {".po", ".py", ".sql"} | {path.suffix for path in (ROOT / "templates").rglob("*") if path.is_file()}
     wanted = {
         f"{there}/{path.relative_to(ROOT / here)}"
         for here, there in SHIPPED.items()

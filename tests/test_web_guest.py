@@ -107,7 +107,7 @@ async def test_another_address_than_the_registered_one_gets_no_form(
     page = await quiet_house.login_page(**changes)
     assert page.status == 400
     assert is_polite(page)
-    assert "<form" not in page.body
+    assert "post" not in page.body
     assert "wifidogctl gateway adopt gw1" in page.body
 
 
@@ -322,7 +322,7 @@ async def test_the_portal_welcomes_anybody(quiet_house: GuestHouse, query: str) 
     assert page.status == 200
     assert is_polite(page)
     assert "Welcome" in page.body
-    assert "<form" not in page.body
+    assert "post" not in page.body
     assert "<b>" not in page.body
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 from wifidogd.model import Network
 from wifidogd.web.colour import Shades, dark, light
@@ -26,15 +28,20 @@ class Brand:
     logo: str = ""
 
 
-class Page(bytes):
+@dataclass(frozen=True, slots=True)
+class Page:
     """
-    A page as it is sent, which knows what its policy must allow.
+    What a page says, in no language yet, and what its policy must allow.
 
+    @ivar template: which says it.
+    @ivar values: what the template is filled with.
     @ivar styles: of its C{style} elements, as sources for C{style-src}.
     @ivar scripts: of its C{script} elements; most pages have none.
     @ivar has_data_images: whether it carries a picture in itself.
     """
 
+    template: str
+    values: Mapping[str, Any]
     styles: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
     has_data_images: bool = False

@@ -10,6 +10,10 @@ from urllib.parse import parse_qsl
 
 from twisted.web.iweb import IRequest
 
+from wifidogd.web.brand import Page
+from wifidogd.web.fields import read_query
+from wifidogd.web.language import ENGLISH, PARAMETER, Language, Switch, negotiate, switch_at, switch_to
+
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _MOST_FIELDS = 20
 
@@ -17,7 +21,7 @@ _MOST_FIELDS = 20
 @dataclass(frozen=True, slots=True)
 class Caller:
     """
-    Who asks, and under which name they reached us.
+    Who asks, under which name they reached us, and what they read.
 
     @ivar source: address of the connection; a whole site may share one.
     @ivar host: lower-case, without port, as in a URL; None when the browser sent none that could be true.
@@ -25,6 +29,7 @@ class Caller:
 
     source: str
     host: str | None
+    language: Language = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +37,41 @@ class Answer:
     """
     A page and how to send it.
 
+    @ivar body: a page, or octets that are the same in all languages.
     @ivar forms: origins besides ours where its forms may lead.
     @ivar images: origin whose images it may load; None for none.
     @ivar location: where the browser is sent at once; None for nowhere.
     @ivar retry_after: when to ask again; None for no advice.
+    @ivar address: of ours, where the page that answers a form can be had in another language; None for nowhere.
     """
 
-    body: bytes
+    body: Page | bytes
     code: int = 200
     forms: tuple[str, ...] = ()
     images: str | None = None
     location: str | None = None
     retry_after: timedelta | None = None
+    address: str | None = None
 
 
 def caller_of(request: IRequest) -> Caller:
     """Tell who asks."""
     raw = (request.getHeader(b"host") or b"").decode("latin-1").lower()
     match = _HOST.fullmatch(raw)
-    return Caller(source_of(request), match[1] if match else None)
+    return Caller(source_of(request), match[1] if match else None, language_of(request))
+
+
+def language_of(request: IRequest) -> Language:
+    """Tell which language the guest reads; a form is sent to an address that says what they have picked."""
+    wanted = read_query(query_of(request)).get(PARAMETER, "")
+    return negotiate((request.getHeader(b"accept-language") or b"").decode("latin-1"), wanted)
+
+
+def switch_of(request: IRequest, answer: Answer) -> Switch | None:
+    """Tell how to ask for an answer in another language; None if it is that to a form."""
+    if answer.address is not None:
+        return switch_to(answer.address)
+    return switch_at("", read_query(query_of(request))) if request.method in (b"GET", b"HEAD") else None
 
 
 def source_of(request: IRequest) -> str:
@@ -77,7 +98,7 @@ def form_of(request: IRequest) -> Mapping[str, str]:
     return dict(reversed(pairs))
 
 
-def put(request: IRequest, answer: Answer, policy: str) -> bytes:
+def put(request: IRequest, answer: Answer, policy: str) -> None:
     """
     Set the head of an answer.
 
@@ -85,7 +106,6 @@ def put(request: IRequest, answer: Answer, policy: str) -> bytes:
     the whole response for them (protocol: section 1.1).
 
     @param policy: the Content-Security-Policy of the page.
-    @return: its body, for Klein.
     """
     request.setResponseCode(answer.code)
     headers = {
@@ -102,4 +122,3 @@ def put(request: IRequest, answer: Answer, policy: str) -> bytes:
         headers["Retry-After"] = str(-(answer.retry_after // timedelta(seconds=-1)))
     for name, value in headers.items():
         request.setHeader(name.encode(), value.encode("ascii"))
-    return answer.body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.model import UtcNow, WaitingGateway
 from wifidogd.sparing import SparingLog
-from wifidogd.web.exchange import Answer, caller_of, form_of, put, query_of
+from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, put, query_of, switch_of
 from wifidogd.web.pages import Notice, Pages
 from wifidogd.web.sign_in import RETRY_AFTER, SignInDesk
 from wifidogd.web.state import FormState
@@ -119,4 +120,11 @@ class GuestPages:
         return self._put(request, Answer(self._pages.notice(Notice.BROKEN), HTTPStatus.INTERNAL_SERVER_ERROR))
 
     def _put(self, request: IRequest, answer: Answer) -> bytes:
-        return put(request, answer, self._pages.policy(answer.body, answer.forms, answer.images))
+        language = language_of(request)
+        if answer.location is not None and answer.location.startswith(self._pages.path):
+            answer = replace(answer, location=language.kept(answer.location))
+        body = answer.body
+        if not isinstance(body, bytes):
+            body = self._pages.write(body, language, switch_of(request, answer))
+        put(request, answer, self._pages.policy(answer.body, answer.forms, answer.images))
+        return body

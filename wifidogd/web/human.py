@@ -1,11 +1,17 @@
-"""Sizes and lengths of time the way people say them; the words themselves are in the templates."""
+"""Sizes, lengths of time and instants the way people say them; the words themselves are in the templates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
 
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+from babel import Locale
+from babel.dates import format_skeleton, format_time
+from babel.units import format_unit
+
+_UNITS = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +20,7 @@ class Size:
     An amount of data.
 
     @ivar number: three significant digits, C{"1.25"}, C{"12.5"} or C{"125"}.
-    @ivar unit: decimal, as telephone companies count.
+    @ivar unit: as Unicode's locale data call it, C{"megabyte"}; decimal, as telephone companies count.
     """
 
     number: str
@@ -35,10 +41,10 @@ class Span:
 
 
 def size(octets: int) -> Size:
-    """Say how much data that is; rounded down, so that nobody is promised more than there is."""
-    if octets < 1000:
-        return Size(str(octets), "B")
-    power = min((len(str(octets)) - 1) // 3, len(_UNITS) - 1)
+    """Say how much data that is, in kilobytes at least; rounded down, so that nobody is promised more than there is."""
+    if not octets:
+        return Size("0", _UNITS[1])
+    power = max(1, min((len(str(octets)) - 1) // 3, len(_UNITS) - 1))
     whole, rest = divmod(octets, 1000**power)
     digits = f"{rest:0{3 * power}d}"[: max(0, 3 - len(str(whole)))]
     return Size(f"{whole}.{digits}" if digits else str(whole), _UNITS[power])
@@ -55,3 +61,30 @@ def span(length: timedelta) -> Span:
 def minutes_to_wait(wait: timedelta | None) -> int:
     """Round up to whole minutes, at least 1."""
     return max(1, -((wait or timedelta()) // timedelta(minutes=-1)))
+
+
+def write_size(amount: Size, locale: Locale) -> str:
+    """Write a size with the language's decimal mark and short name of the unit."""
+    places = len(amount.number.partition(".")[2])
+    pattern = f"#,##0.{'0' * places}" if places else "#,##0"
+    return format_unit(Decimal(amount.number), f"digital-{amount.unit}", "short", pattern, locale=locale)
+
+
+def write_moment(at: datetime, zone: str, now: datetime, locale: Locale) -> str:
+    """
+    Write an instant as clocks at the network show it, to the minute.
+
+    @param at: aware; C{now} too.
+    @param zone: IANA name of the network's time zone.
+    @return: the time alone if it is today there, else the day before it; the year only if it is another one.
+    """
+    there, today = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
+    clock = format_time(there, "short", locale=locale)
+    if there.date() == today.date():
+        return clock
+    return f"{write_day(there, today, locale)} {clock}"
+
+
+def write_day(day: datetime, today: datetime, locale: Locale) -> str:
+    """Write a date with its weekday, the year only if it is not that of today."""
+    return format_skeleton("MMMEd" if day.year == today.year else "yMMMEd", day, locale=locale)

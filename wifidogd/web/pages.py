@@ -8,15 +8,17 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wifidogd.addresses import is_private
-from wifidogd.admission import Refused, Stay
+from wifidogd.admission import Stay
 from wifidogd.model import Gateway, Network, SignIn, Visitor
+from wifidogd.opening import Refused
 from wifidogd.web import links
 from wifidogd.web.brand import Page, brand_of, source_of
+from wifidogd.web.environments import make_environments
 from wifidogd.web.human import minutes_to_wait, size, span
+from wifidogd.web.language import ENGLISH, Language, Switch
 from wifidogd.web.wanted import host_of
 
 _PACKAGE = Path(__file__).parents[1]
@@ -40,39 +42,29 @@ class Notice(Enum):
 
 class Pages:
     """
-    Renders the templates.
+    Fills the templates; L{write} then writes a page in the language of whoever asked for it.
 
     @ivar path: under which the server is reached, with slashes around.
     """
 
     def __init__(self, path: str, folders: Sequence[Path] = FOLDERS) -> None:
         self.path = path
-        self._templates = Environment(
-            loader=FileSystemLoader(folders),
-            autoescape=True,
-            undefined=StrictUndefined,
-            extensions=["jinja2.ext.i18n"],
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-        style = self._templates.get_template("style.css").render()
-        self._templates.globals.update(path=path, style=Markup(style))  # noqa: S704 - a file of ours
+        style = next(file for folder in folders if (file := folder / "style.css").exists()).read_text("utf-8")
+        self._templates = make_environments(folders, {"path": path, "style": Markup(style)})  # noqa: S704 - ours
         self._style = source_of(style)
 
-    def policy(self, page: bytes, forms: Sequence[str] = (), images: str | None = None) -> str:
+    def policy(self, page: Page | bytes, forms: Sequence[str] = (), images: str | None = None) -> str:
         """
         Write the Content-Security-Policy of a page.
 
         Browsers hold every redirect that answers a form against
         C{form-action} too, so it must name the gateway where guests are sent.
 
-        @param page: a L{Page}, or anything else for a body that shows nothing.
+        @param page: octets stand for a body that shows nothing.
         @param forms: origins besides ours where forms may lead.
         @param images: origin whose images the page may load; None for none.
         """
-        page = page if isinstance(page, Page) else Page()
+        page = Page("", {}) if isinstance(page, bytes) else page
         sources = {
             "default-src": ("'none'",),
             "style-src": (self._style, *page.styles),
@@ -95,7 +87,7 @@ class Pages:
         name: str = "",
         code: str = "",
         again: bool = False,
-    ) -> bytes:
+    ) -> Page:
         """
         Ask a guest to sign in one of the ways of the network; all but the first are folded.
 
@@ -107,23 +99,23 @@ class Pages:
         why, minutes = (refused.why.name, minutes_to_wait(refused.wait)) if refused else (None, 0)
         ways = [way.name for way in sorted(network.methods, key=lambda way: way is not first)]
         typed = {"name": name, "code": code, "again": again}
-        return self._render("sign_in.html", network=network, state=state, why=why, minutes=minutes, ways=ways, **typed)
+        return _page("sign_in.html", network=network, state=state, why=why, minutes=minutes, ways=ways, **typed)
 
-    def online(self, network: Network, state: str, url: str | None) -> bytes:
+    def online(self, network: Network, state: str, url: str | None) -> Page:
         """Tell a guest at the login page that they are signed in already."""
-        return self._render("online.html", network=network, state=state, url=url, host=host_of(url or ""))
+        return _page("online.html", network=network, state=state, url=url, host=host_of(url or ""))
 
-    def welcome(self, network: Network | None) -> bytes:
+    def welcome(self, network: Network | None) -> Page:
         """
         Welcome somebody of whom the gateway did not say who it is.
 
         @param network: None if the gateway is not known.
         """
-        return self._render("welcome.html", network)
+        return _page("welcome.html", network)
 
-    def portal(self, stay: Stay, state: str, now: datetime) -> bytes:
+    def portal(self, stay: Stay, state: str, now: datetime) -> Page:
         """Welcome a guest whom the gateway has let in, and show what they have used and have left."""
-        return self._render(
+        return _page(
             "portal.html",
             stay.network,
             stay=stay,
@@ -135,11 +127,11 @@ class Pages:
             data_left=None if stay.octets_left is None else size(stay.octets_left),
         )
 
-    def offline(self, stay: Stay | None, token: str) -> bytes:
+    def offline(self, stay: Stay | None, token: str) -> Page:
         """Say goodbye, and let the browser tell the gateway; no stay means that it had ended before."""
         if stay is None:
-            return self._render("offline.html", stay=None)
-        return self._render(
+            return _page("offline.html", stay=None)
+        return _page(
             "offline.html",
             stay.network,
             stay=stay,
@@ -147,7 +139,7 @@ class Pages:
             logging_out=links.logging_out(stay.gateway, token),
         )
 
-    def message(self, message: str | None, network: Network | None, login: str | None) -> bytes:
+    def message(self, message: str | None, network: Network | None, login: str | None) -> Page:
         """
         Explain what a gateway has to say.
 
@@ -156,40 +148,51 @@ class Pages:
         @param login: where to sign in again, if the gateway is known.
         """
         kind = message if message in MESSAGES else None
-        return self._render("message.html", network, kind=kind, login=login)
+        return _page("message.html", network, kind=kind, login=login)
 
-    def adopt(self, visitor: Visitor) -> bytes:
+    def adopt(self, visitor: Visitor) -> Page:
         """Tell the owner of an unknown gateway what to do."""
-        return self._render("adopt.html", visitor=visitor, address=_believable(visitor))
+        return _page("adopt.html", visitor=visitor, address=_believable(visitor))
 
-    def moved(self, network: Network, gateway: Gateway, visitor: Visitor) -> bytes:
+    def moved(self, network: Network, gateway: Gateway, visitor: Visitor) -> Page:
         """Tell the owner that a gateway is not where it is registered."""
         was, now = f"{gateway.address}:{gateway.port}", f"{visitor.gw_address}:{visitor.gw_port or gateway.port}"
-        known = {"network": network, "gateway": gateway, "visitor": visitor, "was": was, "now": now}
-        return self._render("moved.html", address=_believable(visitor), **known)
+        known: dict[str, Any] = {"network": network, "gateway": gateway, "visitor": visitor, "was": was, "now": now}
+        return _page("moved.html", address=_believable(visitor), **known)
 
-    def stale(self, login: str | None) -> bytes:
+    def stale(self, login: str | None) -> Page:
         """Explain why a form was not accepted; C{login} leads back to a fresh one, None if nobody knows where."""
-        return self._render("stale.html", login=login)
+        return _page("stale.html", login=login)
 
-    def redirect(self, location: str) -> bytes:
+    def redirect(self, location: str) -> Page:
         """The body of a redirect, for browsers that do not follow it."""
-        return self._render("redirect.html", location=location)
+        return _page("redirect.html", location=location)
 
-    def notice(self, kind: Notice) -> bytes:
+    def notice(self, kind: Notice) -> Page:
         """Say what happened, to a guest of whom nothing is known."""
-        return self._render("notice.html", kind=kind.name)
+        return _page("notice.html", kind=kind.name)
 
-    def _render(self, template: str, network: Network | None = None, **values: Any) -> Page:
+    def write(self, page: Page, language: Language = ENGLISH, switch: Switch | None = None) -> bytes:
         """
-        @param network: whose look and title the page has; None for ours.
+        Write a page in a language.
+
+        @param switch: how to ask for it in another; None when it cannot be asked for again.
         """
-        brand = brand_of(network)
-        text = self._templates.get_template(template).render(values, network=network, brand=brand)
-        page = Page(text.encode())
-        page.styles = (source_of(brand.style),) if brand.style else ()
-        page.has_data_images = bool(brand.logo)
-        return page
+        template = self._templates[language.tag].get_template(page.template)
+        return template.render(page.values, chosen=language.chosen, switch=switch).encode()
+
+
+def _page(template: str, network: Network | None = None, **values: Any) -> Page:
+    """
+    @param network: whose look and title the page has; None for ours.
+    """
+    brand = brand_of(network)
+    return Page(
+        template,
+        {"network": network, "brand": brand, **values},
+        styles=(source_of(brand.style),) if brand.style else (),
+        has_data_images=bool(brand.logo),
+    )
 
 
 def _believable(visitor: Visitor) -> str | None:

@@ -1,0 +1,163 @@
+"""Which language a guest reads; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl, urlencode
+
+from babel import Locale, UnknownLocaleError
+
+NAMES = {
+    "en": "English",
+    "ar": "العربية",
+    "de": "Deutsch",
+    "es": "Español",
+    "fr": "Français",
+    "it": "Italiano",
+    "ja": "日本語",
+    "pl": "Polski",
+    "pt": "Português",
+    "tr": "Türkçe",
+    "vi": "Tiếng Việt",
+    "zh-Hans": "简体中文",
+}
+"""The languages of the pages, each called as its readers call it; the first for everybody else."""
+
+FALLBACK = "en"
+PARAMETER = "lang"
+"""What carries the choice of a guest from page to page."""
+
+_LONGEST_QUERY = 1500
+"""Characters; what gateways send is cut at 968 bytes (wifidog-gateway C{src/http.c})."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
+_MOST_PREFERENCES = 20
+_PREFERENCE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4})\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """
+    What a page is written in.
+
+    @ivar tag: one of L{NAMES}.
+    @ivar chosen: True if the guest has picked it by hand, so that links must carry it on.
+    """
+
+    tag: str = FALLBACK
+    chosen: bool = False
+
+    @property
+    def locale(self) -> Locale:
+        """How numbers and dates are written."""
+        return locale_of(self.tag)
+
+    def kept(self, address: str) -> str:
+        """Let an address of ours lead to a page in the language that the guest has picked."""
+        if not self.chosen:
+            return address
+        mark = "&" if "?" in address else "?"
+        return f"{address}{mark}{urlencode({PARAMETER: self.tag})}"
+
+
+ENGLISH = Language()
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """
+    How to ask for a page in another language: a form that is sent by GET, with the language added.
+
+    @ivar action: address without query; empty for that of the page itself.
+    @ivar fields: names and values of the query.
+    """
+
+    action: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+def switch_at(address: str, fields: Mapping[str, str]) -> Switch | None:
+    """
+    Describe how a page is asked for in another language.
+
+    @param address: as in L{Switch.action}.
+    @param fields: of the query; all but the page a guest wanted are repeated only if they are plain. None is returned
+        if they are too long for that.
+    """
+    kept = tuple(
+        (name, value)
+        for name, value in fields.items()
+        if _PLAIN.fullmatch(name) and name != PARAMETER and (name == "url" or _PLAIN.fullmatch(value))
+    )
+    return Switch(address, kept) if sum(len(name) + len(value) for name, value in kept) <= _LONGEST_QUERY else None
+
+
+def switch_to(address: str) -> Switch | None:
+    """Describe the same for an address of our own making."""
+    path, _, query = address.partition("?")
+    return switch_at(path, dict(parse_qsl(query)))
+
+
+def negotiate(accepted: str, wanted: str = "") -> Language:
+    """
+    Find the language for a guest.
+
+    @param accepted: the Accept-Language header (RFC 9110, section 12.5.4); empty for none.
+    @param wanted: what the guest picked on a page of ours; nothing of L{NAMES} counts as nothing.
+    """
+    return Language(wanted, chosen=True) if wanted in NAMES else Language(_preferred(accepted))
+
+
+def text_in(texts: Mapping[str, str], tag: str) -> tuple[str, str] | None:
+    """
+    Pick one of an operator's texts by language.
+
+    @param tag: of the page.
+    @return: language and text; L{FALLBACK} or else the first where there is none in C{tag}, None for no texts.
+    """
+    for candidate in (tag, FALLBACK, *sorted(texts)):
+        if candidate in texts:
+            return candidate, texts[candidate]
+    return None
+
+
+@lru_cache(maxsize=len(NAMES))
+def locale_of(tag: str) -> Locale:
+    """Tell how numbers and dates of a language of L{NAMES} are written."""
+    return Locale.parse(tag, sep="-")
+
+
+@lru_cache(maxsize=1000)
+def _preferred(accepted: str) -> str:
+    """
+    Negotiate; what a browser says is one of few texts, hence remembered.
+
+    Another script of a language of ours, such as Traditional Chinese, is
+    better than L{FALLBACK} but not better than another language asked for.
+    """
+    tags = [tag for tag in map(_known, _by_preference(accepted)) if tag]
+    exact = [tag for tag, is_exact in tags if is_exact]
+    return (exact or [tag for tag, _ in tags] or [FALLBACK])[0]
+
+
+def _by_preference(accepted: str) -> list[str]:
+    """List what is asked for, the most wanted first; what is not understood or not wanted (q=0) is left out."""
+    found = (_PREFERENCE.fullmatch(part) for part in accepted.split(",", _MOST_PREFERENCES)[:_MOST_PREFERENCES])
+    weighed = [(float(match[2] or 1), match[1]) for match in found if match]
+    return [tag for weight, tag in sorted(weighed, key=lambda pair: -pair[0]) if weight > 0]
+
+
+def _known(tag: str) -> tuple[str, bool] | None:
+    """Name the language of ours that a tag such as C{de-AT} means, and whether in the same script."""
+    try:
+        asked = Locale.parse(tag, sep="-", resolve_likely_subtags=True)
+    except (ValueError, UnknownLocaleError):
+        return None
+    for ours in NAMES:
+        known = locale_of(ours)
+        if known.language == asked.language:
+            return ours, asked.script in (None, known.script)
+    return None
