@@ -12,11 +12,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
 
 from tests.deadline import within
-from wifidogd.admission import Admission, Admitted, Refusal, Refused
+from wifidogd.admission import Admission
 from wifidogd.credentials import Passwords
 from wifidogd.directory import Directory
 from wifidogd.ledger import Ledger
 from wifidogd.model import Dialect, Gateway, Network, Octets, Reason, Report, SignIn, Stage, Visitor
+from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.rules import MOST_TRIES, TRIES_WINDOW
 from wifidogd.store.accounts import add_account, set_disabled
 from wifidogd.store.database import Database

@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
 from wifidogd.credentials import Passwords, hash_secret, mint_token
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded
 from wifidogd.model import Gateway, Network, Octets, Reason, UtcNow, Visitor
+from wifidogd.opening import Admitted, Refusal, Refused, account_owner, allowance_for, device_owner, open_stay
 from wifidogd.rules import TRIES_WINDOW, wait_after
-from wifidogd.store.accounts import Account, fetch_account
+from wifidogd.store.accounts import Account, fetch_account, upgrade_password
 from wifidogd.store.attempts import count_try, forgive_try
 from wifidogd.store.database import Cursor, Database
-from wifidogd.store.stays import OpenStay, ask_to_end, is_online, look_at, open_session
-
-
-class Refusal(Enum):
-    """Why a guest may not come in."""
-
-    WRONG_PASSWORD = "wrong password"
-    TOO_MANY_TRIES = "too many tries"
-    BUSY = "busy"
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """
-    The guest may go to the gateway.
-
-    @ivar token: 32 of C{[0-9a-z]}, to be shown once, to this guest only.
-    """
-
-    token: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """
-    The guest must try again.
-
-    @ivar wait: how long until another try is allowed; None when it is allowed now.
-    """
-
-    why: Refusal
-    wait: timedelta | None = None
+from wifidogd.store.stays import OpenStay, ask_to_end, is_online, look_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +64,18 @@ class Admission:
         self._utc_now = utc_now
         self._mint = mint
 
-    async def splash(self, gateway: Gateway, visitor: Visitor) -> Admitted:
+    async def splash(self, gateway: Gateway, visitor: Visitor) -> Admitted | Refused:
         """
         Admit anybody who accepts the terms.
 
+        In a network with a plan the allowance is the device's, so its gateway
+        must have named one.
+
         @raise StoreError: as L{Database.transaction}.
         """
+        network = self._directory.network(gateway.network)
+        if network.plan is not None and visitor.mac is None:
+            return Refused(Refusal.NO_DEVICE)
         return await self._database.transaction(lambda cursor: self._open(cursor, gateway, visitor, None))
 
     async def account(self, gateway: Gateway, visitor: Visitor, name: str, password: str) -> Admitted | Refused:
@@ -127,19 +102,40 @@ class Admission:
         if wait is not None:
             return Refused(Refusal.TOO_MANY_TRIES, wait)
         try:
-            is_right = await self._passwords.verify(account.password_hash if account is not None else None, password)
+            is_right = await self._is_right(account, password)
         except Overloaded:
             await self._database.transaction(lambda cursor: forgive_try(cursor, subjects))
             return Refused(Refusal.BUSY)
         if account is None or account.disabled or not is_right:
             return Refused(Refusal.WRONG_PASSWORD)
-        account_id = account.account_id
+        known, upgraded = account, await self._upgraded(account, password)
 
-        async def finish(cursor: Cursor) -> Admitted:
+        async def finish(cursor: Cursor) -> Admitted | Refused:
             await forgive_try(cursor, subjects)
-            return await self._open(cursor, gateway, visitor, account_id)
+            if upgraded is not None:
+                await upgrade_password(cursor, known, upgraded)
+            return await self._open(cursor, gateway, visitor, known)
 
         return await self._database.transaction(finish)
+
+    async def _is_right(self, account: Account | None, password: str) -> bool:
+        """Check a password, with the same work whatever there is to check it against."""
+        if account is None:
+            return await self._passwords.verify(None, password)
+        return await self._passwords.verify(account.password_hash, password, account.old_hash)
+
+    async def _upgraded(self, account: Account, password: str) -> str | None:
+        """
+        Hash the right password anew for an account that was imported.
+
+        @return: None where there is nothing to upgrade, or no time for it now: the next sign-in will do.
+        """
+        if account.password_hash is not None:
+            return None
+        try:
+            return await self._passwords.hash(password)
+        except Overloaded:
+            return None
 
     async def is_online(self, gateway: Gateway, mac: str) -> bool:
         """
@@ -174,20 +170,24 @@ class Admission:
 
         return self._stay(await self._database.transaction(end))
 
-    async def _open(self, cursor: Cursor, gateway: Gateway, visitor: Visitor, account_id: int | None) -> Admitted:
-        token = self._mint()
-        network = self._directory.network(gateway.network)
-        await open_session(
+    async def _open(
+        self, cursor: Cursor, gateway: Gateway, visitor: Visitor, account: Account | None
+    ) -> Admitted | Refused:
+        """Open a stay of an account, or of a device."""
+        network, now = self._directory.network(gateway.network), self._utc_now()
+        plan = network.plan if account is None or account.plan is None else account.plan
+        owner = device_owner(network, visitor.mac or "") if account is None else account_owner(account, network)
+        return await open_stay(
             cursor,
-            hash_secret(token),
-            gw_id=gateway.gw_id,
-            account_id=account_id,
-            url=visitor.url,
-            now=self._utc_now(),
-            time_limit=network.time_limit,
-            quota_octets=network.quota_octets,
+            gateway,
+            network,
+            visitor,
+            allowance=None if plan is None else await allowance_for(cursor, owner, network, plan, now),
+            is_of_device=plan is not None and account is None,
+            account_id=None if account is None else account.account_id,
+            now=now,
+            mint=self._mint,
         )
-        return Admitted(token)
 
     def _stay(self, found: OpenStay | None) -> Stay | None:
         gateway = None if found is None else self._directory.gateway(found.gw_id)

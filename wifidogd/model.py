@@ -85,6 +85,7 @@ class Reason(Enum):
     REVOKED = "taken back by the operator"
     NOT_VALIDATED = "address not validated in time"
     ERASED = "erased by the guest"
+    DEVICES = "too many devices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,9 @@ class Session:
     @ivar quota_octets: both directions together; None for no limit.
     @ivar expires_at: when C{time_limit} is over; None while pending and for no limit.
     @ivar ending: why the next report must end the session (asked for by guest or operator); None normally.
+    @ivar allowance_id: what it draws on; None for a stay that only its own limits bound.
+    @ivar claimed_mac: the MAC that must turn out to be the guest's; None where it does not matter.
+    @ivar probation_until: until when the guest is online on trust; None for others.
     """
 
     token_hash: bytes = field(repr=False)
@@ -157,6 +161,9 @@ class Session:
     quota_octets: int | None = None
     expires_at: datetime | None = None
     ending: Reason | None = None
+    allowance_id: int | None = None
+    claimed_mac: str | None = None
+    probation_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +210,32 @@ class Plan:
     span: timedelta | None = None
     span_time: timedelta | None = None
     span_octets: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """
+    What somebody may still use, and what their ended sessions have used of it.
+
+    @ivar owner: whose: a voucher, an account or a device.
+    @ivar network: where it may be used.
+    @ivar time_zone: of that network; IANA name.
+    @ivar first_used_at: when a session first drew on it; None until then.
+    @ivar valid_until: not to be used from then on, whatever the plan says; None for no end of its own.
+    @ivar used_time: of ended sessions, as is C{used}.
+    @ivar revoked: True when the operator has taken it back.
+    """
+
+    allowance_id: int
+    owner: str
+    network: str
+    time_zone: str
+    plan: Plan
+    first_used_at: datetime | None = None
+    valid_until: datetime | None = None
+    used_time: timedelta = timedelta()
+    used: Octets = Octets()
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from wifidogd.model import Octets, Reason
 from wifidogd.store.database import Cursor
 
 OPEN = """
-    INSERT INTO sessions (token_hash, gw_id, account_id, url, opened_at, time_limit, quota_octets)
-    VALUES (%(token_hash)s, %(gw_id)s, %(account_id)s, %(url)s, %(now)s, %(time_limit)s, %(quota_octets)s)
+    INSERT INTO sessions (token_hash, gw_id, account_id, url, opened_at, time_limit, quota_octets, allowance_id,
+                          claimed_mac, probation_until, terms_version)
+    VALUES (%(token_hash)s, %(gw_id)s, %(account_id)s, %(url)s, %(now)s, %(time_limit)s, %(quota_octets)s,
+            %(allowance_id)s, %(claimed_mac)s, %(probation_until)s, %(terms_version)s)
 """
 
 LOOK = """
@@ -72,8 +74,17 @@ async def open_session(
     now: datetime,
     time_limit: timedelta | None,
     quota_octets: int | None,
+    allowance_id: int | None = None,
+    claimed_mac: str | None = None,
+    probation_until: datetime | None = None,
+    terms_version: int | None = None,
 ) -> None:
-    """Open a pending session at a gateway."""
+    """
+    Open a pending session at a gateway.
+
+    @param claimed_mac: the device that it must turn out to be; None where it does not matter.
+    @param terms_version: of the terms accepted; None where there are none.
+    """
     await cursor.execute(
         OPEN,
         {
@@ -84,6 +95,10 @@ async def open_session(
             "now": now,
             "time_limit": time_limit,
             "quota_octets": quota_octets,
+            "allowance_id": allowance_id,
+            "claimed_mac": claimed_mac,
+            "probation_until": probation_until,
+            "terms_version": terms_version,
         },
     )
 

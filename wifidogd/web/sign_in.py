@@ -7,10 +7,11 @@ from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
 
-from wifidogd.admission import Admission, Admitted, Refusal, Refused
+from wifidogd.admission import Admission
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreUnavailable
 from wifidogd.model import Gateway, SignIn, UtcNow, Visitor, WaitingGateway
+from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.web import links
 from wifidogd.web.exchange import Answer, Caller
 from wifidogd.web.pages import Notice, Pages

@@ -92,11 +92,13 @@ CREATE TABLE allowances (
     used_time      interval NOT NULL DEFAULT interval '0',
     incoming       bigint NOT NULL DEFAULT 0 CHECK (incoming >= 0),
     outgoing       bigint NOT NULL DEFAULT 0 CHECK (outgoing >= 0),
-    revoked        boolean NOT NULL DEFAULT false
+    revoked        boolean NOT NULL DEFAULT false,
+    claimed_at     timestamptz NOT NULL
 ) WITH (fillfactor = 70);
+CREATE INDEX allowances_of_devices ON allowances (claimed_at) WHERE owner LIKE 'device %';
 COMMENT ON TABLE allowances IS 'What somebody may still use; sessions draw on it';
 COMMENT ON COLUMN allowances.allowance_id IS 'For sessions to refer to';
-COMMENT ON COLUMN allowances.owner IS 'Whose: "voucher 17", "account 4" or "device default 02:ab:cd:ef:01:01"';
+COMMENT ON COLUMN allowances.owner IS 'Whose: "voucher 17", "account 4 default" or "device default 02:ab:cd:ef:01:01"';
 COMMENT ON COLUMN allowances.network IS 'Where it may be used; its time zone counts';
 COMMENT ON COLUMN allowances.plan IS 'What it allows; a changed plan holds at once';
 COMMENT ON COLUMN allowances.first_used_at IS 'When a session first drew on it; NULL until then';
@@ -105,6 +107,7 @@ COMMENT ON COLUMN allowances.used_time IS 'Of sessions that have ended';
 COMMENT ON COLUMN allowances.incoming IS 'Octets to the guest, of sessions that have ended';
 COMMENT ON COLUMN allowances.outgoing IS 'Octets from the guest, of sessions that have ended';
 COMMENT ON COLUMN allowances.revoked IS 'True when the operator has taken it back';
+COMMENT ON COLUMN allowances.claimed_at IS 'When somebody last wanted to sign in on it; those of devices are forgotten some time after';
 
 CREATE TABLE allowance_slots (
     allowance_id  bigint NOT NULL REFERENCES allowances (allowance_id) ON DELETE CASCADE,
