@@ -114,6 +114,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "stays.FIND_ONLINE": [STAY],
     "attempts.COUNT_TRY": [TRY],
     "attempts.FORGIVE_TRY": [TRY],
+    "accounts.UPGRADE_PASSWORD": [{"account_id": 7, "old_hash": "", "password_hash": ""}],
     "accounts.FETCH_ACCOUNT": [NAME],
     "accounts.FETCH_BY_ID": [MAIL],
     "accounts.SIGN_UP": [MAIL],

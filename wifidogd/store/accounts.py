@@ -75,6 +75,14 @@ SET_PASSWORD = """
      WHERE name = %(name)s
 """
 
+UPGRADE_PASSWORD = """
+    UPDATE accounts
+       SET password_hash = %(password_hash)s,
+           old_hash = NULL
+     WHERE account_id = %(account_id)s
+       AND old_hash = %(old_hash)s
+"""
+
 FORGET_UNVALIDATED = """
     DELETE FROM accounts
      WHERE account_id IN (
@@ -214,6 +222,18 @@ async def set_password(cursor: Cursor, name: str, password_hash: str) -> bool:
     """
     await cursor.execute(SET_PASSWORD, {"name": fold_name(name), "password_hash": password_hash})
     return cursor.rowcount == 1
+
+
+async def upgrade_password(cursor: Cursor, account: Account, password_hash: str) -> None:
+    """
+    Replace the old hash of an account by a better one of the same password.
+
+    A password that was changed meanwhile stays as it is.
+    """
+    await cursor.execute(
+        UPGRADE_PASSWORD,
+        {"account_id": account.account_id, "old_hash": account.old_hash, "password_hash": password_hash},
+    )
 
 
 async def set_disabled(cursor: Cursor, name: str, disabled: bool) -> bool:
