@@ -15,7 +15,7 @@ from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 
-from wifidogd.web.human import Size, size, write_moment, write_size
+from wifidogd.web.human import Size, size, span, write_moment, write_size
 from wifidogd.web.language import FALLBACK, NAMES, Language, locale_of, text_in
 
 CATALOGUES = Path(__file__).parents[1] / "locale"
@@ -86,7 +86,8 @@ def _filters(tag: str) -> dict[str, Any]:
     """
     Make what templates of a language write values with.
 
-    C{amount|size} takes octets or a L{Size}; C{at|moment(zone, now)} an
+    C{amount|size} takes octets or a L{Size}; C{length|span} gives what the
+    macro of that name in C{words.html} takes; C{at|moment(zone, now)} writes an
     instant; C{texts|mine} gives language and text of one of an operator's
     texts, or None; C{address|kept} keeps the language the guest has picked.
     """
@@ -107,4 +108,4 @@ def _filters(tag: str) -> dict[str, Any]:
 
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     write(0), moment(noon, "UTC", noon)  # reads Babel's data on the language now
-    return {"size": write, "moment": moment, "mine": mine, "kept": kept}
+    return {"size": write, "span": span, "moment": moment, "mine": mine, "kept": kept}
