@@ -20,10 +20,12 @@ from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
 from wifidogd.ledger import Ledger
 from wifidogd.model import Dialect, Gateway, Octets, Report, SignIn, Stage, WaitingGateway
+from wifidogd.remembered import Remembered
 from wifidogd.store.accounts import add_account
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
 from wifidogd.store.networks import save_network
+from wifidogd.vouchers import Vouchers
 from wifidogd.web.front import Front
 from wifidogd.web.gateway import GatewayPages
 from wifidogd.web.guest import GuestPages
@@ -53,6 +55,7 @@ class GuestHouse:
         self.directory = Directory(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
         self.passwords = Passwords(reactor)  # type: ignore[arg-type]
         self.admission = Admission(self.database, self.directory, self.passwords, utc_now=lambda: self.now)
+        self.vouchers = Vouchers(self.database, self.directory, utc_now=lambda: self.now)
         self.ledger = Ledger(self.database, self.directory, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
         self.front = Front(
@@ -78,7 +81,9 @@ class GuestHouse:
         self._guest = GuestPages(
             self.directory,
             self.admission,
+            self.vouchers,
             self.waiting.append,
+            remembered=Remembered(self.database, self.directory, utc_now=lambda: self.now),
             path=self.path,
             public_url=self.public_url,
             utc_now=lambda: self.now,

@@ -18,10 +18,12 @@ from wifidogd.model import UtcNow
 from wifidogd.options import Options, default_data_dir
 from wifidogd.periodic import every
 from wifidogd.reach import ctl_command, guess_url
+from wifidogd.remembered import Remembered
 from wifidogd.service import AuthServer, Rooms
 from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
 from wifidogd.upkeep import Upkeep
+from wifidogd.vouchers import Vouchers
 from wifidogd.web.front import Front
 from wifidogd.web.gateway import GatewayPages
 from wifidogd.web.guest import GuestPages
@@ -53,6 +55,7 @@ def makeService(
     heartbeats = Heartbeats(database, directory)
     passwords = Passwords(reactor)
     admission = Admission(database, directory, passwords, utc_now=utc_now, mint=mint)
+    vouchers = Vouchers(database, directory, utc_now=utc_now, mint=mint)
     upkeep = Upkeep(database, directory, clock=reactor, utc_now=utc_now, unsettled_at=lambda: ledger.unsettled_at)
     lag = ReactorLag(reactor)
     front = Front(
@@ -60,7 +63,9 @@ def makeService(
         GuestPages(
             directory,
             admission,
+            vouchers,
             heartbeats.wait,
+            remembered=Remembered(database, directory, utc_now=utc_now, mint=mint),
             path=options["path"],
             public_url=options["public-url"],
             utc_now=utc_now,

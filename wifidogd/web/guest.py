@@ -18,12 +18,15 @@ from wifidogd.admission import Admission
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.model import UtcNow, WaitingGateway
+from wifidogd.remembered import Remembered
 from wifidogd.sparing import SparingLog
+from wifidogd.vouchers import Vouchers
 from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, put, query_of, switch_of
 from wifidogd.web.pages import Notice, Pages
 from wifidogd.web.sign_in import RETRY_AFTER, SignInDesk
 from wifidogd.web.state import FormState
 from wifidogd.web.stay import StayDesk
+from wifidogd.web.voucher import VoucherDesk
 
 log = Logger()
 
@@ -37,8 +40,10 @@ class GuestPages:
         self,
         directory: Directory,
         admission: Admission,
+        vouchers: Vouchers,
         remember_waiting: Callable[[WaitingGateway], None],
         *,
+        remembered: Remembered,
         path: str,
         public_url: str | None,
         utc_now: UtcNow,
@@ -56,12 +61,15 @@ class GuestPages:
         self._sign_in = SignInDesk(
             directory,
             admission,
+            vouchers,
             state,
             self._pages,
+            remembered=remembered,
             remember_waiting=remember_waiting,
             utc_now=utc_now,
             public_host=urlsplit(public_url or "").hostname,
         )
+        self._voucher = VoucherDesk(self._sign_in, self._pages)
 
     @app.route("/", methods=["GET"])
     def home(self, request: IRequest) -> bytes:
@@ -77,6 +85,11 @@ class GuestPages:
     async def submit(self, request: IRequest) -> bytes:
         """Let a guest in, or say why not."""
         return self._put(request, await self._sign_in.submit(form_of(request), caller_of(request)))
+
+    @app.route("/v/<code>", methods=["GET"], strict_slashes=False)
+    async def voucher(self, request: IRequest, code: str) -> bytes:
+        """Lead who has scanned a voucher to where it can be used."""
+        return self._put(request, await self._voucher.show(code, query_of(request), caller_of(request)))
 
     @app.route("/portal", methods=["GET"], strict_slashes=False)
     async def portal(self, request: IRequest) -> bytes:

@@ -14,6 +14,7 @@ from wifidogd.addresses import is_private
 from wifidogd.admission import Stay
 from wifidogd.model import Gateway, Network, SignIn, Visitor
 from wifidogd.opening import Refused
+from wifidogd.voucher_codes import show_code
 from wifidogd.web import links
 from wifidogd.web.brand import Page, brand_of, source_of
 from wifidogd.web.environments import make_environments
@@ -87,6 +88,7 @@ class Pages:
         name: str = "",
         code: str = "",
         again: bool = False,
+        now: datetime | None = None,
     ) -> Page:
         """
         Ask a guest to sign in one of the ways of the network; all but the first are folded.
@@ -95,15 +97,43 @@ class Pages:
         @param first: the way to show first; None for the order of the network.
         @param name: what the guest typed last time, as is C{code}.
         @param again: True when the guest, already online, has asked for it.
+        @param now: needed to say when the guest of a limit may come back.
         """
-        why, minutes = (refused.why.name, minutes_to_wait(refused.wait)) if refused else (None, 0)
-        ways = [way.name for way in sorted(network.methods, key=lambda way: way is not first)]
-        typed = {"name": name, "code": code, "again": again}
-        return _page("sign_in.html", network=network, state=state, why=why, minutes=minutes, ways=ways, **typed)
+        return _page(
+            "sign_in.html",
+            network,
+            state=state,
+            ways=[way.name for way in sorted(network.methods, key=lambda way: way is not first)],
+            why=refused.why.name if refused else None,
+            minutes=minutes_to_wait(refused.wait) if refused else 0,
+            limit=refused.limit.name if refused and refused.limit else None,
+            back_at=refused.back_at if refused else None,
+            now=now,
+            name=name,
+            code=code,
+            again=again,
+        )
+
+    def voucher(self, code: str | None, detour: str | None) -> Page:
+        """
+        Show a voucher to who has opened its address, and the way to where it can be used.
+
+        @param code: in its plain form; None when the address has a typo.
+        """
+        return _page("voucher.html", code=code and show_code(code), detour=detour)
 
     def online(self, network: Network, state: str, url: str | None) -> Page:
         """Tell a guest at the login page that they are signed in already."""
         return _page("online.html", network=network, state=state, url=url, host=host_of(url or ""))
+
+    def back(self, network: Network, state: str, until: datetime, now: datetime, *, can_forget: bool) -> Page:
+        """
+        Offer a device that is remembered to come in without a form.
+
+        @param until: when it will not be remembered any more.
+        @param can_forget: True if its guest has shown that it is this device.
+        """
+        return _page("back.html", network, state=state, until=until, now=now, can_forget=can_forget)
 
     def welcome(self, network: Network | None) -> Page:
         """

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
 
 from wifidogd.admission import Admission
 from wifidogd.directory import Directory
-from wifidogd.errors import Overloaded, StoreUnavailable
+from wifidogd.errors import Overloaded, StoreError, StoreUnavailable
 from wifidogd.model import Gateway, SignIn, UtcNow, Visitor, WaitingGateway
 from wifidogd.opening import Admitted, Refusal, Refused
+from wifidogd.voucher_codes import read_code, show_code
+from wifidogd.vouchers import Vouchers
+from wifidogd.remembered import Remembered
 from wifidogd.web import links
+from wifidogd.web.detour import code_caught
 from wifidogd.web.exchange import Answer, Caller
+from wifidogd.web.keepsake import keep
 from wifidogd.web.pages import Notice, Pages
 from wifidogd.web.state import ForgedState, FormState, StaleState
 from wifidogd.web.visitor import Flaw, read_visitor
@@ -24,7 +30,14 @@ _STATUS = {
     Refusal.WRONG_PASSWORD: HTTPStatus.UNAUTHORIZED,
     Refusal.TOO_MANY_TRIES: HTTPStatus.TOO_MANY_REQUESTS,
     Refusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    Refusal.MISTYPED_CODE: HTTPStatus.UNAUTHORIZED,
+    Refusal.UNKNOWN_CODE: HTTPStatus.UNAUTHORIZED,
 }
+"""Others are 403."""
+
+
+_NAMED = {"code": SignIn.VOUCHER, "name": SignIn.ACCOUNT, "splash": SignIn.SPLASH}
+"""What a form has a field for, the most telling first."""
 
 
 class SignInDesk:
@@ -40,9 +53,11 @@ class SignInDesk:
         self,
         directory: Directory,
         admission: Admission,
+        vouchers: Vouchers,
         state: FormState,
         pages: Pages,
         *,
+        remembered: Remembered,
         remember_waiting: Callable[[WaitingGateway], None],
         utc_now: UtcNow,
         public_host: str | None,
@@ -53,22 +68,25 @@ class SignInDesk:
         """
         self._directory = directory
         self._admission = admission
+        self._vouchers = vouchers
         self._state = state
         self._pages = pages
+        self._remembered = remembered
         self._remember_waiting = remember_waiting
         self._utc_now = utc_now
         self._own_hosts = {public_host} if public_host else set()
 
-    async def show(self, query: bytes, caller: Caller) -> Answer:
+    async def show(self, query: bytes, caller: Caller, code: str | None = None) -> Answer:
         """
         Answer the redirect of a gateway.
 
+        @param code: of a voucher, to be filled in; None for that of a L{detour<wifidogd.web.detour>}, if any.
         @raise StoreUnavailable: while nobody can say who is adopted or online.
         """
         visitor = read_visitor(query, self._own_hosts | {caller.host} if caller.host else self._own_hosts)
         if isinstance(visitor, Flaw):
-            code = HTTPStatus.BAD_REQUEST if visitor is Flaw.GATEWAY_ADDRESS else HTTPStatus.NOT_FOUND
-            return Answer(self._pages.notice(Notice.NO_GATEWAY), code)
+            status = HTTPStatus.BAD_REQUEST if visitor is Flaw.GATEWAY_ADDRESS else HTTPStatus.NOT_FOUND
+            return Answer(self._pages.notice(Notice.NO_GATEWAY), status)
         if not self._directory.loaded:
             raise StoreUnavailable("the directory has not been read yet")
         gateway = self._directory.gateway(visitor.gw_id) or await self._directory.adopt_if_trusted(visitor)
@@ -79,7 +97,11 @@ class SignInDesk:
             return Answer(self._pages.moved(network, gateway, visitor), HTTPStatus.BAD_REQUEST)
         if await self._is_online(gateway, visitor):
             return self._already_online(gateway, visitor, caller)
-        return self._form(gateway, visitor, caller)
+        caught = code_caught(visitor.url)
+        if caught is not None:
+            visitor = replace(visitor, url=None)
+        code = code or caught
+        return self._form(gateway, visitor, caller, None, {"code": code} if code else {})
 
     async def submit(self, form: Mapping[str, str], caller: Caller) -> Answer:
         """
@@ -107,17 +129,52 @@ class SignInDesk:
         again = "again" in form
         if not again and await self._is_online(gateway, visitor):
             return self._already_online(gateway, visitor, caller)
-        if self._directory.network(gateway.network).methods[0] is SignIn.SPLASH:
-            outcome: Admitted | Refused = await self._admission.splash(gateway, visitor)
-        elif again and "name" not in form:
-            return self._form(gateway, visitor, caller, None, form)
-        else:
-            name, password = form.get("name", ""), form.get("password", "")
-            outcome = await self._admission.account(gateway, visitor, name, password)
-        if isinstance(outcome, Refused):
+        outcome = await self._try(gateway, visitor, form)
+        if not isinstance(outcome, Admitted):
             return self._form(gateway, visitor, caller, outcome, form)
         location = links.admitting(gateway, outcome.token)
-        return Answer(self._pages.redirect(location), HTTPStatus.SEE_OTHER, location=location)
+        cookie = await self._cookie(gateway, outcome.token, caller) if "remember" in form else None
+        return Answer(self._pages.redirect(location), HTTPStatus.SEE_OTHER, location=location, cookie=cookie)
+
+    async def _cookie(self, gateway: Gateway, token: str, caller: Caller) -> str | None:
+        """Remember a device that has signed in; None if that cannot be, which does not keep the guest out."""
+        try:
+            keepsake = await self._remembered.remember(gateway, token, caller.keys.get(gateway.network))
+        except StoreError:
+            return None
+        if keepsake is None:
+            return None
+        return keep(gateway.network, keepsake, self._pages.path, self._utc_now(), is_secure=caller.is_secure)
+
+    async def _welcome_back(self, gateway: Gateway, visitor: Visitor, caller: Caller) -> Answer | None:
+        """Offer to come in without a form; None for a device that is not remembered."""
+        recalled = await self._remembered.recall(gateway, visitor, caller.keys.get(gateway.network))
+        if recalled is None:
+            return None
+        network = self._directory.network(gateway.network)
+        state, now = self._state.seal_visitor(visitor), self._utc_now()
+        body = self._pages.back(network, state, recalled.until, now, can_forget=not recalled.by_mac)
+        return Answer(body, forms=_way_in(gateway, caller))
+
+    async def _try(self, gateway: Gateway, visitor: Visitor, form: Mapping[str, str]) -> Admitted | Refused | None:
+        """
+        Let a guest in the way of the form that they have sent.
+
+        @return: None for a form that is of no way in which they may sign in here.
+        """
+        way = self._way_of(gateway, form)
+        if way is SignIn.VOUCHER:
+            return await self._vouchers.sign_in(gateway, visitor, form["code"])
+        if way is SignIn.ACCOUNT:
+            return await self._admission.account(gateway, visitor, form["name"], form.get("password", ""))
+        return await self._admission.splash(gateway, visitor) if way is SignIn.SPLASH else None
+
+    def _way_of(self, gateway: Gateway, form: Mapping[str, str]) -> SignIn | None:
+        """Tell in which way of the network a form wants to sign in; a lone button needs no name."""
+        ways = self._directory.network(gateway.network).methods
+        if ways == (SignIn.SPLASH,):
+            return SignIn.SPLASH
+        return next((way for name, way in _NAMED.items() if name in form and way in ways), None)
 
     async def _is_online(self, gateway: Gateway, visitor: Visitor) -> bool:
         return visitor.mac is not None and await self._admission.is_online(gateway, visitor.mac)
@@ -136,18 +193,23 @@ class SignInDesk:
             self._directory.network(gateway.network),
             self._state.seal_visitor(visitor),
             refused,
+            first=self._way_of(gateway, form),
             name=form.get("name", ""),
+            code=_shown(form.get("code", "")),
             again="again" in form,
+            now=self._utc_now(),
         )
+        address = links.login_of(self._pages.path, visitor)
         if refused is None:
-            return Answer(body, forms=_way_in(gateway, caller))
+            return Answer(body, forms=_way_in(gateway, caller), address=address)
         wait = refused.wait or (RETRY_AFTER if refused.why is Refusal.BUSY else None)
-        return Answer(body, _STATUS[refused.why], _way_in(gateway, caller), retry_after=wait)
+        code = _STATUS.get(refused.why, HTTPStatus.FORBIDDEN)
+        return Answer(body, code, _way_in(gateway, caller), retry_after=wait, address=address)
 
     def _already_online(self, gateway: Gateway, visitor: Visitor, caller: Caller) -> Answer:
         network = self._directory.network(gateway.network)
         body = self._pages.online(network, self._state.seal_visitor(visitor), visitor.url)
-        return Answer(body, forms=_way_in(gateway, caller))
+        return Answer(body, forms=_way_in(gateway, caller), address=links.login_of(self._pages.path, visitor))
 
     def _stranger(self, visitor: Visitor, caller: Caller) -> Answer:
         now = self._utc_now()
@@ -166,6 +228,12 @@ def _way_in(gateway: Gateway, caller: Caller) -> tuple[str, ...]:
     """
     ours = (f"http://{caller.host}:*",) if caller.host else ()
     return (links.origin_of(gateway), *ours)
+
+
+def _shown(typed: str) -> str:
+    """Write a code for people; what is none as it was typed."""
+    code = read_code(typed)
+    return typed[:100] if code is None else show_code(code)
 
 
 def _is_elsewhere(gateway: Gateway, visitor: Visitor) -> bool:
