@@ -13,13 +13,14 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 
 FLOORS = (
-    {"model", "errors", "addresses", "sparing", "pg_values", "voucher_codes"},
-    {"hours"},
+    {"model", "errors", "addresses", "sparing", "mail_address", "pg_values", "voucher_codes"},
+    {"hours", "mail_server"},
     {"limits"},
     {"tally"},
-    {"rules", "pg_dump", "credentials", "periodic", "store", "wifidog_conf"},
-    {"directory", "settlement", "welcome", "reach", "importing", "opening", "voucher_batch"},
-    {"ledger", "admission", "vouchers", "heartbeat", "upkeep"},
+    {"rules", "smtp", "pg_dump", "credentials", "periodic", "store", "wifidog_conf"},
+    {"directory", "settlement", "welcome", "reach", "importing", "correspondence", "opening", "voucher_batch"},
+    {"books"},
+    {"ledger", "admission", "vouchers", "remembered", "companions", "post", "registration", "account_care", "heartbeat", "upkeep"},
     {"web"},
     {"service", "options"},
     {"tap", "ctl"},
