@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import parse_qsl
 
@@ -12,6 +12,7 @@ from twisted.web.iweb import IRequest
 
 from wifidogd.web.brand import Page
 from wifidogd.web.fields import read_query
+from wifidogd.web.keepsake import keys_in
 from wifidogd.web.language import ENGLISH, PARAMETER, Language, Switch, negotiate, switch_at, switch_to
 
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -25,11 +26,15 @@ class Caller:
 
     @ivar source: address of the connection; a whole site may share one.
     @ivar host: lower-case, without port, as in a URL; None when the browser sent none that could be true.
+    @ivar keys: by which its device is remembered, by network.
+    @ivar is_secure: whether they came over TLS.
     """
 
     source: str
     host: str | None
     language: Language = ENGLISH
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Answer:
     @ivar location: where the browser is sent at once; None for nowhere.
     @ivar retry_after: when to ask again; None for no advice.
     @ivar address: of ours, where the page that answers a form can be had in another language; None for nowhere.
+    @ivar cookie: to be set; None for none.
+    @ivar media: type of the body.
     """
 
     body: Page | bytes
@@ -52,13 +59,17 @@ class Answer:
     location: str | None = None
     retry_after: timedelta | None = None
     address: str | None = None
+    cookie: str | None = field(default=None, repr=False)
+    media: str = "text/html"
 
 
 def caller_of(request: IRequest) -> Caller:
     """Tell who asks."""
     raw = (request.getHeader(b"host") or b"").decode("latin-1").lower()
     match = _HOST.fullmatch(raw)
-    return Caller(source_of(request), match[1] if match else None, language_of(request))
+    keys = keys_in((request.getHeader(b"cookie") or b"").decode("latin-1"))
+    host = match[1] if match else None
+    return Caller(source_of(request), host, language_of(request), keys, bool(request.isSecure()))
 
 
 def language_of(request: IRequest) -> Language:
@@ -109,7 +120,7 @@ def put(request: IRequest, answer: Answer, policy: str) -> None:
     """
     request.setResponseCode(answer.code)
     headers = {
-        "Content-Type": "text/html; charset=utf-8",
+        "Content-Type": f"{answer.media}; charset=utf-8",
         "Content-Security-Policy": policy,
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
@@ -118,6 +129,8 @@ def put(request: IRequest, answer: Answer, policy: str) -> None:
     }
     if answer.location is not None:
         headers["Location"] = answer.location
+    if answer.cookie is not None:
+        headers["Set-Cookie"] = answer.cookie
     if answer.retry_after is not None:
         headers["Retry-After"] = str(-(answer.retry_after // timedelta(seconds=-1)))
     for name, value in headers.items():

@@ -7,6 +7,9 @@ from urllib.parse import urlencode
 from wifidogd.admission import Stay
 from wifidogd.model import Gateway, Visitor
 
+WITH_FORM = "form"
+"""In the query of a login page: show the form even to a device that is remembered."""
+
 
 def origin_of(gateway: Gateway) -> str:
     """

@@ -88,6 +88,7 @@ class Pages:
         name: str = "",
         code: str = "",
         again: bool = False,
+        remember: bool = False,
         now: datetime | None = None,
     ) -> Page:
         """
@@ -97,6 +98,7 @@ class Pages:
         @param first: the way to show first; None for the order of the network.
         @param name: what the guest typed last time, as is C{code}.
         @param again: True when the guest, already online, has asked for it.
+        @param remember: whether the guest wanted the device to be remembered last time.
         @param now: needed to say when the guest of a limit may come back.
         """
         return _page(
@@ -112,6 +114,8 @@ class Pages:
             name=name,
             code=code,
             again=again,
+            remember=remember,
+            remember_for=None if network.remember is None else span(network.remember),
         )
 
     def voucher(self, code: str | None, detour: str | None) -> Page:
@@ -126,14 +130,18 @@ class Pages:
         """Tell a guest at the login page that they are signed in already."""
         return _page("online.html", network=network, state=state, url=url, host=host_of(url or ""))
 
-    def back(self, network: Network, state: str, until: datetime, now: datetime, *, can_forget: bool) -> Page:
+    def back(
+        self, network: Network, state: str, other: str, until: datetime, now: datetime, *, can_forget: bool
+    ) -> Page:
         """
         Offer a device that is remembered to come in without a form.
 
+        @param other: where the form is.
         @param until: when it will not be remembered any more.
         @param can_forget: True if its guest has shown that it is this device.
         """
-        return _page("back.html", network, state=state, until=until, now=now, can_forget=can_forget)
+        values = {"state": state, "other": other, "until": until, "now": now, "can_forget": can_forget}
+        return _page("back.html", network, **values)
 
     def welcome(self, network: Network | None) -> Page:
         """

@@ -13,12 +13,13 @@ from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreError, StoreUnavailable
 from wifidogd.model import Gateway, SignIn, UtcNow, Visitor, WaitingGateway
 from wifidogd.opening import Admitted, Refusal, Refused
+from wifidogd.remembered import Remembered
 from wifidogd.voucher_codes import read_code, show_code
 from wifidogd.vouchers import Vouchers
-from wifidogd.remembered import Remembered
 from wifidogd.web import links
 from wifidogd.web.detour import code_caught
 from wifidogd.web.exchange import Answer, Caller
+from wifidogd.web.fields import read_query
 from wifidogd.web.keepsake import keep
 from wifidogd.web.pages import Notice, Pages
 from wifidogd.web.state import ForgedState, FormState, StaleState
@@ -101,6 +102,10 @@ class SignInDesk:
         if caught is not None:
             visitor = replace(visitor, url=None)
         code = code or caught
+        if code is None and links.WITH_FORM not in read_query(query):
+            back = await self._welcome_back(gateway, visitor, caller)
+            if back is not None:
+                return back
         return self._form(gateway, visitor, caller, None, {"code": code} if code else {})
 
     async def submit(self, form: Mapping[str, str], caller: Caller) -> Answer:
@@ -129,7 +134,10 @@ class SignInDesk:
         again = "again" in form
         if not again and await self._is_online(gateway, visitor):
             return self._already_online(gateway, visitor, caller)
-        outcome = await self._try(gateway, visitor, form)
+        if "back" in form:
+            outcome = await self._remembered.come_back(gateway, visitor, caller.keys.get(gateway.network))
+        else:
+            outcome = await self._try(gateway, visitor, form)
         if not isinstance(outcome, Admitted):
             return self._form(gateway, visitor, caller, outcome, form)
         location = links.admitting(gateway, outcome.token)
@@ -153,7 +161,8 @@ class SignInDesk:
             return None
         network = self._directory.network(gateway.network)
         state, now = self._state.seal_visitor(visitor), self._utc_now()
-        body = self._pages.back(network, state, recalled.until, now, can_forget=not recalled.by_mac)
+        other = f"{links.login_of(self._pages.path, visitor)}&{links.WITH_FORM}=1"
+        body = self._pages.back(network, state, other, recalled.until, now, can_forget=not recalled.by_mac)
         return Answer(body, forms=_way_in(gateway, caller))
 
     async def _try(self, gateway: Gateway, visitor: Visitor, form: Mapping[str, str]) -> Admitted | Refused | None:
@@ -197,6 +206,7 @@ class SignInDesk:
             name=form.get("name", ""),
             code=_shown(form.get("code", "")),
             again="again" in form,
+            remember="remember" in form,
             now=self._utc_now(),
         )
         address = links.login_of(self._pages.path, visitor)
