@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from wifidogd.books import close_books, open_books
 from wifidogd.credentials import hash_secret
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreError, StoreRefused, StoreUnavailable
@@ -217,10 +218,12 @@ class Ledger:
             if takes_place(sessions.get(entry.token_hash), entry.report)
         }
         online = await lock_online(cursor, sorted(places)) if places else []
-        settlement = Settlement(sessions, online, self._directory.may_ask)
+        tallies = await open_books(cursor, (*sessions.values(), *online), now)
+        settlement = Settlement(sessions, online, self._directory.may_ask, tallies)
         decisions = [settlement.enter(entry.token_hash, entry.report, now) for entry in batch]
         if settlement.ended:
             await end_sessions(cursor, settlement.ended)
         if settlement.changed:
             await save_sessions(cursor, settlement.changed)
+        await close_books(cursor, settlement, now)
         return decisions

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
+from wifidogd.limits import Verdict
 from wifidogd.model import MAX_OCTETS, AuthCode, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.tally import Tally, judge_entry
 
 FIRST_USE_WITHIN = timedelta(minutes=3)
 """How long a token is good for until a gateway first asks about it."""
@@ -16,6 +18,8 @@ MOST_TRIES = 10
 """Tries to sign in without success in one window, for an account and for a device at a gateway."""
 
 TRIES_WINDOW = timedelta(minutes=15)
+
+NO_OCTETS = Octets()
 
 
 class Refusal(Enum):
@@ -36,6 +40,8 @@ class Decision:
     @ivar reason: why the session ends with this report; None while it goes on.
     @ivar ended_at: when it ended; None while it goes on.
     @ivar refusal: why the report was refused; None when it was accepted.
+    @ivar tally: what is known of the session's allowance after the report; None if it has none.
+    @ivar verdict: which limit of the allowance ends the session; None when it goes on or ends otherwise.
     """
 
     code: AuthCode
@@ -43,6 +49,8 @@ class Decision:
     reason: Reason | None = None
     ended_at: datetime | None = None
     refusal: Refusal | None = None
+    tally: Tally | None = None
+    verdict: Verdict | None = None
 
 
 def refuse(refusal: Refusal) -> Decision:
@@ -61,7 +69,8 @@ def find_refusal(session: Session | None, report: Report) -> Refusal | None:
         return Refusal.UNKNOWN_TOKEN
     if report.gw_id not in (None, session.gw_id):
         return Refusal.WRONG_GATEWAY
-    if session.mac is not None and report.mac not in (None, session.mac):
+    expected = session.mac or session.claimed_mac
+    if expected is not None and report.mac not in (None, expected):
         return Refusal.WRONG_DEVICE
     return None
 
@@ -76,7 +85,13 @@ def takes_place(session: Session | None, report: Report) -> bool:
     return is_nameless and report.mac is not None and find_refusal(session, report) is None
 
 
-def decide(session: Session | None, report: Report, now: datetime, inherited: Octets = Octets()) -> Decision:
+def decide(
+    session: Session | None,
+    report: Report,
+    now: datetime,
+    inherited: Octets = NO_OCTETS,
+    tally: Tally | None = None,
+) -> Decision:
     """
     Judge one report about one session.
 
@@ -90,25 +105,31 @@ def decide(session: Session | None, report: Report, now: datetime, inherited: Oc
     @param inherited: totals which the gateway last reported for the live
         session that this one replaces; it goes on counting from there
         (protocol.md 0.12).  Only looked at on activation.
+    @param tally: what is known of the session's allowance; None if it has none.
     """
     refusal = find_refusal(session, report)
     if session is None or refusal is not None:
         return refuse(refusal or Refusal.UNKNOWN_TOKEN)
-    if session.activated_at is None:
+    before, is_new = session, session.activated_at is None
+    if is_new:
         if now >= session.opened_at + FIRST_USE_WITHIN:
             return Decision(AuthCode.DENIED, session, Reason.NEVER_USED, session.opened_at + FIRST_USE_WITHIN)
         session = _activate(session, report, now, inherited)
     session = _take(session, report, now)
-    reason = _why_over(session, report.stage, now)
-    if reason is None:
-        return Decision(AuthCode.ALLOWED, session)
-    return Decision(AuthCode.DENIED, session, reason, _end(session, now))
+    if tally is None:
+        return _conclude(session, report.stage, now)
+    entered = tally.enter(before, session, now)
+    verdict = judge_entry(entered, session, is_new, now)
+    decision = _conclude(session, report.stage, now, verdict, is_displaced=entered.displaces(session))
+    if is_new and decision.reason is not None:
+        entered = replace(entered, allowance=tally.allowance)
+    return replace(decision, tally=entered)
 
 
 def end_replaced(session: Session, now: datetime) -> Ended:
     """End a live session whose place another one takes; it may have been over before anybody noticed."""
     reason = _why_over(session, Stage.LOGIN, now) or Reason.REPLACED
-    return Ended(session, _end(session, now), reason)
+    return Ended(session, _end(session, now, reason), reason)
 
 
 def add_totals(used: Octets, last: Octets, new: Octets) -> Octets:
@@ -147,21 +168,41 @@ def _take(session: Session, report: Report, now: datetime) -> Session:
     )
 
 
-def _why_over(session: Session, stage: Stage, now: datetime) -> Reason | None:
+def _conclude(
+    session: Session, stage: Stage, now: datetime, verdict: Verdict | None = None, *, is_displaced: bool = False
+) -> Decision:
+    """Let a session that a report has just been entered into go on, or end it."""
+    reason = _why_over(session, stage, now, verdict)
+    if reason is None and is_displaced:
+        reason = Reason.REPLACED
+    if reason is None:
+        code = AuthCode.ALLOWED if session.probation_until is None else AuthCode.VALIDATION
+        return Decision(code, session)
+    code = AuthCode.VALIDATION_FAILED if reason is Reason.NOT_VALIDATED else AuthCode.DENIED
+    is_limit = verdict is not None and reason is verdict.limit.value
+    return Decision(code, session, reason, _end(session, now, reason), verdict=verdict if is_limit else None)
+
+
+def _why_over(session: Session, stage: Stage, now: datetime, verdict: Verdict | None = None) -> Reason | None:
     if session.ending is not None:
         return session.ending
     if stage is Stage.LOGOUT:
         return Reason.LOGOUT
+    if verdict is not None:
+        return verdict.limit.value
     if session.expires_at is not None and now >= session.expires_at:
         return Reason.TIME_IS_UP
     if session.quota_octets is not None and session.used.total >= session.quota_octets:
         return Reason.QUOTA_IS_SPENT
+    if session.probation_until is not None and now >= session.probation_until:
+        return Reason.NOT_VALIDATED
     return None
 
 
-def _end(session: Session, now: datetime) -> datetime:
+def _end(session: Session, now: datetime, reason: Reason) -> datetime:
     """No stay lasts longer than its time, however late its last report comes."""
-    return now if session.expires_at is None else min(now, session.expires_at)
+    ends = [session.expires_at, session.probation_until if reason is Reason.NOT_VALIDATED else None]
+    return min(now, *(end for end in ends if end is not None), now)
 
 
 def wait_after(tries: Iterable[tuple[int, datetime]], now: datetime, most: int = MOST_TRIES) -> timedelta | None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from wifidogd.model import Ended, Octets, Reason, Session
+from wifidogd.store.allowances import add_use
 from wifidogd.store.database import Cursor
 
 LOCK_BY_TOKEN = """
     SELECT token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
-           last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending
+           last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac,
+           probation_until
       FROM sessions
      WHERE token_hash = ANY(%(token_hashes)s::bytea[])
      ORDER BY token_hash
@@ -19,7 +21,8 @@ LOCK_BY_TOKEN = """
 
 LOCK_ONLINE = """
     SELECT token_hash, sessions.gw_id, sessions.mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
-           last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending
+           last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac,
+           probation_until
       FROM sessions
       JOIN unnest(%(gw_ids)s::text[], %(macs)s::macaddr[]) AS place (gw_id, mac)
         ON sessions.gw_id = place.gw_id AND sessions.mac = place.mac
@@ -49,12 +52,12 @@ END = """
             AS said (token_hash, mac, ip, activated_at, incoming, outgoing, ended_at, reason)
          WHERE sessions.token_hash = said.token_hash
      RETURNING session_id, gw_id, account_id, said.mac, said.ip, opened_at, said.activated_at, said.ended_at,
-               said.reason, said.incoming, said.outgoing
+               said.reason, said.incoming, said.outgoing, allowance_id, terms_version
     )
     INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
-                               reason, incoming, outgoing)
+                               reason, incoming, outgoing, allowance_id, terms_version)
     SELECT session_id, (SELECT network FROM gateways WHERE gateways.gw_id = ended.gw_id), gw_id, account_id,
-           mac, ip, opened_at, activated_at, ended_at, reason, incoming, outgoing
+           mac, ip, opened_at, activated_at, ended_at, reason, incoming, outgoing, allowance_id, terms_version
       FROM ended
 """
 
@@ -103,7 +106,12 @@ async def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
 
 
 async def end_sessions(cursor: Cursor, endings: Sequence[Ended]) -> None:
-    """Move sessions to the history; all must have been locked in this transaction."""
+    """
+    Move sessions to the history, and what they have used to their allowances.
+
+    All must have been locked in this transaction; of allowances only those of
+    locked sessions.
+    """
     await cursor.execute(
         END,
         {
@@ -117,6 +125,7 @@ async def end_sessions(cursor: Cursor, endings: Sequence[Ended]) -> None:
             "reasons": [ended.reason.value for ended in endings],
         },
     )
+    await add_use(cursor, endings)
 
 
 def _session(row: tuple[Any, ...]) -> Session:
@@ -134,4 +143,7 @@ def _session(row: tuple[Any, ...]) -> Session:
         quota_octets=row[12],
         expires_at=row[13],
         ending=None if row[14] is None else Reason(row[14]),
+        allowance_id=row[15],
+        claimed_mac=row[16],
+        probation_until=row[17],
     )
