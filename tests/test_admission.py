@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,9 +21,10 @@ from wifidogd.ledger import Ledger
 from wifidogd.model import Dialect, Gateway, Network, Octets, Reason, Report, SignIn, Stage, Visitor
 from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.rules import MOST_TRIES, TRIES_WINDOW
-from wifidogd.store.accounts import add_account, set_disabled
+from wifidogd.store.accounts import add_account, fetch_account, set_disabled, set_password, upgrade_password
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
+from wifidogd.store.imports import NewAccount, add_accounts
 from wifidogd.store.networks import save_network
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -93,6 +96,51 @@ async def test_anything_else_gets_one_and_the_same_answer(desk, name, password):
 async def test_a_disabled_account_is_as_good_as_none(desk):
     await within(5, desk.database.transaction(lambda cursor: set_disabled(cursor, "zoë", True)))
     assert await desk.sign_in("right") == Refused(Refusal.WRONG_PASSWORD)
+
+
+async def bring_over(database: Database, password: str) -> None:
+    """Import an account called otto from the old server."""
+    old_hash = base64.b64encode(hashlib.md5(password.encode()).digest()).decode()
+    otto = NewAccount("otto", None, old_hash, NOON, disabled=False, created_at=NOON)
+    await within(5, database.transaction(lambda cursor: add_accounts(cursor, [otto])))
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_imported_account_gets_a_better_hash_at_its_first_sign_in(desk):
+    """And keeps it: the old one is gone."""
+    await bring_over(desk.database, "right")
+    assert isinstance(await desk.sign_in("right", "Otto"), Admitted)
+    account = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert account.password_hash.startswith("$argon2id$")
+    assert account.old_hash is None
+    assert await desk.sign_in("wrong", "otto") == Refused(Refusal.WRONG_PASSWORD)
+    assert isinstance(await desk.sign_in("right", "otto"), Admitted)
+    again = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert again == account
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_wrong_password_upgrades_nothing(desk):
+    """Nor does the right one while the account is disabled."""
+    await bring_over(desk.database, "right")
+    before = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    for password in ("wrong", "", before.old_hash):
+        assert await desk.sign_in(password, "otto") == Refused(Refusal.WRONG_PASSWORD)
+    await within(5, desk.database.transaction(lambda cursor: set_disabled(cursor, "otto", True)))
+    assert await desk.sign_in("right", "otto") == Refused(Refusal.WRONG_PASSWORD)
+    after = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert after == replace(before, disabled=True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_upgrade_never_undoes_a_change_of_password(desk):
+    """Which may happen while the old password is being hashed."""
+    await bring_over(desk.database, "right")
+    account = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    await within(5, desk.database.transaction(lambda cursor: set_password(cursor, "otto", "changed")))
+    await within(5, desk.database.transaction(lambda cursor: upgrade_password(cursor, account, "late")))
+    after = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert after.password_hash == "changed"
 
 
 @pytest_twisted.ensureDeferred

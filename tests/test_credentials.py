@@ -115,9 +115,37 @@ async def test_a_password_hash_that_cannot_be_read_matches_nothing(passwords: Pa
     assert not await within(20, passwords.verify("not a hash", "open sesame"))
 
 
+@pytest.mark.parametrize(
+    ("old_hash", "password", "is_right"),
+    [
+        ("ISMvKXpXpadDiUoOSoAfww==", "admin", True),
+        ("ISMvKXpXpadDiUoOSoAfww==", "Admin", False),
+        ("ISMvKXpXpadDiUoOSoAfww==", "ISMvKXpXpadDiUoOSoAfww==", False),
+        ("ISMvKXpXpadDiUoOSoAfww", "admin", False),
+        ("", "", False),
+        ("d\u00e9j\u00e0 vu", "admin", False),
+    ],
+)
 @ensureDeferred
-async def test_an_unknown_account_costs_the_same_work() -> None:
-    """The one verification is done, with the same parameters, and says no."""
+async def test_a_password_of_wifidog_auth_is_known_by_its_md5(
+    passwords: Passwords, old_hash: str, password: str, is_right: bool
+) -> None:
+    """As its initial data has it for C{admin}."""
+    assert await within(20, passwords.verify(None, password, old_hash)) is is_right
+
+
+@ensureDeferred
+async def test_an_old_hash_beside_a_better_one_opens_nothing(passwords: Passwords) -> None:
+    """Only what the better one says counts."""
+    better = await within(20, passwords.hash("open sesame"))
+    assert not await within(20, passwords.verify(better, "admin", "ISMvKXpXpadDiUoOSoAfww=="))
+    assert await within(20, passwords.verify(better, "open sesame", "ISMvKXpXpadDiUoOSoAfww=="))
+
+
+@pytest.mark.parametrize("old_hash", [None, "ISMvKXpXpadDiUoOSoAfww=="])
+@ensureDeferred
+async def test_an_account_without_argon2id_costs_the_same_work(old_hash: str | None) -> None:
+    """Unknown or imported: the one verification is done, with the same parameters, and says no."""
     passwords = Passwords(reactor)
     passwords.start()
     checked: list[str] = []
@@ -129,7 +157,7 @@ async def test_an_unknown_account_costs_the_same_work() -> None:
 
     real, passwords._hasher = passwords._hasher, Hasher()
     try:
-        assert not await within(20, passwords.verify(None, "open sesame"))
+        assert not await within(20, passwords.verify(None, "open sesame", old_hash))
     finally:
         passwords.stop()
     assert len(checked) == 1

@@ -108,7 +108,7 @@ async def import_wifidog_auth(errand: Errand) -> None:
     if not wanted.json:
         _print_summary(tally, "would be new" if wanted.dry_run else "to import")
     if not wanted.dry_run and (tally.new_users or tally.new_nodes):
-        if not wanted.yes and input("Import this? [y/N] ").strip().lower() not in ("y", "yes"):
+        if not wanted.yes and input("Import this (y or n): ").strip().lower() not in ("y", "yes"):
             raise NotDone("Nothing was imported.")
         tally = await _go_through(errand, write=True)
         if not wanted.json:
