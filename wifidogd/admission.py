@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wifidogd.credentials import Passwords, hash_secret, mint_token
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded
-from wifidogd.model import Gateway, Network, Octets, Reason, UtcNow, Visitor
-from wifidogd.opening import Admitted, Refusal, Refused, account_owner, allowance_for, device_owner, open_stay
+from wifidogd.limits import Limit, Use, left
+from wifidogd.model import Allowance, Gateway, Network, Octets, Reason, UtcNow, Visitor
+from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, device_owner, open_account_stay, open_stay
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.accounts import Account, fetch_account, upgrade_password
+from wifidogd.store.allowances import fetch_allowance
 from wifidogd.store.attempts import count_try, forgive_try
 from wifidogd.store.database import Cursor, Database
+from wifidogd.store.farewells import Farewell, fetch_farewell
 from wifidogd.store.stays import OpenStay, ask_to_end, is_online, look_at
+from wifidogd.store.tallies import tally_up
+from wifidogd.tally import Tally
+
+TELL_FOR = timedelta(hours=1)
+"""How long after the end of a stay its guest is told of the limit that ended it; longer while it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +33,13 @@ class Stay:
 
     @ivar online: False while the gateway has not asked about the token, and once the session is ending.
     @ivar since: when the guest got online; None while pending.
-    @ivar octets_left: None for no limit.
-    @ivar time_left: None for no limit.
+    @ivar octets_left: by the tightest limit; None for no limit.
+    @ivar time_left: likewise.
     @ivar url: the page the guest first wanted; None when unknown.
+    @ivar allowance: what the stay draws on; None when only its own limits bound it.
+    @ivar used_of_allowance: by all sessions that draw on it; None for no allowance.
+    @ivar octets_limit: which limit of the allowance C{octets_left} is about; None for that of the stay, or none.
+    @ivar time_limit: which one C{time_left} is about; likewise.
     """
 
     gateway: Gateway
@@ -40,6 +52,10 @@ class Stay:
     octets_left: int | None
     time_left: timedelta | None
     url: str | None
+    allowance: Allowance | None = None
+    used_of_allowance: Use | None = None
+    octets_limit: Limit | None = None
+    time_limit: Limit | None = None
 
 
 class Admission:
@@ -154,7 +170,7 @@ class Admission:
         @return: None if the token names none.
         @raise StoreError: as L{Database.transaction}.
         """
-        return self._stay(await self._database.transaction(lambda cursor: look_at(cursor, hash_secret(token))))
+        return await self._database.transaction(lambda cursor: self._look(cursor, token))
 
     async def log_out(self, token: str) -> Stay | None:
         """
@@ -164,48 +180,80 @@ class Admission:
         @raise StoreError: as L{Database.transaction}.
         """
 
-        async def end(cursor: Cursor) -> OpenStay | None:
+        async def end(cursor: Cursor) -> Stay | None:
             await ask_to_end(cursor, hash_secret(token), Reason.LOGOUT)
-            return await look_at(cursor, hash_secret(token))
+            return await self._look(cursor, token)
 
-        return self._stay(await self._database.transaction(end))
+        return await self._database.transaction(end)
+
+    async def farewell(self, gateway: Gateway, mac: str) -> Farewell | None:
+        """
+        Say which limit last ended a stay of a device at a gateway, while its guest should know.
+
+        @raise StoreError: as L{Database.transaction}.
+        """
+        now = self._utc_now()
+        since = now - TELL_FOR
+        return await self._database.transaction(lambda cursor: fetch_farewell(cursor, gateway.gw_id, mac, now, since))
 
     async def _open(
         self, cursor: Cursor, gateway: Gateway, visitor: Visitor, account: Account | None
     ) -> Admitted | Refused:
         """Open a stay of an account, or of a device."""
         network, now = self._directory.network(gateway.network), self._utc_now()
-        plan = network.plan if account is None or account.plan is None else account.plan
-        owner = device_owner(network, visitor.mac or "") if account is None else account_owner(account, network)
+        if account is not None:
+            return await open_account_stay(cursor, gateway, network, visitor, account, now=now, mint=self._mint)
+        plan, owner = network.plan, device_owner(network, visitor.mac or "")
         return await open_stay(
             cursor,
             gateway,
             network,
             visitor,
             allowance=None if plan is None else await allowance_for(cursor, owner, network, plan, now),
-            is_of_device=plan is not None and account is None,
-            account_id=None if account is None else account.account_id,
+            is_of_device=plan is not None,
             now=now,
             mint=self._mint,
         )
 
-    def _stay(self, found: OpenStay | None) -> Stay | None:
+    async def _look(self, cursor: Cursor, token: str) -> Stay | None:
+        found = await look_at(cursor, hash_secret(token))
         gateway = None if found is None else self._directory.gateway(found.gw_id)
         if found is None or gateway is None:
             return None
-        time_left = found.time_limit if found.expires_at is None else found.expires_at - self._utc_now()
-        return Stay(
-            gateway=gateway,
-            network=self._directory.network(gateway.network),
-            online=found.activated_at is not None and not found.is_ending,
-            mac=found.mac,
-            ip=found.ip,
-            since=found.activated_at,
-            used=found.used,
-            octets_left=None if found.quota_octets is None else max(0, found.quota_octets - found.used.total),
-            time_left=None if time_left is None else max(timedelta(), time_left),
-            url=found.url,
-        )
+        now = self._utc_now()
+        stay = _own_stay(found, gateway, self._directory.network(gateway.network), now)
+        if found.allowance_id is None:
+            return stay
+        allowance = await fetch_allowance(cursor, found.allowance_id)
+        return _bounded(stay, (await tally_up(cursor, {found.allowance_id: allowance}, now))[found.allowance_id], now)
+
+
+def _own_stay(found: OpenStay, gateway: Gateway, network: Network, now: datetime) -> Stay:
+    """Show an open session with the limits that are its own."""
+    time_left = found.time_limit if found.expires_at is None else found.expires_at - now
+    return Stay(
+        gateway=gateway,
+        network=network,
+        online=found.activated_at is not None and not found.is_ending,
+        mac=found.mac,
+        ip=found.ip,
+        since=found.activated_at,
+        used=found.used,
+        octets_left=None if found.quota_octets is None else max(0, found.quota_octets - found.used.total),
+        time_left=None if time_left is None else max(timedelta(), time_left),
+        url=found.url,
+    )
+
+
+def _bounded(stay: Stay, tally: Tally, now: datetime) -> Stay:
+    """Show what its allowance leaves of a stay."""
+    rest = left(tally.allowance, tally.use, now)
+    stay = replace(stay, allowance=tally.allowance, used_of_allowance=tally.use)
+    if rest.time is not None and (stay.time_left is None or rest.time <= stay.time_left):
+        stay = replace(stay, time_left=rest.time, time_limit=rest.time_limit)
+    if rest.octets is not None and (stay.octets_left is None or rest.octets <= stay.octets_left):
+        stay = replace(stay, octets_left=rest.octets, octets_limit=rest.octets_limit)
+    return stay
 
 
 def _known_form(name: str) -> str:

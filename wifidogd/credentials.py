@@ -25,6 +25,9 @@ ALPHABET = string.digits + string.ascii_lowercase
 TOKEN_LENGTH = 32
 """wifidog-ng 1.x cuts longer tokens."""
 
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1_000
+"""Characters of a password that somebody chooses."""
+
 T = TypeVar("T")
 
 
@@ -47,6 +50,11 @@ def hash_secret(secret: str) -> bytes:
     @return: 32 bytes.
     """
     return hashlib.sha256(_octets(secret)).digest()
+
+
+def is_acceptable(password: str) -> bool:
+    """Tell whether somebody may choose a password: what NIST SP 800-63B asks for, length and nothing else."""
+    return SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD and password.isprintable()
 
 
 def is_one_of(secret: str, hashes: Sequence[bytes]) -> bool:

@@ -28,6 +28,9 @@ class Refusal(Enum):
     UNKNOWN_CODE = "unknown code"
     REVOKED = "taken back"
     NO_DEVICE = "nobody knows which device it is"
+    NOT_VALIDATED = "address not validated in time"
+    NO_ADDRESS = "no e-mail address"
+    WEAK_PASSWORD = "no password that can be used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,41 @@ async def open_stay(
         terms_version=network.terms_version if network.terms else None,
     )
     return Admitted(token)
+
+
+async def open_account_stay(
+    cursor: Cursor,
+    gateway: Gateway,
+    network: Network,
+    visitor: Visitor,
+    account: Account,
+    *,
+    now: datetime,
+    mint: Callable[[], str],
+) -> Admitted | Refused:
+    """
+    Open a pending session of who has shown to be the owner of an account.
+
+    One whose address is not validated yet may be online for the network's
+    grace, counted from its sign-up: signing in again brings no more of it.
+
+    @raise StoreError: as L{Database.transaction}.
+    """
+    probation_until = None if account.validated_at is not None else account.created_at + network.grace
+    if probation_until is not None and now >= probation_until:
+        return Refused(Refusal.NOT_VALIDATED)
+    plan, owner = account.plan or network.plan, account_owner(account, network)
+    return await open_stay(
+        cursor,
+        gateway,
+        network,
+        visitor,
+        allowance=None if plan is None else await allowance_for(cursor, owner, network, plan, now),
+        account_id=account.account_id,
+        probation_until=probation_until,
+        now=now,
+        mint=mint,
+    )
 
 
 async def verdict_on(cursor: Cursor, allowance: Allowance, device: str | None, now: datetime) -> Verdict | None:

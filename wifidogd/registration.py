@@ -1,0 +1,162 @@
+"""Guests who make an account of their own, with their e-mail address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from wifidogd.correspondence import Correspondence, Letter, Reader
+from wifidogd.credentials import Passwords, is_acceptable, mint_token
+from wifidogd.directory import Directory
+from wifidogd.errors import Overloaded
+from wifidogd.mail_address import read_mail_address
+from wifidogd.model import Gateway, UtcNow, Visitor
+from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, open_account_stay, open_stay
+from wifidogd.rules import TRIES_WINDOW, wait_after
+from wifidogd.store.accounts import Account, fetch_account, forget_unvalidated, sign_up
+from wifidogd.store.attempts import count_try
+from wifidogd.store.database import Cursor, Database
+from wifidogd.store.email_links import forget_links
+
+MOST_AT_GATEWAY = 300
+"""Sign-ups at one gateway in a window: a conference arrives, no more."""
+
+MOST_ON_DEVICE = 5
+"""The same on one device, which may belong to a family."""
+
+MOST_TO_ADDRESS = 3
+"""Mails that an address can be sent in a window by whoever types it."""
+
+KEEP_UNVALIDATED = timedelta(days=7)
+"""How long an account waits for its address to be validated."""
+
+ROWS = 500
+
+
+class Registration:
+    """
+    Makes accounts, and lets their guests in at once, on probation.
+
+    Nobody learns here whether an address is known: who types a known one is
+    let in as long as any stranger, and the mail tells its owner the rest.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        passwords: Passwords,
+        correspondence: Correspondence,
+        *,
+        utc_now: UtcNow,
+        mint: Callable[[], str] = mint_token,
+    ) -> None:
+        """
+        @param mint: makes fresh tokens.
+        """
+        self._database = database
+        self._directory = directory
+        self._passwords = passwords
+        self._correspondence = correspondence
+        self._utc_now = utc_now
+        self._mint = mint
+
+    async def sign_up(
+        self, gateway: Gateway, visitor: Visitor, typed: str, password: str, language: str
+    ) -> Admitted | Refused:
+        """
+        Make an account and let its guest in for the grace of the network.
+
+        Who types the address and the password of an account that exists has
+        pressed the button twice, or forgotten that they have one: they are
+        signed in to it.
+
+        @param typed: the address.
+        @param language: tag of the one the mail is written in.
+        @raise StoreError: as L{Database.transaction}.
+        """
+        address = read_mail_address(typed)
+        if address is None:
+            return Refused(Refusal.NO_ADDRESS)
+        if not is_acceptable(password):
+            return Refused(Refusal.WEAK_PASSWORD)
+        begun = await self._database.transaction(lambda cursor: self._begin(cursor, gateway, visitor, address))
+        if isinstance(begun, Refused):
+            return begun
+        try:
+            password_hash = await self._passwords.hash(password)
+            known = (None, None) if begun is None else (begun.password_hash, begun.old_hash)
+            is_right = await self._passwords.verify(known[0], password, known[1])
+            reader = Reader(self._directory.network(gateway.network), language)
+
+            async def finish(cursor: Cursor) -> Admitted | Refused:
+                if await sign_up(cursor, address, password_hash, self._utc_now()) is not None:
+                    return await self._welcome(cursor, gateway, visitor, address, reader)
+                if is_right and begun is not None and not begun.disabled:
+                    return await self._welcome(cursor, gateway, visitor, begun.name, reader)
+                return await self._pretend(cursor, gateway, visitor, address, reader)
+
+            return await self._database.transaction(finish)
+        except Overloaded:
+            return Refused(Refusal.BUSY)
+
+    async def forget(self) -> None:
+        """Forget links that have expired, and accounts whose address nobody has validated for long."""
+        now = self._utc_now()
+        count = ROWS
+        while count >= ROWS:
+            count = await self._database.transaction(lambda cursor: forget_links(cursor, now, ROWS))
+        before = now - KEEP_UNVALIDATED
+        count = ROWS
+        while count >= ROWS:
+            count = await self._database.transaction(lambda cursor: forget_unvalidated(cursor, before, ROWS))
+
+    async def _begin(
+        self, cursor: Cursor, gateway: Gateway, visitor: Visitor, address: str
+    ) -> Account | Refused | None:
+        """Count the try, and find the account that has this address or is called by it."""
+        now = self._utc_now()
+        limits = [(f"sign-up gateway {gateway.gw_id}", MOST_AT_GATEWAY), (f"mail {address}", MOST_TO_ADDRESS)]
+        if visitor.mac is not None:
+            limits.insert(0, (f"sign-up device {gateway.gw_id} {visitor.mac}", MOST_ON_DEVICE))
+        for subject, most in limits:
+            wait = wait_after(await count_try(cursor, [subject], now, now - TRIES_WINDOW), now, most)
+            if wait is not None:
+                return Refused(Refusal.TOO_MANY_TRIES, wait)
+        return await fetch_account(cursor, address)
+
+    async def _welcome(
+        self, cursor: Cursor, gateway: Gateway, visitor: Visitor, name: str, reader: Reader
+    ) -> Admitted | Refused:
+        """Let the owner of an account in, and write to them if their address is not validated."""
+        account = await fetch_account(cursor, name)
+        if account is None:
+            return Refused(Refusal.BUSY)
+        if account.validated_at is None and account.email is not None:
+            await self._correspondence.send(cursor, Letter.VALIDATE, account, account.email, reader)
+        return await open_account_stay(
+            cursor, gateway, reader.network, visitor, account, now=self._utc_now(), mint=self._mint
+        )
+
+    async def _pretend(
+        self, cursor: Cursor, gateway: Gateway, visitor: Visitor, address: str, reader: Reader
+    ) -> Admitted | Refused:
+        """Do for somebody who types a known address what is done for a new one, and tell its owner."""
+        now, network = self._utc_now(), reader.network
+        account = await fetch_account(cursor, address)
+        if account is not None and account.email == address and not account.disabled:
+            await self._correspondence.send(cursor, Letter.KNOWN, account, address, reader)
+        allowance = None
+        if network.plan is not None:
+            owner = f"address {address} {network.name}"
+            allowance = await allowance_for(cursor, owner, network, network.plan, now)
+        return await open_stay(
+            cursor,
+            gateway,
+            network,
+            visitor,
+            allowance=allowance,
+            probation_until=now + network.grace,
+            now=now,
+            mint=self._mint,
+        )
