@@ -12,8 +12,10 @@ from twisted.logger import Logger
 from wifidogd.directory import Directory
 from wifidogd.model import Ended, Reason, Session, UtcNow
 from wifidogd.rules import FIRST_USE_WITHIN, TRIES_WINDOW
+from wifidogd.store.allowances import forget_device_allowances, forget_slots
 from wifidogd.store.attempts import forget_tries
 from wifidogd.store.database import Cursor, Database
+from wifidogd.store.farewells import forget_farewells
 from wifidogd.store.gateways import forget_waiting
 from wifidogd.store.sessions import end_sessions, lock_sessions
 from wifidogd.store.sweeps import find_lost_in_restart, find_overdue, find_stale, find_unused, purge_history
@@ -25,6 +27,12 @@ ROWS = 500
 
 WAIT_FOR_ADOPTION = timedelta(days=7)
 """How long a gateway that stays silent is kept on the waiting list."""
+
+KEEP_SLOTS = timedelta(days=32)
+"""How long recent use is kept: a day longer than the longest sliding window, and farewells as long."""
+
+KEEP_DEVICES = timedelta(days=366)
+"""How long the allowance of a device that does not come back is kept."""
 
 Find = Callable[[Cursor], Awaitable[list[bytes]]]
 
@@ -102,9 +110,14 @@ class Upkeep:
                 await self._repeat(purge, "past sessions deleted")
 
     async def forget(self) -> None:
-        """Forget old tries to sign in and gateways that stopped waiting."""
+        """Forget old tries to sign in, what was used long ago, and gateways that stopped waiting."""
         now = self._utc_now()
         await self._repeat(partial(forget_tries, before=now - TRIES_WINDOW, limit=ROWS), "old tries forgotten")
+        await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use forgotten")
+        await self._repeat(partial(forget_farewells, before=now - KEEP_SLOTS, limit=ROWS), "farewells forgotten")
+        await self._repeat(
+            partial(forget_device_allowances, before=now - KEEP_DEVICES, limit=ROWS), "allowances of devices forgotten"
+        )
         await self._database.transaction(lambda cursor: forget_waiting(cursor, now - WAIT_FOR_ADOPTION))
 
     async def _end(self, find: Find, reason: Reason, end_of: Callable[[Session], datetime]) -> None:

@@ -22,7 +22,7 @@ CLAIM = """
  RETURNING allowance_id
 """
 
-LOCK_ALLOWANCES = """
+FETCH_ALLOWANCES = """
     SELECT allowance_id, owner, network, time_zone, first_used_at, allowances.valid_until, used_time, incoming,
            outgoing, revoked,
            plans.name, plans.title, plans.time_limit, time_counts, incoming_octets, outgoing_octets, total_octets,
@@ -31,6 +31,9 @@ LOCK_ALLOWANCES = """
       JOIN plans ON plans.name = allowances.plan
       JOIN networks ON networks.name = allowances.network
      WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
+"""
+
+LOCK_ALLOWANCES = f"""{FETCH_ALLOWANCES}
      ORDER BY allowance_id
        FOR UPDATE OF allowances
 """
@@ -87,6 +90,18 @@ FORGET_SLOTS = """
               FOR UPDATE SKIP LOCKED))
 """
 
+FORGET_DEVICE_ALLOWANCES = """
+    DELETE FROM allowances
+     WHERE allowance_id = ANY(ARRAY(
+           SELECT allowance_id
+             FROM allowances
+            WHERE owner LIKE 'device %%'
+              AND claimed_at < %(before)s
+              AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.allowance_id = allowances.allowance_id)
+            LIMIT %(limit)s
+              FOR UPDATE SKIP LOCKED))
+"""
+
 
 async def claim_allowance(
     cursor: Cursor, owner: str, network: str, plan: str, now: datetime, valid_until: datetime | None = None
@@ -111,6 +126,13 @@ async def lock_allowances(cursor: Cursor, allowance_ids: Iterable[int]) -> dict[
     """
     await cursor.execute(LOCK_ALLOWANCES, {"allowance_ids": sorted(allowance_ids)})
     return {row[0]: _allowance(row) for row in cursor.fetchall()}
+
+
+async def fetch_allowance(cursor: Cursor, allowance_id: int) -> Allowance:
+    """Look at an allowance that a session draws on."""
+    await cursor.execute(FETCH_ALLOWANCES, {"allowance_ids": [allowance_id]})
+    [row] = cursor.fetchall()
+    return _allowance(row)
 
 
 async def begin_use(cursor: Cursor, allowance_ids: Sequence[int], now: datetime) -> None:
@@ -165,6 +187,16 @@ async def forget_slots(cursor: Cursor, before: datetime, limit: int) -> int:
     @return: how many, C{limit} at most.
     """
     await cursor.execute(FORGET_SLOTS, {"before": before, "limit": limit})
+    return cursor.rowcount
+
+
+async def forget_device_allowances(cursor: Cursor, before: datetime, limit: int) -> int:
+    """
+    Delete the allowances of devices whose guests last signed in before an instant and are not online.
+
+    @return: how many, C{limit} at most.
+    """
+    await cursor.execute(FORGET_DEVICE_ALLOWANCES, {"before": before, "limit": limit})
     return cursor.rowcount
 
 

@@ -18,7 +18,7 @@ OPEN = """
 
 LOOK = """
     SELECT gw_id, ip, mac, url, activated_at, expires_at, time_limit, quota_octets, incoming, outgoing,
-           ending IS NOT NULL
+           ending IS NOT NULL, allowance_id
       FROM sessions
      WHERE token_hash = %(token_hash)s
 """
@@ -50,6 +50,7 @@ class OpenStay:
 
     @ivar activated_at: None while pending.
     @ivar is_ending: True once it was asked to end.
+    @ivar allowance_id: what it draws on; None for nothing.
     """
 
     gw_id: str
@@ -62,6 +63,7 @@ class OpenStay:
     quota_octets: int | None
     used: Octets
     is_ending: bool
+    allowance_id: int | None
 
 
 async def open_session(

@@ -14,6 +14,7 @@ from wifidogd.errors import Overloaded, StoreError, StoreUnavailable
 from wifidogd.model import Gateway, SignIn, UtcNow, Visitor, WaitingGateway
 from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.remembered import Remembered
+from wifidogd.store.farewells import Farewell
 from wifidogd.voucher_codes import read_code, show_code
 from wifidogd.vouchers import Vouchers
 from wifidogd.web import links
@@ -106,7 +107,8 @@ class SignInDesk:
             back = await self._welcome_back(gateway, visitor, caller)
             if back is not None:
                 return back
-        return self._form(gateway, visitor, caller, None, {"code": code} if code else {})
+        farewell = None if visitor.mac is None else await self._admission.farewell(gateway, visitor.mac)
+        return self._form(gateway, visitor, caller, None, {"code": code} if code else {}, farewell)
 
     async def submit(self, form: Mapping[str, str], caller: Caller) -> Answer:
         """
@@ -195,8 +197,9 @@ class SignInDesk:
         caller: Caller,
         refused: Refused | None = None,
         form: Mapping[str, str] | None = None,
+        farewell: Farewell | None = None,
     ) -> Answer:
-        """Show the form, empty, or as C{form} was filled in."""
+        """Show the form, empty, or as C{form} was filled in, below why the last try or the last stay ended."""
         form = form or {}
         body = self._pages.sign_in(
             self._directory.network(gateway.network),
@@ -208,6 +211,7 @@ class SignInDesk:
             again="again" in form,
             remember="remember" in form,
             now=self._utc_now(),
+            farewell=farewell,
         )
         address = links.login_of(self._pages.path, visitor)
         if refused is None:
