@@ -35,7 +35,8 @@ async def draw_on(database: Database, voucher_id: int, *numbers: int) -> None:
     """Give a voucher an allowance, which sessions draw on."""
     await put(
         database,
-        "INSERT INTO allowances (owner, network, plan, first_used_at, claimed_at) VALUES (%(owner)s, 'default', 'day', %(noon)s, %(noon)s)",
+        "INSERT INTO allowances (owner, network, plan, first_used_at, claimed_at)"
+        " VALUES (%(owner)s, 'default', 'day', %(noon)s, %(noon)s)",
         {"owner": owner_of(voucher_id), "noon": NOON},
     )
     await put(
