@@ -63,7 +63,7 @@ def _add_create(verbs: Callable[..., ArgumentParser]) -> None:
     parser.add_argument("--plan", required=True, metavar="PLAN", help="what each of them allows")
     parser.add_argument("--count", required=True, type=how_many, metavar="N", help=f"how many, {MOST} at most")
     parser.add_argument("--network", type=network_name, default="default", metavar="NAME", help="where they are good")
-    parser.add_argument("--prefix", type=prefix, default="", metavar="X", help="what all their codes begin with")
+    parser.add_argument("--prefix", type=prefix, metavar="X", help="what all their codes begin with")
     parser.add_argument("--valid-until", type=until, metavar="D", help="last day, like 2027-01-31; or an instant")
     parser.add_argument("--batch", type=batch_name, metavar="NAME", help="what to call them (default: date and time)")
     parser.set_defaults(command=create)
@@ -148,7 +148,7 @@ async def create(errand: Errand) -> None:
     async def work(cursor: Cursor) -> list[str]:
         if await list_vouchers(cursor, 1, order.batch):
             raise NotDone(f"There is a batch {order.batch} already: name another one with --batch.")
-        return await make_batch(cursor, order, wanted.count, errand.now, partial(mint_code, wanted.prefix))
+        return await make_batch(cursor, order, wanted.count, errand.now, partial(mint_code, wanted.prefix or ""))
 
     try:
         codes = await errand.transaction(work)
