@@ -15,6 +15,7 @@ from twisted.internet.tcp import Port
 from tests.deadline import within
 from tests.raw_http import Reply, ask
 from wifidogd.admission import Admission
+from wifidogd.companions import Companions
 from wifidogd.credentials import Passwords
 from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
@@ -84,6 +85,7 @@ class GuestHouse:
             self.vouchers,
             self.waiting.append,
             remembered=Remembered(self.database, self.directory, utc_now=lambda: self.now),
+            companions=Companions(self.database),
             path=self.path,
             public_url=self.public_url,
             utc_now=lambda: self.now,

@@ -20,7 +20,7 @@ FLOORS = (
     {"rules", "smtp", "pg_dump", "credentials", "periodic", "store", "wifidog_conf"},
     {"directory", "settlement", "welcome", "reach", "importing", "correspondence", "opening", "voucher_batch"},
     {"books"},
-    {"ledger", "admission", "vouchers", "remembered", "companions", "post", "registration", "account_care", "heartbeat", "upkeep"},
+    {"ledger", "admission", "vouchers", "remembered", "companions", "post", "registration", "account_care", "my_data", "heartbeat", "upkeep"},
     {"web"},
     {"service", "options"},
     {"tap", "ctl"},

@@ -8,20 +8,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from json import loads
 from typing import Any
 
 import pytest
 
 from wifidogd.admission import Stay
-from wifidogd.model import Gateway, Network, Octets, SignIn, Visitor
+from wifidogd.model import Allowance, Gateway, Network, Octets, Plan, SignIn, TimeCounts, Visitor
 from wifidogd.opening import Refusal, Refused
+from wifidogd.store.companions import Companion
 from wifidogd.web import links
 from wifidogd.web.brand import Page, source_of
 from wifidogd.web.human import Size, Span, minutes_to_wait, size, span
-from wifidogd.web.pages import FOLDERS, MESSAGES, Notice, Pages
+from wifidogd.web.pages import FOLDERS, MESSAGES, Aside, Notice, Pages
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVIL = """"><script>alert('x')</script>{{ 7*7 }}&amp;"""
+
+
+OUR_SCRIPT = (
+    b"<script>" + next(path for path in FOLDERS if path.exists()).joinpath("portal.js").read_bytes() + b"</script>"
+)
 
 
 class Written(bytes):
@@ -69,12 +76,21 @@ STAY = Stay(
 )
 STATE = "s" * 3000
 
+TOKEN = "t" * 32
+TABLET = Companion(7, "02:00:00:00:07:07", NOON - timedelta(minutes=5), Octets(1_500_000, 0), is_ending=False)
+LEAVING = replace(TABLET, session_id=8, mac=None, is_ending=True)
+BUSY = Aside(((TABLET, "u" * 200), (LEAVING, "v" * 200)), NOON + timedelta(days=30))
+HOURS = Plan("hours", "Hours", time_limit=timedelta(hours=5), time_counts=TimeCounts.USED)
+PAUSABLE = replace(STAY, allowance=Allowance(1, "voucher 1", "default", "UTC", HOURS))
+
 EVERY_PAGE = {
     "splash": PAGES.sign_in(NETWORK, STATE),
     "account": PAGES.sign_in(ACCOUNTS, STATE),
     "account refused": PAGES.sign_in(ACCOUNTS, STATE, Refused(Refusal.WRONG_PASSWORD), name="anna"),
     "online": PAGES.online(NETWORK, STATE, "http://a.example/"),
-    "portal": PAGES.portal(STAY, STATE, NOON),
+    "portal": PAGES.portal(STAY, TOKEN, STATE, Aside(), NOON),
+    "portal of many": PAGES.portal(PAUSABLE, TOKEN, "s" * 200, BUSY, NOON),
+    "back": PAGES.back(NETWORK, STATE, "/wifidog/login?gw_id=gw1&form=1", NOON, NOON, can_forget=True),
     "welcome": PAGES.welcome(None),
     "offline": PAGES.offline(STAY, "t" * 32),
     "offline before": PAGES.offline(None, "t" * 32),
@@ -98,6 +114,7 @@ def test_a_page_is_complete_and_small(name: str) -> None:
     """In one response below 14 kB, nothing from elsewhere, nothing that a policy would have to allow."""
     page = EVERY_PAGE[name].decode()
     assert len(page.encode()) < 14_000
+    page = page.replace(OUR_SCRIPT.decode(), "")
     assert page.startswith("<!DOCTYPE html>\n<html lang=")
     assert re.search(r"<title>\S.*</title>", page)
     assert page.count("<h1>") == 1
@@ -149,7 +166,14 @@ def test_a_page_with_the_largest_logo_is_small() -> None:
         PAGES.sign_in(replace(NETWORK, title=EVIL, terms={"en": EVIL}), EVIL),
         PAGES.sign_in(replace(ACCOUNTS, title=EVIL, terms={"en": EVIL}), EVIL, name=EVIL),
         PAGES.online(replace(NETWORK, title=EVIL), EVIL, "http://a.example/" + EVIL),
-        PAGES.portal(replace(STAY, network=replace(NETWORK, title=EVIL), url="http://a.example/" + EVIL), EVIL, NOON),
+        PAGES.portal(
+            replace(STAY, network=replace(NETWORK, title=EVIL), url="http://a.example/" + EVIL),
+            EVIL,
+            EVIL,
+            Aside(((replace(TABLET, mac=EVIL), EVIL),)),
+            NOON,
+        ),
+        PAGES.back(replace(NETWORK, title=EVIL), EVIL, EVIL, NOON, NOON, can_forget=True),
         PAGES.offline(replace(STAY, network=replace(NETWORK, title=EVIL)), EVIL),
         PAGES.message(EVIL, replace(NETWORK, title=EVIL), EVIL),
         PAGES.welcome(replace(NETWORK, title=EVIL)),
@@ -161,7 +185,7 @@ def test_a_page_with_the_largest_logo_is_small() -> None:
 )
 def test_every_text_is_escaped(page: bytes) -> None:
     """Whoever wrote it."""
-    assert b"<script" not in page
+    assert b"<script" not in page.replace(OUR_SCRIPT, b"")
     assert b'""' not in page.replace(b'alt=""', b"").replace(b'value=""', b"")
     assert b"49" not in page.partition(b"<main>")[2]
 
@@ -221,9 +245,74 @@ def test_the_portal_shows_used_and_left() -> None:
 
 def test_no_limit_is_said_and_nothing_left_is_zero() -> None:
     """None and 0 are different news."""
-    text = text_of(PAGES.portal(replace(STAY, octets_left=0, time_left=None), STATE, NOON))
+    text = text_of(PAGES.portal(replace(STAY, octets_left=0, time_left=None), TOKEN, STATE, Aside(), NOON))
     assert "Time left no limit" in text
     assert "Data left 0 kB" in text
+
+
+def test_the_portal_follows_what_is_used() -> None:
+    """With a script that the policy knows by its text and that may ask us only; without by asking for the page."""
+    page = EVERY_PAGE["portal"].decode()
+    again = (
+        f"/wifidog/portal?gw_id=gw1&amp;token={TOKEN}&amp;mac=02%3A00%3A00%3A00%3A00%3A01&amp;ip=10.0.0.5&amp;live=1"
+    )
+    assert f'<noscript><meta http-equiv="refresh" content="60; url={again}"></noscript>' in page
+    assert f'data-source="/wifidog/portal.json?token={TOKEN}" data-refresh="{again}"' in page
+    assert OUR_SCRIPT in EVERY_PAGE["portal"]
+    policy = PAGES.policy(EVERY_PAGE["portal"])
+    assert f"script-src {source_of(OUR_SCRIPT[8:-9].decode())}; connect-src 'self';" in policy
+
+
+def test_the_figures_are_the_words_of_the_page() -> None:
+    """So that the script needs no language."""
+    assert loads(PAGES.figures(STAY, NOON)) == {
+        "online": True,
+        "figures": {
+            "online_for": "1 hour 20 minutes",
+            "time_left": "40 minutes",
+            "used": "12.3 MB",
+            "data_left": "87.6 MB",
+        },
+    }
+    assert loads(PAGES.figures(replace(STAY, time_left=None), NOON))["figures"]["time_left"] == "no limit"
+    assert loads(PAGES.figures(None, NOON)) == {"online": False}
+
+
+def test_the_portal_shows_the_other_devices_of_the_guest() -> None:
+    """Each with its own button, except one that is on its way out."""
+    page, text = EVERY_PAGE["portal of many"].decode(), text_of(EVERY_PAGE["portal of many"])
+    assert "Device 07:07 5 minutes, 1.50 MB" in text
+    assert page.count('action="/wifidog/disconnect"') == 1
+    assert 'aria-label="Disconnect Device 07:07"' in page
+    assert "Device 2 5 minutes, 1.50 MB disconnecting" in text
+    assert "other devices" not in text_of(EVERY_PAGE["portal"])
+
+
+def test_a_remembered_device_can_be_forgotten() -> None:
+    """On the portal and before it comes back."""
+    assert "This device is remembered Until Tue, Dec 22" in text_of(EVERY_PAGE["portal of many"])
+    for name in ("portal of many", "back"):
+        assert '<form method="post" action="/wifidog/forget">' in EVERY_PAGE[name].decode()
+    assert "remembered" not in text_of(EVERY_PAGE["portal"])
+    unsure = PAGES.back(NETWORK, STATE, "/", NOON, NOON, can_forget=False).decode()
+    assert "forget" not in unsure.partition("<main>")[2]
+
+
+def test_time_that_stops_while_offline_can_be_paused() -> None:
+    """Which is a log-out that says what it is good for."""
+    assert "Pause Your time stops while you are offline" in text_of(EVERY_PAGE["portal of many"])
+    assert "Log out" not in text_of(EVERY_PAGE["portal of many"])
+    assert "Pause" not in text_of(EVERY_PAGE["portal"])
+
+
+def test_the_box_is_there_where_devices_are_remembered() -> None:
+    """Not ticked, except by the guest."""
+    network = replace(ACCOUNTS, methods=(SignIn.ACCOUNT, SignIn.VOUCHER), remember=timedelta(days=30))
+    page = PAGES.sign_in(network, STATE)
+    assert text_of(page).count("Remember this device for 30 days") == 2
+    assert b'name="remember" value="1">' in page
+    assert b'name="remember" value="1" checked>' in PAGES.sign_in(network, STATE, remember=True)
+    assert b"remember" not in EVERY_PAGE["account"].partition(b"<main>")[2]
 
 
 def test_logging_out_calls_the_gateway_unseen() -> None:

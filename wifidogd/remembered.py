@@ -17,6 +17,7 @@ from wifidogd.store.devices import (
     attach_device,
     find_by_key,
     find_by_mac,
+    find_by_session,
     forget_device,
     forget_key,
     remember_device,
@@ -104,6 +105,19 @@ class Remembered:
         if network.remember is None or (key is None and not (network.remember_mac and visitor.mac)):
             return None
         return await self._database.transaction(lambda cursor: self._find(cursor, network, visitor, key))
+
+    async def until(self, network: Network, token: str) -> datetime | None:
+        """
+        Say how long the device of an open session is remembered.
+
+        @return: None if it is not.
+        @raise StoreError: as L{Database.transaction}.
+        """
+        if network.remember is None:
+            return None
+        device = await self._database.transaction(lambda cursor: find_by_session(cursor, hash_secret(token)))
+        until = None if device is None else good_until(device, network)
+        return until if until is not None and self._utc_now() < until else None
 
     async def come_back(self, gateway: Gateway, visitor: Visitor, key: str | None) -> Admitted | Refused | None:
         """

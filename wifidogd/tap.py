@@ -10,6 +10,7 @@ from twisted.application.internet import TimerService
 from twisted.internet.endpoints import serverFromString
 
 from wifidogd.admission import Admission
+from wifidogd.companions import Companions
 from wifidogd.credentials import Passwords, mint_token
 from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
@@ -66,6 +67,7 @@ def makeService(
             vouchers,
             heartbeats.wait,
             remembered=Remembered(database, directory, utc_now=utc_now, mint=mint),
+            companions=Companions(database),
             path=options["path"],
             public_url=options["public-url"],
             utc_now=utc_now,

@@ -51,6 +51,17 @@ BY_MAC = """
      LIMIT 1
 """
 
+BY_SESSION = """
+    SELECT device_id, devices.mac, devices.account_id, voucher_id, remembered_at, devices.expires_at,
+           coalesce(accounts.plan, vouchers.plan), vouchers.valid_until,
+           coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL)
+      FROM sessions
+      JOIN devices USING (device_id)
+      LEFT JOIN accounts ON accounts.account_id = devices.account_id
+      LEFT JOIN vouchers USING (voucher_id)
+     WHERE token_hash = %(token_hash)s
+"""
+
 ATTACH = """
     UPDATE sessions
        SET device_id = %(device_id)s
@@ -127,6 +138,13 @@ async def find_by_key(cursor: Cursor, network: str, key_hash: bytes) -> Device |
 async def find_by_mac(cursor: Cursor, network: str, mac: str) -> Device | None:
     """Find the device that a gateway has last reported with a MAC; also one that has expired."""
     await cursor.execute(BY_MAC, {"network": network, "mac": mac})
+    row = cursor.fetchone()
+    return None if row is None else Device(*row)
+
+
+async def find_by_session(cursor: Cursor, token_hash: bytes) -> Device | None:
+    """Find the device of an open session, if it is remembered; also one that has expired."""
+    await cursor.execute(BY_SESSION, {"token_hash": token_hash})
     row = cursor.fetchone()
     return None if row is None else Device(*row)
 

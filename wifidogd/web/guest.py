@@ -15,6 +15,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from wifidogd.admission import Admission
+from wifidogd.companions import Companions
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.model import UtcNow, WaitingGateway
@@ -44,6 +45,7 @@ class GuestPages:
         remember_waiting: Callable[[WaitingGateway], None],
         *,
         remembered: Remembered,
+        companions: Companions,
         path: str,
         public_url: str | None,
         utc_now: UtcNow,
@@ -57,7 +59,7 @@ class GuestPages:
         self._pages = Pages(path)
         self._sparing = SparingLog(log, clock)
         state = FormState(directory, utc_now)
-        self._stay = StayDesk(directory, admission, state, self._pages, utc_now=utc_now)
+        self._stay = StayDesk(directory, admission, companions, remembered, state, self._pages, utc_now=utc_now)
         self._sign_in = SignInDesk(
             directory,
             admission,
@@ -95,6 +97,21 @@ class GuestPages:
     async def portal(self, request: IRequest) -> bytes:
         """Welcome a guest whom the gateway let in."""
         return self._put(request, await self._stay.portal(query_of(request)))
+
+    @app.route("/portal.json", methods=["GET"])
+    async def figures(self, request: IRequest) -> bytes:
+        """Tell the portal's script what has changed."""
+        return self._put(request, await self._stay.figures(query_of(request)))
+
+    @app.route("/disconnect", methods=["POST"], strict_slashes=False)
+    async def disconnect(self, request: IRequest) -> bytes:
+        """Let a guest end the stay of another of their devices."""
+        return self._put(request, await self._stay.disconnect(form_of(request)))
+
+    @app.route("/forget", methods=["POST"], strict_slashes=False)
+    async def forget(self, request: IRequest) -> bytes:
+        """Let a guest have their device forgotten."""
+        return self._put(request, await self._stay.forget(form_of(request), caller_of(request)))
 
     @app.route("/logout", methods=["POST"], strict_slashes=False)
     async def logout(self, request: IRequest) -> bytes:

@@ -7,6 +7,9 @@ from urllib.parse import urlencode
 from wifidogd.admission import Stay
 from wifidogd.model import Gateway, Visitor
 
+LIVE = "live"
+"""In the query of a portal that was shown before, so that its stay must have ended if nobody knows it."""
+
 WITH_FORM = "form"
 """In the query of a login page: show the form even to a device that is remembered."""
 
@@ -47,6 +50,17 @@ def login_of(path: str, visitor: Visitor) -> str:
         "url": visitor.url,
     }
     return f"{path}login?{urlencode({name: value for name, value in fields.items() if value is not None})}"
+
+
+def portal_of(path: str, stay: Stay, token: str) -> str:
+    """Build the address at which a guest sees their stay, or the way in once it has ended."""
+    fields = {"gw_id": stay.gateway.gw_id, "token": token, "mac": stay.mac, "ip": stay.ip, LIVE: "1"}
+    return f"{path}portal?{urlencode({name: value for name, value in fields.items() if value is not None})}"
+
+
+def figures_of(path: str, token: str) -> str:
+    """Build the address of the figures that the portal follows."""
+    return f"{path}portal.json?{urlencode({'token': token})}"
 
 
 def visitor_of(gateway: Gateway, mac: str | None = None, ip: str | None = None) -> Visitor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -12,8 +13,12 @@ from markupsafe import Markup
 
 from wifidogd.addresses import is_private
 from wifidogd.admission import Stay
-from wifidogd.model import Gateway, Network, SignIn, Visitor
+from wifidogd.limits import Limit
+from wifidogd.model import Gateway, Network, SignIn, TimeCounts, Visitor
 from wifidogd.opening import Refused
+from wifidogd.store.companions import Companion
+from wifidogd.store.farewells import Farewell
+from wifidogd.store.my_data import Stored
 from wifidogd.voucher_codes import show_code
 from wifidogd.web import links
 from wifidogd.web.brand import Page, brand_of, source_of
@@ -41,6 +46,19 @@ class Notice(Enum):
     BROKEN = "broken"
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """
+    What the portal shows of a guest besides the stay.
+
+    @ivar companions: their other devices on the same allowance, each with the state of its disconnect button.
+    @ivar remembered_until: None if this device is not remembered.
+    """
+
+    companions: Sequence[tuple[Companion, str]] = ()
+    remembered_until: datetime | None = None
+
+
 class Pages:
     """
     Fills the templates; L{write} then writes a page in the language of whoever asked for it.
@@ -53,6 +71,7 @@ class Pages:
         style = next(file for folder in folders if (file := folder / "style.css").exists()).read_text("utf-8")
         self._templates = make_environments(folders, {"path": path, "style": Markup(style)})  # noqa: S704 - ours
         self._style = source_of(style)
+        self._script = next(file for folder in folders if (file := folder / "portal.js").exists()).read_text("utf-8")
 
     def policy(self, page: Page | bytes, forms: Sequence[str] = (), images: str | None = None) -> str:
         """
@@ -90,6 +109,7 @@ class Pages:
         again: bool = False,
         remember: bool = False,
         now: datetime | None = None,
+        farewell: Farewell | None = None,
     ) -> Page:
         """
         Ask a guest to sign in one of the ways of the network; all but the first are folded.
@@ -100,7 +120,9 @@ class Pages:
         @param again: True when the guest, already online, has asked for it.
         @param remember: whether the guest wanted the device to be remembered last time.
         @param now: needed to say when the guest of a limit may come back.
+        @param farewell: why the last stay ended; None where that needs no words.
         """
+        told = refused or farewell
         return _page(
             "sign_in.html",
             network,
@@ -108,8 +130,9 @@ class Pages:
             ways=[way.name for way in sorted(network.methods, key=lambda way: way is not first)],
             why=refused.why.name if refused else None,
             minutes=minutes_to_wait(refused.wait) if refused else 0,
-            limit=refused.limit.name if refused and refused.limit else None,
-            back_at=refused.back_at if refused else None,
+            limit=_limit_of(refused, farewell),
+            back_at=told.back_at if told else None,
+            farewell=farewell is not None and refused is None,
             now=now,
             name=name,
             code=code,
@@ -151,19 +174,58 @@ class Pages:
         """
         return _page("welcome.html", network)
 
-    def portal(self, stay: Stay, state: str, now: datetime) -> Page:
-        """Welcome a guest whom the gateway has let in, and show what they have used and have left."""
-        return _page(
+    def portal(self, stay: Stay, token: str, state: str, aside: Aside, now: datetime) -> Page:
+        """
+        Welcome a guest whom the gateway has let in, and show what they have used and have left.
+
+        It follows both: by its script, else by asking for the page again.
+
+        @param aside: what else there is to know of the guest.
+        """
+        page = _page(
             "portal.html",
             stay.network,
             stay=stay,
             state=state,
             host=host_of(stay.url or ""),
-            online_for=None if stay.since is None else span(now - stay.since),
-            time_left=None if stay.time_left is None else span(stay.time_left),
-            used=size(stay.used.total),
-            data_left=None if stay.octets_left is None else size(stay.octets_left),
+            refresh=links.portal_of(self.path, stay, token),
+            source=links.figures_of(self.path, token),
+            can_pause=_can_pause(stay),
+            companions=[
+                (device, sealed, span(now - device.since), size(device.used.total))
+                for device, sealed in aside.companions
+            ],
+            remembered_until=aside.remembered_until,
+            now=now,
+            script=Markup(self._script),  # noqa: S704 - ours
+            **_figures(stay, now),
         )
+        return replace(page, scripts=(source_of(self._script),))
+
+    def figures(self, stay: Stay | None, now: datetime) -> Page:
+        """Tell the script of the portal what to show; no stay means that it has ended."""
+        return _page("portal.json", stay=stay, **({} if stay is None else _figures(stay, now)))
+
+    def my_data(self, network: Network | None, state: str, stored: Stored, now: datetime) -> Page:
+        """Show a guest what is stored about them; of each kind the first few."""
+        zone = network.time_zone if network else "UTC"
+        return _page("my_data.html", network, state=state, stored=stored, shown=20, zone=zone, now=now)
+
+    def erase(
+        self, network: Network | None, state: str, refused: Refused | None = None, *, needs_password: bool
+    ) -> Page:
+        """
+        Ask whether a guest is sure.
+
+        @param refused: why it was not done the last time.
+        """
+        why, minutes = (refused.why.name, minutes_to_wait(refused.wait)) if refused else (None, 0)
+        values = {"state": state, "why": why, "minutes": minutes, "needs_password": needs_password}
+        return _page("erase.html", network, erased=False, **values)
+
+    def erased(self, network: Network | None, logging_out: str | None) -> Page:
+        """Tell that it is done, and let the browser tell the gateway; C{logging_out} is None if that is not known."""
+        return _page("erase.html", network, erased=True, logging_out=logging_out)
 
     def offline(self, stay: Stay | None, token: str) -> Page:
         """Say goodbye, and let the browser tell the gateway; no stay means that it had ended before."""
@@ -218,6 +280,30 @@ class Pages:
         """
         template = self._templates[language.tag].get_template(page.template)
         return template.render(page.values, chosen=language.chosen, switch=switch).encode()
+
+
+def _limit_of(refused: Refused | None, farewell: Farewell | None) -> str | None:
+    """Name the limit that keeps a guest out, or that ended their last stay."""
+    if refused is not None:
+        return refused.limit.name if refused.limit else None
+    if farewell is None:
+        return None
+    return next((limit.name for limit in Limit if limit.value is farewell.reason), farewell.reason.name)
+
+
+def _can_pause(stay: Stay) -> bool:
+    """Tell whether a guest saves time by being offline."""
+    plan = None if stay.allowance is None else stay.allowance.plan
+    return plan is not None and plan.time_limit is not None and plan.time_counts is TimeCounts.USED
+
+
+def _figures(stay: Stay, now: datetime) -> dict[str, Any]:
+    return {
+        "online_for": None if stay.since is None else span(now - stay.since),
+        "time_left": None if stay.time_left is None else span(stay.time_left),
+        "used": size(stay.used.total),
+        "data_left": None if stay.octets_left is None else size(stay.octets_left),
+    }
 
 
 def _page(template: str, network: Network | None = None, **values: Any) -> Page:

@@ -22,6 +22,7 @@ MAX_LENGTH = 8192
 
 _VISITOR = "wifidogd.visitor"
 _TOKEN = "wifidogd.token"
+_COMPANION = "wifidogd.companion"
 
 
 class ForgedState(WifidogdError):
@@ -94,6 +95,24 @@ class FormState:
         @raise StoreUnavailable: while the secret has not been read.
         """
         return str(self._open(_TOKEN, state).get("token"))
+
+    def seal_companion(self, token: str, session_id: int) -> str:
+        """
+        Sign another session of the guest with a token, for its disconnect button.
+
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        return self._seal(_COMPANION, {"token": token, "session": session_id})
+
+    def open_companion(self, state: str) -> tuple[str, int]:
+        """
+        Read what L{seal_companion} signed.
+
+        @raise ForgedState: if it did not.
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        values = self._open(_COMPANION, state)
+        return str(values.get("token")), int(values.get("session", 0))
 
     def _seal(self, purpose: str, values: Mapping[str, Any]) -> str:
         return str(self._serializer(purpose).dumps(values))

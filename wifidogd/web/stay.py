@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 
-from wifidogd.admission import Admission
+from wifidogd.admission import Admission, Stay
+from wifidogd.companions import Companions
 from wifidogd.directory import Directory
 from wifidogd.model import Network, UtcNow
+from wifidogd.remembered import Remembered
 from wifidogd.web import links
-from wifidogd.web.exchange import Answer
-from wifidogd.web.fields import read_query
-from wifidogd.web.pages import Pages
-from wifidogd.web.state import ForgedState, FormState
+from wifidogd.web.exchange import Answer, Caller
+from wifidogd.web.fields import read_address, read_mac, read_query
+from wifidogd.web.keepsake import drop
+from wifidogd.web.pages import Aside, Pages
+from wifidogd.web.state import ForgedState, FormState, StaleState
 
 
 class StayDesk:
     """Shows guests their stay and lets them end it."""
 
     def __init__(
-        self, directory: Directory, admission: Admission, state: FormState, pages: Pages, *, utc_now: UtcNow
+        self,
+        directory: Directory,
+        admission: Admission,
+        companions: Companions,
+        remembered: Remembered,
+        state: FormState,
+        pages: Pages,
+        *,
+        utc_now: UtcNow,
     ) -> None:
         self._directory = directory
         self._admission = admission
+        self._companions = companions
+        self._remembered = remembered
         self._state = state
         self._pages = pages
         self._utc_now = utc_now
@@ -36,9 +50,82 @@ class StayDesk:
         fields = read_query(query)
         token = fields.get("token", "")
         stay = await self._admission.stay(token) if token else None
-        if stay is None or not stay.online:
+        if stay is not None and stay.online:
+            aside = await self._aside(stay, token)
+            return Answer(self._pages.portal(stay, token, self._state.seal_token(token), aside, self._utc_now()))
+        gateway = self._directory.gateway(fields.get("gw_id", ""))
+        if gateway is None or links.LIVE not in fields:
             return Answer(self._pages.welcome(self._network(fields)))
-        return Answer(self._pages.portal(stay, self._state.seal_token(token), self._utc_now()))
+        visitor = links.visitor_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
+        return self._to(links.login_of(self._pages.path, visitor))
+
+    async def figures(self, query: bytes) -> Answer:
+        """
+        Answer the script of the portal.
+
+        @raise StoreUnavailable: when nobody can say what they have used.
+        """
+        stay = await self._admission.stay(read_query(query).get("token", ""))
+        body = self._pages.figures(stay if stay is not None and stay.online else None, self._utc_now())
+        return Answer(body, media="application/json")
+
+    async def disconnect(self, form: Mapping[str, str]) -> Answer:
+        """
+        End the session of another device of the guest, whose portal page the form was on.
+
+        @raise StoreUnavailable: when it goes on because nobody could end it.
+        """
+        try:
+            token, session_id = self._state.open_companion(form.get("state", ""))
+        except ForgedState:
+            return Answer(self._pages.stale(None), HTTPStatus.BAD_REQUEST)
+        await self._companions.disconnect(token, session_id)
+        return await self._to_portal(token)
+
+    async def forget(self, form: Mapping[str, str], caller: Caller) -> Answer:
+        """
+        Forget a device: that of a portal page, or that which was about to come back.
+
+        The latter only by the key in its cookie, as anybody can name a MAC.
+
+        @raise StoreUnavailable: when nobody could forget it.
+        """
+        state = form.get("state", "")
+        try:
+            token = self._state.open_token(state)
+        except ForgedState:
+            return await self._forget_at_login(state, caller)
+        stay = await self._admission.stay(token)
+        await self._remembered.forget(token=token)
+        cookie = None if stay is None else drop(stay.network.name, self._pages.path)
+        return replace(await self._to_portal(token), cookie=cookie)
+
+    async def _forget_at_login(self, state: str, caller: Caller) -> Answer:
+        try:
+            visitor = self._state.open_visitor(state)
+        except StaleState as stale:
+            visitor = stale.visitor
+        except ForgedState:
+            return Answer(self._pages.stale(None), HTTPStatus.BAD_REQUEST)
+        gateway = self._directory.gateway(visitor.gw_id)
+        network = "" if gateway is None else gateway.network
+        await self._remembered.forget(key=caller.keys.get(network))
+        answer = self._to(links.login_of(self._pages.path, visitor))
+        return replace(answer, cookie=drop(network, self._pages.path) if network else None)
+
+    async def _aside(self, stay: Stay, token: str) -> Aside:
+        companions = await self._companions.of(token)
+        return Aside(
+            [(device, self._state.seal_companion(token, device.session_id)) for device in companions],
+            await self._remembered.until(stay.network, token),
+        )
+
+    async def _to_portal(self, token: str) -> Answer:
+        stay = await self._admission.stay(token)
+        return self._to(f"{self._pages.path}portal" if stay is None else links.portal_of(self._pages.path, stay, token))
+
+    def _to(self, location: str) -> Answer:
+        return Answer(self._pages.redirect(location), HTTPStatus.SEE_OTHER, location=location)
 
     async def log_out(self, form: Mapping[str, str]) -> Answer:
         """
