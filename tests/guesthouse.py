@@ -21,6 +21,7 @@ from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
 from wifidogd.ledger import Ledger
 from wifidogd.model import Dialect, Gateway, Octets, Report, SignIn, Stage, WaitingGateway
+from wifidogd.my_data import MyData
 from wifidogd.remembered import Remembered
 from wifidogd.store.accounts import add_account
 from wifidogd.store.database import Database
@@ -86,6 +87,7 @@ class GuestHouse:
             self.waiting.append,
             remembered=Remembered(self.database, self.directory, utc_now=lambda: self.now),
             companions=Companions(self.database),
+            my_data=MyData(self.database, self.passwords, utc_now=lambda: self.now),
             path=self.path,
             public_url=self.public_url,
             utc_now=lambda: self.now,

@@ -16,6 +16,7 @@ from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
 from wifidogd.ledger import Ledger
 from wifidogd.model import UtcNow
+from wifidogd.my_data import MyData
 from wifidogd.options import Options, default_data_dir
 from wifidogd.periodic import every
 from wifidogd.reach import ctl_command, guess_url
@@ -68,6 +69,7 @@ def makeService(
             heartbeats.wait,
             remembered=Remembered(database, directory, utc_now=utc_now, mint=mint),
             companions=Companions(database),
+            my_data=MyData(database, passwords, utc_now=utc_now),
             path=options["path"],
             public_url=options["public-url"],
             utc_now=utc_now,

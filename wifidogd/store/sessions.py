@@ -51,8 +51,11 @@ END = """
                       %(incoming)s::bigint[], %(outgoing)s::bigint[], %(ended)s::timestamptz[], %(reasons)s::text[])
             AS said (token_hash, mac, ip, activated_at, incoming, outgoing, ended_at, reason)
          WHERE sessions.token_hash = said.token_hash
-     RETURNING session_id, gw_id, account_id, said.mac, said.ip, opened_at, said.activated_at, said.ended_at,
-               said.reason, said.incoming, said.outgoing, allowance_id, terms_version
+     RETURNING session_id, gw_id, account_id, opened_at, said.activated_at, said.ended_at, said.reason,
+               said.incoming, said.outgoing, terms_version,
+               CASE WHEN ending IS DISTINCT FROM 'erased by the guest' THEN said.mac END AS mac,
+               CASE WHEN ending IS DISTINCT FROM 'erased by the guest' THEN said.ip END AS ip,
+               CASE WHEN ending IS DISTINCT FROM 'erased by the guest' THEN allowance_id END AS allowance_id
     )
     INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
                                reason, incoming, outgoing, allowance_id, terms_version)

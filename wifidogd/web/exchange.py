@@ -50,6 +50,7 @@ class Answer:
     @ivar address: of ours, where the page that answers a form can be had in another language; None for nowhere.
     @ivar cookie: to be set; None for none.
     @ivar media: type of the body.
+    @ivar filename: under which the browser saves the body; None to show it.
     """
 
     body: Page | bytes
@@ -61,6 +62,7 @@ class Answer:
     address: str | None = None
     cookie: str | None = field(default=None, repr=False)
     media: str = "text/html"
+    filename: str | None = None
 
 
 def caller_of(request: IRequest) -> Caller:
@@ -131,6 +133,8 @@ def put(request: IRequest, answer: Answer, policy: str) -> None:
         headers["Location"] = answer.location
     if answer.cookie is not None:
         headers["Set-Cookie"] = answer.cookie
+    if answer.filename is not None:
+        headers["Content-Disposition"] = f'attachment; filename="{answer.filename}"'
     if answer.retry_after is not None:
         headers["Retry-After"] = str(-(answer.retry_after // timedelta(seconds=-1)))
     for name, value in headers.items():

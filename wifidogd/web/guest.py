@@ -19,10 +19,12 @@ from wifidogd.companions import Companions
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.model import UtcNow, WaitingGateway
+from wifidogd.my_data import MyData
 from wifidogd.remembered import Remembered
 from wifidogd.sparing import SparingLog
 from wifidogd.vouchers import Vouchers
 from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, put, query_of, switch_of
+from wifidogd.web.my_data import MyDataDesk
 from wifidogd.web.pages import Notice, Pages
 from wifidogd.web.sign_in import RETRY_AFTER, SignInDesk
 from wifidogd.web.state import FormState
@@ -46,6 +48,7 @@ class GuestPages:
         *,
         remembered: Remembered,
         companions: Companions,
+        my_data: MyData,
         path: str,
         public_url: str | None,
         utc_now: UtcNow,
@@ -71,6 +74,7 @@ class GuestPages:
             utc_now=utc_now,
             public_host=urlsplit(public_url or "").hostname,
         )
+        self._my_data = MyDataDesk(directory, my_data, state, self._pages, utc_now=utc_now)
         self._voucher = VoucherDesk(self._sign_in, self._pages)
 
     @app.route("/", methods=["GET"])
@@ -112,6 +116,11 @@ class GuestPages:
     async def forget(self, request: IRequest) -> bytes:
         """Let a guest have their device forgotten."""
         return self._put(request, await self._stay.forget(form_of(request), caller_of(request)))
+
+    @app.route("/my-data", methods=["POST"], strict_slashes=False)
+    async def my_data(self, request: IRequest) -> bytes:
+        """Show a guest what is stored about them, or erase it."""
+        return self._put(request, await self._my_data.answer(form_of(request)))
 
     @app.route("/logout", methods=["POST"], strict_slashes=False)
     async def logout(self, request: IRequest) -> bytes:

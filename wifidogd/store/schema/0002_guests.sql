@@ -251,6 +251,8 @@ CREATE TRIGGER device_met AFTER UPDATE OF activated_at ON sessions FOR EACH ROW
     EXECUTE FUNCTION meet_device();
 
 ALTER TABLE past_sessions ADD COLUMN allowance_id bigint, ADD COLUMN terms_version integer;
+CREATE INDEX past_sessions_by_account ON past_sessions (account_id, ended_at) WHERE account_id IS NOT NULL;
+COMMENT ON TABLE past_sessions IS 'History, append-only but for guests who have theirs erased; only "my data" reads it for a request, by account';
 COMMENT ON COLUMN past_sessions.allowance_id IS 'What it drew on; NULL for nothing';
 COMMENT ON COLUMN past_sessions.terms_version IS 'Of the terms the guest had accepted';
 

@@ -1,0 +1,120 @@
+"""My data: shown to the guest, downloaded, erased after a second tap."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from wifidogd.directory import Directory
+from wifidogd.model import Gateway, Network, UtcNow
+from wifidogd.my_data import MyData
+from wifidogd.opening import Refusal
+from wifidogd.store.my_data import Stored, StoredDevice, StoredStay
+from wifidogd.web import links
+from wifidogd.web.exchange import Answer
+from wifidogd.web.pages import Pages
+from wifidogd.web.sign_in import RETRY_AFTER
+from wifidogd.web.state import ForgedState, FormState
+
+SURE = "sure"
+"""What the second tap says."""
+
+
+class MyDataDesk:
+    """Answers the forms of the portal that are about the guest's own data; who they are is in the signed state."""
+
+    def __init__(
+        self, directory: Directory, my_data: MyData, state: FormState, pages: Pages, *, utc_now: UtcNow
+    ) -> None:
+        self._directory = directory
+        self._my_data = my_data
+        self._state = state
+        self._pages = pages
+        self._utc_now = utc_now
+
+    async def answer(self, form: Mapping[str, str]) -> Answer:
+        """
+        Show the data, or do what the button says.
+
+        @raise StoreUnavailable: when nobody can say what is stored, or erase it.
+        """
+        state = form.get("state", "")
+        try:
+            token = self._state.open_token(state)
+        except ForgedState:
+            return Answer(self._pages.stale(None), HTTPStatus.BAD_REQUEST)
+        stored = await self._my_data.look(token)
+        if stored is None:
+            return Answer(self._pages.offline(None, token))
+        gateway = self._directory.gateway(stored.stays[0].gw_id) if stored.stays else None
+        network = self._directory.network(gateway.network) if gateway else None
+        if "download" in form:
+            body = json.dumps(document(stored), indent=2, ensure_ascii=False).encode()
+            return Answer(body, media="application/json", filename="my-data.json")
+        if form.get("erase") == SURE:
+            return await self._erase(token, form, stored, gateway, network)
+        if "erase" in form:
+            return Answer(self._pages.erase(network, state, needs_password=stored.account is not None))
+        return Answer(self._pages.my_data(network, state, stored, self._utc_now()))
+
+    async def _erase(
+        self, token: str, form: Mapping[str, str], stored: Stored, gateway: Gateway | None, network: Network | None
+    ) -> Answer:
+        """Erase, and let the browser tell the gateway, which then reports the end at once."""
+        refused = await self._my_data.erase(token, form.get("password", ""))
+        if refused is None:
+            origin = links.origin_of(gateway) if gateway else None
+            logging_out = links.logging_out(gateway, token) if gateway else None
+            return Answer(self._pages.erased(network, logging_out), images=origin)
+        page = self._pages.erase(network, form["state"], refused, needs_password=stored.account is not None)
+        if refused.why is Refusal.WRONG_PASSWORD:
+            return Answer(page, HTTPStatus.FORBIDDEN)
+        return Answer(page, HTTPStatus.TOO_MANY_REQUESTS, retry_after=refused.wait or RETRY_AFTER)
+
+
+def document(stored: Stored) -> dict[str, object]:
+    """Write everything for a program; hashes of passwords and keys are not told."""
+    account = stored.account
+    return {
+        "account": account
+        and {
+            "name": account.name,
+            "email": account.email,
+            "created_at": _instant(account.created_at),
+            "validated_at": _instant(account.validated_at),
+            "plan": account.plan,
+            "disabled": account.disabled,
+        },
+        "devices": [_device(device) for device in stored.devices],
+        "stays": [_stay(stay) for stay in stored.stays],
+    }
+
+
+def _device(device: StoredDevice) -> dict[str, object]:
+    return {
+        "network": device.network,
+        "mac": device.mac,
+        "remembered_at": _instant(device.remembered_at),
+        "expires_at": _instant(device.expires_at),
+    }
+
+
+def _stay(stay: StoredStay) -> dict[str, object]:
+    return {
+        "gateway": stay.gw_id,
+        "mac": stay.mac,
+        "ip": stay.ip,
+        "first_page": stay.url,
+        "opened_at": _instant(stay.opened_at),
+        "online_at": _instant(stay.activated_at),
+        "ended_at": _instant(stay.ended_at),
+        "end": stay.reason,
+        "incoming_octets": stay.used.incoming,
+        "outgoing_octets": stay.used.outgoing,
+    }
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
