@@ -1,0 +1,23 @@
+"""The words of letters: templates like those of pages, but plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wifidogd.correspondence import Letter
+from wifidogd.web.environments import make_environments
+from wifidogd.web.pages import FOLDERS
+
+
+class Letters:
+    """Fills the templates of letters, in each language."""
+
+    def __init__(self, folders: Sequence[Path] = FOLDERS) -> None:
+        self._templates = make_environments(folders, {})
+
+    def write(self, letter: Letter, language: str, **values: object) -> tuple[str, str]:
+        """As L{Writer.write<wifidogd.correspondence.Writer>}; the first line of a template is the subject."""
+        text = self._templates[language].get_template(f"mail_{letter.value}.txt").render(values)
+        subject, _, body = text.partition("\n")
+        return subject, body.strip() + "\n"
