@@ -2,6 +2,7 @@
 # make test     the whole suite, e.g. make test ARGS="-k ledger"
 # make lint     ruff
 # make types    mypy
+# make locale   bring the translations in step with the templates, and say what is missing
 
 PYTHON ?= python3
 ARGS ?=
@@ -10,7 +11,7 @@ PIP = .venv/bin/python -m pip
 CONSTRAINTS = requirements/constraints.txt
 SOURCES := setup.py pyproject.toml README.md $(shell find wifidogd templates twisted -type f ! -name '*.pyc' ! -name dropin.cache)
 
-.PHONY: run test lint types clean
+.PHONY: run test lint types locale clean
 
 run: .venv/installed
 	.venv/bin/twistd --nodaemon --pidfile= wifidogd $(ARGS)
@@ -23,6 +24,9 @@ lint: .venv/developing
 
 types: .venv/developing
 	.venv/bin/mypy
+
+locale: .venv/developing
+	.venv/bin/python tools/catalogues.py update
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache

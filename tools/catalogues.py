@@ -130,7 +130,7 @@ def fits(form: str, originals: Sequence[str], *, optional: bool) -> bool:
 
 def _is_for_one_number(number: int, catalog: Catalog) -> bool:
     rule = c2py(catalog.plural_expr)
-    return sum(rule(count) == number for count in range(300)) <= 1
+    return sum(rule(count) == number for count in range(1, 300)) <= 1
 
 
 def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
