@@ -124,19 +124,23 @@ class Browser:
 
 
 @contextmanager
-def browsing(width: int, *, scripts: bool = True, dark: bool = False, height: int = 900) -> Iterator[Browser]:
+def browsing(
+    width: int, *, scripts: bool = True, dark: bool = False, height: int = 900, caught_by: int | None = None
+) -> Iterator[Browser]:
     """
     Start a fresh Chromium that believes to be a telephone (or, from 1000 CSS pixels, a desk).
 
     @param height: of the window; no page of ours may be higher, as nothing scrolls here.
+    @param caught_by: port of a gateway of this machine that catches it at C{192.0.2.1}; None for no such gateway.
     """
+    flags = [*FLAGS] if caught_by is None else [*FLAGS, f"--host-resolver-rules=MAP 192.0.2.1 127.0.0.1:{caught_by}"]
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     assert chromium is not None, "the browser tests need Chromium: apt install chromium chromium-driver"
     assert chromedriver is not None, "the browser tests need chromedriver: apt install chromium-driver"
     with tempfile.TemporaryDirectory(prefix="wifidogd-browser-", ignore_cleanup_errors=True) as profile:
         options = ChromeOptions()
         options.binary_location = chromium
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        for flag in (*flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         metrics = {"width": width, "height": height, "pixelRatio": 2, "mobile": width < 1000, "touch": width < 1000}
         options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
@@ -182,11 +186,16 @@ class StandInGateway:
         """Close it."""
         await within(5, self._listener.stopListening())
 
-    def redirect(self) -> str:
+    def redirect(self, url: str = "http://a.example/news") -> str:
         """Where it sends a browser that opens any page."""
         query = {"gw_address": "127.0.0.1", "gw_port": self.port, "gw_id": "gw1", "ip": "10.0.0.5", "mac": self._mac}
-        wanted = {"url": "http://a.example/news"}
-        return f"http://localhost:{self._auth_port}/wifidog/login/?{urlencode(query | wanted)}"
+        return f"http://localhost:{self._auth_port}/wifidog/login/?{urlencode(query | {'url': url})}"
+
+    @app.route("/v/<code>")
+    def catch(self, request: IRequest, code: str) -> bytes:
+        """Catch a browser on its way to somewhere else."""
+        request.redirect(self.redirect(f"http://{request.getHeader('host')}{request.uri.decode()}").encode())
+        return b"Redirecting"
 
     @app.route("/wifidog/auth")
     async def auth(self, request: IRequest) -> bytes:
