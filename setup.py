@@ -51,6 +51,7 @@ setup(
         "segno>=1.5",
         "twisted[tls]>=24.7",
         "txpostgres>=1.7,<1.8",
+        "tzdata>=2024.1",
         "werkzeug>=2.3",
     ],
     extras_require={

@@ -337,15 +337,27 @@ async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path)
         "time_limit_seconds": 5_400,
         "quota_octets": 1_500_000_000,
         "stale_after_seconds": 900,
+        "plan": None,
+        "time_zone": "UTC",
+        "sign_up": False,
+        "grace_seconds": 1_200,
+        "remember_seconds": None,
+        "remember_random_seconds": None,
+        "remember_mac": False,
+        "colour": None,
+        "logo_octets": None,
         "terms": {"en": "Be nice.\nÄ"},
+        "terms_version": 2,
         "retention_seconds": None,
     }
     assert (await operator.reads("network", "list"))[1] == made
     words = ("network", "set", "hotel", "--quota", "none", "--terms-file", "-")
     assert await operator.does(*words, stdin="Be nicer.\n") == "Changed network hotel.\n"
-    changed = {**made, "quota_octets": None, "terms": {"en": "Be nicer."}}
+    changed = {**made, "quota_octets": None, "terms": {"en": "Be nicer."}, "terms_version": 3}
     assert (await operator.reads("network", "list"))[1] == changed
-    assert "hotel    Grand Hôtel  account  1h30m  -      15m    yes    always" in await operator.does("network", "list")
+    assert "hotel    Grand Hôtel  account  -     1h30m  -      15m    en     always" in await operator.does(
+        "network", "list"
+    )
 
 
 @ensureDeferred
@@ -406,6 +418,15 @@ async def test_a_cut_list_says_that_it_is(dsn: str, operator: Operator, database
         (("network", "set", "hotel", "--quota", "much"), "500MB"),
         (("network", "set", "hotel", "--stale", "59s"), "a minute is the least"),
         (("network", "set", "hotel", "--terms-file", "/nowhere/at/all"), "cannot read"),
+        (("network", "set", "hotel", "--terms-file", "de=/nowhere/at/all"), "cannot read /nowhere"),
+        (("network", "set", "hotel", "--time-zone", "Europe"), "Europe/Berlin"),
+        (("network", "set", "hotel", "--time-zone", "Mars/Olympus"), "Europe/Berlin"),
+        (("network", "set", "hotel", "--grace", "2d"), "from a minute to a day"),
+        (("network", "set", "hotel", "--remember", "2m"), "from 1h to 366d"),
+        (("network", "set", "hotel", "--remember-mac", "maybe"), "neither yes nor no"),
+        (("network", "set", "hotel", "--colour", "green"), "#0a7f5a"),
+        (("network", "set", "hotel", "--logo", __file__), "are the most that fit"),
+        (("network", "set", "hotel", "--plan", "Day Pass"), "cannot name a network"),
         (("session", "kick"), "required"),
         (("session", "kick", "1", "--mac", "00:00:00:00:00:01"), "not allowed with"),
         (("session", "list", "--mac", "00:00"), "no MAC address"),
@@ -443,7 +464,14 @@ async def test_wrong_usage_is_an_exit_code_of_its_own(words: tuple[str, ...], sa
 
 @pytest.mark.parametrize(
     "words",
-    [("--help",), ("gateway", "--help"), ("gateway", "adopt", "--help"), ("network", "set", "--help"), ("--version",)],
+    [
+        ("--help",),
+        ("gateway", "--help"),
+        ("gateway", "adopt", "--help"),
+        ("network", "set", "--help"),
+        ("plan", "set", "--help"),
+        ("--version",),
+    ],
 )
 def test_help_fits_a_terminal(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
-import sys
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
 
-from wifidogd.ctl.errand import Errand
+from wifidogd.ctl.errand import Errand, NotDone
+from wifidogd.ctl.network_fields import (
+    colour,
+    grace,
+    logo,
+    methods,
+    name_or_none,
+    remember,
+    terms,
+    time_zone,
+    title,
+    yes_or_no,
+)
 from wifidogd.ctl.parsing import JSON, add_nouns
 from wifidogd.ctl.printing import print_json, print_table, seconds
 from wifidogd.ctl.units import (
@@ -20,12 +30,10 @@ from wifidogd.ctl.units import (
     show_octets,
     stale_after,
 )
-from wifidogd.model import Network, SignIn
+from wifidogd.model import Network
 from wifidogd.store.database import Cursor
 from wifidogd.store.networks import fetch_networks, save_network
-
-LONGEST_TERMS = 4_000
-"""Characters."""
+from wifidogd.store.plans import fetch_plans
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
@@ -43,12 +51,29 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
         ("--sign-in", "methods", "HOW", methods, "splash, account or voucher; several separated by commas"),
         ("--time-limit", "time_limit", "2h", duration_or_none, "of one stay; none for no limit"),
         ("--quota", "quota_octets", "500MB", octets_or_none, "of one stay, both directions; none for no limit"),
+        ("--plan", "plan", "NAME", name_or_none(network_name), "limits over all stays of a guest; none for no plan"),
+        ("--time-zone", "time_zone", "ZONE", time_zone, "where days and opening hours count, like Europe/Berlin"),
         ("--stale", "stale_after", "10m", stale_after, "a session without a report for this long has ended"),
-        ("--terms-file", "terms", "FILE", read_terms, "terms of use, plain text; - for standard input"),
+        ("--sign-up", "sign_up", "yes|no", yes_or_no, "whether guests may make accounts by e-mail"),
+        ("--grace", "grace", "20m", grace, "how long they may be online before they follow the link"),
+        ("--remember", "remember", "30d", remember, "how long a device may come back without a form; or none"),
+        ("--remember-random", "remember_random", "1d", remember, "the same for one with a random MAC address"),
+        ("--remember-mac", "remember_mac", "yes|no", yes_or_no, "whether its MAC address is enough for that"),
+        ("--colour", "colour", "#RRGGBB", colour, "main colour of the pages; none for ours"),
+        ("--logo", "logo", "FILE", logo, "PNG or SVG shown on the pages; none for no logo"),
         ("--retention", "retention", "365d", retention, "how long past sessions are kept; 0 for ever"),
     )
     for option, field, example, read, says in options:
         parser.add_argument(option, dest=field, metavar=example, type=read, default=SUPPRESS, help=says)
+    parser.add_argument(
+        "--terms-file",
+        metavar="[LANG=]FILE",
+        dest="said",
+        action="append",
+        type=terms,
+        default=[],
+        help="terms of use in a language (default: en), plain text; - for standard input; an empty one removes them",
+    )
     parser.set_defaults(command=change)
 
 
@@ -59,37 +84,6 @@ def network_name(text: str) -> str:
     return text
 
 
-def title(text: str) -> str:
-    """Check what guests read."""
-    if not 1 <= len(text) <= 100 or not text.isprintable():
-        raise ArgumentTypeError("a title is one line of 1 to 100 characters")
-    return text
-
-
-def methods(text: str) -> tuple[SignIn, ...]:
-    """Read how guests may sign in, in the order they are offered."""
-    try:
-        return tuple(dict.fromkeys(SignIn(name.strip()) for name in text.split(",")))
-    except ValueError:
-        raise ArgumentTypeError(
-            f"{text!r} is no way to sign in: write splash, account or voucher, or several separated by commas"
-        ) from None
-
-
-def read_terms(name: str) -> dict[str, str]:
-    """Read the terms of use from a file, or from standard input for C{-}."""
-    try:
-        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        terms = raw.decode("utf-8").replace("\r\n", "\n").strip()
-    except (OSError, ValueError) as error:
-        raise ArgumentTypeError(f"cannot read {name}: {error}") from None
-    if len(terms) > LONGEST_TERMS:
-        raise ArgumentTypeError(f"{name} has {len(terms)} characters: {LONGEST_TERMS} are the most that fit")
-    if "\0" in terms:
-        raise ArgumentTypeError(f"{name} is not plain text")
-    return {"en": terms} if terms else {}
-
-
 async def list_all(errand: Errand) -> None:
     """List the networks by name."""
     networks = await errand.transaction(fetch_networks)
@@ -97,16 +91,17 @@ async def list_all(errand: Errand) -> None:
         print_json([_document(network) for network in networks])
         return
     print_table(
-        ("NETWORK", "TITLE", "SIGN-IN", "TIME", "QUOTA", "STALE", "TERMS", "KEPT"),
+        ("NETWORK", "TITLE", "SIGN-IN", "PLAN", "TIME", "QUOTA", "STALE", "TERMS", "KEPT"),
         [
             (
                 network.name,
                 network.title,
                 ",".join(method.value for method in network.methods),
+                network.plan or "-",
                 show_duration(network.time_limit),
                 show_octets(network.quota_octets),
                 show_duration(network.stale_after),
-                "yes" if network.terms else "no",
+                ",".join(sorted(network.terms)) or "-",
                 "always" if network.retention is None else show_duration(network.retention),
             )
             for network in networks
@@ -122,12 +117,30 @@ async def change(errand: Errand) -> None:
 
     async def work(cursor: Cursor) -> bool:
         known = {network.name: network for network in await fetch_networks(cursor)}
-        return await save_network(cursor, replace(known.get(name, Network(name, name)), **changes))
+        changed = _with_terms(replace(known.get(name, Network(name, name)), **changes), errand.arguments.said)
+        if "plan" in changes and changed.plan is not None:
+            await _expect_plan(cursor, changed.plan)
+        return await save_network(cursor, changed)
 
     if await errand.transaction(work):
         print(f"Made network {name}: put a gateway into it with `wifidogctl gateway adopt GW_ID --network {name}`.")
     else:
         print(f"Changed network {name}.")
+
+
+def _with_terms(network: Network, said: Sequence[tuple[str, str]]) -> Network:
+    """Replace the terms in some languages; guests then accept another version."""
+    merged = {language: text for language, text in {**network.terms, **dict(said)}.items() if text}
+    if merged == network.terms:
+        return network
+    return replace(network, terms=merged, terms_version=network.terms_version + 1)
+
+
+async def _expect_plan(cursor: Cursor, name: str) -> None:
+    names = [plan.name for plan in await fetch_plans(cursor)]
+    if name not in names:
+        known = f"there is {', '.join(names)}" if names else "there is none yet"
+        raise NotDone(f"There is no plan {name} ({known}): make it with `wifidogctl plan set {name}`.")
 
 
 def _document(network: Network) -> dict[str, object]:
@@ -138,6 +151,16 @@ def _document(network: Network) -> dict[str, object]:
         "time_limit_seconds": seconds(network.time_limit),
         "quota_octets": network.quota_octets,
         "stale_after_seconds": seconds(network.stale_after),
-        "terms": network.terms,
+        "plan": network.plan,
+        "time_zone": network.time_zone,
+        "sign_up": network.sign_up,
+        "grace_seconds": seconds(network.grace),
+        "remember_seconds": seconds(network.remember),
+        "remember_random_seconds": seconds(network.remember_random),
+        "remember_mac": network.remember_mac,
+        "colour": network.colour or None,
+        "logo_octets": None if network.logo is None else len(network.logo),
+        "terms": dict(network.terms),
+        "terms_version": network.terms_version,
         "retention_seconds": seconds(network.retention),
     }
