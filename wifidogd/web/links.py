@@ -24,6 +24,19 @@ def origin_of(gateway: Gateway) -> str:
     return f"http://{_in_url(gateway.address)}:{gateway.port}"
 
 
+def way_in(gateway: Gateway, host: str | None) -> tuple[str, ...]:
+    """
+    List where a form that signs in leads: the gateway, and from there to our portal.
+
+    The gateway may name our portal with another scheme or port than the
+    browser reached us at; C{http:} in a policy allows HTTPS too.
+
+    @param host: under which the browser reached us; None when nobody knows.
+    """
+    ours = (f"http://{host}:*",) if host else ()
+    return (origin_of(gateway), *ours)
+
+
 def admitting(gateway: Gateway, token: str) -> str:
     """
     Build the address where the gateway lets the guest in.

@@ -260,6 +260,10 @@ class Pages:
         known: dict[str, Any] = {"network": network, "gateway": gateway, "visitor": visitor, "was": was, "now": now}
         return _page("moved.html", address=_believable(visitor), **known)
 
+    def account(self, template: str, network: Network | None, **values: Any) -> Page:
+        """Fill one of the templates about accounts that guests make themselves."""
+        return _page(template, network, **values)
+
     def stale(self, login: str | None) -> Page:
         """Explain why a form was not accepted; C{login} leads back to a fresh one, None if nobody knows where."""
         return _page("stale.html", login=login)

@@ -165,7 +165,7 @@ class SignInDesk:
         state, now = self._state.seal_visitor(visitor), self._utc_now()
         other = f"{links.login_of(self._pages.path, visitor)}&{links.WITH_FORM}=1"
         body = self._pages.back(network, state, other, recalled.until, now, can_forget=not recalled.by_mac)
-        return Answer(body, forms=_way_in(gateway, caller))
+        return Answer(body, forms=links.way_in(gateway, caller.host))
 
     async def _try(self, gateway: Gateway, visitor: Visitor, form: Mapping[str, str]) -> Admitted | Refused | None:
         """
@@ -215,15 +215,15 @@ class SignInDesk:
         )
         address = links.login_of(self._pages.path, visitor)
         if refused is None:
-            return Answer(body, forms=_way_in(gateway, caller), address=address)
+            return Answer(body, forms=links.way_in(gateway, caller.host), address=address)
         wait = refused.wait or (RETRY_AFTER if refused.why is Refusal.BUSY else None)
         code = _STATUS.get(refused.why, HTTPStatus.FORBIDDEN)
-        return Answer(body, code, _way_in(gateway, caller), retry_after=wait, address=address)
+        return Answer(body, code, links.way_in(gateway, caller.host), retry_after=wait, address=address)
 
     def _already_online(self, gateway: Gateway, visitor: Visitor, caller: Caller) -> Answer:
         network = self._directory.network(gateway.network)
         body = self._pages.online(network, self._state.seal_visitor(visitor), visitor.url)
-        return Answer(body, forms=_way_in(gateway, caller), address=links.login_of(self._pages.path, visitor))
+        return Answer(body, forms=links.way_in(gateway, caller.host), address=links.login_of(self._pages.path, visitor))
 
     def _stranger(self, visitor: Visitor, caller: Caller) -> Answer:
         now = self._utc_now()
@@ -231,17 +231,6 @@ class SignInDesk:
             WaitingGateway(visitor.gw_id, now, now, caller.source, visitor.gw_address, visitor.gw_port)
         )
         return Answer(self._pages.adopt(visitor), HTTPStatus.NOT_FOUND)
-
-
-def _way_in(gateway: Gateway, caller: Caller) -> tuple[str, ...]:
-    """
-    List where a sign-in form leads: the gateway, and from there to our portal.
-
-    The gateway may name our portal with another scheme or port than the
-    browser reached us at; C{http:} in a policy allows HTTPS too.
-    """
-    ours = (f"http://{caller.host}:*",) if caller.host else ()
-    return (links.origin_of(gateway), *ours)
 
 
 def _shown(typed: str) -> str:
