@@ -20,7 +20,7 @@ from wifidogd.credentials import Passwords
 from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
 from wifidogd.ledger import Ledger
-from wifidogd.model import Dialect, Gateway, Octets, Report, SignIn, Stage, WaitingGateway
+from wifidogd.model import AuthCode, Dialect, Gateway, Octets, Report, SignIn, Stage, WaitingGateway
 from wifidogd.my_data import MyData
 from wifidogd.remembered import Remembered
 from wifidogd.store.accounts import add_account
@@ -44,6 +44,7 @@ class GuestHouse:
 
     @ivar waiting: gateways that guests came from and nobody has adopted.
     @ivar now: what its wall clock says.
+    @ivar cookie: what the browser sends with all that it asks.
     """
 
     database: Database
@@ -52,12 +53,14 @@ class GuestHouse:
     trust_new_gateways: bool = False
     now: datetime = datetime(2026, 11, 22, 12, tzinfo=UTC)
     waiting: list[WaitingGateway] = field(default_factory=list)
+    cookie: str = ""
 
     def __post_init__(self) -> None:
         self.directory = Directory(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
         self.passwords = Passwords(reactor)  # type: ignore[arg-type]
         self.admission = Admission(self.database, self.directory, self.passwords, utc_now=lambda: self.now)
         self.vouchers = Vouchers(self.database, self.directory, utc_now=lambda: self.now)
+        self.remembered = Remembered(self.database, self.directory, utc_now=lambda: self.now)
         self.ledger = Ledger(self.database, self.directory, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
         self.front = Front(
@@ -85,7 +88,7 @@ class GuestHouse:
             self.admission,
             self.vouchers,
             self.waiting.append,
-            remembered=Remembered(self.database, self.directory, utc_now=lambda: self.now),
+            remembered=self.remembered,
             companions=Companions(self.database),
             my_data=MyData(self.database, self.passwords, utc_now=lambda: self.now),
             path=self.path,
@@ -141,18 +144,19 @@ class GuestHouse:
             )
         await self.change_network(methods=(SignIn.ACCOUNT,))
 
-    async def report(self, stage: Stage, token: str, octets: Octets = Octets()) -> None:
+    async def report(self, stage: Stage, token: str, octets: Octets = Octets(), mac: str = MAC) -> AuthCode:
         """Report a guest as the gateway would."""
-        report = Report(stage, Dialect.WIFIDOG, token, GATEWAY.gw_id, MAC, "10.0.0.5", octets)
-        await within(5, self.ledger.settle(report))
+        report = Report(stage, Dialect.WIFIDOG, token, GATEWAY.gw_id, mac, "10.0.0.5", octets)
+        return (await within(5, self.ledger.settle(report))).code
 
     async def get(self, target: str, **how: str) -> Reply:
         """Open a page below the path."""
-        return await ask(self.port, self.path + target, **how)  # type: ignore[arg-type]
+        return await ask(self.port, self.path + target, cookie=self.cookie, **how)  # type: ignore[arg-type]
 
     async def post(self, target: str, fields: Mapping[str, str]) -> Reply:
         """Send a form to a page below the path."""
-        return await ask(self.port, self.path + target, method="POST", form=urlencode(fields).encode())
+        form = urlencode(fields).encode()
+        return await ask(self.port, self.path + target, method="POST", form=form, cookie=self.cookie)
 
     async def login_page(self, **changes: str) -> Reply:
         """Come to the login page from the gateway."""
