@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg2
@@ -21,7 +21,18 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|CREATE|ALTER|DROP|SET|LOCK|COPY|TRUNCATE)\s")
 
-BIG = {"sessions", "past_sessions", "accounts", "attempts", "gateways", "heartbeats"}
+BIG = {
+    "sessions",
+    "past_sessions",
+    "accounts",
+    "attempts",
+    "gateways",
+    "heartbeats",
+    "allowances",
+    "allowance_slots",
+    "farewells",
+    "devices",
+}
 
 FILL = """
     INSERT INTO gateways (gw_id, network, address, port, adopted_at)
@@ -36,9 +47,30 @@ FILL = """
     INSERT INTO attempts (subject, tries, started_at)
     SELECT 'account guest' || n, 1, %(noon)s FROM generate_series(1, 20000) AS n;
 
-    INSERT INTO sessions (token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, last_incoming)
+    INSERT INTO plans (name, title) VALUES ('free', 'Free');
+
+    INSERT INTO vouchers (code_hash, code, batch, plan, network, created_at)
+    SELECT sha256(n::text::bytea), n, 'b' || n / 100, 'free', 'default', %(noon)s FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO allowances (owner, network, plan, claimed_at)
+    SELECT 'voucher ' || n, 'default', 'free', %(noon)s FROM generate_series(1, 50000) AS n;
+
+    INSERT INTO allowance_slots (allowance_id, starts_at, used_time, octets)
+    SELECT a, %(noon)s - m * interval '1 minute', '1 minute', 1
+      FROM generate_series(1, 200) AS a, generate_series(1, 1000) AS m;
+
+    INSERT INTO farewells (gw_id, mac, reason, ended_at)
+    SELECT 'gw' || n %% 500, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, 'time is up', %(noon)s
+      FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO devices (key_hash, network, mac, account_id, remembered_at, expires_at, seen)
+    SELECT sha256(n::text::bytea), 'default', ('02' || lpad(to_hex(n), 10, '0'))::macaddr, n, %(noon)s, %(noon)s, true
+      FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO sessions (token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, last_incoming,
+                          allowance_id)
     SELECT sha256(n::text::bytea), 'gw' || n %% 500, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, '10.0.0.2',
-           %(noon)s, %(noon)s, %(noon)s, n, n
+           %(noon)s, %(noon)s, %(noon)s, n, n, n
       FROM generate_series(1, 50000) AS n;
 
     INSERT INTO past_sessions (session_id, network, gw_id, mac, opened_at, activated_at, ended_at, reason,
@@ -71,6 +103,19 @@ def batch(size: int) -> dict[str, object]:
     }
 
 
+def drawn(size: int) -> dict[str, object]:
+    """Parameters of what the ledger says of so many allowances."""
+    guests = [37 * number for number in range(1, size + 1)]
+    return {
+        **batch(size),
+        "now": NOON,
+        "allowance_ids": guests,
+        "times": [timedelta(minutes=1)] * size,
+        "octets": [7] * size,
+        **{name: [NOON] * size for name in ("starts", "days", "spans", "back")},
+    }
+
+
 STAY: dict[str, object] = {
     "token_hash": token(50_001),
     "gw_id": "gw7",
@@ -79,16 +124,41 @@ STAY: dict[str, object] = {
     "url": None,
     "time_limit": None,
     "quota_octets": None,
+    "allowance_id": 7,
+    "claimed_mac": None,
+    "probation_until": None,
+    "terms_version": None,
     "reason": "logged out",
     "now": NOON,
     "since": NOON,
+}
+ALLOWANCE: dict[str, object] = {
+    "owner": "voucher 50001",
+    "network": "default",
+    "plan": "free",
+    "valid_until": None,
+    "allowance_id": 7,
+    "now": NOON,
+    "after": NOON,
 }
 TRY: dict[str, object] = {
     "subjects": ["account guest7", "device gw7 02:00:00:00:00:07"],
     "now": NOON,
     "window_start": NOON,
 }
+DEVICE: dict[str, object] = {
+    "token_hash": token(37),
+    "key_hash": token(37),
+    "network": "default",
+    "mac": "02:00:00:00:00:07",
+    "device_id": 7,
+    "session_id": 7,
+    "reason": "logged out",
+    "now": NOON,
+    "until": NOON,
+}
 NAME: dict[str, object] = {"name": "guest7"}
+VOUCHER: dict[str, object] = {"code_hash": token(7), "voucher_id": 7}
 MAIL: dict[str, object] = {
     "account_id": 7,
     "email": "guest7@example.org",
@@ -120,8 +190,22 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "stays.LOOK": [STAY],
     "stays.ASK_TO_END": [STAY],
     "stays.FIND_ONLINE": [STAY],
+    "allowances.CLAIM": [ALLOWANCE],
+    "allowances.FETCH_ALLOWANCES": [drawn(1)],
+    "allowances.LOCK_ALLOWANCES": [drawn(1), drawn(300)],
+    "allowances.BEGIN_USE": [drawn(1), drawn(300)],
+    "allowances.HOLD": [drawn(1), drawn(300)],
+    "allowances.ADD_USE": [drawn(1), drawn(300)],
+    "allowances.ADD_TO_SLOTS": [drawn(1), drawn(300)],
+    "allowances.FETCH_SLOTS": [ALLOWANCE],
+    "tallies.LIST_DRAWING": [drawn(1), drawn(300)],
+    "tallies.SUM_RECENT": [drawn(1), drawn(300)],
+    "farewells.SAVE_FAREWELLS": [drawn(1), drawn(300)],
+    "farewells.FETCH_FAREWELL": [STAY],
     "attempts.COUNT_TRY": [TRY],
     "attempts.FORGIVE_TRY": [TRY],
+    "vouchers.LOCK_VOUCHER": [VOUCHER],
+    "vouchers.FORGET_CODE": [VOUCHER],
     "accounts.UPGRADE_PASSWORD": [{"account_id": 7, "old_hash": "", "password_hash": ""}],
     "my_data.FIND_OWN": [MINE],
     "my_data.FIND_OPEN": [MINE],
@@ -143,6 +227,15 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "email_links.USE_LINK": [MAIL],
     "email_links.REMOVE_LINKS": [MAIL],
     "mails.QUEUE": [MAIL],
+    "devices.REMEMBER": [DEVICE],
+    "devices.BY_KEY": [DEVICE],
+    "devices.BY_MAC": [DEVICE],
+    "devices.BY_SESSION": [DEVICE],
+    "devices.ATTACH": [DEVICE],
+    "devices.FORGET": [DEVICE],
+    "devices.FORGET_KEY": [DEVICE],
+    "companions.FETCH_COMPANIONS": [DEVICE],
+    "companions.DISCONNECT": [DEVICE],
 }
 """The statements between a question and its answer, with parameters like those of a busy server."""
 
@@ -158,7 +251,11 @@ ELSEWHERE = {
     },
     "timers": {
         "accounts.FORGET_UNVALIDATED",
+        "allowances.FORGET_DEVICE_ALLOWANCES",
+        "allowances.FORGET_SLOTS",
         "attempts.FORGET_TRIES",
+        "devices.FORGET_OLD",
+        "farewells.FORGET_FAREWELLS",
         "email_links.FORGET_LINKS",
         "mails.CLAIM",
         "mails.REMOVE",
@@ -198,12 +295,24 @@ ELSEWHERE = {
         "gateways.FIND_OPEN_SESSIONS",
         "gateways.REMOVE",
         "gateways.LIST_WAITING",
+        "networks.REMOVE_TERMS",
         "networks.SAVE_NETWORK",
+        "networks.SAVE_TERMS",
+        "plans.FETCH_PLANS",
+        "plans.FIND_USERS",
+        "plans.REMOVE_PLAN",
+        "plans.SAVE_PLAN",
         "overview.LIST_GATEWAYS",
         "overview.LIST_SESSIONS",
         "overview.FIND_SESSIONS",
         "overview.ASK_TO_END",
         "overview.COUNT",
+        "vouchers.ADD_VOUCHERS",
+        "vouchers.LIST_VOUCHERS",
+        "vouchers.REVOKE",
+        "vouchers.FIND_SESSIONS",
+        "vouchers.END_SESSIONS",
+        "vouchers.REVOKE_ALLOWANCES",
     },
 }
 """Who else runs statements: nobody waits for these with a browser open, or hardly ever."""

@@ -15,24 +15,27 @@ from wifidogd.tally import Tally, add_octets, device_of, place_of, time_of
 
 LIST_DRAWING = """
     SELECT allowance_id, token_hash, gw_id, mac, opened_at, activated_at, reported_at, incoming, outgoing,
-           ending IS NULL AND reported_at >= %(now)s - 3 * check_interval
+           ending IS NULL AND reported_at >= %(now)s - 3 * (SELECT check_interval
+                                                              FROM gateways
+                                                             WHERE gateways.gw_id = sessions.gw_id)
       FROM sessions
-      JOIN gateways USING (gw_id)
      WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
        AND activated_at IS NOT NULL
 """
 
 SUM_RECENT = """
-    SELECT said.allowance_id,
-           coalesce(sum(used_time) FILTER (WHERE starts_at >= said.day), '0'),
-           coalesce(sum(octets) FILTER (WHERE starts_at >= said.day), 0),
-           coalesce(sum(used_time) FILTER (WHERE starts_at > said.span), '0'),
-           coalesce(sum(octets) FILTER (WHERE starts_at > said.span), 0)
+    SELECT said.allowance_id, day_time, day_octets, span_time, span_octets
       FROM unnest(%(allowance_ids)s::bigint[], %(days)s::timestamptz[], %(spans)s::timestamptz[])
         AS said (allowance_id, day, span)
-      JOIN allowance_slots
-        ON allowance_slots.allowance_id = said.allowance_id AND starts_at >= least(said.day, said.span)
-     GROUP BY said.allowance_id
+     CROSS JOIN LATERAL (
+           SELECT coalesce(sum(used_time) FILTER (WHERE starts_at >= said.day), '0') AS day_time,
+                  coalesce(sum(octets) FILTER (WHERE starts_at >= said.day), 0) AS day_octets,
+                  coalesce(sum(used_time) FILTER (WHERE starts_at > said.span), '0') AS span_time,
+                  coalesce(sum(octets) FILTER (WHERE starts_at > said.span), 0) AS span_octets
+             FROM allowance_slots
+            WHERE allowance_slots.allowance_id = said.allowance_id
+              AND starts_at >= least(said.day, said.span)
+     ) AS recent
 """
 
 
