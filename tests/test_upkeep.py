@@ -314,3 +314,24 @@ async def test_old_tries_and_silent_strangers_are_forgotten(database: Database, 
     watch.now = NOON + timedelta(days=7)
     await within(10, upkeep.forget())
     assert await rows(database, "SELECT gw_id FROM waiting_gateways") == [("new",)]
+
+
+@ensureDeferred
+async def test_devices_are_remembered_until_their_time_is_over(
+    database: Database, upkeep: Upkeep, watch: Watch
+) -> None:
+    """Those that no gateway has let in for an hour only."""
+    await put(
+        database,
+        """
+        INSERT INTO accounts (name, password_hash, created_at) VALUES ('anna', 'x', %(noon)s);
+        INSERT INTO devices (network, account_id, remembered_at, expires_at, seen)
+        SELECT 'default', account_id, %(noon)s, %(noon)s + length, seen
+          FROM accounts, (VALUES (interval '1 day', true), ('2 days', true), ('2 days', false)) AS kept (length, seen)
+        """,
+        {"noon": NOON},
+    )
+    for later, left in ((timedelta(minutes=59), 3), (timedelta(hours=2), 2), (timedelta(days=1), 1)):
+        watch.now = NOON + later
+        await within(10, upkeep.forget())
+        assert await rows(database, "SELECT count(*) FROM devices") == [(left,)]

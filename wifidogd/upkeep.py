@@ -15,6 +15,7 @@ from wifidogd.rules import FIRST_USE_WITHIN, TRIES_WINDOW
 from wifidogd.store.allowances import forget_device_allowances, forget_slots
 from wifidogd.store.attempts import forget_tries
 from wifidogd.store.database import Cursor, Database
+from wifidogd.store.devices import forget_old_devices
 from wifidogd.store.farewells import forget_farewells
 from wifidogd.store.gateways import forget_waiting
 from wifidogd.store.sessions import end_sessions, lock_sessions
@@ -33,6 +34,9 @@ KEEP_SLOTS = timedelta(days=32)
 
 KEEP_DEVICES = timedelta(days=366)
 """How long the allowance of a device that does not come back is kept."""
+
+SEEN_WITHIN = timedelta(hours=1)
+"""How long a device is remembered that no gateway has let in."""
 
 Find = Callable[[Cursor], Awaitable[list[bytes]]]
 
@@ -110,7 +114,7 @@ class Upkeep:
                 await self._repeat(purge, "past sessions deleted")
 
     async def forget(self) -> None:
-        """Forget old tries to sign in, what was used long ago, and gateways that stopped waiting."""
+        """Forget old tries to sign in, what was used long ago, devices and gateways that stopped waiting."""
         now = self._utc_now()
         await self._repeat(partial(forget_tries, before=now - TRIES_WINDOW, limit=ROWS), "old tries forgotten")
         await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use forgotten")
@@ -118,6 +122,8 @@ class Upkeep:
         await self._repeat(
             partial(forget_device_allowances, before=now - KEEP_DEVICES, limit=ROWS), "allowances of devices forgotten"
         )
+        unseen = partial(forget_old_devices, now=now, unseen_since=now - SEEN_WITHIN, limit=ROWS)
+        await self._repeat(unseen, "devices forgotten")
         await self._database.transaction(lambda cursor: forget_waiting(cursor, now - WAIT_FOR_ADOPTION))
 
     async def _end(self, find: Find, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
