@@ -32,6 +32,7 @@ from wifidogd.web.front import Front
 from wifidogd.web.gateway import GatewayPages
 from wifidogd.web.guest import GuestPages
 from wifidogd.web.health import Health, ReactorLag
+from wifidogd.web.registration import ByMail
 
 GATEWAY = Gateway("gw1", "default", "10.0.0.1")
 MAC = "02:00:00:00:00:01"
@@ -82,6 +83,10 @@ class GuestHouse:
         )
         return self._gateway
 
+    def by_mail(self) -> ByMail | None:
+        """Without a mail server nobody can sign up."""
+        return None
+
     def _guest_pages(self) -> GuestPages:
         self._guest = GuestPages(
             self.directory,
@@ -89,6 +94,7 @@ class GuestHouse:
             self.vouchers,
             self.waiting.append,
             remembered=self.remembered,
+            by_mail=self.by_mail(),
             companions=Companions(self.database),
             my_data=MyData(self.database, self.passwords, utc_now=lambda: self.now),
             path=self.path,

@@ -13,6 +13,8 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from wifidogd.errors import ConfigurationError
+from wifidogd.mail_address import read_mail_address
+from wifidogd.mail_server import EXAMPLE, MailServer, read_mail_server
 from wifidogd.store.dsn import session_parameters
 
 DEFAULT_LISTEN = "tcp:8080"
@@ -46,8 +48,9 @@ class Options(usage.Options):
     After parsing it is a mapping: C{listen} (endpoint descriptions, one at
     least), C{database} (a DSN, or None for a PostgreSQL of its own),
     C{data-dir} (an absolute L{Path}), C{path} (with slashes around it),
-    C{public-url} (without a slash at the end, or None) and
-    C{trust-new-gateways}.
+    C{public-url} (without a slash at the end, or None), C{mail} (a
+    L{MailServer}, or None), C{mail-from} (an address, None without C{mail})
+    and C{trust-new-gateways}.
     """
 
     optParameters = [
@@ -55,6 +58,9 @@ class Options(usage.Options):
         ["data-dir", None, None, f"where its own PostgreSQL lives [default: {default_data_dir()}]"],
         ["path", None, None, "path that gateways are configured with [default: /wifidog/]"],
         ["public-url", None, None, "how guests and gateways reach this server, such as http://wifi.example:8080"],
+        ["mail", None, None, f"mail server that lets guests sign up, such as {EXAMPLE}"],
+        ["mail-password-file", None, None, "file with the password of the mail server's user"],
+        ["mail-from", None, None, "address that mails come from [default: the mail server's user]"],
     ]  # fmt: skip
     optFlags = [
         ["trust-new-gateways", None, "adopt a gateway by itself when it first sends a guest; for trials"],
@@ -81,11 +87,27 @@ class Options(usage.Options):
             self["path"] = checked_path(self._said("path") or "/wifidog/")
             self["public-url"] = checked_url(self._said("public-url"))
             self["database"] = self._said("database")
+            self["mail"], self["mail-from"] = self._mail()
             self["trust-new-gateways"] = bool(self["trust-new-gateways"]) or _flag_from_environment()
             if self["database"] is not None:
                 session_parameters(self["database"])
         except ConfigurationError as problem:
             raise usage.UsageError(str(problem)) from problem
+
+    def _mail(self) -> tuple[MailServer | None, str | None]:
+        """Tell which server takes mail, and whom mails come from."""
+        said, sender, file = self._said("mail"), self._said("mail-from"), self._said("mail-password-file")
+        if said is None:
+            for name, value in (("mail-from", sender), ("mail-password-file", file)):
+                if value is not None:
+                    raise ConfigurationError(f"--{name} is of no use without --mail, such as --mail {EXAMPLE}.")
+            return None, None
+        server = read_mail_server(said, None if file is None else read_password(file))
+        if self["public-url"] is None:
+            raise ConfigurationError(
+                "--mail needs --public-url: links in mails lead there, such as --public-url http://wifi.example:8080."
+            )
+        return server, checked_sender(sender or server.user or "")
 
     def _said(self, name: str) -> str | None:
         """Look on the command line, then in the environment; empty counts as not said."""
@@ -144,6 +166,38 @@ def checked_path(text: str) -> str:
     if not re.fullmatch(r"/([A-Za-z0-9._~-]+/)*", path) or re.search(r"/\.{1,2}/", path):
         raise ConfigurationError(f"--path {text}: use letters, digits, . _ ~ - and slashes only, such as /wifidog/.")
     return path
+
+
+def read_password(name: str) -> str:
+    """
+    Read the first line of a file.
+
+    @raise ConfigurationError: if it cannot be read or holds no password.
+    """
+    try:
+        with open(name, encoding="utf-8") as file:
+            password = file.readline(1_000).rstrip("\r\n")
+    except (OSError, ValueError) as problem:
+        raise ConfigurationError(
+            f"--mail-password-file {name}: {problem}; name a file that wifidogd may read."
+        ) from problem
+    if not password:
+        raise ConfigurationError(f"--mail-password-file {name}: write the password into its first line.")
+    return password
+
+
+def checked_sender(text: str) -> str:
+    """
+    Accept the address that mails come from.
+
+    @raise ConfigurationError: if it is none.
+    """
+    address = read_mail_address(text)
+    if address is None:
+        raise ConfigurationError(
+            f"--mail-from {text}: write the address that mails come from, such as wifi@hotel.example."
+        )
+    return address
 
 
 def checked_url(text: str | None) -> str | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from twisted.application.internet import TimerService
 from twisted.internet.endpoints import serverFromString
 
+from wifidogd.account_care import AccountCare
 from wifidogd.admission import Admission
 from wifidogd.companions import Companions
+from wifidogd.correspondence import Correspondence
 from wifidogd.credentials import Passwords, mint_token
 from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
@@ -19,9 +22,12 @@ from wifidogd.model import UtcNow
 from wifidogd.my_data import MyData
 from wifidogd.options import Options, default_data_dir
 from wifidogd.periodic import every
+from wifidogd.post import Post
 from wifidogd.reach import ctl_command, guess_url
+from wifidogd.registration import Registration
 from wifidogd.remembered import Remembered
 from wifidogd.service import AuthServer, Rooms
+from wifidogd.smtp import deliver
 from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
 from wifidogd.upkeep import Upkeep
@@ -30,6 +36,8 @@ from wifidogd.web.front import Front
 from wifidogd.web.gateway import GatewayPages
 from wifidogd.web.guest import GuestPages
 from wifidogd.web.health import BEAT, Health, ReactorLag
+from wifidogd.web.letters import Letters
+from wifidogd.web.registration import ByMail
 from wifidogd.welcome import welcome
 
 __all__ = ["Options", "makeService"]
@@ -60,6 +68,7 @@ def makeService(
     vouchers = Vouchers(database, directory, utc_now=utc_now, mint=mint)
     upkeep = Upkeep(database, directory, clock=reactor, utc_now=utc_now, unsettled_at=lambda: ledger.unsettled_at)
     lag = ReactorLag(reactor)
+    post, by_mail = mailing(options, database, directory, passwords, utc_now, mint, reactor)
     front = Front(
         GatewayPages(ledger, directory, heartbeats, clock=reactor, utc_now=utc_now).app.resource(),
         GuestPages(
@@ -70,6 +79,7 @@ def makeService(
             remembered=Remembered(database, directory, utc_now=utc_now, mint=mint),
             companions=Companions(database),
             my_data=MyData(database, passwords, utc_now=utc_now),
+            by_mail=by_mail,
             path=options["path"],
             public_url=options["public-url"],
             utc_now=utc_now,
@@ -86,7 +96,7 @@ def makeService(
         ledger=ledger,
         heartbeats=heartbeats,
         passwords=passwords,
-        timers=timers(lag, directory, heartbeats, upkeep, reactor),
+        timers=timers(lag, directory, heartbeats, upkeep, reactor) + mail_timers(post, by_mail, reactor),
         front=front,
     )
     url = options["public-url"] or guess_url(options["listen"][0])
@@ -98,6 +108,36 @@ def makeService(
         welcome=welcome(url, options["path"], ctl),
         reactor=reactor,
     )
+
+
+def mailing(
+    options: Options,
+    database: Database,
+    directory: Directory,
+    passwords: Passwords,
+    utc_now: UtcNow,
+    mint: Callable[[], str],
+    reactor: Any,
+) -> tuple[Post | None, ByMail | None]:
+    """Wire what needs a mail server; nothing where there is none."""
+    server, sender = options["mail"], options["mail-from"]
+    if server is None:
+        return None, None
+    base = f"{options['public-url']}{options['path']}mail/"
+    correspondence = Correspondence(Letters(), sender=sender, base=base, utc_now=utc_now)
+    post = Post(database, partial(deliver, server, sender, reactor=reactor), utc_now=utc_now, clock=reactor)
+    registration = Registration(database, directory, passwords, correspondence, utc_now=utc_now, mint=mint)
+    return post, ByMail(registration, AccountCare(database, passwords, correspondence, utc_now=utc_now))
+
+
+def mail_timers(post: Post | None, by_mail: ByMail | None, reactor: Any) -> list[TimerService]:
+    """Say how often mails are sent, and what belongs to them is forgotten."""
+    if post is None or by_mail is None:
+        return []
+    return [
+        every(timedelta(seconds=2), post.send_due, clock=reactor, name="sending mail"),
+        every(timedelta(minutes=10), by_mail.registration.forget, clock=reactor, name="forgetting old links"),
+    ]
 
 
 def timers(

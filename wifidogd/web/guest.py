@@ -26,6 +26,7 @@ from wifidogd.vouchers import Vouchers
 from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, put, query_of, switch_of
 from wifidogd.web.my_data import MyDataDesk
 from wifidogd.web.pages import Notice, Pages
+from wifidogd.web.registration import ByMail, RegistrationDesk
 from wifidogd.web.sign_in import RETRY_AFTER, SignInDesk
 from wifidogd.web.state import FormState
 from wifidogd.web.stay import StayDesk
@@ -47,6 +48,7 @@ class GuestPages:
         remember_waiting: Callable[[WaitingGateway], None],
         *,
         remembered: Remembered,
+        by_mail: ByMail | None,
         companions: Companions,
         my_data: MyData,
         path: str,
@@ -56,6 +58,7 @@ class GuestPages:
     ) -> None:
         """
         @param remember_waiting: told of each guest that an unknown gateway sends.
+        @param by_mail: what needs a mail server; None where there is none.
         @param path: under which the server is reached, with slashes around.
         @param public_url: what guests' browsers reach this server by; None when only they know.
         """
@@ -63,6 +66,7 @@ class GuestPages:
         self._sparing = SparingLog(log, clock)
         state = FormState(directory, utc_now)
         self._stay = StayDesk(directory, admission, companions, remembered, state, self._pages, utc_now=utc_now)
+        self._registration = RegistrationDesk(directory, admission, by_mail, state, self._pages)
         self._sign_in = SignInDesk(
             directory,
             admission,
@@ -70,6 +74,7 @@ class GuestPages:
             state,
             self._pages,
             remembered=remembered,
+            registration=self._registration,
             remember_waiting=remember_waiting,
             utc_now=utc_now,
             public_host=urlsplit(public_url or "").hostname,
@@ -91,6 +96,46 @@ class GuestPages:
     async def submit(self, request: IRequest) -> bytes:
         """Let a guest in, or say why not."""
         return self._put(request, await self._sign_in.submit(form_of(request), caller_of(request)))
+
+    @app.route("/sign-up", methods=["GET"], strict_slashes=False)
+    def show_sign_up(self, request: IRequest) -> bytes:
+        """Ask a new guest for address and password."""
+        return self._put(request, self._registration.show_sign_up(query_of(request), caller_of(request)))
+
+    @app.route("/sign-up", methods=["POST"], strict_slashes=False)
+    async def sign_up(self, request: IRequest) -> bytes:
+        """Make an account and let its guest in."""
+        return self._put(request, await self._registration.sign_up(form_of(request), caller_of(request)))
+
+    @app.route("/forgotten", methods=["GET"], strict_slashes=False)
+    def show_forgotten(self, request: IRequest) -> bytes:
+        """Ask a forgetful guest for their address."""
+        return self._put(request, self._registration.show_forgotten(query_of(request)))
+
+    @app.route("/forgotten", methods=["POST"], strict_slashes=False)
+    async def write_again(self, request: IRequest) -> bytes:
+        """Write to a forgetful guest."""
+        return self._put(request, await self._registration.write_again(form_of(request), caller_of(request)))
+
+    @app.route("/account", methods=["GET"], strict_slashes=False)
+    def show_account(self, request: IRequest) -> bytes:
+        """Ask for what is to be changed of an account."""
+        return self._put(request, self._registration.show_account(query_of(request)))
+
+    @app.route("/account", methods=["POST"], strict_slashes=False)
+    async def change_account(self, request: IRequest) -> bytes:
+        """Change password or address of an account."""
+        return self._put(request, await self._registration.change(form_of(request), caller_of(request)))
+
+    @app.route("/mail/<secret>", methods=["GET"], strict_slashes=False)
+    async def follow(self, request: IRequest, secret: str) -> bytes:
+        """Follow the link of a mail."""
+        return self._put(request, await self._registration.follow(secret))
+
+    @app.route("/mail/<secret>", methods=["POST"], strict_slashes=False)
+    async def choose_password(self, request: IRequest, secret: str) -> bytes:
+        """Replace a forgotten password by the link of a mail."""
+        return self._put(request, await self._registration.choose_password(secret, form_of(request)))
 
     @app.route("/v/<code>", methods=["GET"], strict_slashes=False)
     async def voucher(self, request: IRequest, code: str) -> bytes:

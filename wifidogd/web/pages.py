@@ -108,6 +108,8 @@ class Pages:
         code: str = "",
         again: bool = False,
         remember: bool = False,
+        has_help: bool = False,
+        can_sign_up: bool = False,
         now: datetime | None = None,
         farewell: Farewell | None = None,
     ) -> Page:
@@ -119,6 +121,8 @@ class Pages:
         @param name: what the guest typed last time, as is C{code}.
         @param again: True when the guest, already online, has asked for it.
         @param remember: whether the guest wanted the device to be remembered last time.
+        @param has_help: whether guests who forgot name or password can be written to.
+        @param can_sign_up: whether they can make an account.
         @param now: needed to say when the guest of a limit may come back.
         @param farewell: why the last stay ended; None where that needs no words.
         """
@@ -138,6 +142,8 @@ class Pages:
             code=code,
             again=again,
             remember=remember,
+            has_help=has_help,
+            can_sign_up=can_sign_up,
             remember_for=None if network.remember is None else span(network.remember),
         )
 

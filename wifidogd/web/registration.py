@@ -70,6 +70,11 @@ class RegistrationDesk:
         self._state = state
         self._pages = pages
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether guests can be written to."""
+        return self._by_mail is not None
+
     def is_offered(self, network: Network) -> bool:
         """Tell whether guests of a network may make accounts."""
         return self._by_mail is not None and network.sign_up and SignIn.ACCOUNT in network.methods

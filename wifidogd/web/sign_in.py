@@ -23,6 +23,7 @@ from wifidogd.web.exchange import Answer, Caller
 from wifidogd.web.fields import read_query
 from wifidogd.web.keepsake import keep
 from wifidogd.web.pages import Notice, Pages
+from wifidogd.web.registration import RegistrationDesk
 from wifidogd.web.state import ForgedState, FormState, StaleState
 from wifidogd.web.visitor import Flaw, read_visitor
 
@@ -60,6 +61,7 @@ class SignInDesk:
         pages: Pages,
         *,
         remembered: Remembered,
+        registration: RegistrationDesk,
         remember_waiting: Callable[[WaitingGateway], None],
         utc_now: UtcNow,
         public_host: str | None,
@@ -74,6 +76,7 @@ class SignInDesk:
         self._state = state
         self._pages = pages
         self._remembered = remembered
+        self._registration = registration
         self._remember_waiting = remember_waiting
         self._utc_now = utc_now
         self._own_hosts = {public_host} if public_host else set()
@@ -210,6 +213,8 @@ class SignInDesk:
             code=_shown(form.get("code", "")),
             again="again" in form,
             remember="remember" in form,
+            has_help=self._registration.is_open,
+            can_sign_up=self._registration.is_offered(self._directory.network(gateway.network)),
             now=self._utc_now(),
             farewell=farewell,
         )
