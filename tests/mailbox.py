@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -62,11 +63,16 @@ class Identity:
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(key, hashes.SHA256())
         )
-        certificate = built.public_bytes(serialization.Encoding.PEM)
+        self._certificate = certificate = built.public_bytes(serialization.Encoding.PEM)
         self.trust = trustRootFromCertificates([Certificate.loadPEM(certificate)])
         self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
         self._context.use_certificate(built)
         self._context.use_privatekey(key)
+
+    def write(self, folder: Path) -> str:
+        """Write the certificate to a file, for C{SSL_CERT_FILE}."""
+        (folder / "certificate.pem").write_bytes(self._certificate)
+        return str(folder / "certificate.pem")
 
     def serverConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
         """Begin as a server."""
@@ -111,12 +117,12 @@ class Mailbox(ServerFactory):
         checker.addUser(USER.encode(), PASSWORD.encode())
         self._portal = Portal(Realm(self), [checker])
 
-    def open(self) -> Mailbox:
+    def open(self, port: int = 0) -> Mailbox:
         """Listen."""
         if self.security is Security.TLS:
-            self.listener: Any = reactor.listenSSL(0, self, self.identity, interface="127.0.0.1")  # type: ignore[attr-defined]
+            self.listener: Any = reactor.listenSSL(port, self, self.identity, interface="127.0.0.1")  # type: ignore[attr-defined]
         else:
-            self.listener = reactor.listenTCP(0, self, interface="127.0.0.1")  # type: ignore[attr-defined]
+            self.listener = reactor.listenTCP(port, self, interface="127.0.0.1")  # type: ignore[attr-defined]
         self.port = self.listener.getHost().port
         return self
 
