@@ -60,6 +60,7 @@ class EnglishPages(Pages):
 PAGES: Any = EnglishPages("/wifidog/")
 NETWORK = Network("default", "Café Blue", terms={"en": "Be nice.\n" * 440})
 ACCOUNTS = replace(NETWORK, methods=(SignIn.ACCOUNT,))
+EVERY_WAY = replace(NETWORK, methods=(SignIn.SPLASH, SignIn.ACCOUNT, SignIn.VOUCHER))
 GATEWAY = Gateway("gw1", "default", "10.0.0.1")
 VISITOR = Visitor("gw1", "10.0.0.9", 2061, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/")
 STAY = Stay(
@@ -96,6 +97,12 @@ EVERY_PAGE = {
     "offline before": PAGES.offline(None, "t" * 32),
     "adopt": PAGES.adopt(VISITOR),
     "moved": PAGES.moved(NETWORK, GATEWAY, VISITOR),
+    "every way": PAGES.sign_in(EVERY_WAY, STATE[:1000]),
+    "voucher refused": PAGES.sign_in(
+        EVERY_WAY, STATE[:1000], Refused(Refusal.MISTYPED_CODE), first=SignIn.VOUCHER, code="x"
+    ),
+    "voucher": PAGES.voucher("7QKM2X4V9RTD", "http://192.0.2.1/v/7QKM2X4V9RTD"),
+    "voucher with a typo": PAGES.voucher(None, None),
     "stale": PAGES.stale("/wifidog/login?gw_id=gw1"),
     "forged": PAGES.stale(None),
     **{f"message {name}": PAGES.message(name, None, None) for name in [*MESSAGES, "other", None]},
@@ -179,6 +186,8 @@ def test_a_page_with_the_largest_logo_is_small() -> None:
         PAGES.welcome(replace(NETWORK, title=EVIL)),
         PAGES.adopt(replace(VISITOR, gw_id=EVIL, gw_address=EVIL)),
         PAGES.moved(NETWORK, GATEWAY, replace(VISITOR, gw_address=EVIL)),
+        PAGES.sign_in(replace(EVERY_WAY, title=EVIL, terms={"en": EVIL}), EVIL, name=EVIL, code=EVIL),
+        PAGES.voucher(EVIL, EVIL),
         PAGES.stale(EVIL),
         PAGES.redirect(EVIL),
     ],

@@ -129,6 +129,25 @@ async def test_all_ways_are_on_one_page_in_their_order(
     assert len(body.encode()) < 14_000
 
 
+@ensureDeferred
+async def test_a_page_of_several_ways_stays_small_whatever_page_was_wanted(house: GuestHouse) -> None:
+    """
+    The address of that page would be in each form; one form has room for it.
+
+    It is as long as a gateway's redirect of 968 bytes can hold, with terms that are long too.
+    """
+    url = "http://a.example/?" + "".join(chr(ord("a") + number * number % 97 % 26) for number in range(800))
+    for methods, goes_on in ((ALL, False), ((SignIn.VOUCHER,), True)):
+        await house.change_network(methods=methods, terms={"en": "x" * 3000})
+        page = await house.login_page(url=url)
+        assert len(page.body.encode()) < 14_000
+        reply = await house.post("login", hidden(page) | {"code": await a_voucher(house)})
+        token = token_in(reply.headers["location"])
+        assert await rows(house.database, "SELECT url IS NOT NULL FROM sessions ORDER BY session_id DESC LIMIT 1") == [
+            (goes_on,)
+        ], token
+
+
 @pytest.mark.parametrize(
     ("typed", "heading"), [({"code": "x"}, "Use a voucher"), ({"name": "a", "password": "b"}, "Sign in")]
 )

@@ -39,6 +39,9 @@ _STATUS = {
 """Others are 403."""
 
 
+_MOST_STATE = 3000
+"""Characters of signed state in a page of several forms."""
+
 _NAMED = {"code": SignIn.VOUCHER, "name": SignIn.ACCOUNT, "splash": SignIn.SPLASH}
 """What a form has a field for, the most telling first."""
 
@@ -204,9 +207,10 @@ class SignInDesk:
     ) -> Answer:
         """Show the form, empty, or as C{form} was filled in, below why the last try or the last stay ended."""
         form = form or {}
+        network = self._directory.network(gateway.network)
         body = self._pages.sign_in(
-            self._directory.network(gateway.network),
-            self._state.seal_visitor(visitor),
+            network,
+            self._seal(visitor, len(network.methods)),
             refused,
             first=self._way_of(gateway, form),
             name=form.get("name", ""),
@@ -224,6 +228,13 @@ class SignInDesk:
         wait = refused.wait or (RETRY_AFTER if refused.why is Refusal.BUSY else None)
         code = _STATUS.get(refused.why, HTTPStatus.FORBIDDEN)
         return Answer(body, code, links.way_in(gateway, caller.host), retry_after=wait, address=address)
+
+    def _seal(self, visitor: Visitor, forms: int) -> str:
+        """Sign who stands there for several forms on one page; a long address would make it too large."""
+        state = self._state.seal_visitor(visitor)
+        if forms * len(state) <= _MOST_STATE:
+            return state
+        return self._state.seal_visitor(replace(visitor, url=None))
 
     def _already_online(self, gateway: Gateway, visitor: Visitor, caller: Caller) -> Answer:
         network = self._directory.network(gateway.network)
