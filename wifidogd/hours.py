@@ -17,8 +17,8 @@ EXAMPLE = "mon-fri 08:00-18:00, sat 10:00-14:00"
 
 _ENTRY = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})")
 
-_LOOK_AHEAD = 9
-"""Days in which a weekly rule opens and closes at least once, with one to spare."""
+_WEEKS = 15
+"""Days in which a weekly rule opens at least once, even if a change of the clock leaves it out once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ def read_hours(text: str) -> tuple[Opening, ...]:
 
 def is_open(text: str, now: datetime, zone: str) -> bool:
     """Tell whether it is within opening hours: from their first second, up to but without their last."""
-    return not text.strip() or any(opens <= now < closes for opens, closes in _openings(text, now, zone))
+    return not text.strip() or any(opens <= now < closes for opens, closes in _openings(text, now, zone, 1))
 
 
 def next_opening(text: str, now: datetime, zone: str) -> datetime:
     """Say when it is open again: C{now} itself when it is open."""
     if is_open(text, now, zone):
         return now
-    return min(opens for opens, _ in _openings(text, now, zone) if opens > now)
+    return min(opens for opens, _ in _openings(text, now, zone, _WEEKS) if opens > now)
 
 
 def closing(text: str, now: datetime, zone: str) -> datetime | None:
@@ -68,7 +68,7 @@ def closing(text: str, now: datetime, zone: str) -> datetime | None:
     if not text.strip() or not is_open(text, now, zone):
         return None
     until = now
-    for opens, closes in sorted(_openings(text, now, zone)):
+    for opens, closes in sorted(_openings(text, now, zone, 8)):
         if opens <= until < closes:
             until = closes
     return until if until < now + timedelta(days=7) else None
@@ -83,15 +83,17 @@ def midnight(now: datetime, zone: str, days: int = 0) -> datetime:
     return _instant(now.astimezone(ZoneInfo(zone)).date() + timedelta(days=days), timedelta(), zone)
 
 
-def _openings(text: str, now: datetime, zone: str) -> Iterator[tuple[datetime, datetime]]:
-    """List when it opens and closes from yesterday on, more than a week."""
+def _openings(text: str, now: datetime, zone: str, days: int) -> Iterator[tuple[datetime, datetime]]:
+    """List when it opens and closes from yesterday on; not at all where that is in the hour left out in spring."""
     today = now.astimezone(ZoneInfo(zone)).date()
     week = read_hours(text)
-    for number in range(-1, _LOOK_AHEAD):
+    for number in range(-1, days):
         day = today + timedelta(days=number)
         for opening in week:
             if opening.weekday == day.weekday():
-                yield _instant(day, opening.opens, zone), _instant(day, opening.closes, zone)
+                opens, closes = _instant(day, opening.opens, zone), _instant(day, opening.closes, zone)
+                if opens < closes:
+                    yield opens, closes
 
 
 def _instant(day: date, after_midnight: timedelta, zone: str) -> datetime:
