@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from twisted.python.usage import UsageError
 
+from wifidogd.mail_server import MailServer, Security
 from wifidogd.options import Options, default_data_dir
 
 URL = "postgresql://wifidogd@db.example/wifidogd"
-CHOICES = ["listen", "database", "data-dir", "path", "public-url", "trust-new-gateways"]
+CHOICES = ["listen", "database", "data-dir", "path", "public-url", "mail", "mail-password-file", "mail-from"]
+CHOICES += ["trust-new-gateways"]
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,9 @@ def test_nothing_need_be_said() -> None:
         "data-dir": default_data_dir(),
         "path": "/wifidog/",
         "public-url": None,
+        "mail": None,
+        "mail-password-file": None,
+        "mail-from": None,
         "trust-new-gateways": False,
     }
 
@@ -194,6 +199,33 @@ IMPOSSIBLE = [
             "http://.",
         )
     ),
+    *(
+        ("mail", url, "such as smtp+tls://user@mail.example:587")
+        for url in (
+            "mail.example",
+            "mail.example:587",
+            "http://mail.example",
+            "smtp+tls://",
+            "smtp+tls://:587",
+            "smtps://mail.example/inbox",
+            "smtps://mail.example?x",
+            "smtps://mail.example#x",
+        )
+    ),
+    *(
+        ("mail", url, "something like smtp+tls://")
+        for url in ("smtps://mail.example:0", "smtps://mail.example:65536", "smtps://mail.example:x", "smtps://[::1",
+                    "smtps://mail example", "smtps://mail.example\n")
+    ),
+    *(
+        ("mail", url, "write smtp+tls:// or smtps://")
+        for url in ("smtp://mail.example", "smtp://192.0.2.1", "smtp://localhost.example", "smtp://[2001:db8::1]:25")
+    ),
+    ("mail", "smtps://me:secret@mail.example", "write the password into a file"),
+    ("mail", "smtps://me@mail.example", "--mail-password-file"),
+    ("mail", "smtps://mail.example", "such as --public-url http://wifi.example:8080"),
+    ("mail-from", "wifi@hotel.example", "without --mail"),
+    ("mail-password-file", "/etc/hostname", "without --mail"),
 ]  # fmt: skip
 
 
@@ -230,6 +262,73 @@ def test_a_dsn_is_not_repeated_when_refused() -> None:
     with pytest.raises(UsageError) as refused:
         parsed("--database", "password=secret host='x")
     assert "secret" not in str(refused.value)
+
+
+def test_a_password_in_a_url_is_not_repeated_when_refused() -> None:
+    """It belongs into a file, and what is refused is often logged."""
+    with pytest.raises(UsageError) as refused:
+        parsed("--mail", "smtps://me:secret@mail.example")
+    assert "secret" not in str(refused.value)
+
+
+HERE = ["--public-url", "http://wifi.example"]
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp+tls://me@mail.example", MailServer("mail.example", 587, Security.STARTTLS, "me", "secret word")),
+        ("smtp+tls://me@mail.example:25/", MailServer("mail.example", 25, Security.STARTTLS, "me", "secret word")),
+        (
+            "smtps://wifi%40hotel.example@Mail.Example",
+            MailServer("mail.example", 465, Security.TLS, "wifi@hotel.example", "secret word"),
+        ),
+        ("smtp://me@127.0.0.1:2525", MailServer("127.0.0.1", 2525, Security.NONE, "me", "secret word")),
+        ("smtp://me@[::1]", MailServer("::1", 25, Security.NONE, "me", "secret word")),
+    ],
+)
+def test_mail_goes_where_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, server: MailServer
+) -> None:
+    """With the first line of the file as password, on the command line and from the environment."""
+    file = tmp_path / "password"
+    file.write_text("secret word\nmore\n", "utf-8")
+    said = ["--mail", url, "--mail-password-file", str(file), "--mail-from", "WiFi@Hotel.example", *HERE]
+    assert (parsed(*said)["mail"], parsed(*said)["mail-from"]) == (server, "wifi@hotel.example")
+    for option, value in zip(said[::2], said[1::2], strict=True):
+        monkeypatch.setenv(variable(option.lstrip("-")), value)
+    assert (parsed()["mail"], parsed()["mail-from"]) == (server, "wifi@hotel.example")
+    assert "secret" not in repr(parsed()["mail"])
+
+
+def test_mail_comes_from_the_user_if_that_is_an_address(tmp_path: Path) -> None:
+    """Otherwise somebody must say from whom."""
+    file = tmp_path / "password"
+    file.write_text("secret", "utf-8")
+    said = ["--mail-password-file", str(file), *HERE]
+    assert parsed("--mail", "smtps://wifi@hotel.example@mail.example", *said)["mail-from"] == "wifi@hotel.example"
+    for wrong in (["--mail", "smtps://me@mail.example"], ["--mail", "smtps://me@mail.example", "--mail-from", "me"]):
+        with pytest.raises(UsageError, match="write the address that mails come from"):
+            parsed(*wrong, *said)
+    assert parsed("--mail", "smtp://localhost", "--mail-from", "a@b.example", *HERE)["mail"].user is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\nsecond line", b"\xff\xfe"])
+def test_a_password_file_that_holds_none_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    """Or is not there."""
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UsageError, match="--mail-password-file"):
+        parsed("--mail", "smtps://a@b.example@mail.example", "--mail-password-file", str(file), *HERE)
+
+
+def test_a_password_needs_a_user(tmp_path: Path) -> None:
+    """Or it would be forgotten in silence."""
+    file = tmp_path / "password"
+    file.write_text("secret", "utf-8")
+    with pytest.raises(UsageError, match="needs a user"):
+        parsed("--mail", "smtps://mail.example", "--mail-password-file", str(file), *HERE)
 
 
 @pytest.mark.parametrize("arguments", [["--nonsense"], ["stray"], ["--listen"], ["--trust-new-gateways=yes"]])
