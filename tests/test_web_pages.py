@@ -97,9 +97,9 @@ EVERY_PAGE = {
     "offline before": PAGES.offline(None, "t" * 32),
     "adopt": PAGES.adopt(VISITOR),
     "moved": PAGES.moved(NETWORK, GATEWAY, VISITOR),
-    "every way": PAGES.sign_in(EVERY_WAY, STATE[:1000]),
+    "every way": PAGES.sign_in(EVERY_WAY, STATE[:500]),
     "voucher refused": PAGES.sign_in(
-        EVERY_WAY, STATE[:1000], Refused(Refusal.MISTYPED_CODE), first=SignIn.VOUCHER, code="x"
+        EVERY_WAY, STATE[:500], Refused(Refusal.MISTYPED_CODE), first=SignIn.VOUCHER, code="x"
     ),
     "voucher": PAGES.voucher("7QKM2X4V9RTD", "http://192.0.2.1/v/7QKM2X4V9RTD"),
     "voucher with a typo": PAGES.voucher(None, None),

@@ -39,7 +39,7 @@ _STATUS = {
 """Others are 403."""
 
 
-_MOST_STATE = 3000
+_MOST_STATE = 1500
 """Characters of signed state in a page of several forms."""
 
 _NAMED = {"code": SignIn.VOUCHER, "name": SignIn.ACCOUNT, "splash": SignIn.SPLASH}
