@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -37,6 +38,8 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )
 PATIENCE = 15
+AXE = files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
+"""Finds barriers; see C{docs/dependencies.md}."""
 
 
 class Browser:
@@ -66,6 +69,45 @@ class Browser:
         self._touch(self._one(f"input[name={name}]"))
         self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
 
+    def speak(self, language: str) -> None:
+        """Ask for pages in a language from now on."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        self.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """Become a device of another size."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 1000}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def touch(self, selector: str, then: str | None = None) -> None:
+        """
+        Press the one element that a selector finds.
+
+        @param then: part of the address of the page that follows; None if the page stays.
+        """
+        found = self._all(selector)
+        assert len(found) == 1, f"{selector!r} is there {len(found)} times"
+        self._touch(found[0])
+        if then is not None:
+            wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
+            wait.until(lambda _: self._is_at(then), f"no page at {then!r}")
+
+    def _is_at(self, part: str) -> bool:
+        return part in self.driver.current_url and bool(self.heading())
+
+    def direction(self) -> tuple[str | None, str | None]:
+        """Tell in which language the page says it is, and which way that is written."""
+        page = self._one("html")
+        return page.get_attribute("lang"), page.get_attribute("dir")
+
+    def barriers(self) -> list[str]:
+        """List what keeps people from using the page, as axe finds it; scripts must be on."""
+        self.driver.execute_script(AXE)
+        found = self.driver.execute_async_script(
+            "const done = arguments[0]; axe.run().then(found => done(found.violations), problem => done([String(problem)]))"
+        )
+        return [f"{each['id']}: {each['nodes'][0]['html']}" if isinstance(each, dict) else each for each in found]
+
     def press(self, label: str, then: str) -> None:
         """Press the button or link of this label, and wait for the page with the heading C{then}."""
         found = [each for each in self._all("button, a.button, summary") if each.text == label]
@@ -82,6 +124,11 @@ class Browser:
         wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
         wait.until(lambda _: self.heading() == heading, f"no page is headed {heading!r}")
 
+    def waits_for_alert(self) -> None:
+        """Wait for a page that says what was wrong."""
+        wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
+        wait.until(lambda _: self._one("[role=alert]").text, "nothing is said to be wrong")
+
     def complaints(self) -> list[str]:
         """What the browser has to say about the pages since the last time: policies, missing things."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
@@ -93,8 +140,8 @@ class Browser:
 
     def targets_too_small(self) -> list[str]:
         """Labels of what is to be pressed or typed into but lower than 44 CSS pixels."""
-        touched = self._all("button, a.button, summary, input:not([type=hidden])")
-        return [each.text for each in touched if each.size["height"] < 44]
+        touched = self._all("button, a.button, summary, label.check, input:not([type=hidden], [type=checkbox])")
+        return [each.text for each in touched if 0 < each.size["height"] < 44]
 
     def keep(self, name: str) -> Path:
         """Save what the window shows, in the folder that C{WIFIDOGD_SCREENSHOTS} names."""
@@ -206,11 +253,12 @@ class StandInGateway:
             self.online.discard(token)
             request.transport.abortConnection()
             return b""
-        allowed = "Auth: 1" in await self._report("login", token)
-        if allowed:
+        verdict = await self._report("login", token)
+        message = f"http://localhost:{self._auth_port}/wifidog/gw_message.php?token={token}&message="
+        where = {"Auth: 1": f"{self.portal}?gw_id=gw1&token={token}", "Auth: 5": f"{message}activate"}
+        if verdict.strip() in where:
             self.online.add(token)
-        elsewhere = f"http://localhost:{self._auth_port}/wifidog/gw_message.php?message=denied&token={token}"
-        request.redirect((f"{self.portal}?gw_id=gw1&token={token}" if allowed else elsewhere).encode())
+        request.redirect(where.get(verdict.strip(), f"{message}denied").encode())
         return b"Redirecting"
 
     async def _report(self, stage: str, token: str) -> str:

@@ -1,0 +1,187 @@
+"""Every way to sign in, in a real browser: from the gateway's redirect to the portal and out again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import pytest_twisted
+from pytest_twisted import ensureDeferred
+from twisted.internet.threads import deferToThread
+
+from tests.browser import Browser, StandInGateway, browsing
+from tests.builders import put, run
+from tests.deadline import within
+from tests.guesthouse import GATEWAY, MAC, GuestHouse
+from wifidogd.model import SignIn
+from wifidogd.store.database import Database
+from wifidogd.store.vouchers import Order
+from wifidogd.voucher_batch import make_batch
+from wifidogd.voucher_codes import mint_code, show_code
+
+SIZES = (320, 360, 1280)
+LANGUAGES = ("en", "de", "ar")
+TERMS = {
+    "en": "Be kind to other guests and do nothing that is against the law.\n\nWe keep records for one year.",
+    "de": "Seien Sie freundlich und tun Sie nichts Verbotenes.\n\nWir bewahren Aufzeichnungen ein Jahr lang auf.",
+    "ar": "كن لطيفًا مع الضيوف الآخرين ولا تفعل ما يخالف القانون.",
+}
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="20" fill="#1c5fb0"/></svg>'
+
+EXPECTED = re.compile("favicon|logout=1|status of 401")
+"""What browsers complain of as it should be: the gateway answers a log-out with nothing, wrong passwords with 401."""
+
+
+class Site:
+    """
+    A server with an account and vouchers, and the gateway in front of it.
+
+    @ivar codes: of vouchers, as printed.
+    """
+
+    def __init__(self, house: GuestHouse, gateway: StandInGateway, codes: list[str]) -> None:
+        self.house = house
+        self.gateway = gateway
+        self.codes = codes
+
+    async def visit(self, journey: Callable[[Browser, str], None], name: str, turn: int, scripts: bool) -> None:
+        """Let a browser make a journey at each size, each time in another language."""
+
+        def in_thread() -> None:
+            with browsing(SIZES[0], scripts=scripts) as browser:
+                for number, width in enumerate(SIZES):
+                    language = LANGUAGES[(number + turn) % len(LANGUAGES)]
+                    browser.resize(width)
+                    browser.speak(language)
+                    browser.driver.delete_all_cookies()
+                    browser.open(self.gateway.redirect())
+                    assert browser.direction() == (language, "rtl" if language == "ar" else "ltr")
+                    journey(browser, f"{name}-{width}-{language}-{'script' if scripts else 'plain'}")
+
+        await within(150, deferToThread(in_thread))
+
+
+@pytest_twisted.async_yield_fixture
+async def site(database: Database) -> AsyncIterator[Site]:
+    """A network with a look, terms in three languages, and devices that are remembered."""
+    house = await GuestHouse(database).open(gateway=None)
+    gateway = StandInGateway(house.port, MAC)
+    gateway.listen()
+    await house.adopt(replace(GATEWAY, address="127.0.0.1", port=gateway.port))
+    await house.refresh()
+    await house.ask_for_accounts(anna="correct horse")
+    await put(
+        database,
+        """
+        INSERT INTO plans (name, title, time_limit, time_counts, total_octets, devices)
+        VALUES ('hours', 'Five hours', interval '5 hours', 'used', 1000000000, 3)
+        """,
+    )
+    codes = await run(database, make_batch, Order("b", "hours", "default"), 6, house.now, mint_code)
+    await house.change_network(
+        title="Café Bleu",
+        terms=TERMS,
+        time_limit=timedelta(hours=2),
+        quota_octets=500_000_000,
+        remember=timedelta(days=30),
+        colour="#1c5fb0",
+        logo=LOGO,
+    )
+    yield Site(house, gateway, [show_code(code) for code in codes])
+    await gateway.close()
+    await house.close()
+
+
+def looks_right(browser: Browser, name: str) -> None:
+    """Keep a picture; nothing sticks out, is too small for a thumb, or keeps anybody from using the page."""
+    browser.keep(name)
+    assert browser.overflow() <= 0, name
+    assert browser.targets_too_small() == [], name
+    assert [text for text in browser.complaints() if not EXPECTED.search(text)] == [], name
+    if "plain" not in name:
+        assert browser.barriers() == [], name
+
+
+def leave(browser: Browser, name: str) -> None:
+    """Look at the portal and log out."""
+    assert browser.heading()
+    looks_right(browser, f"{name}-2-portal")
+    browser.touch('form[action*="/logout"] button', then="/logout")
+    looks_right(browser, f"{name}-3-offline")
+
+
+SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+
+
+@SCRIPTS
+@ensureDeferred
+async def test_by_splash(site: Site, scripts: bool) -> None:
+    """One button."""
+    await site.house.change_network(methods=(SignIn.SPLASH,))
+
+    def journey(browser: Browser, name: str) -> None:
+        looks_right(browser, f"{name}-1-login")
+        browser.touch("main form button", then="/portal")
+        leave(browser, name)
+
+    await site.visit(journey, "splash", 0, scripts)
+    assert site.gateway.online == set()
+
+
+@SCRIPTS
+@ensureDeferred
+async def test_by_account(site: Site, scripts: bool) -> None:
+    """After a mistake that the page explains."""
+
+    def journey(browser: Browser, name: str) -> None:
+        browser.type("name", "anna")
+        browser.type("password", "wrong")
+        browser.touch("main form button", then="/login")
+        browser.waits_for_alert()
+        looks_right(browser, f"{name}-1-refused")
+        browser.type("password", "correct horse")
+        browser.touch("main form button", then="/portal")
+        leave(browser, name)
+
+    await site.visit(journey, "account", 1, scripts)
+
+
+@SCRIPTS
+@ensureDeferred
+async def test_by_voucher(site: Site, scripts: bool) -> None:
+    """From among all ways there are."""
+    await site.house.change_network(methods=(SignIn.VOUCHER, SignIn.ACCOUNT, SignIn.SPLASH))
+
+    def journey(browser: Browser, name: str) -> None:
+        browser.type("code", site.codes.pop())
+        looks_right(browser, f"{name}-1-login")
+        browser.touch("form:has(#code) button", then="/portal")
+        leave(browser, name)
+
+    await site.visit(journey, "voucher", 2, scripts)
+
+
+@SCRIPTS
+@ensureDeferred
+async def test_by_a_remembered_device(site: Site, scripts: bool) -> None:
+    """The box is ticked once; from then on it is one tap, until the guest has the device forgotten."""
+
+    def journey(browser: Browser, name: str) -> None:
+        browser.type("name", "anna")
+        browser.type("password", "correct horse")
+        browser.touch("label.check")
+        looks_right(browser, f"{name}-0-login")
+        browser.touch("main form button", then="/portal")
+        browser.touch('form[action*="/logout"] button', then="/logout")
+        browser.open(site.gateway.redirect())
+        looks_right(browser, f"{name}-1-back")
+        browser.touch("main button[name=back]", then="/portal")
+        browser.touch('form[action*="/forget"] button', then="live=1")
+        leave(browser, name)
+        browser.open(site.gateway.redirect())
+        assert browser.driver.find_elements("css selector", "#password")
+
+    await site.visit(journey, "remembered", 0, scripts)
