@@ -14,16 +14,13 @@ from wifidogd.web.environments import path_of
 from wifidogd.web.language import FALLBACK, NAMES, Language, Switch, switch_at
 
 SWITCH = switch_at("", {"gw_id": "gw1", "gw_address": "10.0.0.1", "gw_port": "2060", "url": "http://a.example/"})
-LONG_STATE = "s" * 1500
-"""More than a redirect of 968 octets, which is the longest of wifidog-gateway, is signed to."""
-
 EVERY_WAY = [(name, tag) for name in EVERY_PAGE for tag in NAMES]
 
 
 def write(name: str, tag: str, *, chosen: bool = False, switch: Switch | None = SWITCH) -> str:
     """Write a page of the tests of pages in another language."""
     page = EVERY_PAGE[name].page
-    values = page.values | ({"state": LONG_STATE} if "state" in page.values else {})
+    values = page.values | ({"state": STATE[:500]} if "state" in page.values else {})
     text: bytes = PAGES.write(replace(page, values=values), Language(tag, chosen), switch)
     return text.decode()
 
@@ -66,7 +63,7 @@ def test_every_way_on_keeps_a_chosen_language(name: str) -> None:
 def test_the_switch_names_each_language_as_its_readers_do() -> None:
     """All but the present one, each in its own language, sent with what the gateway had said."""
     page = write("splash", "de")
-    offered = re.findall(r'<button class="quiet" name="lang" value="(.+?)" lang="(.+?)">(.+?)</button>', page)
+    offered = re.findall(r'<button name="lang" value="(.+?)" lang="(.+?)">(.+?)</button>', page)
     assert offered == [(tag, tag, name) for tag, name in NAMES.items() if tag != "de"]
     assert re.search(r"<summary.*Deutsch</summary>", page)
     assert '<input type="hidden" name="gw_id" value="gw1">' in page
