@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,13 @@ from tests.deadline import within
 from tests.guesthouse import GATEWAY, MAC, GuestHouse
 from tests.test_ctl import Operator
 from wifidogd.store.database import Database
+
+
+def commands_of_the_readme() -> list[list[str]]:
+    """Read what it tells an operator to type for ten vouchers; the last one writes the sheet."""
+    section = (Path(__file__).parent.parent / "README.md").read_text("utf-8").partition("### Vouchers\n")[2]
+    lines = [line.strip() for line in section.split("\n\n")[1].splitlines()]
+    return [shlex.split(line.partition(" > ")[0], comments=True)[1:] for line in lines]
 
 
 @pytest_twisted.async_yield_fixture
@@ -54,14 +62,19 @@ async def browse(journey: Callable[[Browser], None], width: int, **how: bool | i
 async def test_a_printed_voucher_gets_its_guest_online(
     dsn: str, house: GuestHouse, gateway: StandInGateway, tmp_path: Path
 ) -> None:
-    """Without script, cookie or a character typed: scan, tap to be caught by the gateway, tap to sign in."""
+    """
+    As the README has it, without script, cookie or a character typed.
+
+    Scan, tap to be caught by the gateway, tap to sign in.
+    """
     operator = Operator(dsn)
-    await operator.does("network", "set", "default", "--title", "Café Bleu", "--sign-in", "voucher")
-    made = await operator.reads("voucher", "create", "--plan", "day", "--count", "10", "--batch", "first")
-    await house.refresh()
+    for words in commands_of_the_readme():
+        said = await operator.does(*(f"http://localhost:{house.port}" if "://" in word else word for word in words))
     sheet = tmp_path / "sheet.html"
-    server = f"http://localhost:{house.port}"
-    sheet.write_text(await operator.does("voucher", "sheet", "--batch", "first", "--server", server), "utf-8")
+    sheet.write_text(said, "utf-8")
+    codes = [str(voucher["code"]) for voucher in await operator.reads("voucher", "list")]
+    assert len(codes) == 10
+    await house.refresh()
     addresses: list[str] = []
 
     def scan(browser: Browser) -> None:
@@ -71,7 +84,7 @@ async def test_a_printed_voucher_gets_its_guest_online(
         assert browser.complaints() == []
 
     await browse(scan, 1280, height=1300)
-    assert {address.rpartition("/")[2] for address in addresses} == {code.replace("-", "") for code in made["codes"]}
+    assert {address.rpartition("/")[2] for address in addresses} == {code.replace("-", "") for code in codes}
 
     def sign_in(browser: Browser) -> None:
         browser.open(addresses[3])

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def build_parser() -> ArgumentParser:
     """Describe the whole command line."""
-    parser = ArgumentParser("wifidogctl", description=DESCRIPTION, epilog=EXIT_CODES)
+    parser = ArgumentParser("wifidogctl", description=DESCRIPTION, epilog=EXIT_CODES, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"wifidogctl {__version__}")
     parser.add_argument(
         "--data-dir",
