@@ -11,7 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wifidogd.model import MAX_OCTETS, AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.limits import Limit, Use, Verdict
+from wifidogd.model import (
+    MAX_OCTETS,
+    Allowance,
+    AuthCode,
+    Dialect,
+    Ended,
+    Octets,
+    Plan,
+    Reason,
+    Report,
+    Session,
+    Stage,
+)
 from wifidogd.rules import (
     MOST_TRIES,
     TRIES_WINDOW,
@@ -24,6 +37,7 @@ from wifidogd.rules import (
     takes_place,
     wait_after,
 )
+from wifidogd.tally import Tally, place_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -402,3 +416,90 @@ def test_too_many_tries_wait_for_the_end_of_their_window(
 
 def _plus(one: Octets, other: Octets) -> Octets:
     return Octets(one.incoming + other.incoming, one.outgoing + other.outgoing)
+
+
+ALLOWANCE = Allowance(1, "voucher 1", "default", "UTC", Plan("p", "P", total_octets=200, devices=1))
+DRAWING = replace(ONLINE, allowance_id=1)
+TALLY = Tally(replace(ALLOWANCE, first_used_at=NOON - HOUR), Use(HOUR, Octets(100, 20)), {MAC: place_of(DRAWING)})
+
+
+@pytest.mark.parametrize(
+    ("octets", "code", "reason"),
+    [
+        (Octets(179, 20), AuthCode.ALLOWED, None),
+        (Octets(180, 20), AuthCode.DENIED, Reason.QUOTA_IS_SPENT),
+        (Octets(10, 10), AuthCode.ALLOWED, None),
+    ],
+)
+def test_a_report_is_judged_by_the_allowance_with_what_it_adds(
+    octets: Octets, code: AuthCode, reason: Reason | None
+) -> None:
+    """Not by what was known before."""
+    decision = decide(DRAWING, replace(COUNTERS, octets=octets), NOON, tally=TALLY)
+    assert (decision.code, decision.reason) == (code, reason)
+    assert decision.tally is not None
+    assert decision.session is not None
+    assert decision.tally.use.octets == decision.session.used
+    assert decision.verdict == (None if reason is None else Verdict(Limit.OCTETS))
+
+
+@pytest.mark.parametrize(
+    ("session", "report", "reason"),
+    [
+        (replace(DRAWING, ending=Reason.KICKED), COUNTERS, Reason.KICKED),
+        (DRAWING, LOGOUT, Reason.LOGOUT),
+        (replace(DRAWING, expires_at=NOON), COUNTERS, Reason.QUOTA_IS_SPENT),
+        (replace(DRAWING, probation_until=NOON), COUNTERS, Reason.QUOTA_IS_SPENT),
+    ],
+)
+def test_of_several_reasons_the_one_that_was_asked_for_is_named(
+    session: Session, report: Report, reason: Reason
+) -> None:
+    """Then that of the allowance, which lasts longer than that of the stay."""
+    tally = replace(TALLY, use=Use(octets=Octets(500, 0)))
+    decision = decide(session, report, NOON, tally=tally)
+    assert decision.reason is reason
+    assert (decision.verdict is not None) is (reason is Reason.QUOTA_IS_SPENT)
+
+
+def test_a_first_use_that_is_refused_does_not_start_the_clock() -> None:
+    """The device has used nothing."""
+    fresh = replace(FRESH, allowance_id=1)
+    tally = Tally(ALLOWANCE, online={OTHER_MAC: (NOON - HOUR, b"")})
+    decision = decide(fresh, LOGIN, NOON, tally=tally)
+    assert (decision.code, decision.reason, decision.ended_at) == (AuthCode.DENIED, Reason.DEVICES, NOON)
+    assert decision.tally is not None
+    assert decision.tally.allowance.first_used_at is None
+    begun = decide(fresh, LOGIN, NOON, tally=Tally(ALLOWANCE))
+    assert begun.tally is not None
+    assert begun.tally.allowance.first_used_at == NOON
+
+
+@pytest.mark.parametrize(("mac", "refusal"), [(MAC, None), (None, None), (OTHER_MAC, Refusal.WRONG_DEVICE)])
+def test_a_claimed_device_must_be_the_one(mac: str | None, refusal: Refusal | None) -> None:
+    """A gateway that cannot tell yet may tell later."""
+    claimed = replace(FRESH, claimed_mac=MAC)
+    assert find_refusal(claimed, replace(LOGIN, mac=mac)) is refusal
+    assert takes_place(claimed, replace(LOGIN, mac=mac)) is (mac == MAC)
+    nameless = replace(ONLINE, mac=None, claimed_mac=MAC)
+    assert find_refusal(nameless, replace(COUNTERS, mac=mac)) is refusal
+
+
+@pytest.mark.parametrize(
+    ("until", "stage", "code", "reason"),
+    [
+        (NOON + MICROSECOND, LOGIN, AuthCode.VALIDATION, None),
+        (NOON + MICROSECOND, COUNTERS, AuthCode.VALIDATION, None),
+        (NOON + MICROSECOND, LOGOUT, AuthCode.DENIED, Reason.LOGOUT),
+        (NOON, COUNTERS, AuthCode.VALIDATION_FAILED, Reason.NOT_VALIDATED),
+        (NOON - HOUR, COUNTERS, AuthCode.VALIDATION_FAILED, Reason.NOT_VALIDATED),
+        (NOON, LOGOUT, AuthCode.DENIED, Reason.LOGOUT),
+    ],
+)
+def test_a_guest_on_probation_is_online_on_trust(
+    until: datetime, stage: Report, code: AuthCode, reason: Reason | None
+) -> None:
+    """5 while the grace lasts, 6 once it is over (wifidog-gateway C{src/auth.c}); the stay ended with the grace."""
+    decision = decide(replace(ONLINE, probation_until=until), stage, NOON)
+    assert (decision.code, decision.reason) == (code, reason)
+    assert decision.ended_at == (None if reason is None else min(NOON, until))
