@@ -191,8 +191,8 @@ def login_query(**changes: str) -> str:
 
 
 def hidden(page: Reply) -> dict[str, str]:
-    """Read the hidden fields of a page's form."""
-    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.body)
+    """Read the hidden fields of a page's form, not those of the switch of languages below it."""
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.body.partition("<footer>")[0])
     return {name: unescape(value) for name, value in found}
 
 

@@ -92,12 +92,15 @@ async def ask(
     form: bytes | None = None,
     host: str = "portal.example",
     cookie: str = "",
+    language: str = "",
 ) -> Reply:
     """Make one request as a browser would, on a connection of its own, and read the answer to the end."""
     wire = await connect(port)
     head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
     if cookie:
         head += f"Cookie: {cookie}\r\n"
+    if language:
+        head += f"Accept-Language: {language}\r\n"
     if form is not None:
         head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n"
     wire.say(head.encode() + b"\r\n" + (form or b""))
