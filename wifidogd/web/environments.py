@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def make_environments(folders: Sequence[Path], common: Mapping[str, Any]) -> dic
     return {tag: _environment(tag, folders, common, code) for tag in NAMES}
 
 
+@cache
 def read_catalogue(tag: str) -> NullTranslations:
     """Read the translations of a language."""
     if tag == FALLBACK:
