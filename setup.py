@@ -56,6 +56,7 @@ setup(
     ],
     extras_require={
         "dev": [
+            "axe-core-python>=0.1",
             "hypothesis>=6.100",
             "mypy>=1.11",
             "mypy-zope>=1.0.5",

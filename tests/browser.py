@@ -75,7 +75,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
 
     def resize(self, width: int, height: int = 900) -> None:
-        """Become a device of another size."""
+        """Become a device of another size: a telephone, or a desk from 1000 CSS pixels."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 1000}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
@@ -189,8 +189,6 @@ def browsing(
         options.binary_location = chromium
         for flag in (*flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
-        metrics = {"width": width, "height": height, "pixelRatio": 2, "mobile": width < 1000, "touch": width < 1000}
-        options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
         options.add_experimental_option(
             "prefs", {"profile.managed_default_content_settings.javascript": 1 if scripts else 2}
         )
@@ -200,7 +198,9 @@ def browsing(
             driver.set_page_load_timeout(PATIENCE)
             scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
             driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-            yield Browser(driver)
+            browser = Browser(driver)
+            browser.resize(width, height)
+            yield browser
         finally:
             driver.quit()
 
