@@ -17,7 +17,7 @@ from wifidogd.ledger import Ledger
 from wifidogd.model import UtcNow
 from wifidogd.options import Options, default_data_dir
 from wifidogd.periodic import every
-from wifidogd.reach import ctl_command, guess_url
+from wifidogd.reach import ctl_command, guess_url, with_backlog
 from wifidogd.service import AuthServer, Rooms
 from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
@@ -84,7 +84,7 @@ def makeService(
     ctl = ctl_command(None if options["data-dir"] == default_data_dir() else options["data-dir"])
     return AuthServer(
         rooms,
-        [serverFromString(reactor, text) for text in options["listen"]],
+        [serverFromString(reactor, with_backlog(text)) for text in options["listen"]],
         dsn=options["database"],
         welcome=welcome(url, options["path"], ctl),
         reactor=reactor,
