@@ -34,7 +34,7 @@ async def test_it_answers_before_its_database_does_and_serves_once_it_does():
         assert (health.code, page.code) == (503, 503)
         assert int(page.headers["retry-after"]) > 0
         postgres.start()
-        await within(20, server.start())
+        await within(20, server.is_ready())
         assert (await server.get(counters)).text == "Auth: 0\n"
         await server.stop()
     finally:
