@@ -96,9 +96,10 @@ async def server(data_dir: Path) -> AsyncIterator[Twistd]:
     server = Twistd(data_dir)
     yield server
     if not server.output.ended.called:
+        postmaster = server.postmaster
         server.process.signalProcess("KILL")
         await within(10, server.output.ended)
-        await within(10, gone(server.postmaster))
+        await within(10, gone(postmaster))
 
 
 async def gone(pid: int) -> None:
