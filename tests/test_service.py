@@ -15,6 +15,7 @@ from wifidogd.service import AuthServer
 from wifidogd.tap import Options, makeService
 
 
+@pytest.mark.impatient
 @pytest_twisted.ensureDeferred
 async def test_it_answers_before_its_database_does_and_serves_once_it_does():
     """Nobody is thrown off and nobody is let in while nothing can be said."""
