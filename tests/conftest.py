@@ -10,6 +10,8 @@ import pytest
 import pytest_twisted
 from hypothesis import HealthCheck, settings
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from tests.deadline import within
 from tests.postgres import ThrowawayPostgres
@@ -20,6 +22,41 @@ settings.register_profile("wifidogd", deadline=None, suppress_health_check=[Heal
 settings.load_profile("wifidogd")
 
 _names = itertools.count(1)
+
+
+@pytest_twisted.async_yield_fixture(scope="module", autouse=True)
+async def nothing_goes_on_ticking() -> AsyncIterator[None]:
+    """A module whose tests leave a timer behind fails: whatever it belongs to would disturb the tests that follow."""
+    before = set(reactor.getDelayedCalls())
+    yield
+    for _ in range(40):
+        left = set(reactor.getDelayedCalls()) - before
+        if not left:
+            return
+        await deferLater(reactor, 0.05)
+    raise AssertionError(f"still to be called: {left}")
+
+
+@pytest.fixture(autouse=True)
+def nothing_fails_unheard() -> Iterator[None]:
+    """A Deferred or a reactor call that failed with nobody listening fails the test, though Twisted only logs it."""
+    unheard: list[LogEvent] = []
+
+    def observe(event: LogEvent) -> None:
+        if "log_failure" in event and "Unhandled" in (formatEvent(event) or ""):
+            unheard.append(event)
+
+    globalLogPublisher.addObserver(observe)
+    yield
+    globalLogPublisher.removeObserver(observe)
+    assert unheard == []
+
+
+@pytest.fixture(autouse=True)
+def gateways_are_patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where deadlines are not the subject, a busy machine must not make a report miss its own."""
+    if "impatient" not in request.keywords:
+        monkeypatch.setattr("wifidogd.ledger.ANSWER_WITHIN", 20.0)
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,10 @@ class RunningServer:
     async def start(self) -> None:
         """Start it and wait until it can say who is adopted."""
         self.service.startService()
+        await self.is_ready()
+
+    async def is_ready(self) -> None:
+        """Wait until it can say who is adopted."""
         while (await self._health()).code != 200:
             await deferLater(reactor, 0.02)
 

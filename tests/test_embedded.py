@@ -55,6 +55,11 @@ class Twistd:
             path="/",
         )
 
+    async def runs(self) -> None:
+        while "Starting reactor" not in self.output.text:
+            assert not self.output.ended.called, self.output.text
+            await deferLater(reactor, 0.01)
+
     async def is_up(self) -> None:
         while "wifidogd is up" not in self.output.text:
             assert not self.output.ended.called, self.output.text
@@ -96,9 +101,10 @@ async def server(data_dir: Path) -> AsyncIterator[Twistd]:
     server = Twistd(data_dir)
     yield server
     if not server.output.ended.called:
+        postmaster = server.postmaster
         server.process.signalProcess("KILL")
         await within(10, server.output.ended)
-        await within(10, gone(server.postmaster))
+        await within(10, gone(postmaster))
 
 
 async def gone(pid: int) -> None:
@@ -149,9 +155,14 @@ async def test_a_killed_server_leaves_nothing_behind_and_forgets_nobody(server, 
 
 @pytest_twisted.ensureDeferred
 async def test_ctrl_c_stops_everything_even_right_after_the_start(data_dir):
-    """Whatever stage the start has reached."""
-    for delay in (0.6, 0.9, 1.2):
+    """
+    Whatever stage the start has reached.
+
+    Before that Twisted looks for plugins and swallows what happens meanwhile, a KeyboardInterrupt too.
+    """
+    for delay in (0, 0.05, 0.2, 0.6, 1.2):
         starting = Twistd(data_dir)
+        await within(30, starting.runs())
         await deferLater(reactor, delay)
         starting.process.signalProcess("INT")
         await within(20, starting.output.ended)

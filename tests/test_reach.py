@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.abstract import isIPAddress
 
-from wifidogd.reach import ctl_command, guess_url
+from wifidogd.reach import ctl_command, guess_url, with_backlog
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,18 @@ def test_wifidogctl_is_told_where_the_server_s_data_is() -> None:
     """Ready for a shell, blanks and all."""
     assert ctl_command(Path("/srv/my data")).endswith("wifidogctl --data-dir '/srv/my data'")
     assert ctl_command(None).endswith("wifidogctl")
+
+
+@pytest.mark.parametrize(
+    ("listen", "opened"),
+    [
+        ("tcp:8080", "tcp:8080:backlog=1024"),
+        ("ssl:443:privateKey=a:certKey=b", "ssl:443:privateKey=a:certKey=b:backlog=1024"),
+        ("unix:/run/wifidogd", "unix:/run/wifidogd:backlog=1024"),
+        ("tcp:8080:backlog=7", "tcp:8080:backlog=7"),
+        ("systemd:domain=INET:index=0", "systemd:domain=INET:index=0"),
+    ],
+)
+def test_the_kernel_may_hold_a_crowd_unless_the_operator_said_how_many(listen, opened):
+    """While accepting is paused, clients wait instead of being turned away."""
+    assert with_backlog(listen) == opened

@@ -15,6 +15,7 @@ from wifidogd.service import AuthServer
 from wifidogd.tap import Options, makeService
 
 
+@pytest.mark.impatient
 @pytest_twisted.ensureDeferred
 async def test_it_answers_before_its_database_does_and_serves_once_it_does():
     """Nobody is thrown off and nobody is let in while nothing can be said."""
@@ -34,7 +35,7 @@ async def test_it_answers_before_its_database_does_and_serves_once_it_does():
         assert (health.code, page.code) == (503, 503)
         assert int(page.headers["retry-after"]) > 0
         postgres.start()
-        await within(20, server.start())
+        await within(20, server.is_ready())
         assert (await server.get(counters)).text == "Auth: 0\n"
         await server.stop()
     finally:

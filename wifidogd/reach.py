@@ -9,6 +9,9 @@ import socket
 import sys
 from pathlib import Path
 
+BACKLOG = 1024
+"""Connections waiting to be accepted; the kernel may allow fewer."""
+
 EVERYWHERE = ("", "0.0.0.0", "::")
 """Interfaces that stand for all of the machine's."""
 
@@ -28,6 +31,17 @@ def guess_url(listen: str) -> str:
         host = _own_address()
     scheme = "https" if listen.startswith("ssl:") else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port[1] if port else 80}"
+
+
+def with_backlog(listen: str) -> str:
+    """
+    Let the kernel hold more connections than Twisted's 50 while we pause accepting, unless the operator said how many.
+
+    @param listen: a Twisted endpoint description.
+    @return: the same, naming a backlog where its kind has one.
+    """
+    has_one = re.match("(tcp6?|ssl|unix):", listen) and ":backlog=" not in listen
+    return f"{listen}:backlog={BACKLOG}" if has_one else listen
 
 
 def ctl_command(data_dir: Path | None) -> str:

@@ -23,7 +23,7 @@ from wifidogd.my_data import MyData
 from wifidogd.options import Options, default_data_dir
 from wifidogd.periodic import every
 from wifidogd.post import Post
-from wifidogd.reach import ctl_command, guess_url
+from wifidogd.reach import ctl_command, guess_url, with_backlog
 from wifidogd.registration import Registration
 from wifidogd.remembered import Remembered
 from wifidogd.service import AuthServer, Rooms
@@ -103,7 +103,7 @@ def makeService(
     ctl = ctl_command(None if options["data-dir"] == default_data_dir() else options["data-dir"])
     return AuthServer(
         rooms,
-        [serverFromString(reactor, text) for text in options["listen"]],
+        [serverFromString(reactor, with_backlog(text)) for text in options["listen"]],
         dsn=options["database"],
         welcome=welcome(url, options["path"], ctl),
         reactor=reactor,
