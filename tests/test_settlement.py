@@ -10,9 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wifidogd.model import AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.limits import Amount, Limit, Use, Verdict
+from wifidogd.model import (
+    Allowance,
+    AuthCode,
+    Dialect,
+    Ended,
+    Octets,
+    Plan,
+    Reason,
+    Report,
+    Session,
+    Stage,
+    WhenFull,
+)
 from wifidogd.rules import FIRST_USE_WITHIN, Decision, Refusal, takes_place
 from wifidogd.settlement import Settlement
+from wifidogd.tally import Tally, device_of, place_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -224,6 +238,81 @@ def test_sessions_that_no_report_names_are_not_written() -> None:
     codes(settlement, (NEW, LOGIN))
     assert [session.token_hash for session in settlement.changed] == [NEW]
     assert settlement.ended == []
+
+
+DAILY = Allowance(7, "voucher 7", "default", "UTC", Plan("p", "P", day_octets=1000, devices=1))
+DRAWING = replace(ONLINE, allowance_id=7)
+DRAWING_NEW = replace(FRESH, allowance_id=7)
+
+
+def drawing(*sessions: Session, online: Sequence[Session] = (), allowance: Allowance = DAILY) -> Settlement:
+    """Begin a batch on sessions of one allowance, with what is open of it added up."""
+    live = [session for session in (*sessions, *online) if session.activated_at is not None]
+    used = Octets(sum(one.used.incoming for one in live), sum(one.used.outgoing for one in live))
+    tally = Tally(allowance, Use(octets=used), {device_of(one): place_of(one) for one in live})
+    return Settlement({session.token_hash: session for session in sessions}, online, may_ask, {7: tally})
+
+
+def test_what_a_batch_uses_of_an_allowance_is_kept_for_its_minutes() -> None:
+    """Of all its reports together."""
+    settlement = drawing(DRAWING)
+    codes(settlement, (OLD, counters(110, 20)), (OLD, counters(130, 20)))
+    assert settlement.drawn == {7: Amount(SECOND, 30)}
+    tally = settlement.tally_of(DRAWING)
+    assert tally is not None
+    assert tally.use.octets == Octets(130, 20)
+    assert settlement.begun == [7]
+
+
+def test_an_allowance_without_such_limits_has_no_minutes() -> None:
+    """And one that was used before is not begun again."""
+    allowance = replace(DAILY, plan=Plan("p", "P"), first_used_at=NOON - HOUR)
+    settlement = drawing(DRAWING, allowance=allowance)
+    codes(settlement, (OLD, counters(110, 20)))
+    assert (settlement.drawn, settlement.begun) == ({}, [])
+
+
+def test_a_limit_reached_in_the_batch_holds_for_the_rest_of_it() -> None:
+    """Another session of the allowance is denied at its next report; both know why."""
+    other = replace(DRAWING, token_hash=NEWER, mac=OTHER_MAC)
+    settlement = drawing(DRAWING, other, allowance=replace(DAILY, plan=Plan("p", "P", total_octets=300)))
+    elsewhere = replace(counters(101, 20), mac=OTHER_MAC)
+    assert codes(settlement, (NEWER, elsewhere), (OLD, counters(159, 20)), (NEWER, elsewhere)) == [1, 0, 0]
+    assert settlement.verdicts == {OLD: Verdict(Limit.OCTETS), NEWER: Verdict(Limit.OCTETS)}
+    assert settlement.displaced == set()
+
+
+def test_a_device_that_signs_in_again_needs_no_second_place() -> None:
+    """Its new session takes that of the old one, also in the tally."""
+    settlement = drawing(DRAWING_NEW, online=[DRAWING])
+    assert codes(settlement, (NEW, LOGIN)) == [1]
+    tally = settlement.tally_of(DRAWING_NEW)
+    assert tally is not None
+    assert tally.online == {MAC: (NOON, NEW)}
+    assert [ended.reason for ended in settlement.ended] == [Reason.REPLACED]
+    assert settlement.displaced == set()
+
+
+def test_a_device_that_leaves_in_the_batch_makes_room_in_it() -> None:
+    """For the next."""
+    elsewhere = replace(LOGIN, mac=OTHER_MAC)
+    full, free = drawing(DRAWING, DRAWING_NEW), drawing(DRAWING, DRAWING_NEW)
+    assert codes(full, (NEW, elsewhere), (OLD, LOGOUT)) == [0, 0]
+    assert [(ended.session.token_hash, ended.reason) for ended in full.ended] == [
+        (NEW, Reason.DEVICES),
+        (OLD, Reason.LOGOUT),
+    ]
+    assert codes(free, (OLD, LOGOUT), (NEW, elsewhere)) == [0, 1]
+
+
+def test_the_older_device_of_a_batch_gives_way() -> None:
+    """Where the plan says so."""
+    plan = replace(DAILY.plan, when_full=WhenFull.REPLACE)
+    settlement = drawing(DRAWING, DRAWING_NEW, allowance=replace(DAILY, plan=plan))
+    elsewhere = replace(LOGIN, mac=OTHER_MAC)
+    assert codes(settlement, (OLD, counters(110, 20)), (NEW, elsewhere), (OLD, counters(120, 20))) == [1, 1, 0]
+    assert settlement.displaced == {OLD}
+    assert [(ended.session.used, ended.reason) for ended in settlement.ended] == [(Octets(120, 20), Reason.REPLACED)]
 
 
 @dataclass
