@@ -134,8 +134,8 @@ class Correspondence:
         message["Date"] = format_datetime(now)
         message["Message-ID"] = f"<{self._mint()}@{self._sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
-        message["Content-Language"] = reader.language
         message.set_content(text, cte="quoted-printable")
+        message["Content-Language"] = reader.language
         return message.as_string()
 
 
