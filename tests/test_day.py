@@ -8,24 +8,33 @@ from datetime import timedelta
 from html import unescape
 from urllib.parse import quote
 
+import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.task import Clock
 
 from tests.deadline import within
-from tests.running import NOON, RunningServer
+from tests.running import NOON, Answer, RunningServer
 from wifidogd.directory import Directory
-from wifidogd.model import Gateway, Network
+from wifidogd.model import Gateway, Network, Plan
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
 from wifidogd.store.networks import save_network
+from wifidogd.store.plans import save_plan
 from wifidogd.upkeep import Upkeep
 
 PHONE = "02:ab:cd:ef:01:01"
 GATEWAY = Gateway("cafe", "default", "10.11.0.1")
 OFFER = Network("default", "Café", time_limit=timedelta(hours=4), quota_octets=2_000_000_000)
 
+LOGIN = f"/wifidog/login/?gw_address=10.11.0.1&gw_port=2060&gw_id=cafe&ip=10.11.0.9&mac={PHONE}&url=http://a.example/"
+
 PAST = "SELECT reason, incoming, outgoing, ended_at FROM past_sessions ORDER BY session_id"
+
+
+def words(page: Answer) -> str:
+    """Read a page without its markup."""
+    return re.sub(r"[ \n]+", " ", unescape(re.sub(r"<[^>]+>", " ", page.text)))
 
 
 class Day:
@@ -46,13 +55,16 @@ class Day:
 
     async def sign_in(self) -> None:
         """Be caught by the gateway, press the button, be sent to the gateway, which asks."""
-        target = f"/wifidog/login/?gw_address=10.11.0.1&gw_port=2060&gw_id=cafe&ip=10.11.0.9&mac={PHONE}&url=http://a.example/"
-        page = await self.server.get(target)
-        state = unescape(re.search(r'name="state" value="([^"]+)"', page.text)[1])
-        sent = await self.server.post("/wifidog/login", f"state={quote(state)}")
+        sent = await self.press_the_button()
         self.token = re.search(r"token=([0-9a-z]{32})", sent.headers["location"])[1]
         self.incoming = self.outgoing = 0
         assert await self.auth("login") == "Auth: 1\n"
+
+    async def press_the_button(self) -> Answer:
+        """Be caught by the gateway and press the button."""
+        page = await self.server.get(LOGIN)
+        state = unescape(re.search(r'name="state" value="([^"]+)"', page.text)[1])
+        return await self.server.post("/wifidog/login", f"state={quote(state)}")
 
     async def auth(self, stage: str) -> str:
         said = f"ip=10.11.0.9&mac={PHONE}&token={self.token}&incoming={self.incoming}&outgoing={self.outgoing}"
@@ -89,9 +101,15 @@ class Day:
 
 
 @pytest_twisted.async_yield_fixture
-async def day(database: Database, dsn: str) -> AsyncIterator[Day]:
+async def day(database: Database, dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[Day]:
+    """A network, with the plan that the test asks for."""
+    plan = getattr(request, "param", None)
+
     async def furnish(cursor) -> None:
-        await save_network(cursor, OFFER)
+        if plan is not None:
+            await save_plan(cursor, plan)
+        offer = OFFER if plan is None else Network("default", "Café", plan=plan.name, time_zone="Europe/Berlin")
+        await save_network(cursor, offer)
         await adopt(cursor, GATEWAY, NOON)
 
     await within(5, database.transaction(furnish))
@@ -136,3 +154,39 @@ async def test_a_day_at_the_cafe(day):
     assert await day.auth("logout") == "Auth: 0\n"
     assert (await day.rows(PAST))[3][:3] == ("logged out", 0, 0)
     assert await day.rows("SELECT count(*) FROM sessions") == [(0,)]
+
+
+QUOTA = Plan("quota", "Quota", span=timedelta(hours=24), span_time=timedelta(hours=2), span_octets=500_000_000)
+
+
+@pytest.mark.parametrize("day", [QUOTA], indirect=True)
+@pytest_twisted.ensureDeferred
+async def test_two_hours_or_500_mb_in_any_24_hours(day):
+    """The guest is told which limit it was and when to come back, is kept out until then, and comes back then."""
+    server = day.server
+    await day.sign_in()
+    assert await day.use(60, 100_000, 10_000) == "Auth: 1\n"
+    assert await day.auth("logout") == "Auth: 0\n"
+    server.now = NOON + timedelta(hours=3)
+    await day.sign_in()
+    assert await day.use(61, 100_000, 10_000) == "Auth: 0\n"
+    assert await day.rows(PAST) == [
+        ("logged out", 6_000_000, 600_000, NOON + timedelta(hours=1)),
+        ("used up for a while", 6_000_000, 600_000, NOON + timedelta(hours=4)),
+    ]
+    told = "You have used all that you may use for now. You may come back from Mon, Nov 23 1:01\u202fPM."
+    page = await server.get(LOGIN)
+    assert f"Your last stay has ended. {told}" in words(page)
+    server.now = NOON + timedelta(hours=24, seconds=59)
+    assert told.replace("Mon, Nov 23 ", "") in words(await day.press_the_button())
+
+    server.now = NOON + timedelta(hours=24, minutes=1)
+    await day.sign_in()
+    assert await day.use(1, 400_000_000, 0) == "Auth: 1\n"
+    assert await day.use(1, 87_129_999, 0) == "Auth: 1\n"
+    day.incoming += 1
+    assert await day.auth("counters") == "Auth: 0\n"
+    assert (await day.rows(PAST))[2][0] == "used up for a while"
+    assert await day.rows("SELECT incoming, outgoing, used_time FROM allowances") == [
+        (499_130_000, 1_200_000, timedelta(hours=2, minutes=2))
+    ]
