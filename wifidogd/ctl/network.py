@@ -21,6 +21,7 @@ from wifidogd.ctl.network_fields import (
     yes_or_no,
 )
 from wifidogd.ctl.parsing import JSON, add_nouns
+from wifidogd.ctl.preview import add_preview
 from wifidogd.ctl.printing import print_json, print_table, seconds
 from wifidogd.ctl.units import (
     duration_or_none,
@@ -75,6 +76,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
         help="terms of use in a language (default: en), plain text; - for standard input; an empty one removes them",
     )
     parser.set_defaults(command=change)
+    add_preview(verbs)
 
 
 def network_name(text: str) -> str:

@@ -14,7 +14,7 @@ from wifidogd.credentials import hash_secret
 from wifidogd.ctl.days import end_of, until
 from wifidogd.ctl.errand import Errand, NotDone
 from wifidogd.ctl.network import network_name
-from wifidogd.ctl.parsing import JSON, add_nouns, setting
+from wifidogd.ctl.parsing import JSON, add_nouns, server, setting
 from wifidogd.ctl.printing import complain, count, instant, print_json, print_table
 from wifidogd.ctl.units import positive
 from wifidogd.errors import StoreRefused
@@ -123,13 +123,6 @@ def how_many(text: str) -> int:
     if number > MOST:
         raise ArgumentTypeError(f"{text} are too many at once: {MOST} is the most")
     return number
-
-
-def server(text: str) -> str:
-    """Check the address that QR codes begin with."""
-    if not re.fullmatch(r"https?://[^\s/?#@]+/?", text):
-        raise ArgumentTypeError(f"{text!r} is no address of a server: write it like https://wifi.example.org")
-    return text.rstrip("/")
 
 
 async def create(errand: Errand) -> None:

@@ -26,6 +26,7 @@ from wifidogd.vouchers import Vouchers
 from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, put, query_of, switch_of
 from wifidogd.web.my_data import MyDataDesk
 from wifidogd.web.pages import Notice, Pages
+from wifidogd.web.preview import PreviewDesk
 from wifidogd.web.registration import ByMail, RegistrationDesk
 from wifidogd.web.sign_in import RETRY_AFTER, SignInDesk
 from wifidogd.web.state import FormState
@@ -80,6 +81,7 @@ class GuestPages:
             public_host=urlsplit(public_url or "").hostname,
         )
         self._my_data = MyDataDesk(directory, my_data, state, self._pages, utc_now=utc_now)
+        self._preview = PreviewDesk(directory, state, self._pages, utc_now=utc_now)
         self._voucher = VoucherDesk(self._sign_in, self._pages)
 
     @app.route("/", methods=["GET"])
@@ -146,6 +148,11 @@ class GuestPages:
     async def portal(self, request: IRequest) -> bytes:
         """Welcome a guest whom the gateway let in."""
         return self._put(request, await self._stay.portal(query_of(request)))
+
+    @app.route("/preview", methods=["GET"], strict_slashes=False)
+    def preview(self, request: IRequest) -> bytes:
+        """Let an operator see what guests see."""
+        return self._put(request, self._preview.show(query_of(request)))
 
     @app.route("/portal.json", methods=["GET"])
     async def figures(self, request: IRequest) -> bytes:

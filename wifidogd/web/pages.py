@@ -156,6 +156,14 @@ class Pages:
         """
         return _page("voucher.html", code=code and show_code(code), detour=detour)
 
+    def preview(self, network: Network, state: str, names: Sequence[str]) -> Page:
+        """
+        List the pages that an operator may look at.
+
+        @param names: of those that C{preview.html} has a title for.
+        """
+        return _page("preview.html", network, state=state, names=names)
+
     def online(self, network: Network, state: str, url: str | None) -> Page:
         """Tell a guest at the login page that they are signed in already."""
         return _page("online.html", network=network, state=state, url=url, host=host_of(url or ""))

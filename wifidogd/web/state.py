@@ -6,22 +6,25 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from wifidogd.directory import Directory
 from wifidogd.errors import StoreUnavailable, WifidogdError
 from wifidogd.model import UtcNow, Visitor
 
 LIFETIME = timedelta(minutes=30)
 """How long a sign-in form may stay open before it is sent."""
 
+PREVIEW_LIFETIME = timedelta(hours=1)
+"""How long an operator may look at a network's pages with one address."""
+
 MAX_LENGTH = 8192
 """Characters of a signed state at most; a visitor with a URL of 1,000 characters, four bytes each, fits."""
 
 _VISITOR = "wifidogd.visitor"
 _TOKEN = "wifidogd.token"
+_PREVIEW = "wifidogd.preview"
 _COMPANION = "wifidogd.companion"
 
 
@@ -41,6 +44,17 @@ class StaleState(WifidogdError):
         self.visitor = visitor
 
 
+class SecretKeeper(Protocol):
+    """
+    Who knows the secret: the directory.
+
+    @ivar signing_secret: None while it has not been read.
+    """
+
+    @property
+    def signing_secret(self) -> str | None: ...
+
+
 class FormState:
     """
     Signs and reads the hidden field of forms.
@@ -49,8 +63,8 @@ class FormState:
     forms of the others, and those from before a restart.
     """
 
-    def __init__(self, directory: Directory, utc_now: UtcNow) -> None:
-        self._directory = directory
+    def __init__(self, keeper: SecretKeeper, utc_now: UtcNow) -> None:
+        self._keeper = keeper
         self._utc_now = utc_now
 
     def seal_visitor(self, visitor: Visitor) -> str:
@@ -114,6 +128,28 @@ class FormState:
         values = self._open(_COMPANION, state)
         return str(values.get("token")), int(values.get("session", 0))
 
+    def seal_preview(self, network: str) -> str:
+        """
+        Sign the name of a network whose pages an operator may look at, for L{PREVIEW_LIFETIME}.
+
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        return self._seal(
+            _PREVIEW, {"until": int((self._utc_now() + PREVIEW_LIFETIME).timestamp()), "network": network}
+        )
+
+    def open_preview(self, state: str) -> str:
+        """
+        Read what L{seal_preview} signed.
+
+        @raise ForgedState: if it did not, or too long ago.
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        values = self._open(_PREVIEW, state)
+        if self._utc_now().timestamp() >= int(values.get("until", 0)):
+            raise ForgedState("too old")
+        return str(values.get("network"))
+
     def _seal(self, purpose: str, values: Mapping[str, Any]) -> str:
         return str(self._serializer(purpose).dumps(values))
 
@@ -130,7 +166,7 @@ class FormState:
 
     def _serializer(self, purpose: str) -> URLSafeSerializer:
         """The purpose salts the key, so that the state of one form is forged in another."""
-        secret = self._directory.signing_secret
+        secret = self._keeper.signing_secret
         if secret is None:
             raise StoreUnavailable("the secret that signs forms has not been read yet")
         return URLSafeSerializer(

@@ -1,0 +1,87 @@
+"""Every page of a network with made-up guests, for its operator to look at; nothing on them works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from wifidogd.admission import Stay
+from wifidogd.directory import Directory
+from wifidogd.model import Gateway, Network, Octets, Reason, UtcNow
+from wifidogd.opening import Refusal, Refused
+from wifidogd.store.companions import Companion
+from wifidogd.store.farewells import Farewell
+from wifidogd.web.brand import Page
+from wifidogd.web.exchange import Answer
+from wifidogd.web.fields import read_query
+from wifidogd.web.pages import Aside, Notice, Pages
+from wifidogd.web.state import ForgedState, FormState
+
+_MAC, _TABLET = "02:00:00:00:00:01", "02:00:00:00:07:07"
+_HOUR = timedelta(hours=1)
+
+
+class PreviewDesk:
+    """Shows pages to whoever has an address that C{wifidogctl network preview} has signed."""
+
+    def __init__(self, directory: Directory, state: FormState, pages: Pages, *, utc_now: UtcNow) -> None:
+        self._directory = directory
+        self._state = state
+        self._pages = pages
+        self._utc_now = utc_now
+
+    def show(self, query: bytes) -> Answer:
+        """
+        Show one page, or the list of them.
+
+        @raise StoreUnavailable: while the networks have not been read.
+        """
+        fields = read_query(query)
+        state = fields.get("state", "")
+        try:
+            name = self._state.open_preview(state)
+        except ForgedState:
+            return Answer(self._pages.notice(Notice.NOT_FOUND), HTTPStatus.NOT_FOUND)
+        if name not in {network.name for network in self._directory.networks()}:
+            return Answer(self._pages.notice(Notice.NOT_FOUND), HTTPStatus.NOT_FOUND)
+        network = self._directory.network(name)
+        samples = self._samples(network)
+        wanted = samples.get(fields.get("page", ""))
+        if wanted is None:
+            return Answer(self._pages.preview(network, state, list(samples)))
+        here = f"{self._pages.path}preview?state={state}&page={fields['page']}"
+        return Answer(replace(wanted, values={**wanted.values, "refresh": here, "source": here}))
+
+    def _samples(self, network: Network) -> Mapping[str, Page]:
+        now, pages = self._utc_now(), self._pages
+        stay = _sample_stay(network, now)
+        tablet = Companion(1, _TABLET, now - timedelta(minutes=5), Octets(1_500_000), is_ending=False)
+        aside = Aside(((tablet, ""),), now + network.remember if network.remember else None)
+        farewell = Farewell(stay.gateway.gw_id, _MAC, Reason.DAY_IS_SPENT, now, now + 5 * _HOUR)
+        return {
+            "sign-in": pages.sign_in(network, "", now=now),
+            "refused": pages.sign_in(network, "", Refused(Refusal.TOO_MANY_TRIES, 0.25 * _HOUR), now=now),
+            "ended": pages.sign_in(network, "", now=now, farewell=farewell),
+            "back": pages.back(network, "", "", now + (network.remember or _HOUR), now, can_forget=True),
+            "portal": pages.portal(stay, "", "", aside, now),
+            "online": pages.online(network, "", stay.url),
+            "offline": pages.offline(stay, ""),
+            "denied": pages.message("denied", network, None),
+        }
+
+
+def _sample_stay(network: Network, now: datetime) -> Stay:
+    return Stay(
+        gateway=Gateway("preview", network.name, "192.0.2.1"),
+        network=network,
+        online=True,
+        mac=_MAC,
+        ip="192.0.2.17",
+        since=now - timedelta(minutes=80),
+        used=Octets(112_000_000, 345_678),
+        octets_left=387_654_322,
+        time_left=timedelta(minutes=40),
+        url="http://www.example.org/",
+    )
