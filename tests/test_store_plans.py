@@ -73,10 +73,10 @@ FILL = """
            %(noon)s, %(noon)s, %(noon)s, n, n, n
       FROM generate_series(1, 50000) AS n;
 
-    INSERT INTO past_sessions (session_id, network, gw_id, mac, opened_at, activated_at, ended_at, reason,
+    INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, opened_at, activated_at, ended_at, reason,
                                incoming, outgoing)
-    SELECT n, 'default', 'gw' || n %% 500, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, %(noon)s, %(noon)s,
-           %(noon)s - n * interval '1 minute', 'logged out', n, n
+    SELECT n, 'default', 'gw' || n %% 500, n %% 20000, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, %(noon)s,
+           %(noon)s, %(noon)s - n * interval '1 minute', 'logged out', n, n
       FROM generate_series(1, 500000) AS n;
 
     ANALYZE
