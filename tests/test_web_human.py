@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from wifidogd.web.human import size, write_moment, write_size
+from wifidogd.web.human import size, write_hours, write_moment, write_size
 from wifidogd.web.language import NAMES, locale_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -57,3 +57,16 @@ def test_every_size_can_be_written_in_every_language(tag: str, octets: int) -> N
 def test_instants_are_those_of_clocks_at_the_network(tag: str, at: datetime, written: str) -> None:
     """The day only if it is not today there, the year only if it is another."""
     assert write_moment(at, "Europe/Paris", NOON, locale_of(tag)) == written
+
+
+@pytest.mark.parametrize(
+    ("tag", "written"),
+    [
+        ("en", "Mon–Fri 08:00–18:00, Sun 22:00–02:00"),
+        ("de", "Mo.–Fr. 08:00–18:00, So. 22:00–02:00"),
+        ("ja", "月–金 08:00–18:00, 日 22:00–02:00"),
+    ],
+)
+def test_opening_hours_name_the_days_of_the_language(tag: str, written: str) -> None:
+    """The operator writes them in English."""
+    assert write_hours("mon-fri 08:00-18:00, SUN 22:00-02:00", locale_of(tag)) == written

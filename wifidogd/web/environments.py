@@ -16,7 +16,7 @@ from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 
-from wifidogd.web.human import Size, size, span, write_moment, write_size
+from wifidogd.web.human import Size, size, span, write_hours, write_moment, write_size
 from wifidogd.web.language import FALLBACK, NAMES, Language, locale_of, text_in
 
 CATALOGUES = Path(__file__).parents[1] / "locale"
@@ -90,7 +90,7 @@ def _filters(tag: str) -> dict[str, Any]:
 
     C{amount|size} takes octets or a L{Size}; C{length|span} gives what the
     macro of that name in C{words.html} takes; C{at|moment(zone, now)} writes an
-    instant; C{texts|mine} gives language and text of one of an operator's
+    instant, C{text|hours} opening hours; C{texts|mine} gives language and text of one of an operator's
     texts, or None; C{address|kept} keeps the language the guest has picked.
     """
     locale = locale_of(tag)
@@ -104,10 +104,13 @@ def _filters(tag: str) -> dict[str, Any]:
     def mine(texts: Mapping[str, str]) -> tuple[str, str] | None:
         return text_in(texts, tag)
 
+    def hours(text: str) -> str:
+        return write_hours(text, locale)
+
     @pass_context
     def kept(context: Context, address: str) -> str:
         return Language(tag, context.resolve("chosen") is True).kept(address)
 
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     write(0), moment(noon, "UTC", noon)  # reads Babel's data on the language now
-    return {"size": write, "span": span, "moment": moment, "mine": mine, "kept": kept}
+    return {"size": write, "span": span, "moment": moment, "hours": hours, "mine": mine, "kept": kept}

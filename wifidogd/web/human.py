@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_skeleton, format_time
+from babel.dates import format_skeleton, format_time, get_day_names
 from babel.units import format_unit
 
+from wifidogd.hours import DAYS
+
+_DAY = re.compile(r"[a-z]{3}")
 _UNITS = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte")
 
 
@@ -88,3 +92,13 @@ def write_moment(at: datetime, zone: str, now: datetime, locale: Locale) -> str:
 def write_day(day: datetime, today: datetime, locale: Locale) -> str:
     """Write a date with its weekday, the year only if it is not that of today."""
     return format_skeleton("MMMEd" if day.year == today.year else "yMMMEd", day, locale=locale)
+
+
+def write_hours(text: str, locale: Locale) -> str:
+    """
+    Write opening hours with the language's names of days.
+
+    @param text: as L{wifidogd.hours.read_hours} understands it.
+    """
+    names = get_day_names("abbreviated", locale=locale)
+    return _DAY.sub(lambda match: names[DAYS.index(match[0])], text.lower()).replace("-", "\u2013")
