@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from wifidogd.account_care import Outcome
 from wifidogd.admission import Stay
 from wifidogd.model import Allowance, Gateway, Network, Octets, Plan, SignIn, TimeCounts, Visitor
 from wifidogd.opening import Refusal, Refused
@@ -76,6 +77,12 @@ STAY = Stay(
     url="http://a.example/?x=1&y=2",
 )
 STATE = "s" * 3000
+SIGN_UP: dict[str, Any] = {
+    "state": STATE[:500],
+    "email": "zoe@example.org",
+    "login": "/wifidog/login?gw_id=gw1",
+    "grace": timedelta(minutes=20),
+}
 
 TOKEN = "t" * 32
 TABLET = Companion(7, "02:00:00:00:07:07", NOON - timedelta(minutes=5), Octets(1_500_000, 0), is_ending=False)
@@ -103,6 +110,18 @@ EVERY_PAGE = {
     ),
     "voucher": PAGES.voucher("7QKM2X4V9RTD", "http://192.0.2.1/v/7QKM2X4V9RTD"),
     "voucher with a typo": PAGES.voucher(None, None),
+    "sign up": PAGES.account("sign_up.html", NETWORK, **SIGN_UP, why=None, minutes=0),
+    "sign up refused": PAGES.account("sign_up.html", ACCOUNTS, **SIGN_UP, why="NO_ADDRESS", minutes=0),
+    "forgotten": PAGES.account("forgotten.html", NETWORK, state=STATE, email="a@b.c", why="BUSY", minutes=0),
+    "check mail": PAGES.account("check_mail.html", NETWORK, email="zoe@example.org", login="/wifidog/login?gw_id=gw1"),
+    "your account": PAGES.account(
+        "account.html", NETWORK, state=STATE, email="", name="zoe", why="TOO_MANY_TRIES", minutes=2
+    ),
+    "new password": PAGES.account("new_password.html", None, secret="s" * 32, why="WEAK_PASSWORD", minutes=0),
+    **{
+        f"link {outcome.name}": PAGES.account("validated.html", None, outcome=outcome.name)
+        for outcome in (Outcome.VALIDATED, Outcome.ADDRESS_CHANGED, Outcome.PASSWORD_CHANGED, Outcome.NO_LINK)
+    },
     "stale": PAGES.stale("/wifidog/login?gw_id=gw1"),
     "forged": PAGES.stale(None),
     **{f"message {name}": PAGES.message(name, None, None) for name in [*MESSAGES, "other", None]},
