@@ -261,6 +261,12 @@ class StandInGateway:
         request.redirect(where.get(verdict.strip(), f"{message}denied").encode())
         return b"Redirecting"
 
+    async def throw_out(self) -> None:
+        """Log everybody out, as when they walk away."""
+        for token in self.online:
+            await self._report("logout", token)
+        self.online.clear()
+
     async def _report(self, stage: str, token: str) -> str:
         query = {"stage": stage, "ip": "10.0.0.5", "mac": self._mac, "token": token, "incoming": 0, "outgoing": 0}
         return (await ask(self._auth_port, f"/wifidog/auth/?{urlencode(query)}&gw_id=gw1")).body

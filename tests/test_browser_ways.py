@@ -10,17 +10,25 @@ from datetime import timedelta
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
-from twisted.internet.threads import deferToThread
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred as ensure
+from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from tests.browser import Browser, StandInGateway, browsing
-from tests.builders import put, run
+from tests.builders import put, rows, run
 from tests.deadline import within
 from tests.guesthouse import GATEWAY, MAC, GuestHouse
+from wifidogd.account_care import AccountCare
+from wifidogd.correspondence import Correspondence
 from wifidogd.model import SignIn
+from wifidogd.registration import Registration
 from wifidogd.store.database import Database
 from wifidogd.store.vouchers import Order
 from wifidogd.voucher_batch import make_batch
 from wifidogd.voucher_codes import mint_code, show_code
+from wifidogd.web.letters import Letters
+from wifidogd.web.registration import ByMail
+from wifidogd.web.state import FormState
 
 SIZES = (320, 360, 1280)
 LANGUAGES = ("en", "de", "ar")
@@ -29,10 +37,26 @@ TERMS = {
     "de": "Seien Sie freundlich und tun Sie nichts Verbotenes.\n\nWir bewahren Aufzeichnungen ein Jahr lang auf.",
     "ar": "كن لطيفًا مع الضيوف الآخرين ولا تفعل ما يخالف القانون.",
 }
-LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="20" fill="#1c5fb0"/></svg>'
+LOGO = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="20" fill="#1c5fb0"/></svg>'
+)
 
 EXPECTED = re.compile("favicon|logout=1|status of 401")
 """What browsers complain of as it should be: the gateway answers a log-out with nothing, wrong passwords with 401."""
+
+
+class WritingHouse(GuestHouse):
+    """A server that writes mails; nobody fetches them."""
+
+    def by_mail(self) -> ByMail:
+        """Wire what C{--mail} brings."""
+        letters = Correspondence(
+            Letters(), sender="wifi@example.org", base="http://localhost/wifidog/mail/", utc_now=lambda: self.now
+        )
+        return ByMail(
+            Registration(self.database, self.directory, self.passwords, letters, utc_now=lambda: self.now),
+            AccountCare(self.database, self.passwords, letters, utc_now=lambda: self.now),
+        )
 
 
 class Site:
@@ -67,7 +91,7 @@ class Site:
 @pytest_twisted.async_yield_fixture
 async def site(database: Database) -> AsyncIterator[Site]:
     """A network with a look, terms in three languages, and devices that are remembered."""
-    house = await GuestHouse(database).open(gateway=None)
+    house = await WritingHouse(database).open(gateway=None)
     gateway = StandInGateway(house.port, MAC)
     gateway.listen()
     await house.adopt(replace(GATEWAY, address="127.0.0.1", port=gateway.port))
@@ -185,3 +209,57 @@ async def test_by_a_remembered_device(site: Site, scripts: bool) -> None:
         assert browser.driver.find_elements("css selector", "#password")
 
     await site.visit(journey, "remembered", 0, scripts)
+
+
+@SCRIPTS
+@ensureDeferred
+async def test_by_signing_up(site: Site, scripts: bool) -> None:
+    """Online on trust, until the link in the mail is followed."""
+    await site.house.change_network(sign_up=True)
+    addresses = [f"guest{number}@example.org" for number in range(len(SIZES))]
+
+    def journey(browser: Browser, name: str) -> None:
+        browser.touch('a[href*="/sign-up"]', then="/sign-up")
+        browser.type("email", addresses.pop())
+        browser.type("password", "correct horse")
+        looks_right(browser, f"{name}-1-sign-up")
+        browser.touch("main form button", then="message=activate")
+        looks_right(browser, f"{name}-2-online")
+        assert len(site.gateway.online) == 1
+        blockingCallFromThread(reactor, lambda: ensure(site.gateway.throw_out()))
+
+    await site.visit(journey, "sign-up", 1, scripts)
+    assert await rows(site.house.database, "SELECT count(*) FROM mails") == [(len(SIZES),)]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["by day", "by night"])
+@ensureDeferred
+async def test_no_page_keeps_anybody_out(site: Site, dark: bool) -> None:
+    """Those of a network, as its operator previews them, and those that belong to none."""
+    state = FormState(site.house.directory, lambda: site.house.now).seal_preview("default")
+    root = f"http://localhost:{site.house.port}/wifidog/"
+    names = ("sign-in", "refused", "ended", "back", "portal", "online", "offline", "denied")
+    pages = {f"preview-{name}": f"preview?state={state}&page={name}" for name in names}
+    pages |= {
+        "preview": f"preview?state={state}",
+        "adopt": "login/?gw_id=my-router&gw_address=192.168.1.1&gw_port=2060",
+        "moved": "login/?gw_id=gw1&gw_address=192.168.1.1&gw_port=2060",
+        "no-gateway": "login/",
+        "activate": "gw_message.php?message=activate",
+        "home": "",
+        "voucher": f"v/{site.codes[0]}",
+        "typo": "v/AAAA-AAAA-AAAA",
+        "forgotten": "forgotten",
+        "account": "account",
+    }
+
+    def journey() -> None:
+        with browsing(320, dark=dark) as browser:
+            for name, target in pages.items():
+                browser.open(root + target)
+                browser.keep(f"{'night' if dark else 'day'}-320-{name}")
+                assert browser.barriers() == [], name
+                assert browser.overflow() <= 0, name
+                assert browser.targets_too_small() == [], name
+
+    await within(150, deferToThread(journey))

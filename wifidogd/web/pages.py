@@ -169,17 +169,36 @@ class Pages:
         return _page("online.html", network=network, state=state, url=url, host=host_of(url or ""))
 
     def back(
-        self, network: Network, state: str, other: str, until: datetime, now: datetime, *, can_forget: bool
+        self,
+        network: Network,
+        state: str,
+        other: str,
+        until: datetime,
+        now: datetime,
+        farewell: Farewell | None = None,
+        *,
+        can_forget: bool,
     ) -> Page:
         """
         Offer a device that is remembered to come in without a form.
 
         @param other: where the form is.
         @param until: when it will not be remembered any more.
+        @param farewell: why the last stay ended; None where that needs no words.
         @param can_forget: True if its guest has shown that it is this device.
         """
-        values = {"state": state, "other": other, "until": until, "now": now, "can_forget": can_forget}
-        return _page("back.html", network, **values)
+        return _page(
+            "back.html",
+            network,
+            state=state,
+            other=other,
+            until=until,
+            now=now,
+            farewell=farewell is not None,
+            limit=_limit_of(None, farewell),
+            back_at=None if farewell is None else farewell.back_at,
+            can_forget=can_forget,
+        )
 
     def welcome(self, network: Network | None) -> Page:
         """

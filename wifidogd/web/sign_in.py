@@ -109,11 +109,11 @@ class SignInDesk:
         if caught is not None:
             visitor = replace(visitor, url=None)
         code = code or caught
+        farewell = None if visitor.mac is None else await self._admission.farewell(gateway, visitor.mac)
         if code is None and links.WITH_FORM not in read_query(query):
-            back = await self._welcome_back(gateway, visitor, caller)
+            back = await self._welcome_back(gateway, visitor, caller, farewell)
             if back is not None:
                 return back
-        farewell = None if visitor.mac is None else await self._admission.farewell(gateway, visitor.mac)
         return self._form(gateway, visitor, caller, None, {"code": code} if code else {}, farewell)
 
     async def submit(self, form: Mapping[str, str], caller: Caller) -> Answer:
@@ -162,7 +162,9 @@ class SignInDesk:
             return None
         return keep(gateway.network, keepsake, self._pages.path, self._utc_now(), is_secure=caller.is_secure)
 
-    async def _welcome_back(self, gateway: Gateway, visitor: Visitor, caller: Caller) -> Answer | None:
+    async def _welcome_back(
+        self, gateway: Gateway, visitor: Visitor, caller: Caller, farewell: Farewell | None
+    ) -> Answer | None:
         """Offer to come in without a form; None for a device that is not remembered."""
         recalled = await self._remembered.recall(gateway, visitor, caller.keys.get(gateway.network))
         if recalled is None:
@@ -170,7 +172,7 @@ class SignInDesk:
         network = self._directory.network(gateway.network)
         state, now = self._state.seal_visitor(visitor), self._utc_now()
         other = f"{links.login_of(self._pages.path, visitor)}&{links.WITH_FORM}=1"
-        body = self._pages.back(network, state, other, recalled.until, now, can_forget=not recalled.by_mac)
+        body = self._pages.back(network, state, other, recalled.until, now, farewell, can_forget=not recalled.by_mac)
         return Answer(body, forms=links.way_in(gateway, caller.host))
 
     async def _try(self, gateway: Gateway, visitor: Visitor, form: Mapping[str, str]) -> Admitted | Refused | None:
