@@ -37,7 +37,7 @@ async def test_a_fresh_stay_shows_what_it_was_opened_with(database: Database) ->
     limits = {"time_limit": HOUR, "quota_octets": 10**12}
     await run(database, open_session, token_hash(1), gw_id="lobby", account_id=None, url=url, now=NOON, **limits)
     assert await run(database, look_at, token_hash(1)) == OpenStay(
-        "lobby", None, None, url, None, None, HOUR, 10**12, used=Octets(), is_ending=False
+        "lobby", None, None, url, None, None, HOUR, 10**12, used=Octets(), is_ending=False, allowance_id=None
     )
 
 
@@ -47,7 +47,17 @@ async def test_a_live_stay_shows_what_was_used(database: Database) -> None:
     await adopt_all(database, LOBBY)
     await open_online(database, 1, expires=NOON + HOUR, octets=Octets(5, 6))
     assert await run(database, look_at, token_hash(1)) == OpenStay(
-        "lobby", "10.0.0.2", mac(1), None, NOON, NOON + HOUR, None, None, used=Octets(5, 6), is_ending=False
+        "lobby",
+        "10.0.0.2",
+        mac(1),
+        None,
+        NOON,
+        NOON + HOUR,
+        None,
+        None,
+        used=Octets(5, 6),
+        is_ending=False,
+        allowance_id=None,
     )
 
 

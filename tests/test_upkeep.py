@@ -317,6 +317,37 @@ async def test_old_tries_and_silent_strangers_are_forgotten(database: Database, 
 
 
 @ensureDeferred
+async def test_minutes_farewells_and_devices_that_stay_away_are_forgotten(
+    database: Database, upkeep: Upkeep, watch: Watch
+) -> None:
+    """A day after the longest window, and a year after the device was last seen; what others own stays."""
+    await put(
+        database,
+        """
+        INSERT INTO plans (name, title) VALUES ('p', 'P');
+        INSERT INTO allowances (owner, network, plan, claimed_at)
+        VALUES ('device default 1', 'default', 'p', %(noon)s), ('voucher 1', 'default', 'p', %(noon)s);
+        INSERT INTO allowance_slots SELECT allowance_id, %(noon)s, '1 minute', 1 FROM allowances;
+        INSERT INTO farewells VALUES ('lobby', '02:00:00:00:00:01', 'time is up', %(noon)s, NULL)
+        """,
+        {"noon": NOON},
+    )
+    count = """
+        SELECT (SELECT count(*) FROM allowance_slots), (SELECT count(*) FROM farewells),
+               (SELECT count(*) FROM allowances)
+    """
+    for age, left in (
+        (timedelta(days=32), (2, 1, 2)),
+        (timedelta(days=32) + SECOND, (0, 0, 2)),
+        (timedelta(days=366), (0, 0, 2)),
+        (timedelta(days=366) + SECOND, (0, 0, 1)),
+    ):
+        watch.now = NOON + age
+        await within(10, upkeep.forget())
+        assert await rows(database, count) == [left]
+
+
+@ensureDeferred
 async def test_devices_are_remembered_until_their_time_is_over(
     database: Database, upkeep: Upkeep, watch: Watch
 ) -> None:

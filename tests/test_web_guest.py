@@ -17,9 +17,10 @@ from tests.guesthouse import GATEWAY, MAC, GuestHouse, hidden, login_query, toke
 from tests.observing import log_lines
 from tests.postgres import ThrowawayPostgres
 from tests.raw_http import Reply, ask
-from wifidogd.model import Octets, Stage, WaitingGateway
+from wifidogd.model import Octets, Plan, Stage, WaitingGateway
 from wifidogd.store.database import Database
 from wifidogd.store.migrations import migrate
+from wifidogd.store.plans import save_plan
 
 FAREWELL = "http://10.0.0.1:2060/wifidog/auth?logout=1&amp;token="
 
@@ -470,3 +471,34 @@ async def test_our_own_mistakes_are_logged_sparingly(house: GuestHouse) -> None:
     assert all(is_polite(page) for page in pages)
     assert "Something went wrong on our side" in pages[0].body
     assert len([line for line in lines if "log_failure" in line]) == 1
+
+
+@ensureDeferred
+async def test_a_limit_that_ended_the_stay_is_named_on_the_next_page(house: GuestHouse) -> None:
+    """With when the guest may come back; no longer once that is long ago, nor on the page of a neighbour."""
+    await house.change_network(time_limit=timedelta(minutes=10))
+    token = await house.get_online()
+    house.later(minutes=10)
+    await house.report(Stage.COUNTERS, token)
+    page = await house.login_page()
+    assert "Your last stay has ended. Your time is used up." in page.body
+    assert "You may sign in again now." in page.body
+    assert "Your last stay" not in (await house.login_page(mac="02:00:00:00:00:99")).body
+    house.later(hours=1)
+    assert "Your last stay" not in (await house.login_page()).body
+
+
+@ensureDeferred
+async def test_a_plan_is_of_a_device_that_the_gateway_named(house: GuestHouse) -> None:
+    """Without one nobody gets in, or leaving out the MAC would leave out the limits."""
+    await within(5, house.database.transaction(lambda cursor: save_plan(cursor, Plan("p", "P", total_octets=100))))
+    await house.change_network(plan="p")
+    page = await house.login_page(mac="")
+    refused = await house.post("login", hidden(page))
+    assert refused.status == 403
+    assert "did not tell us which device this is" in refused.body
+    token = await house.get_online()
+    await house.report(Stage.COUNTERS, token, Octets(60, 40))
+    refused = await house.sign_in()
+    assert refused.status == 403
+    assert "Your data is used up." in refused.body
