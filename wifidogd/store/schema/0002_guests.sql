@@ -79,8 +79,6 @@ COMMENT ON COLUMN terms.language IS 'Such as en or zh-Hans';
 COMMENT ON COLUMN terms.text IS 'Plain text';
 CREATE TRIGGER terms_changed AFTER INSERT OR UPDATE OR DELETE ON terms
     FOR EACH STATEMENT EXECUTE FUNCTION count_directory_change();
-CREATE TRIGGER plans_changed AFTER INSERT OR UPDATE OR DELETE ON plans
-    FOR EACH STATEMENT EXECUTE FUNCTION count_directory_change();
 
 CREATE TABLE allowances (
     allowance_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
