@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from twisted.python.failure import Failure
 from tests.deadline import within
 from wifidogd.credentials import hash_secret
 from wifidogd.ctl import main
-from wifidogd.store.accounts import fetch_account
+from wifidogd.store.accounts import fetch_account, sign_up
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.gateways import fetch_gateways
 
@@ -304,6 +305,16 @@ async def test_at_a_terminal_a_password_is_typed_twice_and_not_shown(
 async def test_impossible_passwords_are_refused_before_anything_happens(operator: Operator, password: str) -> None:
     """Too short or too long is wrong usage."""
     assert "8 to 1000 characters" in await operator.fails("account", "add", "anna", code=2, stdin=password)
+
+
+@ensureDeferred
+async def test_an_account_whose_address_is_not_validated_is_listed_so(operator: Operator, database: Database) -> None:
+    """Its guest may be told to look into the mail."""
+    now = datetime.now(UTC)
+    await within(5, database.transaction(lambda cursor: sign_up(cursor, "zoe@example.org", "$argon2id$", now)))
+    assert "unconfirmed" in await operator.does("account", "list")
+    [account] = await operator.reads("account", "list")
+    assert (account["email"], account["validated_at"]) == ("zoe@example.org", None)
 
 
 @ensureDeferred

@@ -16,6 +16,7 @@ from wifidogd.model import MAX_OCTETS, Gateway, Heartbeat, Octets, Reason, Waiti
 from wifidogd.store.accounts import add_account, fetch_account, set_disabled
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.gateways import adopt, remember_waiting
+from wifidogd.store.mails import claim_mails, queue_mail
 from wifidogd.store.overview import (
     Counts,
     Kicked,
@@ -58,7 +59,7 @@ async def open_session(cursor: Cursor, gw_id: str, mac: str | None, account_id: 
 
 @pytest_twisted.async_fixture
 async def hotel(database: Database) -> Database:
-    """Two gateways, one of them silent; Anna's phone online at both and a token of hers pending; somebody's laptop."""
+    """Two gateways, one of them silent; Anna's phone online at both and a token of hers pending; two mails."""
 
     async def work(cursor: Cursor) -> None:
         await adopt(cursor, Gateway("lobby", "default", "192.168.1.1", key_hashes=(b"k" * 32,)), NOON)
@@ -68,6 +69,9 @@ async def hotel(database: Database) -> Database:
         await add_account(cursor, "anna", "$argon2id$1", NOON)
         await add_account(cursor, "bob", "$argon2id$1", NOON)
         await set_disabled(cursor, "bob", True)
+        for _ in range(2):
+            await queue_mail(cursor, "anna@example.org", "Subject: hi", NOON)
+        await claim_mails(cursor, NOON, NOON, 1)
         anna = await fetch_account(cursor, "anna")
         assert anna is not None
         await open_session(cursor, "lobby", PHONE, anna.account_id, MAX_OCTETS)
@@ -218,6 +222,8 @@ async def test_everything_is_counted(hotel: Database, later: timedelta, silent: 
         used=Octets(2 * MAX_OCTETS, 28),
         accounts=1,
         disabled=1,
+        mails=2,
+        late_mails=1,
     )
 
 
@@ -225,4 +231,4 @@ async def test_everything_is_counted(hotel: Database, later: timedelta, silent: 
 async def test_nothing_counts_as_nought(database: Database) -> None:
     """A fresh installation has a network and nothing else."""
     counts = await within(5, database.transaction(lambda cursor: count_everything(cursor, NOON)))
-    assert counts == Counts(0, 0, 0, 1, 0, 0, Octets(0, 0), 0, 0)
+    assert counts == Counts(0, 0, 0, 1, 0, 0, Octets(0, 0), 0, 0, 0, 0)

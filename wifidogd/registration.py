@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from wifidogd.correspondence import Correspondence, Letter, Reader
-from wifidogd.credentials import Passwords, is_acceptable, mint_token
+from wifidogd.credentials import Passwords, hash_secret, is_acceptable, mint_token
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded
 from wifidogd.mail_address import read_mail_address
-from wifidogd.model import Gateway, UtcNow, Visitor
+from wifidogd.model import Gateway, Network, UtcNow, Visitor
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, open_account_stay, open_stay
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.accounts import Account, fetch_account, forget_unvalidated, sign_up
@@ -148,8 +148,7 @@ class Registration:
             await self._correspondence.send(cursor, Letter.KNOWN, account, address, reader)
         allowance = None
         if network.plan is not None:
-            owner = f"address {address} {network.name}"
-            allowance = await allowance_for(cursor, owner, network, network.plan, now)
+            allowance = await allowance_for(cursor, _address_owner(address, network), network, network.plan, now)
         return await open_stay(
             cursor,
             gateway,
@@ -160,3 +159,8 @@ class Registration:
             now=now,
             mint=self._mint,
         )
+
+
+def _address_owner(address: str, network: Network) -> str:
+    """Name the owner of the allowance of whoever types an address that is not theirs; it is not kept in the clear."""
+    return f"address {hash_secret(address).hex()} {network.name}"

@@ -7,14 +7,11 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from getpass import getpass
 
-from wifidogd.credentials import Passwords
+from wifidogd.credentials import LONGEST_PASSWORD, SHORTEST_PASSWORD, Passwords
 from wifidogd.ctl.errand import Errand, NotDone, WrongUsage
 from wifidogd.ctl.parsing import JSON, add_nouns
 from wifidogd.ctl.printing import complain, instant, print_json, print_table
-from wifidogd.store.accounts import add_account, fold_name, list_accounts, set_disabled, set_password
-
-SHORTEST, LONGEST = 8, 1_000
-"""Characters of a password."""
+from wifidogd.store.accounts import Account, add_account, fold_name, list_accounts, set_disabled, set_password
 
 MOST = 10_000
 """How many accounts are listed."""
@@ -57,9 +54,11 @@ def ask_password(arguments: Namespace) -> None:
         if getpass("Again: ") != password:
             raise WrongUsage("The two passwords differ: try again.")
     else:
-        password = sys.stdin.readline(LONGEST + 3).rstrip("\r\n")
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise WrongUsage(f"A password has {SHORTEST} to {LONGEST} characters; this one has {len(password)}.")
+        password = sys.stdin.readline(LONGEST_PASSWORD + 3).rstrip("\r\n")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise WrongUsage(
+            f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; this one has {len(password)}."
+        )
     try:
         password.encode()
     except UnicodeEncodeError:
@@ -102,22 +101,31 @@ async def list_all(errand: Errand) -> None:
     if errand.arguments.json:
         print_json(
             [
-                {"name": account.name, "disabled": account.disabled, "created_at": instant(account.created_at)}
+                {
+                    "name": account.name,
+                    "disabled": account.disabled,
+                    "created_at": instant(account.created_at),
+                    "email": account.email,
+                    "validated_at": instant(account.validated_at),
+                }
                 for account in accounts
             ]
         )
     elif accounts:
         print_table(
             ("NAME", "STATE", "CREATED"),
-            [
-                (account.name, "disabled" if account.disabled else "enabled", f"{account.created_at:%Y-%m-%d}")
-                for account in accounts
-            ],
+            [(account.name, _state(account), f"{account.created_at:%Y-%m-%d}") for account in accounts],
         )
     else:
         print("There are no accounts: add one with `wifidogctl account add NAME`.")
     if len(accounts) == MOST:
         complain(f"Only the first {MOST} accounts are listed.")
+
+
+def _state(account: Account) -> str:
+    if account.disabled:
+        return "disabled"
+    return "enabled" if account.validated_at is not None else "unconfirmed"
 
 
 async def _hash(errand: Errand) -> str:

@@ -34,6 +34,7 @@ async def show(errand: Errand) -> None:
     print(f"Sessions  {counts.online} online, {counts.pending} pending")
     print(f"Traffic   {show_octets(counts.used.incoming)} down, {show_octets(counts.used.outgoing)} up (open sessions)")
     print(f"Accounts  {counts.accounts} enabled, {counts.disabled} disabled")
+    print(f"Mails     {counts.mails} waiting, {counts.late_mails} of them tried in vain")
 
 
 def _document(schema: int, counts: Counts) -> dict[str, object]:
@@ -48,4 +49,5 @@ def _document(schema: int, counts: Counts) -> dict[str, object]:
             "outgoing_octets": counts.used.outgoing,
         },
         "accounts": {"enabled": counts.accounts, "disabled": counts.disabled},
+        "mails": {"waiting": counts.mails, "late": counts.late_mails},
     }

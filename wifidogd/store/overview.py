@@ -77,7 +77,9 @@ COUNT = """
            coalesce(sum(incoming), 0),
            coalesce(sum(outgoing), 0),
            (SELECT count(*) FROM accounts WHERE NOT disabled),
-           (SELECT count(*) FROM accounts WHERE disabled)
+           (SELECT count(*) FROM accounts WHERE disabled),
+           (SELECT count(*) FROM mails),
+           (SELECT count(*) FROM mails WHERE tries > 0)
       FROM sessions
 """
 
@@ -136,6 +138,8 @@ class Counts:
     @ivar used: octets of all open sessions, since each began.
     @ivar accounts: those that may sign in.
     @ivar disabled: those that may not.
+    @ivar mails: waiting to be sent.
+    @ivar late_mails: those of them that the mail server has not taken so far.
     """
 
     gateways: int
@@ -147,6 +151,8 @@ class Counts:
     used: Octets
     accounts: int
     disabled: int
+    mails: int
+    late_mails: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +229,8 @@ async def count_everything(cursor: Cursor, now: datetime) -> Counts:
     """Count what C{wifidogctl status} shows; reads no history."""
     await cursor.execute(COUNT, {"now": now})
     [row] = cursor.fetchall()
-    gateways, silent, waiting, networks, online, pending, incoming, outgoing, accounts, disabled = map(int, row)
-    used = Octets(incoming, outgoing)
-    return Counts(gateways, silent, waiting, networks, online, pending, used, accounts, disabled)
+    gateways, silent, waiting, networks, online, pending, incoming, outgoing, *rest = map(int, row)
+    return Counts(gateways, silent, waiting, networks, online, pending, Octets(incoming, outgoing), *rest)
 
 
 async def _find_sessions(cursor: Cursor, marks: Mapping[str, object]) -> list[bytes]:
