@@ -121,3 +121,14 @@ async def test_nobody_disconnects_the_device_of_another_guest(house: GuestHouse)
     for forged in ("", "x.y", hidden(portal)["state"][:-1]):
         assert (await house.post("disconnect", {"state": forged})).status == 400
     assert await house.report(Stage.COUNTERS, other, mac=TABLET) is AuthCode.ALLOWED
+
+
+@ensureDeferred
+async def test_what_a_sign_in_window_cannot_do_can_be_done_elsewhere(house: GuestHouse) -> None:
+    """By a short address to copy, as the browser reached us."""
+    token = await come_online(house, MAC)
+    page = await house.post("my-data", {"state": hidden(await house.get(f"portal?token={token}"))["state"]})
+    assert f"<code>http://portal.example/wifidog/p/{token}</code>" in page.body
+    reply = await house.get(f"p/{token}")
+    assert reply.headers["location"] == f"/wifidog/portal?token={token}"
+    assert "You are online" in (await house.get(reply.headers["location"].removeprefix("/wifidog/"))).body

@@ -74,6 +74,12 @@ def caller_of(request: IRequest) -> Caller:
     return Caller(source_of(request), host, language_of(request), keys, bool(request.isSecure()))
 
 
+def origin_of(request: IRequest) -> str:
+    """Tell how the browser reached us, for addresses to be copied; empty when it did not say."""
+    host = (request.getHeader(b"host") or b"").decode("latin-1").lower()
+    return f"http{'s' if request.isSecure() else ''}://{host}" if _HOST.fullmatch(host) else ""
+
+
 def language_of(request: IRequest) -> Language:
     """Tell which language the guest reads; a form is sent to an address that says what they have picked."""
     wanted = read_query(query_of(request)).get(PARAMETER, "")

@@ -23,7 +23,7 @@ from wifidogd.my_data import MyData
 from wifidogd.remembered import Remembered
 from wifidogd.sparing import SparingLog
 from wifidogd.vouchers import Vouchers
-from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, put, query_of, switch_of
+from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, origin_of, put, query_of, switch_of
 from wifidogd.web.my_data import MyDataDesk
 from wifidogd.web.pages import Notice, Pages
 from wifidogd.web.preview import PreviewDesk
@@ -169,6 +169,11 @@ class GuestPages:
         """Let a guest have their device forgotten."""
         return self._put(request, await self._stay.forget(form_of(request), caller_of(request)))
 
+    @app.route("/p/<token>", methods=["GET"], strict_slashes=False)
+    def copied(self, request: IRequest, token: str) -> bytes:
+        """Lead who has copied the short address of their portal to it."""
+        return self._put(request, self._stay.copied(token))
+
     @app.route("/my-data", methods=["POST"], strict_slashes=False)
     async def my_data(self, request: IRequest) -> bytes:
         """Show a guest what is stored about them, or erase it."""
@@ -216,6 +221,6 @@ class GuestPages:
             answer = replace(answer, location=language.kept(answer.location))
         body = answer.body
         if not isinstance(body, bytes):
-            body = self._pages.write(body, language, switch_of(request, answer))
+            body = self._pages.write(body, language, switch_of(request, answer), origin_of(request))
         put(request, answer, self._pages.policy(answer.body, answer.forms, answer.images))
         return body

@@ -57,7 +57,7 @@ class MyDataDesk:
             return await self._erase(token, form, stored, gateway, network)
         if "erase" in form:
             return Answer(self._pages.erase(network, state, needs_password=stored.account is not None))
-        return Answer(self._pages.my_data(network, state, stored, self._utc_now()))
+        return Answer(self._pages.my_data(network, token, state, stored, self._utc_now()))
 
     async def _erase(
         self, token: str, form: Mapping[str, str], stored: Stored, gateway: Gateway | None, network: Network | None

@@ -240,10 +240,10 @@ class Pages:
         """Tell the script of the portal what to show; no stay means that it has ended."""
         return _page("portal.json", stay=stay, **({} if stay is None else _figures(stay, now)))
 
-    def my_data(self, network: Network | None, state: str, stored: Stored, now: datetime) -> Page:
+    def my_data(self, network: Network | None, token: str, state: str, stored: Stored, now: datetime) -> Page:
         """Show a guest what is stored about them; of each kind the first few."""
-        zone = network.time_zone if network else "UTC"
-        return _page("my_data.html", network, state=state, stored=stored, shown=20, zone=zone, now=now)
+        values = {"token": token, "state": state, "stored": stored, "now": now}
+        return _page("my_data.html", network, shown=20, zone=network.time_zone if network else "UTC", **values)
 
     def erase(
         self, network: Network | None, state: str, refused: Refused | None = None, *, needs_password: bool
@@ -310,14 +310,15 @@ class Pages:
         """Say what happened, to a guest of whom nothing is known."""
         return _page("notice.html", kind=kind.name)
 
-    def write(self, page: Page, language: Language = ENGLISH, switch: Switch | None = None) -> bytes:
+    def write(self, page: Page, language: Language = ENGLISH, switch: Switch | None = None, origin: str = "") -> bytes:
         """
         Write a page in a language.
 
         @param switch: how to ask for it in another; None when it cannot be asked for again.
+        @param origin: how the browser reached us, for addresses to be copied; empty when nobody knows.
         """
         template = self._templates[language.tag].get_template(page.template)
-        return template.render(page.values, chosen=language.chosen, switch=switch).encode()
+        return template.render(page.values, chosen=language.chosen, switch=switch, origin=origin).encode()
 
 
 def _limit_of(refused: Refused | None, farewell: Farewell | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from wifidogd.admission import Admission, Stay
 from wifidogd.companions import Companions
@@ -58,6 +59,10 @@ class StayDesk:
             return Answer(self._pages.welcome(self._network(fields)))
         visitor = links.visitor_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
         return self._to(links.login_of(self._pages.path, visitor))
+
+    def copied(self, token: str) -> Answer:
+        """Lead to the portal of a token; of any text, for that matter."""
+        return self._to(f"{self._pages.path}portal?{urlencode({'token': token})}")
 
     async def figures(self, query: bytes) -> Answer:
         """
