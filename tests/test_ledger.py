@@ -174,8 +174,8 @@ async def test_a_report_that_cannot_be_stored_does_not_fail_its_neighbours(site)
 async def test_two_servers_agree_on_one_database(site, dsn):
     """Two ledgers that settle the same sessions at the same time count everything once."""
     other_database = Database(clock=reactor)
-    other_database.start(dsn)
     other = Site(other_database)
+    other_database.start(dsn)
     await within(5, other.directory.refresh())
     tokens = [await site.token() for _ in range(30)]
     for turn in range(1, 6):
@@ -194,8 +194,8 @@ async def test_two_servers_agree_on_one_database(site, dsn):
 async def test_two_tokens_of_one_device_logging_in_on_two_servers_leave_one_online(site, dsn):
     """Whichever comes second replaces the other; nobody gets an error."""
     other_database = Database(clock=reactor)
-    other_database.start(dsn)
     other = Site(other_database)
+    other_database.start(dsn)
     await within(5, other.directory.refresh())
     for _ in range(10):
         first, second = await site.token(), await site.token()
