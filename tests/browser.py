@@ -129,6 +129,11 @@ class Browser:
         wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
         wait.until(lambda _: self._one("[role=alert]").text, "nothing is said to be wrong")
 
+    def waits_to_read(self, words: str) -> None:
+        """Wait for words on the page."""
+        wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
+        wait.until(lambda _: words in self.text(), f"nowhere is to be read {words!r}")
+
     def complaints(self) -> list[str]:
         """What the browser has to say about the pages since the last time: policies, missing things."""
         return [entry["message"] for entry in self.driver.get_log("browser")]

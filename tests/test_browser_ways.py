@@ -263,3 +263,24 @@ async def test_no_page_keeps_anybody_out(site: Site, dark: bool) -> None:
                 assert browser.targets_too_small() == [], name
 
     await within(150, deferToThread(journey))
+
+
+@ensureDeferred
+async def test_the_portal_follows_its_stay(site: Site) -> None:
+    """New figures in the same page, and the way in once the stay is over."""
+    await site.house.change_network(methods=(SignIn.SPLASH,))
+    look = "document.dispatchEvent(new Event('visibilitychange'))"
+
+    def journey() -> None:
+        with browsing(360) as browser:
+            browser.open(site.gateway.redirect())
+            browser.touch("main form button", then="/portal")
+            site.house.later(minutes=50)
+            browser.driver.execute_script(look)
+            browser.waits_to_read("50 minutes")
+            blockingCallFromThread(reactor, lambda: ensure(site.gateway.throw_out()))
+            browser.driver.execute_script(look)
+            browser.waits_for("Welcome")
+            assert "/login?" in browser.driver.current_url
+
+    await within(60, deferToThread(journey))
