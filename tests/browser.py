@@ -104,7 +104,7 @@ class Browser:
         """List what keeps people from using the page, as axe finds it; scripts must be on."""
         self.driver.execute_script(AXE)
         found = self.driver.execute_async_script(
-            "const done = arguments[0]; axe.run().then(found => done(found.violations), problem => done([String(problem)]))"
+            "const done = arguments[0]; axe.run().then(found => done(found.violations), error => done([String(error)]))"
         )
         return [f"{each['id']}: {each['nodes'][0]['html']}" if isinstance(each, dict) else each for each in found]
 
