@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from twisted.internet.defer import ensureDeferred, gatherResults
 
 from tests.deadline import within
-from wifidogd.model import Gateway, Octets, Session
+from wifidogd.gateways import Gateway
+from wifidogd.model import Octets, Session
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.gateways import adopt
 from wifidogd.store.sessions import lock_sessions, save_sessions

@@ -18,10 +18,12 @@ from wifidogd.admission import Admission
 from wifidogd.companions import Companions
 from wifidogd.credentials import Passwords
 from wifidogd.directory import Directory
+from wifidogd.gateways import Gateway, WaitingGateway
 from wifidogd.heartbeat import Heartbeats
 from wifidogd.ledger import Ledger
-from wifidogd.model import AuthCode, Dialect, Gateway, Octets, Report, SignIn, Stage, WaitingGateway
+from wifidogd.model import AuthCode, Dialect, Octets, Report, Stage
 from wifidogd.my_data import MyData
+from wifidogd.offers import SignIn
 from wifidogd.remembered import Remembered
 from wifidogd.store.accounts import add_account
 from wifidogd.store.database import Database

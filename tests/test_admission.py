@@ -17,8 +17,10 @@ from tests.deadline import within
 from wifidogd.admission import Admission
 from wifidogd.credentials import Passwords
 from wifidogd.directory import Directory
+from wifidogd.gateways import Gateway
 from wifidogd.ledger import Ledger
-from wifidogd.model import Dialect, Gateway, Network, Octets, Reason, Report, SignIn, Stage, Visitor
+from wifidogd.model import Dialect, Octets, Reason, Report, Stage, Visitor
+from wifidogd.offers import Network, SignIn
 from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.rules import MOST_TRIES, TRIES_WINDOW
 from wifidogd.store.accounts import add_account, fetch_account, set_disabled, set_password, upgrade_password

@@ -16,22 +16,11 @@ from twisted.internet.task import Clock
 from tests.builders import Recording, adopt_all, mac, put, rows, run, together
 from tests.deadline import within
 from wifidogd.directory import Directory
+from wifidogd.gateways import Gateway
 from wifidogd.ledger import Ledger
 from wifidogd.limits import Limit
-from wifidogd.model import (
-    AuthCode,
-    Dialect,
-    Gateway,
-    Network,
-    Octets,
-    Plan,
-    Reason,
-    Report,
-    Stage,
-    TimeCounts,
-    Visitor,
-    WhenFull,
-)
+from wifidogd.model import AuthCode, Dialect, Octets, Reason, Report, Stage, Visitor
+from wifidogd.offers import Network, Plan, TimeCounts, WhenFull
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, open_stay
 from wifidogd.store.database import Database
 from wifidogd.store.networks import save_network

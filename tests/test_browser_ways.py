@@ -20,7 +20,7 @@ from tests.deadline import within
 from tests.guesthouse import GATEWAY, MAC, GuestHouse
 from wifidogd.account_care import AccountCare
 from wifidogd.correspondence import Correspondence
-from wifidogd.model import SignIn
+from wifidogd.offers import SignIn
 from wifidogd.registration import Registration
 from wifidogd.store.database import Database
 from wifidogd.store.vouchers import Order

@@ -16,7 +16,8 @@ from twisted.internet.task import Clock
 from tests.deadline import within
 from tests.running import NOON, Answer, RunningServer
 from wifidogd.directory import Directory
-from wifidogd.model import Gateway, Network, Plan
+from wifidogd.gateways import Gateway
+from wifidogd.offers import Network, Plan
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
 from wifidogd.store.networks import save_network

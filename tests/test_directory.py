@@ -15,7 +15,9 @@ from tests.postgres import ThrowawayPostgres
 from wifidogd.credentials import hash_secret
 from wifidogd.directory import MOST_TRUSTED, Directory
 from wifidogd.errors import StoreError, StoreUnavailable
-from wifidogd.model import Gateway, Network, Visitor, WaitingGateway
+from wifidogd.gateways import Gateway, WaitingGateway
+from wifidogd.model import Visitor
+from wifidogd.offers import Network
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import FETCH_GATEWAYS, FETCH_REVISION, list_waiting, remember_waiting, remove
 from wifidogd.store.migrations import migrate

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 
 FLOORS = (
-    {"model", "errors", "addresses", "sparing", "mail_address", "pg_values", "voucher_codes"},
-    {"hours", "mail_server"},
+    {"model", "gateways", "errors", "addresses", "sparing", "mail_address", "pg_values", "voucher_codes"},
+    {"offers", "hours", "mail_server"},
     {"limits"},
     {"tally"},
     {"rules", "smtp", "pg_dump", "credentials", "periodic", "store", "wifidog_conf"},

@@ -16,8 +16,8 @@ from tests.deadline import within
 from tests.postgres import ThrowawayPostgres
 from wifidogd.directory import Directory
 from wifidogd.errors import StoreUnavailable
+from wifidogd.gateways import Heartbeat, WaitingGateway
 from wifidogd.heartbeat import WAITING_ROOM, Heartbeats
-from wifidogd.model import Heartbeat, WaitingGateway
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import list_waiting
 from wifidogd.store.migrations import migrate

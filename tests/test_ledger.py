@@ -18,8 +18,9 @@ from wifidogd.admission import Admission
 from wifidogd.credentials import Passwords, hash_secret
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreUnavailable
+from wifidogd.gateways import Gateway
 from wifidogd.ledger import ANSWER_WITHIN, BATCH, MAX_WAITING, Ledger
-from wifidogd.model import AuthCode, Dialect, Gateway, Octets, Report, Stage, Visitor
+from wifidogd.model import AuthCode, Dialect, Octets, Report, Stage, Visitor
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
 from wifidogd.store.migrations import migrate

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from wifidogd.limits import Amount, Left, Limit, Slot, Use, Verdict, is_slotted, judge, left, slot_of
-from wifidogd.model import Allowance, Octets, Plan, Reason, TimeCounts
+from wifidogd.model import Octets, Reason
+from wifidogd.offers import Allowance, Plan, TimeCounts
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

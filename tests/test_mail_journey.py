@@ -18,7 +18,8 @@ from tests.builders import rows
 from tests.deadline import within
 from tests.mailbox import PASSWORD, USER, Mailbox
 from tests.running import NOON, Answer, RunningServer
-from wifidogd.model import Gateway, Network, SignIn
+from wifidogd.gateways import Gateway
+from wifidogd.offers import Network, SignIn
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
 from wifidogd.store.networks import save_network

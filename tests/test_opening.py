@@ -12,7 +12,8 @@ from pytest_twisted import ensureDeferred
 from tests.builders import LOBBY, MINUTE, NOON, adopt_all, mac, put, rows, run, together
 from wifidogd.credentials import hash_secret
 from wifidogd.limits import Limit
-from wifidogd.model import Network, Plan, Visitor
+from wifidogd.model import Visitor
+from wifidogd.offers import Network, Plan
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, device_owner, open_stay
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.networks import save_network

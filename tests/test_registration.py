@@ -23,8 +23,10 @@ from wifidogd.admission import Admission
 from wifidogd.correspondence import MOST_LINKS, Correspondence, Letter, Reader
 from wifidogd.credentials import Passwords
 from wifidogd.directory import Directory
+from wifidogd.gateways import Gateway
 from wifidogd.ledger import Ledger
-from wifidogd.model import AuthCode, Dialect, Gateway, Network, Plan, Report, SignIn, Stage, Visitor
+from wifidogd.model import AuthCode, Dialect, Report, Stage, Visitor
+from wifidogd.offers import Network, Plan, SignIn
 from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.registration import KEEP_UNVALIDATED, MOST_AT_GATEWAY, MOST_ON_DEVICE, MOST_TO_ADDRESS, Registration
 from wifidogd.rules import MOST_TRIES, TRIES_WINDOW

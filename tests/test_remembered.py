@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wifidogd.model import Network, SignIn
+from wifidogd.offers import Network, SignIn
 from wifidogd.remembered import good_until, is_random
 from wifidogd.store.devices import Device
 

@@ -12,19 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wifidogd.limits import Limit, Use, Verdict
-from wifidogd.model import (
-    MAX_OCTETS,
-    Allowance,
-    AuthCode,
-    Dialect,
-    Ended,
-    Octets,
-    Plan,
-    Reason,
-    Report,
-    Session,
-    Stage,
-)
+from wifidogd.model import MAX_OCTETS, AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.offers import Allowance, Plan
 from wifidogd.rules import (
     MOST_TRIES,
     TRIES_WINDOW,

@@ -11,19 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wifidogd.limits import Amount, Limit, Use, Verdict
-from wifidogd.model import (
-    Allowance,
-    AuthCode,
-    Dialect,
-    Ended,
-    Octets,
-    Plan,
-    Reason,
-    Report,
-    Session,
-    Stage,
-    WhenFull,
-)
+from wifidogd.model import AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.offers import Allowance, Plan, WhenFull
 from wifidogd.rules import FIRST_USE_WITHIN, Decision, Refusal, takes_place
 from wifidogd.settlement import Settlement
 from wifidogd.tally import Tally, device_of, place_of

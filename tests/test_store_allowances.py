@@ -11,7 +11,8 @@ from pytest_twisted import ensureDeferred
 from tests.builders import LOBBY, MINUTE, NOON, adopt_all, mac, open_online, put, rows, run, save
 from wifidogd.errors import StoreRefused
 from wifidogd.limits import Amount, Slot, Use
-from wifidogd.model import MAX_OCTETS, Ended, Octets, Plan, Reason, Session, TimeCounts, WhenFull
+from wifidogd.model import MAX_OCTETS, Ended, Octets, Reason, Session
+from wifidogd.offers import Plan, TimeCounts, WhenFull
 from wifidogd.store.allowances import (
     add_to_slots,
     add_use,

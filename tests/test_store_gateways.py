@@ -12,7 +12,8 @@ from pytest_twisted import ensureDeferred
 
 from tests.deadline import within
 from wifidogd.errors import StoreRefused
-from wifidogd.model import Gateway, Reason, WaitingGateway
+from wifidogd.gateways import Gateway, WaitingGateway
+from wifidogd.model import Reason
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.gateways import (
     adopt,

@@ -10,7 +10,8 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.builders import LOBBY, MINUTE, NOON, SECOND, adopt_all, rows, run
-from wifidogd.model import MAX_OCTETS, Heartbeat
+from wifidogd.gateways import Heartbeat
+from wifidogd.model import MAX_OCTETS
 from wifidogd.store.database import Database
 from wifidogd.store.heartbeats import save_heartbeats
 

@@ -10,7 +10,8 @@ from pytest_twisted import ensureDeferred
 
 from tests.deadline import within
 from wifidogd.errors import StoreRefused
-from wifidogd.model import MAX_OCTETS, Network, SignIn
+from wifidogd.model import MAX_OCTETS
+from wifidogd.offers import Network, SignIn
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import fetch_revision
 from wifidogd.store.networks import fetch_networks, save_network

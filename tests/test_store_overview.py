@@ -12,7 +12,8 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from tests.deadline import within
-from wifidogd.model import MAX_OCTETS, Gateway, Heartbeat, Octets, Reason, WaitingGateway
+from wifidogd.gateways import Gateway, Heartbeat, WaitingGateway
+from wifidogd.model import MAX_OCTETS, Octets, Reason
 from wifidogd.store.accounts import add_account, fetch_account, set_disabled
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.gateways import adopt, remember_waiting

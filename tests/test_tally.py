@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from wifidogd.limits import Amount, Use
-from wifidogd.model import MAX_OCTETS, Allowance, Octets, Plan, Session, WhenFull
+from wifidogd.model import MAX_OCTETS, Octets, Session
+from wifidogd.offers import Allowance, Plan, WhenFull
 from wifidogd.tally import Tally, add_octets, device_of, drawn_between, place_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -29,7 +29,9 @@ from tests.builders import (
 from tests.deadline import within
 from wifidogd.directory import Directory
 from wifidogd.errors import StoreRefused, StoreUnavailable
-from wifidogd.model import Network, Octets, WaitingGateway
+from wifidogd.gateways import WaitingGateway
+from wifidogd.model import Octets
+from wifidogd.offers import Network
 from wifidogd.store.attempts import count_try
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import remember_waiting

@@ -14,8 +14,10 @@ from tests.builders import NOON, Recording, put, rows, run, together
 from tests.deadline import within
 from wifidogd.credentials import hash_secret
 from wifidogd.directory import Directory
+from wifidogd.gateways import Gateway
 from wifidogd.limits import Limit
-from wifidogd.model import Gateway, Network, SignIn, Visitor
+from wifidogd.model import Visitor
+from wifidogd.offers import Network, SignIn
 from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.rules import MOST_TRIES, TRIES_WINDOW
 from wifidogd.store.database import Database

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from wifidogd.model import Network
+from wifidogd.offers import Network
 from wifidogd.web.brand import Brand, brand_of
 
 CAFE = Network("default", "Café")

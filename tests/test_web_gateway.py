@@ -15,7 +15,7 @@ from tests.deadline import within
 from tests.postgres import ThrowawayPostgres
 from tests.running import NOON, Exchange, RunningServer
 from wifidogd.credentials import hash_secret, mint_token
-from wifidogd.model import Gateway
+from wifidogd.gateways import Gateway
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
 from wifidogd.store.migrations import migrate

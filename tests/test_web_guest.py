@@ -17,7 +17,9 @@ from tests.guesthouse import GATEWAY, MAC, GuestHouse, hidden, login_query, toke
 from tests.observing import log_lines
 from tests.postgres import ThrowawayPostgres
 from tests.raw_http import Reply, ask
-from wifidogd.model import Octets, Plan, Stage, WaitingGateway
+from wifidogd.gateways import WaitingGateway
+from wifidogd.model import Octets, Stage
+from wifidogd.offers import Plan
 from wifidogd.store.database import Database
 from wifidogd.store.migrations import migrate
 from wifidogd.store.plans import save_plan

@@ -11,7 +11,7 @@ from pytest_twisted import ensureDeferred
 
 from tests.guesthouse import GuestHouse, hidden, login_query
 from tests.raw_http import Reply
-from wifidogd.model import SignIn
+from wifidogd.offers import SignIn
 from wifidogd.store.database import Database
 
 

@@ -15,7 +15,9 @@ import pytest
 
 from wifidogd.account_care import Outcome
 from wifidogd.admission import Stay
-from wifidogd.model import Allowance, Gateway, Network, Octets, Plan, SignIn, TimeCounts, Visitor
+from wifidogd.gateways import Gateway
+from wifidogd.model import Octets, Visitor
+from wifidogd.offers import Allowance, Network, Plan, SignIn, TimeCounts
 from wifidogd.opening import Refusal, Refused
 from wifidogd.store.companions import Companion
 from wifidogd.web import links

@@ -16,7 +16,8 @@ from tests.guesthouse import GATEWAY, MAC, GuestHouse, hidden, token_in
 from tests.raw_http import Reply, ask
 from wifidogd.account_care import AccountCare
 from wifidogd.correspondence import Correspondence
-from wifidogd.model import SignIn, Stage
+from wifidogd.model import Stage
+from wifidogd.offers import SignIn
 from wifidogd.registration import Registration
 from wifidogd.store.database import Database
 from wifidogd.web.letters import Letters

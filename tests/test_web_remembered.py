@@ -12,7 +12,8 @@ from tests.builders import put, rows
 from tests.deadline import within
 from tests.guesthouse import MAC, GuestHouse, hidden, token_in
 from tests.raw_http import Reply
-from wifidogd.model import AuthCode, SignIn, Stage
+from wifidogd.model import AuthCode, Stage
+from wifidogd.offers import SignIn
 from wifidogd.store.database import Database
 
 MONTH, DAY = timedelta(days=30), timedelta(days=1)

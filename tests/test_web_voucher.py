@@ -15,7 +15,8 @@ from pytest_twisted import ensureDeferred
 from tests.builders import put, rows, run
 from tests.guesthouse import GuestHouse, hidden, login_query, token_in
 from tests.raw_http import Reply
-from wifidogd.model import SignIn, Stage
+from wifidogd.model import Stage
+from wifidogd.offers import SignIn
 from wifidogd.rules import MOST_TRIES
 from wifidogd.store.database import Database
 from wifidogd.store.vouchers import Order, revoke_vouchers

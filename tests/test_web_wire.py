@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wifidogd.errors import MalformedRequest
-from wifidogd.model import MAX_OCTETS, AuthCode, Dialect, Heartbeat, Octets, Report, Stage
+from wifidogd.gateways import Heartbeat
+from wifidogd.model import MAX_OCTETS, AuthCode, Dialect, Octets, Report, Stage
 from wifidogd.web.fields import read_query
 from wifidogd.web.wire import PONG, auth_line, cannot_say, read_dialect, read_heartbeat, read_report, read_stage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from wifidogd.model import Gateway
+from wifidogd.gateways import Gateway
 from wifidogd.wifidog_conf import auth_server_block, gateway_conf
 
 

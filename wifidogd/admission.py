@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from wifidogd.credentials import Passwords, hash_secret, mint_token
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded
+from wifidogd.gateways import Gateway
 from wifidogd.limits import Limit, Use, left
-from wifidogd.model import Allowance, Gateway, Network, Octets, Reason, UtcNow, Visitor
+from wifidogd.model import Octets, Reason, UtcNow, Visitor
+from wifidogd.offers import Allowance, Network
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, device_owner, open_account_stay, open_stay
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.accounts import Account, fetch_account, upgrade_password

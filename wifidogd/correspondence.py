@@ -13,7 +13,8 @@ from typing import Protocol
 
 from wifidogd.credentials import hash_secret, mint_token
 from wifidogd.errors import Overloaded
-from wifidogd.model import Network, UtcNow
+from wifidogd.model import UtcNow
+from wifidogd.offers import Network
 from wifidogd.store.accounts import Account
 from wifidogd.store.database import Cursor
 from wifidogd.store.email_links import Link, Purpose, add_link

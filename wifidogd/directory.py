@@ -14,7 +14,9 @@ from twisted.logger import Logger
 
 from wifidogd.addresses import is_private
 from wifidogd.credentials import is_one_of
-from wifidogd.model import Gateway, Network, UtcNow, Visitor
+from wifidogd.gateways import Gateway
+from wifidogd.model import UtcNow, Visitor
+from wifidogd.offers import Network
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.gateways import adopt, count_gateways, fetch_gateways, fetch_revision
 from wifidogd.store.networks import fetch_networks

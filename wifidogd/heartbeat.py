@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from wifidogd.directory import Directory
 from wifidogd.errors import StoreError, StoreRefused
-from wifidogd.model import Heartbeat, WaitingGateway
+from wifidogd.gateways import Heartbeat, WaitingGateway
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.gateways import remember_waiting
 from wifidogd.store.heartbeats import save_heartbeats

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from wifidogd.hours import closing, is_open, midnight, next_opening
-from wifidogd.model import Allowance, Octets, Plan, Reason, TimeCounts
+from wifidogd.model import Octets, Reason
+from wifidogd.offers import Allowance, Plan, TimeCounts
 
 SLOT = timedelta(minutes=1)
 """How exactly recent use is remembered."""

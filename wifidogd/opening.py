@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from wifidogd.credentials import hash_secret
+from wifidogd.gateways import Gateway
 from wifidogd.limits import Limit, Verdict, judge
-from wifidogd.model import Allowance, Gateway, Network, Visitor
+from wifidogd.model import Visitor
+from wifidogd.offers import Allowance, Network
 from wifidogd.store.accounts import Account
 from wifidogd.store.allowances import claim_allowance, fetch_slots
 from wifidogd.store.database import Cursor

@@ -9,8 +9,10 @@ from wifidogd.correspondence import Correspondence, Letter, Reader
 from wifidogd.credentials import Passwords, hash_secret, is_acceptable, mint_token
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded
+from wifidogd.gateways import Gateway
 from wifidogd.mail_address import read_mail_address
-from wifidogd.model import Gateway, Network, UtcNow, Visitor
+from wifidogd.model import UtcNow, Visitor
+from wifidogd.offers import Network
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, open_account_stay, open_stay
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.accounts import Account, fetch_account, forget_unvalidated, sign_up

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from wifidogd.credentials import hash_secret, mint_token
 from wifidogd.directory import Directory
-from wifidogd.model import Gateway, Network, SignIn, UtcNow, Visitor
+from wifidogd.gateways import Gateway
+from wifidogd.model import UtcNow, Visitor
+from wifidogd.offers import Network, SignIn
 from wifidogd.opening import Admitted, Refused, account_owner, allowance_for, open_stay
 from wifidogd.store.accounts import fetch_account_by_id
 from wifidogd.store.database import Cursor, Database

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from wifidogd.limits import NOTHING, Amount, Limit, Use, Verdict, judge
-from wifidogd.model import MAX_OCTETS, Allowance, Octets, Session, WhenFull
+from wifidogd.model import MAX_OCTETS, Octets, Session
+from wifidogd.offers import Allowance, WhenFull
 
 UNUSED = Use()
 

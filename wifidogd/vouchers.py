@@ -7,7 +7,8 @@ from datetime import datetime
 
 from wifidogd.credentials import hash_secret, mint_token
 from wifidogd.directory import Directory
-from wifidogd.model import Gateway, UtcNow, Visitor
+from wifidogd.gateways import Gateway
+from wifidogd.model import UtcNow, Visitor
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, open_stay
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.attempts import count_try, forgive_try

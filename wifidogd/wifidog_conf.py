@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wifidogd.model import Gateway
+from wifidogd.gateways import Gateway
 
 
 def auth_server_block(host: str, port: int, tls: bool, path: str, key: str | None) -> str:

@@ -10,7 +10,7 @@ from wifidogd.ctl.parsing import setting
 from wifidogd.ctl.printing import seconds
 from wifidogd.ctl.units import port
 from wifidogd.errors import ConfigurationError
-from wifidogd.model import Gateway
+from wifidogd.gateways import Gateway
 from wifidogd.options import DEFAULT_LISTEN, checked_path, checked_url
 from wifidogd.reach import guess_url
 from wifidogd.wifidog_conf import auth_server_block, gateway_conf

@@ -15,7 +15,7 @@ from wifidogd.ctl.parsing import JSON, add_nouns
 from wifidogd.ctl.printing import complain, count, print_json
 from wifidogd.ctl.units import check_interval, gateway_id, guest_address, port
 from wifidogd.directory import DEFAULT_NETWORK
-from wifidogd.model import Gateway
+from wifidogd.gateways import Gateway
 from wifidogd.store.database import Cursor
 from wifidogd.store.gateways import adopt, list_waiting, lock_gateway, remove, set_keys
 from wifidogd.store.networks import fetch_networks

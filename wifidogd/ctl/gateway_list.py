@@ -8,7 +8,7 @@ from wifidogd.addresses import is_private
 from wifidogd.ctl.errand import Errand
 from wifidogd.ctl.printing import complain, instant, print_json, print_table, seconds
 from wifidogd.ctl.units import show_duration
-from wifidogd.model import Heartbeat, WaitingGateway
+from wifidogd.gateways import Heartbeat, WaitingGateway
 from wifidogd.options import checked_data_dir, default_data_dir
 from wifidogd.reach import ctl_command
 from wifidogd.store.database import Cursor

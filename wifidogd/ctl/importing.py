@@ -15,8 +15,8 @@ from wifidogd.ctl.network import network_name
 from wifidogd.ctl.parsing import JSON, add_nouns
 from wifidogd.ctl.printing import count, print_json, printable
 from wifidogd.errors import StoreRefused
+from wifidogd.gateways import WaitingGateway
 from wifidogd.importing import LeftOut, OldNode, OldUser, read_wifidog_auth
-from wifidogd.model import WaitingGateway
 from wifidogd.options import checked_data_dir, default_data_dir
 from wifidogd.reach import ctl_command
 from wifidogd.store.database import Cursor

@@ -31,7 +31,7 @@ from wifidogd.ctl.units import (
     show_octets,
     stale_after,
 )
-from wifidogd.model import Network
+from wifidogd.offers import Network
 from wifidogd.store.database import Cursor
 from wifidogd.store.networks import fetch_networks, save_network
 from wifidogd.store.plans import fetch_plans

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from wifidogd.ctl.units import duration, duration_or_none
-from wifidogd.model import SignIn
+from wifidogd.offers import SignIn
 
 LONGEST_TERMS = 4_000
 """Characters."""

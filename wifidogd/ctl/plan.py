@@ -16,7 +16,7 @@ from wifidogd.ctl.printing import count, instant, print_json, print_table, secon
 from wifidogd.ctl.units import duration_or_none, octets_or_none, positive, show_duration, show_octets
 from wifidogd.errors import ConfigurationError
 from wifidogd.hours import EXAMPLE, read_hours
-from wifidogd.model import Plan, TimeCounts, WhenFull
+from wifidogd.offers import Plan, TimeCounts, WhenFull
 from wifidogd.store.database import Cursor
 from wifidogd.store.plans import count_users, fetch_plans, remove_plan, save_plan
 

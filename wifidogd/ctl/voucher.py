@@ -18,7 +18,7 @@ from wifidogd.ctl.parsing import JSON, add_nouns, server, setting
 from wifidogd.ctl.printing import complain, count, instant, print_json, print_table
 from wifidogd.ctl.units import positive
 from wifidogd.errors import StoreRefused
-from wifidogd.model import Network, Plan, SignIn
+from wifidogd.offers import Network, Plan, SignIn
 from wifidogd.reach import guess_url
 from wifidogd.store.database import Cursor
 from wifidogd.store.networks import fetch_networks

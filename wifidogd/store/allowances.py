@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wifidogd.limits import Amount, Slot
-from wifidogd.model import Allowance, Ended, Octets
+from wifidogd.model import Ended, Octets
+from wifidogd.offers import Allowance
 from wifidogd.store.database import Cursor
 from wifidogd.store.plans import plan_of
 from wifidogd.tally import add_octets, time_of

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from wifidogd.model import Ended, Gateway, Reason, WaitingGateway
+from wifidogd.gateways import Gateway, WaitingGateway
+from wifidogd.model import Ended, Reason
 from wifidogd.store.database import Cursor
 from wifidogd.store.sessions import end_sessions, lock_sessions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wifidogd.model import Heartbeat
+from wifidogd.gateways import Heartbeat
 from wifidogd.store.database import Cursor
 
 SAVE_HEARTBEATS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from wifidogd.model import Network, SignIn
+from wifidogd.offers import Network, SignIn
 from wifidogd.store.database import Cursor
 
 FETCH_NETWORKS = """

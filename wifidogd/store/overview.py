@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from wifidogd.model import Ended, Gateway, Heartbeat, Octets, Reason
+from wifidogd.gateways import Gateway, Heartbeat
+from wifidogd.model import Ended, Octets, Reason
 from wifidogd.store.database import Cursor
 from wifidogd.store.sessions import end_sessions, lock_sessions
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from wifidogd.hours import midnight
 from wifidogd.limits import Amount, Use, is_slotted
-from wifidogd.model import Allowance, Octets, Session
+from wifidogd.model import Octets, Session
+from wifidogd.offers import Allowance
 from wifidogd.store.database import Cursor
 from wifidogd.tally import Tally, add_octets, device_of, place_of, time_of
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from wifidogd.model import Network
+from wifidogd.offers import Network
 from wifidogd.web.colour import Shades, dark, light
 
 _PNG = b"\x89PNG\r\n\x1a\n"

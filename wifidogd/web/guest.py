@@ -18,7 +18,8 @@ from wifidogd.admission import Admission
 from wifidogd.companions import Companions
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreUnavailable
-from wifidogd.model import UtcNow, WaitingGateway
+from wifidogd.gateways import WaitingGateway
+from wifidogd.model import UtcNow
 from wifidogd.my_data import MyData
 from wifidogd.remembered import Remembered
 from wifidogd.sparing import SparingLog

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from wifidogd.admission import Stay
-from wifidogd.model import Gateway, Visitor
+from wifidogd.gateways import Gateway
+from wifidogd.model import Visitor
 
 LIVE = "live"
 """In the query of a portal that was shown before, so that its stay must have ended if nobody knows it."""

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from wifidogd.directory import Directory
-from wifidogd.model import Gateway, Network, UtcNow
+from wifidogd.gateways import Gateway
+from wifidogd.model import UtcNow
 from wifidogd.my_data import MyData
+from wifidogd.offers import Network
 from wifidogd.opening import Refusal
 from wifidogd.store.my_data import Stored, StoredDevice, StoredStay
 from wifidogd.web import links

@@ -14,8 +14,10 @@ from markupsafe import Markup
 
 from wifidogd.addresses import is_private
 from wifidogd.admission import Stay
+from wifidogd.gateways import Gateway
 from wifidogd.limits import Limit
-from wifidogd.model import Gateway, Network, SignIn, TimeCounts, Visitor
+from wifidogd.model import Visitor
+from wifidogd.offers import Network, SignIn, TimeCounts
 from wifidogd.opening import Refused
 from wifidogd.store.companions import Companion
 from wifidogd.store.farewells import Farewell

@@ -9,7 +9,9 @@ from http import HTTPStatus
 
 from wifidogd.admission import Stay
 from wifidogd.directory import Directory
-from wifidogd.model import Gateway, Network, Octets, Reason, UtcNow
+from wifidogd.gateways import Gateway
+from wifidogd.model import Octets, Reason, UtcNow
+from wifidogd.offers import Network
 from wifidogd.opening import Refusal, Refused
 from wifidogd.store.companions import Companion
 from wifidogd.store.farewells import Farewell

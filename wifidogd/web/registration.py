@@ -12,7 +12,9 @@ from wifidogd.admission import Admission
 from wifidogd.correspondence import Letter, Reader
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreUnavailable
-from wifidogd.model import Gateway, Network, SignIn, Visitor
+from wifidogd.gateways import Gateway
+from wifidogd.model import Visitor
+from wifidogd.offers import Network, SignIn
 from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.registration import Registration
 from wifidogd.web import links

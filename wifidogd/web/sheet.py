@@ -9,7 +9,7 @@ from datetime import datetime
 import segno
 from markupsafe import Markup
 
-from wifidogd.model import Network, Plan
+from wifidogd.offers import Network, Plan
 from wifidogd.voucher_codes import show_code
 from wifidogd.web.environments import make_environments
 from wifidogd.web.human import span

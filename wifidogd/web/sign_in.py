@@ -11,7 +11,9 @@ from ipaddress import ip_address
 from wifidogd.admission import Admission
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreError, StoreUnavailable
-from wifidogd.model import Gateway, SignIn, UtcNow, Visitor, WaitingGateway
+from wifidogd.gateways import Gateway, WaitingGateway
+from wifidogd.model import UtcNow, Visitor
+from wifidogd.offers import SignIn
 from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.remembered import Remembered
 from wifidogd.store.farewells import Farewell

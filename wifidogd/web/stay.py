@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from wifidogd.admission import Admission, Stay
 from wifidogd.companions import Companions
 from wifidogd.directory import Directory
-from wifidogd.model import Network, UtcNow
+from wifidogd.model import UtcNow
+from wifidogd.offers import Network
 from wifidogd.remembered import Remembered
 from wifidogd.web import links
 from wifidogd.web.exchange import Answer, Caller

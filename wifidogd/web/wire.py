@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from wifidogd.errors import MalformedRequest
-from wifidogd.model import MAX_OCTETS, AuthCode, Dialect, Heartbeat, Octets, Report, Stage
+from wifidogd.gateways import Heartbeat
+from wifidogd.model import MAX_OCTETS, AuthCode, Dialect, Octets, Report, Stage
 from wifidogd.web.fields import read_address, read_gw_id, read_mac
 
 PONG = b"Pong"

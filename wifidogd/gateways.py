@@ -1,0 +1,67 @@
+"""Gateways: those that the operator has adopted, those that wait for it, and what they tell of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """
+    A router that the operator has adopted.
+
+    @ivar gw_id: 1 to 64 of C{[A-Za-z0-9._:-]} (protocol: the gateway never URL-encodes it).
+    @ivar address: literal address of the gateway in the guests' network, where guests are sent.
+    @ivar port: of the gateway's own web server, 2060 by default.
+    @ivar interval: its CheckInterval, between two reports about a guest.
+    @ivar key_hashes: SHA-256 of the keys it may use, newest first, two at most; empty for a gateway without key.
+    """
+
+    gw_id: str
+    network: str
+    address: str
+    port: int = 2060
+    interval: timedelta = timedelta(seconds=60)
+    key_hashes: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingGateway:
+    """
+    A gateway that called or sent a guest without having been adopted.
+
+    @ivar address: the C{gw_address} of its guests' redirects; None until it has sent a guest.
+    @ivar source: address it (or its guest) called from.
+    """
+
+    gw_id: str
+    first_seen: datetime
+    last_seen: datetime
+    source: str
+    address: str | None = None
+    port: int | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """
+    A gateway's ping.
+
+    @ivar source: address the ping came from.
+    @ivar version: the User-Agent, at most 100 characters; None when absent.
+    @ivar sys_uptime: of the router; None for no or nonsense data, as for all that follow.
+    @ivar memory_free: octets.
+    @ivar load: one-minute average.
+    @ivar wifidog_uptime: of the gateway software; falls when it restarts.
+    """
+
+    gw_id: str
+    seen_at: datetime
+    source: str
+    version: str | None = None
+    sys_uptime: timedelta | None = None
+    memory_free: int | None = None
+    load: float | None = None
+    wifidog_uptime: timedelta | None = None
