@@ -34,7 +34,7 @@ FETCH_ALLOWANCES = """
      WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
 """
 
-LOCK_ALLOWANCES = f"""{FETCH_ALLOWANCES}
+LOCK_ALLOWANCES = FETCH_ALLOWANCES + """
      ORDER BY allowance_id
        FOR UPDATE OF allowances
 """
