@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from tests.deadline import within
 from wifidogd.credentials import hash_secret
 from wifidogd.ctl import main
+from wifidogd.reach import ctl_command
 from wifidogd.store.accounts import fetch_account, sign_up
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.gateways import fetch_gateways
@@ -189,7 +190,7 @@ async def test_waiting_gateways_come_with_the_command_to_type(operator: Operator
     """A public address is not repeated as if it could be used, and nothing a stranger says reaches the terminal."""
     await execute(database, WAIT)
     table = await operator.does("--data-dir", "/srv/x", "gateway", "list")
-    assert "wifidogctl --data-dir /srv/x gateway adopt attic --address 192.168.7.1 --port 2061\n" in table
+    assert f"{ctl_command(Path('/srv/x'))} gateway adopt attic --address 192.168.7.1 --port 2061\n" in table
     assert "gateway adopt evil --address ITS-ADDRESS-FOR-GUESTS --port 80\n" in table
     assert "\x1b" not in table
     assert "?[31mred" in table

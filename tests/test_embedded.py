@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from html import unescape
 from pathlib import Path
 
@@ -108,9 +109,11 @@ async def server(data_dir: Path) -> AsyncIterator[Twistd]:
 
 
 async def gone(pid: int) -> None:
-    """Wait until a process has ended."""
-    while Path(f"/proc/{pid}").exists():
-        await deferLater(reactor, 0.05)
+    """Wait until a process has ended, collected or not: nobody collects orphans in a container without an init."""
+    status = Path(f"/proc/{pid}/stat")
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while status.read_text().rpartition(")")[2].split()[0] != "Z":
+            await deferLater(reactor, 0.05)
 
 
 async def verdict(server: Twistd, token: str, incoming: int) -> str:

@@ -269,11 +269,13 @@ async def test_somebody_elses_data_directory_is_refused(data_dir: Path, host: Ca
 def as_unprivileged(place: Path) -> tuple[str, ...]:
     """Ask a L{Host} to be an ordinary user: another one for root, ourselves otherwise."""
     user = choose_owner(place / "none")
-    python = sys.executable if user.can_execute(Path(sys.executable)) else "/usr/bin/python3"
+    python = Path(sys.executable).resolve()  # .venv/bin/python may stand below /root
+    if not user.can_execute(python):
+        python = Path("/usr/bin/python3")
     launcher = place / "launch.py"
     shutil.copy(launch.__file__, launcher)
     launcher.chmod(0o644)
-    return ("--as", str(user.uid), str(user.gid), python, str(launcher)) if IS_ROOT else ()
+    return ("--as", str(user.uid), str(user.gid), str(python), str(launcher)) if IS_ROOT else ()
 
 
 @ensureDeferred

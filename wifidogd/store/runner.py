@@ -96,5 +96,3 @@ class Runner:
     def _hear(self, line: str) -> None:
         if line.startswith(NOTEWORTHY):
             self._sparing.warn("PostgreSQL says: {line}", line=line)
-        else:
-            log.debug("PostgreSQL says: {line}", line=line)
