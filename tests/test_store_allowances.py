@@ -14,6 +14,8 @@ from wifidogd.limits import Amount, Slot, Use
 from wifidogd.model import MAX_OCTETS, Ended, Octets, Reason, Session
 from wifidogd.offers import Plan, TimeCounts, WhenFull
 from wifidogd.store.allowances import (
+    BY_MINUTE,
+    MOST_SLOTS,
     add_to_slots,
     add_use,
     begin_use,
@@ -54,6 +56,12 @@ FULL = Plan(
     span_octets=5,
 )
 BARE = Plan("bare", "Nothing")
+
+USE_EVERY_MINUTE = """
+    INSERT INTO allowance_slots (allowance_id, starts_at, used_time, octets)
+    SELECT %(allowance_id)s, %(now)s - n * interval '1 minute', interval '1 minute', 1
+      FROM generate_series(1, 44700) AS n
+"""
 
 DRAW = "UPDATE sessions SET allowance_id = %(allowance_id)s WHERE mac = %(mac)s"
 
@@ -138,7 +146,9 @@ async def test_recent_use_is_summed_by_day_and_window(database: Database) -> Non
     await run(database, add_to_slots, {key: Amount(MINUTE, 10_000)}, midnight)
     use = Use(day=Amount(2 * MINUTE, 11_000), span=Amount(4 * MINUTE, 11_110))
     assert await run(database, tally_up, {key: allowance}, NOON) == {key: Tally(allowance, use)}
-    assert await run(database, fetch_slots, key, midnight - MINUTE) == [Slot(midnight, Amount(2 * MINUTE, 11_000))]
+    assert await run(database, fetch_slots, key, midnight + HOUR, HOUR + MINUTE) == [
+        Slot(midnight, Amount(2 * MINUTE, 11_000))
+    ]
     assert await run(database, forget_slots, midnight, 2) == 2
     assert await run(database, forget_slots, midnight, 2) == 1
     assert await run(database, forget_slots, midnight, 2) == 0
@@ -218,3 +228,24 @@ async def test_sessions_come_back_with_what_they_draw_on(database: Database) -> 
 
     found = await run(database, lock)
     assert found == replace(session, allowance_id=allowance.allowance_id, claimed_mac=mac(7), probation_until=NOON)
+
+
+@ensureDeferred
+async def test_recent_use_is_read_by_the_minute_or_over_long_windows_by_the_hour(database: Database) -> None:
+    """A month has 44,640 minutes; an hour of them stands at the last that was used, so that nobody comes too early."""
+    await run(database, save_plan, BARE)
+    key = (await run(database, claim_allowance, "voucher 1", "default", "bare", NOON)).allowance_id
+
+    async def use_all(cursor: Cursor) -> None:
+        await cursor.execute(USE_EVERY_MINUTE, {"allowance_id": key, "now": NOON})
+
+    await run(database, use_all)
+    minutes = await run(database, fetch_slots, key, NOON, BY_MINUTE)
+    assert len(minutes) == 2 * 24 * 60 - 1
+    assert minutes[-1] == Slot(NOON - MINUTE, Amount(MINUTE, 1))
+    hours = await run(database, fetch_slots, key, NOON, 31 * DAY)
+    assert len(hours) == 31 * 24
+    assert hours[-1] == Slot(NOON - MINUTE, Amount(HOUR, 60))
+    assert sum(slot.used.octets for slot in hours) == 31 * 24 * 60 - 1
+    assert [slot.starts_at for slot in hours] == sorted(slot.starts_at for slot in hours)
+    assert MOST_SLOTS > max(BY_MINUTE // MINUTE, 31 * DAY // HOUR + 1)

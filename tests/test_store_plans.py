@@ -140,6 +140,8 @@ ALLOWANCE: dict[str, object] = {
     "allowance_id": 7,
     "now": NOON,
     "after": NOON,
+    "unit": "hour",
+    "most": 3000,
 }
 TRY: dict[str, object] = {
     "subjects": ["account guest7", "device gw7 02:00:00:00:00:07"],

@@ -54,6 +54,6 @@ async def _back_at(cursor: Cursor, settlement: Settlement, ended: Ended, now: da
     tally = settlement.tally_of(ended.session)
     if tally is None or tally.allowance.plan.span is None or verdict.limit not in (Limit.SPAN, Limit.DAY):
         return verdict.back_at
-    slots = await fetch_slots(cursor, tally.allowance.allowance_id, now - tally.allowance.plan.span)
+    slots = await fetch_slots(cursor, tally.allowance.allowance_id, now, tally.allowance.plan.span)
     lifts = judge(tally.allowance, tally.use, now, slots)
     return verdict.back_at if lifts is None else lifts.back_at

@@ -170,6 +170,6 @@ async def verdict_on(cursor: Cursor, allowance: Allowance, device: str | None, n
     tally = (await tally_up(cursor, {allowance.allowance_id: allowance}, now))[allowance.allowance_id]
     if tally.judge(now) is not None:
         span = allowance.plan.span
-        slots = [] if span is None else await fetch_slots(cursor, allowance.allowance_id, now - span)
+        slots = [] if span is None else await fetch_slots(cursor, allowance.allowance_id, now, span)
         return judge(allowance, tally.use, now, slots)
     return Verdict(Limit.DEVICES) if tally.refuses(device) else None

@@ -13,6 +13,12 @@ from wifidogd.store.database import Cursor
 from wifidogd.store.plans import plan_of
 from wifidogd.tally import add_octets, time_of
 
+BY_MINUTE = timedelta(days=2)
+"""The longest window whose use is read by the minute; that of longer ones is read by the hour."""
+
+MOST_SLOTS = 3_000
+"""More than a window has: 2,880 minutes, or 745 hours of 31 days."""
+
 CLAIM = """
     INSERT INTO allowances AS known (owner, network, plan, valid_until, claimed_at)
     VALUES (%(owner)s, %(network)s, %(plan)s, %(valid_until)s, %(now)s)
@@ -74,11 +80,13 @@ ADD_TO_SLOTS = """
 """
 
 FETCH_SLOTS = """
-    SELECT starts_at, used_time, octets
+    SELECT max(starts_at), sum(used_time), least(sum(octets), 9223372036854775807)::bigint
       FROM allowance_slots
      WHERE allowance_id = %(allowance_id)s
        AND starts_at > %(after)s
-     ORDER BY starts_at
+     GROUP BY date_trunc(%(unit)s, starts_at, 'UTC')
+     ORDER BY 1
+     LIMIT %(most)s
 """
 
 FORGET_SLOTS = """
@@ -175,9 +183,17 @@ async def add_to_slots(cursor: Cursor, drawn: Mapping[int, Amount], starts_at: d
     )
 
 
-async def fetch_slots(cursor: Cursor, allowance_id: int, after: datetime) -> list[Slot]:
-    """Fetch the slots that begin after an instant, oldest first."""
-    await cursor.execute(FETCH_SLOTS, {"allowance_id": allowance_id, "after": after})
+async def fetch_slots(cursor: Cursor, allowance_id: int, now: datetime, span: timedelta) -> list[Slot]:
+    """
+    Fetch the use of the sliding window that ends now, oldest first.
+
+    An hour of a window longer than L{BY_MINUTE} is said to begin with the
+    last minute that was used of it: who is told when they may come back is
+    never told too early, and at most an hour too late.
+    """
+    unit = "minute" if span <= BY_MINUTE else "hour"
+    values = {"allowance_id": allowance_id, "after": now - span, "unit": unit, "most": MOST_SLOTS}
+    await cursor.execute(FETCH_SLOTS, values)
     return [Slot(starts_at, Amount(time, octets)) for starts_at, time, octets in cursor.fetchall()]
 
 
