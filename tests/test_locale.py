@@ -104,6 +104,27 @@ def test_a_catalogue_out_of_step_is_noticed(
         assert [message.id for message in read_po(file) if message.id] == ["New"]
 
 
+def test_a_catalogue_is_replaced_whole(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads it meanwhile has the old one or the new one, and a write that fails leaves the old one alone."""
+    catalogue = tmp_path / "wifidogd.po"
+    catalogue.write_text("old")
+    with catalogue.open() as reader:
+        tool.replace(catalogue, b"new")
+        assert reader.read() == "old"
+    assert catalogue.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [catalogue]
+    assert catalogue.stat().st_mode & 0o777 == 0o644
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(tool.os, "replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        tool.replace(catalogue, b"newer")
+    assert catalogue.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [catalogue]
+
+
 def test_the_tool_explains_itself(tool: ModuleType) -> None:
     """Whoever calls it wrong."""
     assert tool.main([]) == 2

@@ -9,12 +9,14 @@ A new language begins with an empty file LANGUAGE/LC_MESSAGES/wifidogd.po and it
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from gettext import c2py
 from io import BytesIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
@@ -35,7 +37,7 @@ def main(words: Sequence[str]) -> int:
     """Do as told."""
     if list(words) == ["update"]:
         for path in catalogues():
-            path.write_bytes(updated(path))
+            replace(path, updated(path))
         return report(problems())
     if list(words) == ["check"]:
         return report(problems())
@@ -79,6 +81,19 @@ def updated(path: Path) -> bytes:
     written = BytesIO()
     write_po(written, catalog, width=120, ignore_obsolete=True, sort_output=True, include_lineno=False)
     return _DATED.sub(b"", written.getvalue())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Replace a file in one step, so that nobody ever reads a half of it; with the rights that files usually have."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(content)
+            file.close()
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
 
 
 def read(path: Path) -> Catalog:
