@@ -60,6 +60,14 @@ def test_every_way_on_keeps_a_chosen_language(name: str) -> None:
         assert "lang=" not in address
 
 
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_every_field_says_which_way_it_is_written(name: str) -> None:
+    """Codes, addresses and passwords from left to right, names as they begin, wherever the page itself begins."""
+    fields = re.findall(r"<input (?![^>]*type=.(?:hidden|checkbox))[^>]*>", write(name, "ar"))
+    for field in fields:
+        assert re.search(r' dir="(ltr|auto)"', field), field
+
+
 def test_the_switch_names_each_language_as_its_readers_do() -> None:
     """All but the present one, each in its own language, sent with what the gateway had said."""
     page = write("splash", "de")
