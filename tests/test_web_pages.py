@@ -20,10 +20,12 @@ from wifidogd.model import Octets, Visitor
 from wifidogd.offers import Allowance, Network, Plan, SignIn, TimeCounts
 from wifidogd.opening import Refusal, Refused
 from wifidogd.store.companions import Companion
-from wifidogd.web import links
+from wifidogd.web import links, notices, sign_in_pages, stay_pages
 from wifidogd.web.brand import Page, source_of
 from wifidogd.web.human import Size, Span, minutes_to_wait, size, span
-from wifidogd.web.pages import FOLDERS, MESSAGES, Aside, Notice, Pages
+from wifidogd.web.notices import MESSAGES, Notice
+from wifidogd.web.pages import FOLDERS, Pages
+from wifidogd.web.stay_pages import Aside
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVIL = """"><script>alert('x')</script>{{ 7*7 }}&amp;"""
@@ -43,10 +45,8 @@ class Written(bytes):
 class EnglishPages(Pages):
     """Writes each page at once, for tests that read it."""
 
-    def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        if name.startswith("_") or name in ("path", "policy", "write"):
-            return found
+    def __getattr__(self, name: str) -> Any:
+        found = next(getattr(room, name) for room in (notices, sign_in_pages, stay_pages) if hasattr(room, name))
 
         def written(*args: Any, **named: Any) -> Written:
             page = found(*args, **named)
@@ -60,7 +60,8 @@ class EnglishPages(Pages):
         return super().policy(page.page if isinstance(page, Written) else page, forms, images)
 
 
-PAGES: Any = EnglishPages("/wifidog/")
+PATH = "/wifidog/"
+PAGES: Any = EnglishPages(PATH)
 NETWORK = Network("default", "Café Blue", terms={"en": "Be nice.\n" * 440})
 ACCOUNTS = replace(NETWORK, methods=(SignIn.ACCOUNT,))
 EVERY_WAY = replace(NETWORK, methods=(SignIn.SPLASH, SignIn.ACCOUNT, SignIn.VOUCHER))
@@ -98,12 +99,12 @@ EVERY_PAGE = {
     "account": PAGES.sign_in(ACCOUNTS, STATE),
     "account refused": PAGES.sign_in(ACCOUNTS, STATE, Refused(Refusal.WRONG_PASSWORD), name="anna"),
     "online": PAGES.online(NETWORK, STATE, "http://a.example/"),
-    "portal": PAGES.portal(STAY, TOKEN, STATE, Aside(), NOON),
-    "portal of many": PAGES.portal(PAUSABLE, TOKEN, "s" * 200, BUSY, NOON),
+    "portal": PAGES.portal(PATH, STAY, TOKEN, STATE, Aside(), NOON),
+    "portal of many": PAGES.portal(PATH, PAUSABLE, TOKEN, "s" * 200, BUSY, NOON),
     "back": PAGES.back(NETWORK, STATE, "/wifidog/login?gw_id=gw1&form=1", NOON, NOON, can_forget=True),
     "welcome": PAGES.welcome(None),
-    "offline": PAGES.offline(STAY, "t" * 32),
-    "offline before": PAGES.offline(None, "t" * 32),
+    "offline": PAGES.offline(PATH, STAY, "t" * 32),
+    "offline before": PAGES.offline(PATH, None, "t" * 32),
     "adopt": PAGES.adopt(VISITOR),
     "moved": PAGES.moved(NETWORK, GATEWAY, VISITOR),
     "every way": PAGES.sign_in(EVERY_WAY, STATE[:500]),
@@ -112,16 +113,16 @@ EVERY_PAGE = {
     ),
     "voucher": PAGES.voucher("7QKM2X4V9RTD", "http://192.0.2.1/v/7QKM2X4V9RTD"),
     "voucher with a typo": PAGES.voucher(None, None),
-    "sign up": PAGES.account("sign_up.html", NETWORK, **SIGN_UP, why=None, minutes=0),
-    "sign up refused": PAGES.account("sign_up.html", ACCOUNTS, **SIGN_UP, why="NO_ADDRESS", minutes=0),
-    "forgotten": PAGES.account("forgotten.html", NETWORK, state=STATE, email="a@b.c", why="BUSY", minutes=0),
-    "check mail": PAGES.account("check_mail.html", NETWORK, email="zoe@example.org", login="/wifidog/login?gw_id=gw1"),
-    "your account": PAGES.account(
+    "sign up": PAGES.page_of("sign_up.html", NETWORK, **SIGN_UP, why=None, minutes=0),
+    "sign up refused": PAGES.page_of("sign_up.html", ACCOUNTS, **SIGN_UP, why="NO_ADDRESS", minutes=0),
+    "forgotten": PAGES.page_of("forgotten.html", NETWORK, state=STATE, email="a@b.c", why="BUSY", minutes=0),
+    "check mail": PAGES.page_of("check_mail.html", NETWORK, email="zoe@example.org", login="/wifidog/login?gw_id=gw1"),
+    "your account": PAGES.page_of(
         "account.html", NETWORK, state=STATE, email="", name="zoe", why="TOO_MANY_TRIES", minutes=2
     ),
-    "new password": PAGES.account("new_password.html", None, secret="s" * 32, why="WEAK_PASSWORD", minutes=0),
+    "new password": PAGES.page_of("new_password.html", None, secret="s" * 32, why="WEAK_PASSWORD", minutes=0),
     **{
-        f"link {outcome.name}": PAGES.account("validated.html", None, outcome=outcome.name)
+        f"link {outcome.name}": PAGES.page_of("validated.html", None, outcome=outcome.name)
         for outcome in (Outcome.VALIDATED, Outcome.ADDRESS_CHANGED, Outcome.PASSWORD_CHANGED, Outcome.NO_LINK)
     },
     "stale": PAGES.stale("/wifidog/login?gw_id=gw1"),
@@ -195,6 +196,7 @@ def test_a_page_with_the_largest_logo_is_small() -> None:
         PAGES.sign_in(replace(ACCOUNTS, title=EVIL, terms={"en": EVIL}), EVIL, name=EVIL),
         PAGES.online(replace(NETWORK, title=EVIL), EVIL, "http://a.example/" + EVIL),
         PAGES.portal(
+            PATH,
             replace(STAY, network=replace(NETWORK, title=EVIL), url="http://a.example/" + EVIL),
             EVIL,
             EVIL,
@@ -202,7 +204,7 @@ def test_a_page_with_the_largest_logo_is_small() -> None:
             NOON,
         ),
         PAGES.back(replace(NETWORK, title=EVIL), EVIL, EVIL, NOON, NOON, can_forget=True),
-        PAGES.offline(replace(STAY, network=replace(NETWORK, title=EVIL)), EVIL),
+        PAGES.offline(PATH, replace(STAY, network=replace(NETWORK, title=EVIL)), EVIL),
         PAGES.message(EVIL, replace(NETWORK, title=EVIL), EVIL),
         PAGES.welcome(replace(NETWORK, title=EVIL)),
         PAGES.adopt(replace(VISITOR, gw_id=EVIL, gw_address=EVIL)),
@@ -275,7 +277,7 @@ def test_the_portal_shows_used_and_left() -> None:
 
 def test_no_limit_is_said_and_nothing_left_is_zero() -> None:
     """None and 0 are different news."""
-    text = text_of(PAGES.portal(replace(STAY, octets_left=0, time_left=None), TOKEN, STATE, Aside(), NOON))
+    text = text_of(PAGES.portal(PATH, replace(STAY, octets_left=0, time_left=None), TOKEN, STATE, Aside(), NOON))
     assert "Time left no limit" in text
     assert "Data left 0 kB" in text
 

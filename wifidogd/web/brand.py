@@ -36,14 +36,14 @@ class Page:
     @ivar template: which says it.
     @ivar values: what the template is filled with.
     @ivar styles: of its C{style} elements, as sources for C{style-src}.
-    @ivar scripts: of its C{script} elements; most pages have none.
+    @ivar has_script: whether it carries the script of the portal; most pages have none.
     @ivar has_data_images: whether it carries a picture in itself.
     """
 
     template: str
     values: Mapping[str, Any]
     styles: tuple[str, ...] = ()
-    scripts: tuple[str, ...] = ()
+    has_script: bool = False
     has_data_images: bool = False
 
 
@@ -55,6 +55,21 @@ def brand_of(network: Network | None) -> Brand:
 def source_of(text: str) -> str:
     """Name a style or script in a policy by what it says, so that no other is let through."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def page_of(template: str, network: Network | None = None, **values: Any) -> Page:
+    """
+    Describe a page in the look of a network.
+
+    @param network: whose look and title the page has; None for ours.
+    """
+    brand = brand_of(network)
+    return Page(
+        template,
+        {"network": network, "brand": brand, **values},
+        styles=(source_of(brand.style),) if brand.style else (),
+        has_data_images=bool(brand.logo),
+    )
 
 
 @lru_cache(maxsize=64)

@@ -24,12 +24,15 @@ from wifidogd.my_data import MyData
 from wifidogd.remembered import Remembered
 from wifidogd.sparing import SparingLog
 from wifidogd.vouchers import Vouchers
+from wifidogd.web.account_care import AccountCareDesk
+from wifidogd.web.answers import RETRY_AFTER, not_found
 from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, origin_of, put, query_of, switch_of
 from wifidogd.web.my_data import MyDataDesk
-from wifidogd.web.pages import Notice, Pages
+from wifidogd.web.notices import Notice, notice
+from wifidogd.web.pages import Pages
 from wifidogd.web.preview import PreviewDesk
 from wifidogd.web.registration import ByMail, RegistrationDesk
-from wifidogd.web.sign_in import RETRY_AFTER, SignInDesk
+from wifidogd.web.sign_in import SignInDesk
 from wifidogd.web.state import FormState
 from wifidogd.web.stay import StayDesk
 from wifidogd.web.voucher import VoucherDesk
@@ -64,31 +67,34 @@ class GuestPages:
         @param path: under which the server is reached, with slashes around.
         @param public_url: what guests' browsers reach this server by; None when only they know.
         """
-        self._pages = Pages(path)
+        self._path, self._pages = path, Pages(path)
         self._sparing = SparingLog(log, clock)
         state = FormState(directory, utc_now)
-        self._stay = StayDesk(directory, admission, companions, remembered, state, self._pages, utc_now=utc_now)
-        self._registration = RegistrationDesk(directory, admission, by_mail, state, self._pages)
+        self._stay = StayDesk(directory, admission, companions, remembered, state, path, utc_now=utc_now)
+        registration, care = (by_mail.registration, by_mail.care) if by_mail else (None, None)
+        self._registration = RegistrationDesk(directory, admission, registration, state, path)
+        self._care = AccountCareDesk(directory, care, state, path)
         self._sign_in = SignInDesk(
             directory,
             admission,
             vouchers,
             state,
-            self._pages,
+            path,
             remembered=remembered,
             registration=self._registration,
+            care=self._care,
             remember_waiting=remember_waiting,
             utc_now=utc_now,
             public_host=urlsplit(public_url or "").hostname,
         )
-        self._my_data = MyDataDesk(directory, my_data, state, self._pages, utc_now=utc_now)
-        self._preview = PreviewDesk(directory, state, self._pages, utc_now=utc_now)
-        self._voucher = VoucherDesk(self._sign_in, self._pages)
+        self._my_data = MyDataDesk(directory, my_data, state, path, utc_now=utc_now)
+        self._preview = PreviewDesk(directory, state, path, utc_now=utc_now)
+        self._voucher = VoucherDesk(self._sign_in)
 
     @app.route("/", methods=["GET"])
     def home(self, request: IRequest) -> bytes:
         """Say hello to whoever looks at the server itself."""
-        return self._put(request, Answer(self._pages.notice(Notice.HOME)))
+        return self._put(request, Answer(notice(Notice.HOME)))
 
     @app.route("/login", methods=["GET"], strict_slashes=False)
     async def login(self, request: IRequest) -> bytes:
@@ -113,32 +119,32 @@ class GuestPages:
     @app.route("/forgotten", methods=["GET"], strict_slashes=False)
     def show_forgotten(self, request: IRequest) -> bytes:
         """Ask a forgetful guest for their address."""
-        return self._put(request, self._registration.show_forgotten(query_of(request)))
+        return self._put(request, self._care.show_forgotten(query_of(request)))
 
     @app.route("/forgotten", methods=["POST"], strict_slashes=False)
     async def write_again(self, request: IRequest) -> bytes:
         """Write to a forgetful guest."""
-        return self._put(request, await self._registration.write_again(form_of(request), caller_of(request)))
+        return self._put(request, await self._care.write_again(form_of(request), caller_of(request)))
 
     @app.route("/account", methods=["GET"], strict_slashes=False)
     def show_account(self, request: IRequest) -> bytes:
         """Ask for what is to be changed of an account."""
-        return self._put(request, self._registration.show_account(query_of(request)))
+        return self._put(request, self._care.show_account(query_of(request)))
 
     @app.route("/account", methods=["POST"], strict_slashes=False)
     async def change_account(self, request: IRequest) -> bytes:
         """Change password or address of an account."""
-        return self._put(request, await self._registration.change(form_of(request), caller_of(request)))
+        return self._put(request, await self._care.change(form_of(request), caller_of(request)))
 
     @app.route("/mail/<secret>", methods=["GET"], strict_slashes=False)
     async def follow(self, request: IRequest, secret: str) -> bytes:
         """Follow the link of a mail."""
-        return self._put(request, await self._registration.follow(secret))
+        return self._put(request, await self._care.follow(secret))
 
     @app.route("/mail/<secret>", methods=["POST"], strict_slashes=False)
     async def choose_password(self, request: IRequest, secret: str) -> bytes:
         """Replace a forgotten password by the link of a mail."""
-        return self._put(request, await self._registration.choose_password(secret, form_of(request)))
+        return self._put(request, await self._care.choose_password(secret, form_of(request)))
 
     @app.route("/v/<code>", methods=["GET"], strict_slashes=False)
     async def voucher(self, request: IRequest, code: str) -> bytes:
@@ -195,30 +201,30 @@ class GuestPages:
     @app.handle_errors(StoreUnavailable, StoreConflict, Overloaded)
     def _unavailable(self, request: IRequest, failure: Failure) -> bytes:
         """Ask for patience: the guest who is online stays so, the other may try again."""
-        answer = Answer(self._pages.notice(Notice.UNAVAILABLE), HTTPStatus.SERVICE_UNAVAILABLE, retry_after=RETRY_AFTER)
+        answer = Answer(notice(Notice.UNAVAILABLE), HTTPStatus.SERVICE_UNAVAILABLE, retry_after=RETRY_AFTER)
         return self._put(request, answer)
 
     @app.handle_errors(NotFound)
     def _not_found(self, request: IRequest, failure: Failure) -> bytes:
         """Answer an address that does not exist."""
-        return self._put(request, Answer(self._pages.notice(Notice.NOT_FOUND), HTTPStatus.NOT_FOUND))
+        return self._put(request, not_found())
 
     @app.handle_errors(MethodNotAllowed)
     def _wrong_method(self, request: IRequest, failure: Failure) -> bytes:
         """Answer a method that the address does not know."""
         methods = failure.value.valid_methods if isinstance(failure.value, MethodNotAllowed) else None
         request.setHeader(b"Allow", ", ".join(sorted(methods or ())).encode())
-        return self._put(request, Answer(self._pages.notice(Notice.WRONG_METHOD), HTTPStatus.METHOD_NOT_ALLOWED))
+        return self._put(request, Answer(notice(Notice.WRONG_METHOD), HTTPStatus.METHOD_NOT_ALLOWED))
 
     @app.handle_errors(Exception)
     def _broken(self, request: IRequest, failure: Failure) -> bytes:
         """Answer when we have made a mistake; the log says which, but not once for each guest."""
         self._sparing.failure("a guest's request failed", failure)
-        return self._put(request, Answer(self._pages.notice(Notice.BROKEN), HTTPStatus.INTERNAL_SERVER_ERROR))
+        return self._put(request, Answer(notice(Notice.BROKEN), HTTPStatus.INTERNAL_SERVER_ERROR))
 
     def _put(self, request: IRequest, answer: Answer) -> bytes:
         language = language_of(request)
-        if answer.location is not None and answer.location.startswith(self._pages.path):
+        if answer.location is not None and answer.location.startswith(self._path):
             answer = replace(answer, location=language.kept(answer.location))
         body = answer.body
         if not isinstance(body, bytes):

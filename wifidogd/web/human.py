@@ -1,4 +1,4 @@
-"""Sizes, lengths of time and instants the way people say them; the words themselves are in the templates."""
+"""Sizes, lengths of time, instants and refusals the way people say them; the words themselves are in the templates."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -13,6 +14,7 @@ from babel.dates import format_skeleton, format_time, get_day_names
 from babel.units import format_unit
 
 from wifidogd.hours import DAYS
+from wifidogd.opening import Refused
 
 _DAY = re.compile(r"[a-z]{3}")
 _UNITS = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte")
@@ -60,6 +62,13 @@ def span(length: timedelta) -> Span:
     days, minutes = divmod(minutes, 24 * 60)
     hours, minutes = divmod(minutes, 60)
     return Span(days, hours, 0 if days else minutes)
+
+
+def why_of(refused: Refused | None) -> dict[str, Any]:
+    """Write what templates need to explain a refusal, if there was one."""
+    if refused is None:
+        return {"why": None, "minutes": 0}
+    return {"why": refused.why.name, "minutes": minutes_to_wait(refused.wait)}
 
 
 def minutes_to_wait(wait: timedelta | None) -> int:

@@ -14,10 +14,9 @@ from wifidogd.my_data import MyData
 from wifidogd.offers import Network
 from wifidogd.opening import Refusal
 from wifidogd.store.my_data import Stored, StoredDevice, StoredStay
-from wifidogd.web import links
+from wifidogd.web import links, stay_pages
+from wifidogd.web.answers import RETRY_AFTER, stale
 from wifidogd.web.exchange import Answer
-from wifidogd.web.pages import Pages
-from wifidogd.web.sign_in import RETRY_AFTER
 from wifidogd.web.state import ForgedState, FormState
 
 SURE = "sure"
@@ -27,13 +26,11 @@ SURE = "sure"
 class MyDataDesk:
     """Answers the forms of the portal that are about the guest's own data; who they are is in the signed state."""
 
-    def __init__(
-        self, directory: Directory, my_data: MyData, state: FormState, pages: Pages, *, utc_now: UtcNow
-    ) -> None:
+    def __init__(self, directory: Directory, my_data: MyData, state: FormState, path: str, *, utc_now: UtcNow) -> None:
         self._directory = directory
         self._my_data = my_data
         self._state = state
-        self._pages = pages
+        self._path = path
         self._utc_now = utc_now
 
     async def answer(self, form: Mapping[str, str]) -> Answer:
@@ -46,10 +43,10 @@ class MyDataDesk:
         try:
             token = self._state.open_token(state)
         except ForgedState:
-            return Answer(self._pages.stale(None), HTTPStatus.BAD_REQUEST)
+            return stale()
         stored = await self._my_data.look(token)
         if stored is None:
-            return Answer(self._pages.offline(None, token))
+            return Answer(stay_pages.offline(self._path, None, token))
         gateway = self._directory.gateway(stored.stays[0].gw_id) if stored.stays else None
         network = self._directory.network(gateway.network) if gateway else None
         if "download" in form:
@@ -58,8 +55,8 @@ class MyDataDesk:
         if form.get("erase") == SURE:
             return await self._erase(token, form, stored, gateway, network)
         if "erase" in form:
-            return Answer(self._pages.erase(network, state, needs_password=stored.account is not None))
-        return Answer(self._pages.my_data(network, token, state, stored, self._utc_now()))
+            return Answer(stay_pages.erase(network, state, needs_password=stored.account is not None))
+        return Answer(stay_pages.my_data(network, token, state, stored, self._utc_now()))
 
     async def _erase(
         self, token: str, form: Mapping[str, str], stored: Stored, gateway: Gateway | None, network: Network | None
@@ -69,8 +66,8 @@ class MyDataDesk:
         if refused is None:
             origin = links.origin_of(gateway) if gateway else None
             logging_out = links.logging_out(gateway, token) if gateway else None
-            return Answer(self._pages.erased(network, logging_out), images=origin)
-        page = self._pages.erase(network, form["state"], refused, needs_password=stored.account is not None)
+            return Answer(stay_pages.erased(network, logging_out), images=origin)
+        page = stay_pages.erase(network, form["state"], refused, needs_password=stored.account is not None)
         if refused.why is Refusal.WRONG_PASSWORD:
             return Answer(page, HTTPStatus.FORBIDDEN)
         return Answer(page, HTTPStatus.TOO_MANY_REQUESTS, retry_after=refused.wait or RETRY_AFTER)

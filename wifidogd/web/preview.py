@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from http import HTTPStatus
 
 from wifidogd.admission import Stay
 from wifidogd.directory import Directory
@@ -15,11 +14,13 @@ from wifidogd.offers import Network
 from wifidogd.opening import Refusal, Refused
 from wifidogd.store.companions import Companion
 from wifidogd.store.farewells import Farewell
-from wifidogd.web.brand import Page
+from wifidogd.web import notices, sign_in_pages, stay_pages
+from wifidogd.web.answers import not_found
+from wifidogd.web.brand import Page, page_of
 from wifidogd.web.exchange import Answer
 from wifidogd.web.fields import read_query
-from wifidogd.web.pages import Aside, Notice, Pages
 from wifidogd.web.state import ForgedState, FormState
+from wifidogd.web.stay_pages import Aside
 
 _MAC, _TABLET = "02:00:00:00:00:01", "02:00:00:00:07:07"
 _HOUR = timedelta(hours=1)
@@ -28,10 +29,10 @@ _HOUR = timedelta(hours=1)
 class PreviewDesk:
     """Shows pages to whoever has an address that C{wifidogctl network preview} has signed."""
 
-    def __init__(self, directory: Directory, state: FormState, pages: Pages, *, utc_now: UtcNow) -> None:
+    def __init__(self, directory: Directory, state: FormState, path: str, *, utc_now: UtcNow) -> None:
         self._directory = directory
         self._state = state
-        self._pages = pages
+        self._path = path
         self._utc_now = utc_now
 
     def show(self, query: bytes) -> Answer:
@@ -45,32 +46,32 @@ class PreviewDesk:
         try:
             name = self._state.open_preview(state)
         except ForgedState:
-            return Answer(self._pages.notice(Notice.NOT_FOUND), HTTPStatus.NOT_FOUND)
+            return not_found()
         if name not in {network.name for network in self._directory.networks()}:
-            return Answer(self._pages.notice(Notice.NOT_FOUND), HTTPStatus.NOT_FOUND)
+            return not_found()
         network = self._directory.network(name)
         samples = self._samples(network)
         wanted = samples.get(fields.get("page", ""))
         if wanted is None:
-            return Answer(self._pages.preview(network, state, list(samples)))
-        here = f"{self._pages.path}preview?state={state}&page={fields['page']}"
+            return Answer(page_of("preview.html", network, state=state, names=list(samples)))
+        here = f"{self._path}preview?state={state}&page={fields['page']}"
         return Answer(replace(wanted, values={**wanted.values, "refresh": here, "source": here}))
 
     def _samples(self, network: Network) -> Mapping[str, Page]:
-        now, pages = self._utc_now(), self._pages
+        now = self._utc_now()
         stay = _sample_stay(network, now)
         tablet = Companion(1, _TABLET, now - timedelta(minutes=5), Octets(1_500_000), is_ending=False)
         aside = Aside(((tablet, ""),), now + network.remember if network.remember else None)
         farewell = Farewell(stay.gateway.gw_id, _MAC, Reason.DAY_IS_SPENT, now, now + 5 * _HOUR)
         return {
-            "sign-in": pages.sign_in(network, "", now=now),
-            "refused": pages.sign_in(network, "", Refused(Refusal.TOO_MANY_TRIES, 0.25 * _HOUR), now=now),
-            "ended": pages.sign_in(network, "", now=now, farewell=farewell),
-            "back": pages.back(network, "", "", now + (network.remember or _HOUR), now, can_forget=True),
-            "portal": pages.portal(stay, "", "", aside, now),
-            "online": pages.online(network, "", stay.url),
-            "offline": pages.offline(stay, ""),
-            "denied": pages.message("denied", network, None),
+            "sign-in": sign_in_pages.sign_in(network, "", now=now),
+            "refused": sign_in_pages.sign_in(network, "", Refused(Refusal.TOO_MANY_TRIES, 0.25 * _HOUR), now=now),
+            "ended": sign_in_pages.sign_in(network, "", now=now, farewell=farewell),
+            "back": sign_in_pages.back(network, "", "", now + (network.remember or _HOUR), now, can_forget=True),
+            "portal": stay_pages.portal(self._path, stay, "", "", aside, now),
+            "online": sign_in_pages.online(network, "", stay.url),
+            "offline": stay_pages.offline(self._path, stay, ""),
+            "denied": notices.message("denied", network, None),
         }
 
 

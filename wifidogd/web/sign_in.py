@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
 
@@ -19,27 +18,17 @@ from wifidogd.remembered import Remembered
 from wifidogd.store.farewells import Farewell
 from wifidogd.voucher_codes import read_code, show_code
 from wifidogd.vouchers import Vouchers
-from wifidogd.web import links
+from wifidogd.web import links, notices, sign_in_pages
+from wifidogd.web.account_care import AccountCareDesk
+from wifidogd.web.answers import lead_to, refusal, stale
 from wifidogd.web.detour import code_caught
 from wifidogd.web.exchange import Answer, Caller
 from wifidogd.web.fields import read_query
 from wifidogd.web.keepsake import keep
-from wifidogd.web.pages import Notice, Pages
+from wifidogd.web.notices import Notice
 from wifidogd.web.registration import RegistrationDesk
 from wifidogd.web.state import ForgedState, FormState, StaleState
 from wifidogd.web.visitor import Flaw, read_visitor
-
-RETRY_AFTER = timedelta(seconds=10)
-
-_STATUS = {
-    Refusal.WRONG_PASSWORD: HTTPStatus.UNAUTHORIZED,
-    Refusal.TOO_MANY_TRIES: HTTPStatus.TOO_MANY_REQUESTS,
-    Refusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
-    Refusal.MISTYPED_CODE: HTTPStatus.UNAUTHORIZED,
-    Refusal.UNKNOWN_CODE: HTTPStatus.UNAUTHORIZED,
-}
-"""Others are 403."""
-
 
 _MOST_STATE = 1500
 """Characters of signed state in a page of several forms."""
@@ -63,10 +52,11 @@ class SignInDesk:
         admission: Admission,
         vouchers: Vouchers,
         state: FormState,
-        pages: Pages,
+        path: str,
         *,
         remembered: Remembered,
         registration: RegistrationDesk,
+        care: AccountCareDesk,
         remember_waiting: Callable[[WaitingGateway], None],
         utc_now: UtcNow,
         public_host: str | None,
@@ -79,9 +69,10 @@ class SignInDesk:
         self._admission = admission
         self._vouchers = vouchers
         self._state = state
-        self._pages = pages
+        self._path = path
         self._remembered = remembered
         self._registration = registration
+        self._care = care
         self._remember_waiting = remember_waiting
         self._utc_now = utc_now
         self._own_hosts = {public_host} if public_host else set()
@@ -96,7 +87,7 @@ class SignInDesk:
         visitor = read_visitor(query, self._own_hosts | {caller.host} if caller.host else self._own_hosts)
         if isinstance(visitor, Flaw):
             status = HTTPStatus.BAD_REQUEST if visitor is Flaw.GATEWAY_ADDRESS else HTTPStatus.NOT_FOUND
-            return Answer(self._pages.notice(Notice.NO_GATEWAY), status)
+            return Answer(notices.notice(Notice.NO_GATEWAY), status)
         if not self._directory.loaded:
             raise StoreUnavailable("the directory has not been read yet")
         gateway = self._directory.gateway(visitor.gw_id) or await self._directory.adopt_if_trusted(visitor)
@@ -104,7 +95,7 @@ class SignInDesk:
             return self._stranger(visitor, caller)
         if _is_elsewhere(gateway, visitor):
             network = self._directory.network(gateway.network)
-            return Answer(self._pages.moved(network, gateway, visitor), HTTPStatus.BAD_REQUEST)
+            return Answer(notices.moved(network, gateway, visitor), HTTPStatus.BAD_REQUEST)
         if await self._is_online(gateway, visitor):
             return self._already_online(gateway, visitor, caller)
         caught = code_caught(visitor.url)
@@ -126,11 +117,10 @@ class SignInDesk:
         """
         try:
             visitor = self._state.open_visitor(form.get("state", ""))
-        except StaleState as stale:
-            login = links.login_of(self._pages.path, stale.visitor)
-            return Answer(self._pages.stale(login), HTTPStatus.BAD_REQUEST)
+        except StaleState as old:
+            return stale(links.login_of(self._path, old.visitor))
         except ForgedState:
-            return Answer(self._pages.stale(None), HTTPStatus.BAD_REQUEST)
+            return stale()
         gateway = self._directory.gateway(visitor.gw_id)
         if gateway is None:
             return self._stranger(visitor, caller)
@@ -152,7 +142,7 @@ class SignInDesk:
             return self._form(gateway, visitor, caller, outcome, form)
         location = links.admitting(gateway, outcome.token)
         cookie = await self._cookie(gateway, outcome.token, caller) if "remember" in form else None
-        return Answer(self._pages.redirect(location), HTTPStatus.SEE_OTHER, location=location, cookie=cookie)
+        return lead_to(location, cookie)
 
     async def _cookie(self, gateway: Gateway, token: str, caller: Caller) -> str | None:
         """Remember a device that has signed in; None if that cannot be, which does not keep the guest out."""
@@ -162,7 +152,7 @@ class SignInDesk:
             return None
         if keepsake is None:
             return None
-        return keep(gateway.network, keepsake, self._pages.path, self._utc_now(), is_secure=caller.is_secure)
+        return keep(gateway.network, keepsake, self._path, self._utc_now(), is_secure=caller.is_secure)
 
     async def _welcome_back(
         self, gateway: Gateway, visitor: Visitor, caller: Caller, farewell: Farewell | None
@@ -173,8 +163,8 @@ class SignInDesk:
             return None
         network = self._directory.network(gateway.network)
         state, now = self._state.seal_visitor(visitor), self._utc_now()
-        other = f"{links.login_of(self._pages.path, visitor)}&{links.WITH_FORM}=1"
-        body = self._pages.back(network, state, other, recalled.until, now, farewell, can_forget=not recalled.by_mac)
+        other = f"{links.login_of(self._path, visitor)}&{links.WITH_FORM}=1"
+        body = sign_in_pages.back(network, state, other, recalled.until, now, farewell, can_forget=not recalled.by_mac)
         return Answer(body, forms=links.way_in(gateway, caller.host))
 
     async def _try(self, gateway: Gateway, visitor: Visitor, form: Mapping[str, str]) -> Admitted | Refused | None:
@@ -212,7 +202,7 @@ class SignInDesk:
         """Show the form, empty, or as C{form} was filled in, below why the last try or the last stay ended."""
         form = form or {}
         network = self._directory.network(gateway.network)
-        body = self._pages.sign_in(
+        body = sign_in_pages.sign_in(
             network,
             self._seal(visitor, len(network.methods)),
             refused,
@@ -221,17 +211,15 @@ class SignInDesk:
             code=_shown(form.get("code", "")),
             again="again" in form,
             remember="remember" in form,
-            has_help=self._registration.is_open,
+            has_help=self._care.is_open,
             can_sign_up=self._registration.is_offered(self._directory.network(gateway.network)),
             now=self._utc_now(),
             farewell=farewell,
         )
-        address = links.login_of(self._pages.path, visitor)
+        forms, address = links.way_in(gateway, caller.host), links.login_of(self._path, visitor)
         if refused is None:
-            return Answer(body, forms=links.way_in(gateway, caller.host), address=address)
-        wait = refused.wait or (RETRY_AFTER if refused.why is Refusal.BUSY else None)
-        code = _STATUS.get(refused.why, HTTPStatus.FORBIDDEN)
-        return Answer(body, code, links.way_in(gateway, caller.host), retry_after=wait, address=address)
+            return Answer(body, forms=forms, address=address)
+        return refusal(body, refused, forms, address)
 
     def _seal(self, visitor: Visitor, forms: int) -> str:
         """Sign who stands there for several forms on one page; a long address would make it too large."""
@@ -242,15 +230,15 @@ class SignInDesk:
 
     def _already_online(self, gateway: Gateway, visitor: Visitor, caller: Caller) -> Answer:
         network = self._directory.network(gateway.network)
-        body = self._pages.online(network, self._state.seal_visitor(visitor), visitor.url)
-        return Answer(body, forms=links.way_in(gateway, caller.host), address=links.login_of(self._pages.path, visitor))
+        body = sign_in_pages.online(network, self._state.seal_visitor(visitor), visitor.url)
+        return Answer(body, forms=links.way_in(gateway, caller.host), address=links.login_of(self._path, visitor))
 
     def _stranger(self, visitor: Visitor, caller: Caller) -> Answer:
         now = self._utc_now()
         self._remember_waiting(
             WaitingGateway(visitor.gw_id, now, now, caller.source, visitor.gw_address, visitor.gw_port)
         )
-        return Answer(self._pages.adopt(visitor), HTTPStatus.NOT_FOUND)
+        return Answer(notices.adopt(visitor), HTTPStatus.NOT_FOUND)
 
 
 def _shown(typed: str) -> str:

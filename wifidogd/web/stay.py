@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from http import HTTPStatus
 from urllib.parse import urlencode
 
 from wifidogd.admission import Admission, Stay
@@ -13,12 +12,13 @@ from wifidogd.directory import Directory
 from wifidogd.model import UtcNow
 from wifidogd.offers import Network
 from wifidogd.remembered import Remembered
-from wifidogd.web import links
+from wifidogd.web import links, notices, stay_pages
+from wifidogd.web.answers import lead_to, stale
 from wifidogd.web.exchange import Answer, Caller
 from wifidogd.web.fields import read_address, read_mac, read_query
 from wifidogd.web.keepsake import drop
-from wifidogd.web.pages import Aside, Pages
 from wifidogd.web.state import ForgedState, FormState, StaleState
+from wifidogd.web.stay_pages import Aside
 
 
 class StayDesk:
@@ -31,7 +31,7 @@ class StayDesk:
         companions: Companions,
         remembered: Remembered,
         state: FormState,
-        pages: Pages,
+        path: str,
         *,
         utc_now: UtcNow,
     ) -> None:
@@ -40,7 +40,7 @@ class StayDesk:
         self._companions = companions
         self._remembered = remembered
         self._state = state
-        self._pages = pages
+        self._path = path
         self._utc_now = utc_now
 
     async def portal(self, query: bytes) -> Answer:
@@ -54,16 +54,18 @@ class StayDesk:
         stay = await self._admission.stay(token) if token else None
         if stay is not None and stay.online:
             aside = await self._aside(stay, token)
-            return Answer(self._pages.portal(stay, token, self._state.seal_token(token), aside, self._utc_now()))
+            return Answer(
+                stay_pages.portal(self._path, stay, token, self._state.seal_token(token), aside, self._utc_now())
+            )
         gateway = self._directory.gateway(fields.get("gw_id", ""))
         if gateway is None or links.LIVE not in fields:
-            return Answer(self._pages.welcome(self._network(fields)))
+            return Answer(notices.welcome(self._network(fields)))
         visitor = links.visitor_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
-        return self._to(links.login_of(self._pages.path, visitor))
+        return lead_to(links.login_of(self._path, visitor))
 
     def copied(self, token: str) -> Answer:
         """Lead to the portal of a token; of any text, for that matter."""
-        return self._to(f"{self._pages.path}portal?{urlencode({'token': token})}")
+        return lead_to(f"{self._path}portal?{urlencode({'token': token})}")
 
     async def figures(self, query: bytes) -> Answer:
         """
@@ -72,7 +74,7 @@ class StayDesk:
         @raise StoreUnavailable: when nobody can say what they have used.
         """
         stay = await self._admission.stay(read_query(query).get("token", ""))
-        body = self._pages.figures(stay if stay is not None and stay.online else None, self._utc_now())
+        body = stay_pages.figures(stay if stay is not None and stay.online else None, self._utc_now())
         return Answer(body, media="application/json")
 
     async def disconnect(self, form: Mapping[str, str]) -> Answer:
@@ -84,7 +86,7 @@ class StayDesk:
         try:
             token, session_id = self._state.open_companion(form.get("state", ""))
         except ForgedState:
-            return Answer(self._pages.stale(None), HTTPStatus.BAD_REQUEST)
+            return stale()
         await self._companions.disconnect(token, session_id)
         return await self._to_portal(token)
 
@@ -103,21 +105,21 @@ class StayDesk:
             return await self._forget_at_login(state, caller)
         stay = await self._admission.stay(token)
         await self._remembered.forget(token=token)
-        cookie = None if stay is None else drop(stay.network.name, self._pages.path)
+        cookie = None if stay is None else drop(stay.network.name, self._path)
         return replace(await self._to_portal(token), cookie=cookie)
 
     async def _forget_at_login(self, state: str, caller: Caller) -> Answer:
         try:
             visitor = self._state.open_visitor(state)
-        except StaleState as stale:
-            visitor = stale.visitor
+        except StaleState as old:
+            visitor = old.visitor
         except ForgedState:
-            return Answer(self._pages.stale(None), HTTPStatus.BAD_REQUEST)
+            return stale()
         gateway = self._directory.gateway(visitor.gw_id)
         network = "" if gateway is None else gateway.network
         await self._remembered.forget(key=caller.keys.get(network))
-        answer = self._to(links.login_of(self._pages.path, visitor))
-        return replace(answer, cookie=drop(network, self._pages.path) if network else None)
+        answer = lead_to(links.login_of(self._path, visitor))
+        return replace(answer, cookie=drop(network, self._path) if network else None)
 
     async def _aside(self, stay: Stay, token: str) -> Aside:
         companions = await self._companions.of(token)
@@ -128,10 +130,7 @@ class StayDesk:
 
     async def _to_portal(self, token: str) -> Answer:
         stay = await self._admission.stay(token)
-        return self._to(f"{self._pages.path}portal" if stay is None else links.portal_of(self._pages.path, stay, token))
-
-    def _to(self, location: str) -> Answer:
-        return Answer(self._pages.redirect(location), HTTPStatus.SEE_OTHER, location=location)
+        return lead_to(f"{self._path}portal" if stay is None else links.portal_of(self._path, stay, token))
 
     async def log_out(self, form: Mapping[str, str]) -> Answer:
         """
@@ -145,17 +144,17 @@ class StayDesk:
         try:
             token = self._state.open_token(form.get("state", ""))
         except ForgedState:
-            return Answer(self._pages.stale(None), HTTPStatus.BAD_REQUEST)
+            return stale()
         stay = await self._admission.log_out(token)
         images = links.origin_of(stay.gateway) if stay else None
-        return Answer(self._pages.offline(stay, token), images=images)
+        return Answer(stay_pages.offline(self._path, stay, token), images=images)
 
     def message(self, query: bytes) -> Answer:
         """Explain a gateway's message, known or not, or that there was none."""
         fields = read_query(query)
         gateway = self._directory.gateway(fields.get("gw_id", ""))
-        login = links.login_of(self._pages.path, links.visitor_of(gateway)) if gateway else None
-        return Answer(self._pages.message(fields.get("message"), self._network(fields), login))
+        login = links.login_of(self._path, links.visitor_of(gateway)) if gateway else None
+        return Answer(notices.message(fields.get("message"), self._network(fields), login))
 
     def _network(self, fields: Mapping[str, str]) -> Network | None:
         """Find the network of the gateway that a query claims to come from, if there is one."""

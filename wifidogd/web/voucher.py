@@ -5,10 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from wifidogd.voucher_codes import read_code
+from wifidogd.web import sign_in_pages
 from wifidogd.web.detour import detour_with
 from wifidogd.web.exchange import Answer, Caller
 from wifidogd.web.fields import read_query
-from wifidogd.web.pages import Pages
 from wifidogd.web.sign_in import SignInDesk
 
 
@@ -20,9 +20,8 @@ class VoucherDesk:
     open addresses that nobody has asked them to.
     """
 
-    def __init__(self, sign_in: SignInDesk, pages: Pages) -> None:
+    def __init__(self, sign_in: SignInDesk) -> None:
         self._sign_in = sign_in
-        self._pages = pages
 
     async def show(self, typed: str, query: bytes, caller: Caller) -> Answer:
         """
@@ -35,7 +34,7 @@ class VoucherDesk:
         """
         code = read_code(typed)
         if code is None:
-            return Answer(self._pages.voucher(None, None), HTTPStatus.NOT_FOUND)
+            return Answer(sign_in_pages.voucher(None, None), HTTPStatus.NOT_FOUND)
         if "gw_id" in read_query(query):
             return await self._sign_in.show(query, caller, code)
-        return Answer(self._pages.voucher(code, detour_with(code)))
+        return Answer(sign_in_pages.voucher(code, detour_with(code)))
