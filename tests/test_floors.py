@@ -19,7 +19,7 @@ FLOORS = (
     {"tally"},
     {"rules", "smtp", "pg_dump", "credentials", "periodic", "store", "wifidog_conf"},
     {"directory", "settlement", "welcome", "reach", "importing", "correspondence", "opening", "voucher_batch"},
-    {"books"},
+    {"books", "password_check"},
     {
         "ledger",
         "admission",

@@ -395,6 +395,33 @@ async def test_who_knows_the_password_may_change_it(office: Office) -> None:
 
 
 @ensureDeferred
+async def test_an_account_has_one_budget_of_tries_whatever_it_is_called_and_wherever(office: Office) -> None:
+    """By its name, by its address, at the door, at its page and at the sign-up."""
+    await run(office.database, add_account, "zoe", await within(10, office.passwords.hash(GOOD)), NOON)
+    await rows(office.database, "UPDATE accounts SET email = %(email)s RETURNING 1", {"email": ZOE})
+    for name in ("zoe", ZOE) * 2:
+        assert await office.sign_in(name, "wrong one") == Refused(Refusal.WRONG_PASSWORD)
+        assert await within(10, office.care.change_password(name, "wrong one", OTHER)) == Refused(
+            Refusal.WRONG_PASSWORD
+        )
+    for _ in range(MOST_TRIES - 8):
+        assert isinstance(await office.sign_up(ZOE, "wrong one"), Admitted)
+    assert await rows(office.database, "SELECT count(*) FROM sessions WHERE account_id IS NOT NULL") == [(0,)]
+    for name in ("zoe", ZOE):
+        visitor = replace(PHONE, mac="02:00:00:00:00:66")
+        refused = await within(10, office.admission.account(GATEWAY, visitor, name, GOOD))
+        assert refused == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert await office.sign_up(ZOE, GOOD) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+
+
+@ensureDeferred
+async def test_signing_up_costs_no_try(office: Office) -> None:
+    """The account is new, and so is its budget."""
+    await office.join()
+    assert await rows(office.database, "SELECT tries FROM attempts WHERE subject LIKE 'account %%'") == [(0,)]
+
+
+@ensureDeferred
 async def test_another_address_must_be_validated_too(office: Office) -> None:
     """Until then the old one is the account's, and its owner is told."""
     await office.join()

@@ -10,17 +10,17 @@ from wifidogd.errors import Overloaded
 from wifidogd.mail_address import read_mail_address
 from wifidogd.model import UtcNow
 from wifidogd.opening import Refusal, Refused
+from wifidogd.password_check import PasswordCheck
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.accounts import (
     Account,
     fetch_account,
     fetch_account_by_id,
-    fold_name,
     set_email,
     set_password,
     validate,
 )
-from wifidogd.store.attempts import count_try, forgive_try
+from wifidogd.store.attempts import count_try
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.email_links import Link, Purpose, find_link, remove_links, use_link
 
@@ -29,8 +29,6 @@ MOST_TO_ADDRESS = 3
 
 MOST_FROM_SOURCE = 100
 """Addresses typed in a window by all guests who share an address of their own: a whole site, hence many."""
-
-LONGEST_NAME = 100
 
 
 class Outcome(Enum):
@@ -56,6 +54,7 @@ class AccountCare:
     ) -> None:
         self._database = database
         self._passwords = passwords
+        self._check = PasswordCheck(database, passwords, utc_now=utc_now)
         self._correspondence = correspondence
         self._utc_now = utc_now
 
@@ -139,10 +138,10 @@ class AccountCare:
         """
         if not is_acceptable(new):
             return Refused(Refusal.WEAK_PASSWORD)
+        known = await self._check.identify(name, password)
+        if isinstance(known, Refused):
+            return known
         try:
-            known = await self._identify(name, password)
-            if isinstance(known, Refused):
-                return known
             account, password_hash = known, await self._passwords.hash(new)
         except Overloaded:
             return Refused(Refusal.BUSY)
@@ -158,11 +157,11 @@ class AccountCare:
         address = read_mail_address(typed)
         if address is None:
             return Refused(Refusal.NO_ADDRESS)
+        known = await self._check.identify(name, password)
+        if isinstance(known, Refused):
+            return known
+        account = known
         try:
-            known = await self._identify(name, password)
-            if isinstance(known, Refused):
-                return known
-            account = known
             return await self._database.transaction(lambda cursor: self._move(cursor, account, address, reader))
         except Overloaded:
             return Refused(Refusal.BUSY)
@@ -188,35 +187,6 @@ class AccountCare:
             return Outcome.NO_LINK
         await remove_links(cursor, link.account_id, *Purpose)
         return Outcome.ADDRESS_CHANGED
-
-    async def _identify(self, name: str, password: str) -> Account | Refused:
-        """
-        Find the account of a name and its password; tries count as those to sign in do.
-
-        @raise Overloaded: if too many passwords are waiting to be checked; that is no try.
-        """
-        now, name = self._utc_now(), fold_name(name)
-        if len(name) > LONGEST_NAME or not name.isprintable():
-            name = ""
-        subjects = [f"account {name}"]
-
-        async def begin(cursor: Cursor) -> Account | Refused | None:
-            wait = wait_after(await count_try(cursor, subjects, now, now - TRIES_WINDOW), now)
-            return Refused(Refusal.TOO_MANY_TRIES, wait) if wait is not None else await fetch_account(cursor, name)
-
-        account = await self._database.transaction(begin)
-        if isinstance(account, Refused):
-            return account
-        hashes = (None, None) if account is None else (account.password_hash, account.old_hash)
-        try:
-            is_right = await self._passwords.verify(hashes[0], password, hashes[1])
-        except Overloaded:
-            await self._database.transaction(lambda cursor: forgive_try(cursor, subjects))
-            raise
-        if account is None or account.disabled or not is_right:
-            return Refused(Refusal.WRONG_PASSWORD)
-        await self._database.transaction(lambda cursor: forgive_try(cursor, subjects))
-        return account
 
     async def _count(self, cursor: Cursor, limits: dict[str, int]) -> Refused | None:
         now = self._utc_now()

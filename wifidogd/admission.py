@@ -14,10 +14,9 @@ from wifidogd.limits import Limit, Use, left
 from wifidogd.model import Octets, Reason, UtcNow, Visitor
 from wifidogd.offers import Allowance, Network
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, device_owner, open_account_stay, open_stay
-from wifidogd.rules import TRIES_WINDOW, wait_after
-from wifidogd.store.accounts import Account, fetch_account, upgrade_password
+from wifidogd.password_check import PasswordCheck
+from wifidogd.store.accounts import Account, upgrade_password
 from wifidogd.store.allowances import fetch_allowance
-from wifidogd.store.attempts import count_try, forgive_try
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.farewells import Farewell, fetch_farewell
 from wifidogd.store.stays import OpenStay, ask_to_end, is_online, look_at
@@ -79,6 +78,7 @@ class Admission:
         self._database = database
         self._directory = directory
         self._passwords = passwords
+        self._check = PasswordCheck(database, passwords, utc_now=utc_now)
         self._utc_now = utc_now
         self._mint = mint
 
@@ -100,47 +100,20 @@ class Admission:
         """
         Admit who knows the password of an account.
 
-        Unknown, disabled and wrong are one answer that takes the same time.
-        Tries count against the account and against the device at this gateway,
-        never against an address, which all guests of a site share.
-
-        @param name: compared without regard to case.
+        @param name: as L{PasswordCheck.identify} takes it, who says how tries are limited.
         @raise StoreError: as L{Database.transaction}.
         """
-        now = self._utc_now()
-        name = _known_form(name)
-        subjects = [f"account {name}"] + ([f"device {gateway.gw_id} {visitor.mac}"] if visitor.mac else [])
-
-        async def begin(cursor: Cursor) -> tuple[list[tuple[int, datetime]], Account | None]:
-            tries = await count_try(cursor, subjects, now, now - TRIES_WINDOW)
-            return tries, await fetch_account(cursor, name)
-
-        tries, account = await self._database.transaction(begin)
-        wait = wait_after(tries, now)
-        if wait is not None:
-            return Refused(Refusal.TOO_MANY_TRIES, wait)
-        try:
-            is_right = await self._is_right(account, password)
-        except Overloaded:
-            await self._database.transaction(lambda cursor: forgive_try(cursor, subjects))
-            return Refused(Refusal.BUSY)
-        if account is None or account.disabled or not is_right:
-            return Refused(Refusal.WRONG_PASSWORD)
-        known, upgraded = account, await self._upgraded(account, password)
+        known = await self._check.identify(name, password, visitor=visitor)
+        if isinstance(known, Refused):
+            return known
+        account, upgraded = known, await self._upgraded(known, password)
 
         async def finish(cursor: Cursor) -> Admitted | Refused:
-            await forgive_try(cursor, subjects)
             if upgraded is not None:
-                await upgrade_password(cursor, known, upgraded)
-            return await self._open(cursor, gateway, visitor, known)
+                await upgrade_password(cursor, account, upgraded)
+            return await self._open(cursor, gateway, visitor, account)
 
         return await self._database.transaction(finish)
-
-    async def _is_right(self, account: Account | None, password: str) -> bool:
-        """Check a password, with the same work whatever there is to check it against."""
-        if account is None:
-            return await self._passwords.verify(None, password)
-        return await self._passwords.verify(account.password_hash, password, account.old_hash)
 
     async def _upgraded(self, account: Account, password: str) -> str | None:
         """
@@ -256,9 +229,3 @@ def _bounded(stay: Stay, tally: Tally, now: datetime) -> Stay:
     if rest.octets is not None and (stay.octets_left is None or rest.octets <= stay.octets_left):
         stay = replace(stay, octets_left=rest.octets, octets_limit=rest.octets_limit)
     return stay
-
-
-def _known_form(name: str) -> str:
-    """Bring a name into the form accounts are stored in; one that no account can have becomes empty."""
-    name = name.strip().lower()
-    return name if len(name) <= 100 and name.isprintable() else ""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from wifidogd.credentials import Passwords, hash_secret
-from wifidogd.errors import Overloaded
 from wifidogd.model import UtcNow
-from wifidogd.opening import Refusal, Refused
-from wifidogd.rules import TRIES_WINDOW, wait_after
+from wifidogd.opening import Refused
+from wifidogd.password_check import PasswordCheck
 from wifidogd.store.accounts import Account, fetch_account_by_id
-from wifidogd.store.attempts import count_try, forgive_try
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.my_data import Owner, Stored, erase_past, erase_rest, find_owner, gather
 
@@ -25,8 +21,7 @@ class MyData:
 
     def __init__(self, database: Database, passwords: Passwords, *, utc_now: UtcNow) -> None:
         self._database = database
-        self._passwords = passwords
-        self._utc_now = utc_now
+        self._check = PasswordCheck(database, passwords, utc_now=utc_now)
 
     async def look(self, token: str) -> Stored | None:
         """
@@ -66,30 +61,10 @@ class MyData:
         if owner is None:
             return None
         if account is not None:
-            refused = await self._check(account, password)
-            if refused is not None:
-                return refused
+            known = await self._check.identify(account.name, password, even_locked=True)
+            if isinstance(known, Refused):
+                return known
             while await self._database.transaction(lambda cursor: erase_past(cursor, account.account_id)):
                 continue
         await self._database.transaction(lambda cursor: erase_rest(cursor, token_hash, owner))
-        return None
-
-    async def _check(self, account: Account, password: str) -> Refused | None:
-        """Check a password as at the sign-in, with the same limit of tries."""
-        now, subjects = self._utc_now(), [f"account {account.name}"]
-
-        async def count(cursor: Cursor) -> list[tuple[int, datetime]]:
-            return await count_try(cursor, subjects, now, now - TRIES_WINDOW)
-
-        wait = wait_after(await self._database.transaction(count), now)
-        if wait is not None:
-            return Refused(Refusal.TOO_MANY_TRIES, wait)
-        try:
-            is_right = await self._passwords.verify(account.password_hash, password, account.old_hash)
-        except Overloaded:
-            await self._database.transaction(lambda cursor: forgive_try(cursor, subjects))
-            return Refused(Refusal.BUSY)
-        if not is_right:
-            return Refused(Refusal.WRONG_PASSWORD)
-        await self._database.transaction(lambda cursor: forgive_try(cursor, subjects))
         return None

@@ -14,9 +14,10 @@ from wifidogd.mail_address import read_mail_address
 from wifidogd.model import UtcNow, Visitor
 from wifidogd.offers import Network
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, open_account_stay, open_stay
+from wifidogd.password_check import PasswordCheck, subject_of
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.accounts import Account, fetch_account, forget_unvalidated, sign_up
-from wifidogd.store.attempts import count_try
+from wifidogd.store.attempts import count_try, forgive_try
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.email_links import forget_links
 
@@ -59,6 +60,7 @@ class Registration:
         self._database = database
         self._directory = directory
         self._passwords = passwords
+        self._check = PasswordCheck(database, passwords, utc_now=utc_now)
         self._correspondence = correspondence
         self._utc_now = utc_now
         self._mint = mint
@@ -71,7 +73,8 @@ class Registration:
 
         Who types the address and the password of an account that exists has
         pressed the button twice, or forgotten that they have one: they are
-        signed in to it.
+        signed in to it.  Who guesses passwords here has no more tries than at
+        the sign-in.
 
         @param typed: the address.
         @param language: tag of the one the mail is written in.
@@ -82,20 +85,22 @@ class Registration:
             return Refused(Refusal.NO_ADDRESS)
         if not is_acceptable(password):
             return Refused(Refusal.WEAK_PASSWORD)
-        begun = await self._database.transaction(lambda cursor: self._begin(cursor, gateway, visitor, address))
-        if isinstance(begun, Refused):
-            return begun
+        refused = await self._database.transaction(lambda cursor: self._begin(cursor, gateway, visitor, address))
+        if refused is not None:
+            return refused
         try:
             password_hash = await self._passwords.hash(password)
-            known = (None, None) if begun is None else (begun.password_hash, begun.old_hash)
-            is_right = await self._passwords.verify(known[0], password, known[1])
+            known = await self._check.identify(address, password)
+            if isinstance(known, Refused) and known.why is not Refusal.WRONG_PASSWORD:
+                return known
             reader = Reader(self._directory.network(gateway.network), language)
 
             async def finish(cursor: Cursor) -> Admitted | Refused:
                 if await sign_up(cursor, address, password_hash, self._utc_now()) is not None:
+                    await forgive_try(cursor, [subject_of(address)])
                     return await self._welcome(cursor, gateway, visitor, address, reader)
-                if is_right and begun is not None and not begun.disabled:
-                    return await self._welcome(cursor, gateway, visitor, begun.name, reader)
+                if isinstance(known, Account):
+                    return await self._welcome(cursor, gateway, visitor, known.name, reader)
                 return await self._pretend(cursor, gateway, visitor, address, reader)
 
             return await self._database.transaction(finish)
@@ -113,10 +118,8 @@ class Registration:
         while count >= ROWS:
             count = await self._database.transaction(lambda cursor: forget_unvalidated(cursor, before, ROWS))
 
-    async def _begin(
-        self, cursor: Cursor, gateway: Gateway, visitor: Visitor, address: str
-    ) -> Account | Refused | None:
-        """Count the try, and find the account that has this address or is called by it."""
+    async def _begin(self, cursor: Cursor, gateway: Gateway, visitor: Visitor, address: str) -> Refused | None:
+        """Count the sign-up, which may write a mail."""
         now = self._utc_now()
         limits = [(f"sign-up gateway {gateway.gw_id}", MOST_AT_GATEWAY), (f"mail {address}", MOST_TO_ADDRESS)]
         if visitor.mac is not None:
@@ -125,7 +128,7 @@ class Registration:
             wait = wait_after(await count_try(cursor, [subject], now, now - TRIES_WINDOW), now, most)
             if wait is not None:
                 return Refused(Refusal.TOO_MANY_TRIES, wait)
-        return await fetch_account(cursor, address)
+        return None
 
     async def _welcome(
         self, cursor: Cursor, gateway: Gateway, visitor: Visitor, name: str, reader: Reader

@@ -1,0 +1,78 @@
+"""Passwords, checked with limited tries: the one place, whatever they are typed for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from wifidogd.credentials import Passwords
+from wifidogd.errors import Overloaded
+from wifidogd.model import UtcNow, Visitor
+from wifidogd.opening import Refusal, Refused
+from wifidogd.rules import TRIES_WINDOW, wait_after
+from wifidogd.store.accounts import Account, fetch_account, fold_name
+from wifidogd.store.attempts import count_try, forgive_try
+from wifidogd.store.database import Cursor, Database
+
+LONGEST_NAME = 100
+
+
+class PasswordCheck:
+    """
+    Tells who somebody is by name, or address, and password.
+
+    Tries count against the account, however it is called; against what was
+    typed where there is none, so that the answers are the same; and against
+    the device at its gateway.  They never count against an address of the
+    network, which all guests of a site share.
+    """
+
+    def __init__(self, database: Database, passwords: Passwords, *, utc_now: UtcNow) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._utc_now = utc_now
+
+    async def identify(
+        self, typed: str, password: str, *, visitor: Visitor | None = None, even_locked: bool = False
+    ) -> Account | Refused:
+        """
+        Find the account of a name and its password.
+
+        Unknown, locked and wrong are one answer that takes the same time.
+
+        @param visitor: whose device the try counts against, too; None for somebody who may be anywhere.
+        @param even_locked: whether the operator's lock does not matter.
+        @raise StoreError: as L{Database.transaction}.
+        """
+        now, name = self._utc_now(), _known_form(typed)
+        device = [] if visitor is None or visitor.mac is None else [f"device {visitor.gw_id} {visitor.mac}"]
+
+        async def begin(cursor: Cursor) -> tuple[Account | None, list[str], list[tuple[int, datetime]]]:
+            account = await fetch_account(cursor, name)
+            subjects = [subject_of(name if account is None else account.name), *device]
+            return account, subjects, await count_try(cursor, subjects, now, now - TRIES_WINDOW)
+
+        account, subjects, tries = await self._database.transaction(begin)
+        wait = wait_after(tries, now)
+        if wait is not None:
+            return Refused(Refusal.TOO_MANY_TRIES, wait)
+        hashes = (None, None) if account is None else (account.password_hash, account.old_hash)
+        try:
+            is_right = await self._passwords.verify(hashes[0], password, hashes[1])
+        except Overloaded:
+            await self._database.transaction(lambda cursor: forgive_try(cursor, subjects))
+            return Refused(Refusal.BUSY)
+        if account is None or not is_right or (account.disabled and not even_locked):
+            return Refused(Refusal.WRONG_PASSWORD)
+        await self._database.transaction(lambda cursor: forgive_try(cursor, subjects))
+        return account
+
+
+def subject_of(name: str) -> str:
+    """Say what tries at an account are counted by."""
+    return f"account {name}"
+
+
+def _known_form(typed: str) -> str:
+    """Bring a name into the form accounts are stored in; one that no account can have becomes empty."""
+    name = fold_name(typed)
+    return name if len(name) <= LONGEST_NAME and name.isprintable() else ""
