@@ -30,7 +30,7 @@ from wifidogd.offers import Network, Plan, SignIn
 from wifidogd.opening import Admitted, Refusal, Refused
 from wifidogd.registration import KEEP_UNVALIDATED, MOST_AT_GATEWAY, MOST_ON_DEVICE, MOST_TO_ADDRESS, Registration
 from wifidogd.rules import MOST_TRIES, TRIES_WINDOW
-from wifidogd.store.accounts import add_account, set_disabled
+from wifidogd.store.accounts import add_account, set_disabled, set_password
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
 from wifidogd.store.networks import save_network
@@ -412,6 +412,31 @@ async def test_an_account_has_one_budget_of_tries_whatever_it_is_called_and_wher
         refused = await within(10, office.admission.account(GATEWAY, visitor, name, GOOD))
         assert refused == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
     assert await office.sign_up(ZOE, GOOD) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+
+
+REMEMBER_ALL = """
+    INSERT INTO devices (key_hash, network, account_id, remembered_at, expires_at)
+    SELECT sha256(name::bytea), 'default', account_id, %(now)s, %(now)s FROM accounts RETURNING 1
+"""
+
+
+@pytest.mark.parametrize("way", ["changed", "reset", "by the operator"])
+@ensureDeferred
+async def test_another_password_forgets_the_devices_of_the_account(office: Office, way: str) -> None:
+    """Whoever had the old one may have had a device remembered; those of others stay."""
+    await office.join()
+    await office.join(EVE)
+    await rows(office.database, REMEMBER_ALL, {"now": NOON})
+    if way == "changed":
+        assert await within(10, office.care.change_password(ZOE, GOOD, OTHER)) is Outcome.PASSWORD_CHANGED
+    elif way == "reset":
+        await office.ask()
+        assert await within(10, office.care.choose_password((await office.secrets())[2], OTHER)) is (
+            Outcome.PASSWORD_CHANGED
+        )
+    else:
+        assert await run(office.database, set_password, ZOE, "$argon2id$")
+    assert await rows(office.database, "SELECT name FROM devices JOIN accounts USING (account_id)") == [(EVE,)]
 
 
 @ensureDeferred

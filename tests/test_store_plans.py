@@ -236,6 +236,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "devices.ATTACH": [DEVICE],
     "devices.FORGET": [DEVICE],
     "devices.FORGET_KEY": [DEVICE],
+    "devices.FORGET_ACCOUNT": [MAIL],
     "companions.FETCH_COMPANIONS": [DEVICE],
     "companions.DISCONNECT": [DEVICE],
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from wifidogd.store.database import Cursor
+from wifidogd.store.devices import forget_devices_of
 
 FETCH_ACCOUNT = """
     SELECT account_id, name, password_hash, disabled, created_at, email, validated_at, plan, old_hash
@@ -73,6 +74,7 @@ SET_PASSWORD = """
        SET password_hash = %(password_hash)s,
            old_hash = NULL
      WHERE name = %(name)s
+ RETURNING account_id
 """
 
 UPGRADE_PASSWORD = """
@@ -216,12 +218,15 @@ async def add_account(cursor: Cursor, name: str, password_hash: str, now: dateti
 
 async def set_password(cursor: Cursor, name: str, password_hash: str) -> bool:
     """
-    Replace the password of an account.
+    Replace the password of an account, and forget its devices: whoever had the old one may have had theirs remembered.
 
     @return: False if there is no such account.
     """
     await cursor.execute(SET_PASSWORD, {"name": fold_name(name), "password_hash": password_hash})
-    return cursor.rowcount == 1
+    row = cursor.fetchone()
+    if row is not None:
+        await forget_devices_of(cursor, row[0])
+    return row is not None
 
 
 async def upgrade_password(cursor: Cursor, account: Account, password_hash: str) -> None:

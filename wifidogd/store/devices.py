@@ -78,6 +78,11 @@ FORGET_KEY = """
      WHERE key_hash = %(key_hash)s
 """
 
+FORGET_ACCOUNT = """
+    DELETE FROM devices
+     WHERE account_id = %(account_id)s
+"""
+
 FORGET_OLD = """
     DELETE FROM devices
      WHERE device_id IN (
@@ -167,6 +172,11 @@ async def forget_device(cursor: Cursor, token_hash: bytes) -> bool:
 async def forget_key(cursor: Cursor, key_hash: bytes) -> None:
     """Forget the device with a secret, if it is known."""
     await cursor.execute(FORGET_KEY, {"key_hash": key_hash})
+
+
+async def forget_devices_of(cursor: Cursor, account_id: int) -> None:
+    """Forget all devices on which somebody signed in by an account."""
+    await cursor.execute(FORGET_ACCOUNT, {"account_id": account_id})
 
 
 async def forget_old_devices(cursor: Cursor, *, now: datetime, unseen_since: datetime, limit: int) -> int:
