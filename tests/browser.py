@@ -7,10 +7,11 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from klein import Klein
@@ -38,6 +39,9 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )
 PATIENCE = 15
+LOOK_EVERY = 0.05
+"""Seconds between two looks at a page that is awaited."""
+
 AXE = files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
 """Finds barriers; see C{docs/dependencies.md}."""
 
@@ -89,8 +93,12 @@ class Browser:
         assert len(found) == 1, f"{selector!r} is there {len(found)} times"
         self._touch(found[0])
         if then is not None:
-            wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
-            wait.until(lambda _: self._is_at(then), f"no page at {then!r}")
+            self._wait_until(lambda: self._is_at(then), f"no page at {then!r}")
+
+    def _wait_until(self, is_so: Callable[[], bool], otherwise: str) -> None:
+        """Look again and again; between two pages there may be nothing to look at."""
+        wait = WebDriverWait(self.driver, PATIENCE, LOOK_EVERY, ignored_exceptions=[Exception])
+        wait.until(lambda _: is_so(), otherwise)
 
     def _is_at(self, part: str) -> bool:
         return part in self.driver.current_url and bool(self.heading())
@@ -121,18 +129,15 @@ class Browser:
 
     def waits_for(self, heading: str) -> None:
         """Wait for a page."""
-        wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
-        wait.until(lambda _: self.heading() == heading, f"no page is headed {heading!r}")
+        self._wait_until(lambda: self.heading() == heading, f"no page is headed {heading!r}")
 
     def waits_for_alert(self) -> None:
         """Wait for a page that says what was wrong."""
-        wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
-        wait.until(lambda _: self._one("[role=alert]").text, "nothing is said to be wrong")
+        self._wait_until(lambda: bool(self._one("[role=alert]").text), "nothing is said to be wrong")
 
     def waits_to_read(self, words: str) -> None:
         """Wait for words on the page."""
-        wait = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception])
-        wait.until(lambda _: words in self.text(), f"nowhere is to be read {words!r}")
+        self._wait_until(lambda: words in self.text(), f"nowhere is to be read {words!r}")
 
     def complaints(self) -> list[str]:
         """What the browser has to say about the pages since the last time: policies, missing things."""
@@ -176,38 +181,63 @@ class Browser:
 
 
 @contextmanager
-def browsing(
-    width: int, *, scripts: bool = True, dark: bool = False, height: int = 900, caught_by: int | None = None
-) -> Iterator[Browser]:
+def chromium(caught_by: int | None = None) -> Iterator[Chrome]:
     """
-    Start a fresh Chromium that believes to be a telephone (or, from 1000 CSS pixels, a desk).
+    Start a Chromium with an empty profile.
 
-    @param height: of the window; no page of ours may be higher, as nothing scrolls here.
     @param caught_by: port of a gateway of this machine that catches it at C{192.0.2.1}; None for no such gateway.
     """
     flags = [*FLAGS] if caught_by is None else [*FLAGS, f"--host-resolver-rules=MAP 192.0.2.1 127.0.0.1:{caught_by}"]
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    assert chromium is not None, "the browser tests need Chromium: apt install chromium chromium-driver"
+    program, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert program is not None, "the browser tests need Chromium: apt install chromium chromium-driver"
     assert chromedriver is not None, "the browser tests need chromedriver: apt install chromium-driver"
     with tempfile.TemporaryDirectory(prefix="wifidogd-browser-", ignore_cleanup_errors=True) as profile:
         options = ChromeOptions()
-        options.binary_location = chromium
+        options.binary_location = program
         for flag in (*flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
-        options.add_experimental_option(
-            "prefs", {"profile.managed_default_content_settings.javascript": 1 if scripts else 2}
-        )
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = Chrome(options, ChromeService(chromedriver))
         try:
             driver.set_page_load_timeout(PATIENCE)
-            scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-            browser = Browser(driver)
-            browser.resize(width, height)
-            yield browser
+            yield driver
         finally:
             driver.quit()
+
+
+@contextmanager
+def visiting(
+    driver: Chrome, width: int, *, scripts: bool = True, dark: bool = False, height: int = 900
+) -> Iterator[Browser]:
+    """
+    Become another device: a telephone (or, from 1000 CSS pixels, a desk) that has never been here.
+
+    It gets a tab of its own, and with that a history; cookies of the one
+    before are gone, and nothing of ours is kept in any other place.
+
+    @param height: of the window; no page of ours may be higher, as nothing scrolls here.
+    """
+    first = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    try:
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+        browser = Browser(driver)
+        browser.complaints()
+        browser.resize(width, height)
+        yield browser
+    finally:
+        driver.close()
+        driver.switch_to.window(first)
+
+
+@contextmanager
+def browsing(width: int, *, caught_by: int | None = None, **how: Any) -> Iterator[Browser]:
+    """Start a fresh Chromium for one visit; C{how} as in L{visiting}."""
+    with chromium(caught_by) as driver, visiting(driver, width, **how) as browser:
+        yield browser
 
 
 class StandInGateway:
@@ -215,6 +245,7 @@ class StandInGateway:
     Behaves to browsers and to our server as wifidog-gateway does (protocol: sections 0, 2 and 3).
 
     @ivar online: tokens of guests whom it has let in.
+    @ivar heard: what it was answered when it asked about them.
     """
 
     app = Klein()
@@ -228,6 +259,7 @@ class StandInGateway:
         self._mac = mac
         self.portal = f"http://localhost:{auth_port}/wifidog/portal/"
         self.online: set[str] = set()
+        self.heard: list[str] = []
 
     def listen(self) -> None:
         """Open its web server."""
@@ -266,6 +298,11 @@ class StandInGateway:
         request.redirect(where.get(verdict.strip(), f"{message}denied").encode())
         return b"Redirecting"
 
+    async def count(self) -> None:
+        """Report what everybody has used, as it does each minute."""
+        for token in self.online:
+            await self._report("counters", token)
+
     async def throw_out(self) -> None:
         """Log everybody out, as when they walk away."""
         for token in self.online:
@@ -274,4 +311,6 @@ class StandInGateway:
 
     async def _report(self, stage: str, token: str) -> str:
         query = {"stage": stage, "ip": "10.0.0.5", "mac": self._mac, "token": token, "incoming": 0, "outgoing": 0}
-        return (await ask(self._auth_port, f"/wifidog/auth/?{urlencode(query)}&gw_id=gw1")).body
+        verdict = (await ask(self._auth_port, f"/wifidog/auth/?{urlencode(query)}&gw_id=gw1")).body
+        self.heard.append(verdict.strip())
+        return verdict

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
+from selenium.webdriver import Chrome
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
-from tests.browser import Browser, StandInGateway, browsing
+from tests.browser import Browser, StandInGateway, chromium, visiting
 from tests.deadline import within
 from tests.guesthouse import GATEWAY, MAC, GuestHouse
 from wifidogd.store.database import Database
@@ -28,22 +29,30 @@ TERMS = (
 class Site:
     """A server, a gateway in front of it, and the threads in which browsers wait for both."""
 
-    def __init__(self, house: GuestHouse, gateway: StandInGateway) -> None:
+    def __init__(self, house: GuestHouse, gateway: StandInGateway, driver: Chrome) -> None:
         self.house = house
         self.gateway = gateway
+        self.driver = driver
 
     async def visit(self, journey: Callable[[Browser], None], width: int, **how: bool | int) -> None:
         """Let a browser make a journey."""
 
         def in_thread() -> None:
-            with browsing(width, **how) as browser:  # type: ignore[arg-type]
+            with visiting(self.driver, width, **how) as browser:  # type: ignore[arg-type]
                 journey(browser)
 
         await within(90, deferToThread(in_thread))
 
 
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Chrome]:
+    """One browser for all journeys, which takes longer to start than a journey takes."""
+    with chromium() as driver:
+        yield driver
+
+
 @pytest_twisted.async_yield_fixture
-async def site(database: Database) -> AsyncIterator[Site]:
+async def site(database: Database, driver: Chrome) -> AsyncIterator[Site]:
     """A network with terms, a time limit and a quota, behind an adopted gateway."""
     house = await GuestHouse(database).open(gateway=None)
     gateway = StandInGateway(house.port, MAC)
@@ -53,7 +62,7 @@ async def site(database: Database) -> AsyncIterator[Site]:
     await house.change_network(
         title="Café Bleu", terms={"en": TERMS}, time_limit=timedelta(hours=2), quota_octets=500_000_000
     )
-    yield Site(house, gateway)
+    yield Site(house, gateway, driver)
     await gateway.close()
     await house.close()
 

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
+from selenium.webdriver import Chrome
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred as ensure
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
-from tests.browser import Browser, StandInGateway, browsing
+from tests.browser import Browser, StandInGateway, chromium, visiting
 from tests.builders import put, rows, run
 from tests.deadline import within
 from tests.guesthouse import GATEWAY, MAC, GuestHouse
+from tests.mailbox import Mailbox
 from wifidogd.account_care import AccountCare
 from wifidogd.correspondence import Correspondence
+from wifidogd.mail_server import Security
 from wifidogd.offers import SignIn
+from wifidogd.post import Post
 from wifidogd.registration import Registration
+from wifidogd.smtp import deliver
 from wifidogd.store.database import Database
 from wifidogd.store.vouchers import Order
 from wifidogd.voucher_batch import make_batch
@@ -46,10 +52,24 @@ EXPECTED = re.compile("favicon|logout=1|status of 401")
 
 
 class WritingHouse(GuestHouse):
-    """A server that writes mails; nobody fetches them."""
+    """
+    A server that writes mails.
+
+    @ivar mailbox: where they arrive.
+    """
+
+    async def read_mail(self, number: int) -> str:
+        """Send what is due; return the address in the mail of this number."""
+        await within(10, self._post.send_due())
+        found = re.search(r"https?://\S+", str(self.mailbox.received[number][2].get_content()))
+        assert found is not None
+        return found[0].replace("http://localhost/", f"http://localhost:{self.port}/")
 
     def by_mail(self) -> ByMail:
         """Wire what C{--mail} brings."""
+        self.mailbox = Mailbox(Security.NONE).open()
+        hand_over = partial(deliver, self.mailbox.server(), "wifi@example.org", reactor=reactor)
+        self._post = Post(self.database, hand_over, utc_now=lambda: self.now, clock=reactor)  # type: ignore[arg-type]
         letters = Correspondence(
             Letters(), sender="wifi@example.org", base="http://localhost/wifidog/mail/", utc_now=lambda: self.now
         )
@@ -64,18 +84,20 @@ class Site:
     A server with an account and vouchers, and the gateway in front of it.
 
     @ivar codes: of vouchers, as printed.
+    @ivar driver: of the browser that comes to it.
     """
 
-    def __init__(self, house: GuestHouse, gateway: StandInGateway, codes: list[str]) -> None:
+    def __init__(self, house: WritingHouse, gateway: StandInGateway, codes: list[str], driver: Chrome) -> None:
         self.house = house
         self.gateway = gateway
+        self.driver = driver
         self.codes = codes
 
     async def visit(self, journey: Callable[[Browser, str], None], name: str, turn: int, scripts: bool) -> None:
         """Let a browser make a journey at each size, each time in another language."""
 
         def in_thread() -> None:
-            with browsing(SIZES[0], scripts=scripts) as browser:
+            with visiting(self.driver, SIZES[0], scripts=scripts) as browser:
                 for number, width in enumerate(SIZES):
                     language = LANGUAGES[(number + turn) % len(LANGUAGES)]
                     browser.resize(width)
@@ -88,8 +110,15 @@ class Site:
         await within(150, deferToThread(in_thread))
 
 
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Chrome]:
+    """One browser for all journeys, which takes longer to start than a journey takes."""
+    with chromium() as driver:
+        yield driver
+
+
 @pytest_twisted.async_yield_fixture
-async def site(database: Database) -> AsyncIterator[Site]:
+async def site(database: Database, driver: Chrome) -> AsyncIterator[Site]:
     """A network with a look, terms in three languages, and devices that are remembered."""
     house = await WritingHouse(database).open(gateway=None)
     gateway = StandInGateway(house.port, MAC)
@@ -114,8 +143,9 @@ async def site(database: Database) -> AsyncIterator[Site]:
         colour="#1c5fb0",
         logo=LOGO,
     )
-    yield Site(house, gateway, [show_code(code) for code in codes])
+    yield Site(house, gateway, [show_code(code) for code in codes], driver)
     await gateway.close()
+    await house.mailbox.close()
     await house.close()
 
 
@@ -214,22 +244,30 @@ async def test_by_a_remembered_device(site: Site, scripts: bool) -> None:
 @SCRIPTS
 @ensureDeferred
 async def test_by_signing_up(site: Site, scripts: bool) -> None:
-    """Online on trust, until the link in the mail is followed."""
+    """Online on trust until the link in the mail is followed, and for good from then on."""
     await site.house.change_network(sign_up=True)
-    addresses = [f"guest{number}@example.org" for number in range(len(SIZES))]
+    numbers = list(range(len(SIZES)))
 
     def journey(browser: Browser, name: str) -> None:
+        number = numbers.pop(0)
         browser.touch('a[href*="/sign-up"]', then="/sign-up")
-        browser.type("email", addresses.pop())
+        browser.type("email", f"guest{number}@example.org")
         browser.type("password", "correct horse")
         looks_right(browser, f"{name}-1-sign-up")
         browser.touch("main form button", then="message=activate")
         looks_right(browser, f"{name}-2-online")
-        assert len(site.gateway.online) == 1
-        blockingCallFromThread(reactor, lambda: ensure(site.gateway.throw_out()))
+        link = blockingCallFromThread(reactor, lambda: ensure(site.house.read_mail(number)))
+        blockingCallFromThread(reactor, lambda: ensure(site.gateway.count()))
+        browser.open(link)
+        looks_right(browser, f"{name}-3-confirmed")
+        blockingCallFromThread(reactor, lambda: ensure(site.gateway.count()))
+        assert site.gateway.heard == ["Auth: 5", "Auth: 5", "Auth: 1"]
+        browser.open(f"{site.gateway.portal}?gw_id=gw1&token={min(site.gateway.online)}")
+        leave(browser, name)
+        site.gateway.heard.clear()
 
     await site.visit(journey, "sign-up", 1, scripts)
-    assert await rows(site.house.database, "SELECT count(*) FROM mails") == [(len(SIZES),)]
+    assert await rows(site.house.database, "SELECT count(*) FROM mails") == [(0,)]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["by day", "by night"])
@@ -254,7 +292,7 @@ async def test_no_page_keeps_anybody_out(site: Site, dark: bool) -> None:
     }
 
     def journey() -> None:
-        with browsing(320, dark=dark) as browser:
+        with visiting(site.driver, 320, dark=dark) as browser:
             for name, target in pages.items():
                 browser.open(root + target)
                 browser.keep(f"{'night' if dark else 'day'}-320-{name}")
@@ -272,7 +310,7 @@ async def test_the_portal_follows_its_stay(site: Site) -> None:
     look = "document.dispatchEvent(new Event('visibilitychange'))"
 
     def journey() -> None:
-        with browsing(360) as browser:
+        with visiting(site.driver, 360) as browser:
             browser.open(site.gateway.redirect())
             browser.touch("main form button", then="/portal")
             site.house.later(minutes=50)
