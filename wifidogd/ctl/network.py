@@ -166,3 +166,15 @@ def _document(network: Network) -> dict[str, object]:
         "terms_version": network.terms_version,
         "retention_seconds": seconds(network.retention),
     }
+
+
+async def find_network(cursor: Cursor, name: str) -> Network:
+    """
+    Fetch a network.
+
+    @raise NotDone: if there is none of that name.
+    """
+    for network in await fetch_networks(cursor):
+        if network.name == name:
+            return network
+    raise NotDone(f"There is no network {name}: `wifidogctl network list` shows those there are.")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Callable
 
 JSON = ArgumentParser(add_help=False)
@@ -23,10 +22,3 @@ def add_nouns(parser: ArgumentParser, what: str = "VERB") -> Callable[..., Argum
 def setting(name: str) -> str | None:
     """Look up what the environment says about an option, as the server does; None for nothing."""
     return os.environ.get(f"WIFIDOGD_{name.upper().replace('-', '_')}") or None
-
-
-def server(text: str) -> str:
-    """Check the address of a server that others are to open."""
-    if not re.fullmatch(r"https?://[^\s/?#@]+/?", text):
-        raise ArgumentTypeError(f"{text!r} is no address of a server: write it like https://wifi.example.org")
-    return text.rstrip("/")

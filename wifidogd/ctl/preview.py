@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from wifidogd.ctl.errand import Errand, NotDone
-from wifidogd.ctl.parsing import server, setting
-from wifidogd.reach import guess_url
+from wifidogd.ctl.site import add_site, site_of
 from wifidogd.store.networks import fetch_networks
 from wifidogd.store.signing import fetch_secret
 from wifidogd.web.state import FormState
@@ -30,19 +29,7 @@ def add_preview(verbs: Callable[..., ArgumentParser]) -> None:
         description="Print an address at which a browser shows each page of a network, for an hour.",
     )
     parser.add_argument("name", metavar="NAME", help="which network")
-    parser.add_argument(
-        "--server",
-        metavar="URL",
-        type=server,
-        default=setting("public-url"),
-        help="how your browser reaches the server (default: this machine's address)",
-    )
-    parser.add_argument(
-        "--path",
-        metavar="PATH",
-        default=setting("path") or "/wifidog/",
-        help="the server's --path (default: %(default)s)",
-    )
+    add_site(parser, "how your browser reaches the server")
     parser.set_defaults(command=preview)
 
 
@@ -52,5 +39,4 @@ async def preview(errand: Errand) -> None:
     if name not in {network.name for network in await errand.transaction(fetch_networks)}:
         raise NotDone(f"There is no network {name}: see `wifidogctl network list`.")
     state = FormState(Secret(await errand.transaction(fetch_secret)), lambda: errand.now)
-    base = f"{errand.arguments.server or guess_url('tcp:8080')}/{errand.arguments.path.strip('/')}".rstrip("/")
-    print(f"{base}/preview?{urlencode({'state': state.seal_preview(name)})}")
+    print(f"{site_of(errand.arguments)}preview?{urlencode({'state': state.seal_preview(name)})}")

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import re
-import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from functools import partial
 
 from wifidogd.credentials import hash_secret
 from wifidogd.ctl.days import end_of, until
 from wifidogd.ctl.errand import Errand, NotDone
-from wifidogd.ctl.network import network_name
-from wifidogd.ctl.parsing import JSON, add_nouns, server, setting
-from wifidogd.ctl.printing import complain, count, instant, print_json, print_table
+from wifidogd.ctl.network import find_network, network_name
+from wifidogd.ctl.parsing import JSON, add_nouns
+from wifidogd.ctl.printing import complain, count, instant, print_json
 from wifidogd.ctl.units import positive
+from wifidogd.ctl.voucher_list import MOST, batch_name, export, list_all
+from wifidogd.ctl.voucher_sheet import add_sheet
 from wifidogd.errors import StoreRefused
-from wifidogd.offers import Network, Plan, SignIn
-from wifidogd.reach import guess_url
+from wifidogd.offers import SignIn
 from wifidogd.store.database import Cursor
-from wifidogd.store.networks import fetch_networks
-from wifidogd.store.plans import fetch_plans
-from wifidogd.store.vouchers import Order, Voucher, list_vouchers, revoke_vouchers
+from wifidogd.store.vouchers import Order, list_vouchers, revoke_vouchers
 from wifidogd.voucher_batch import SpaceIsFull, make_batch
 from wifidogd.voucher_codes import ALPHABET, LONGEST_PREFIX, mint_code, read_code, read_prefix, show_code
-from wifidogd.web.language import FALLBACK, NAMES
-from wifidogd.web.sheet import write_sheet
-
-MOST = 10_000
-"""Vouchers in one batch, and in one list."""
-
-HEADINGS = ("ID", "CODE", "BATCH", "PLAN", "NETWORK", "STATE", "UNTIL")
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
@@ -55,7 +43,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     exporting = verbs("export", help="write vouchers as CSV to standard output")
     exporting.add_argument("--batch", type=batch_name, metavar="NAME", help="only of this batch")
     exporting.set_defaults(command=export)
-    _add_sheet(verbs)
+    add_sheet(verbs)
 
 
 def _add_create(verbs: Callable[..., ArgumentParser]) -> None:
@@ -67,38 +55,6 @@ def _add_create(verbs: Callable[..., ArgumentParser]) -> None:
     parser.add_argument("--valid-until", type=until, metavar="D", help="last day, like 2027-01-31; or an instant")
     parser.add_argument("--batch", type=batch_name, metavar="NAME", help="what to call them (default: date and time)")
     parser.set_defaults(command=create)
-
-
-def _add_sheet(verbs: Callable[..., ArgumentParser]) -> None:
-    parser = verbs(
-        "sheet",
-        help="write vouchers as a page to print",
-        description="Write a page to print and cut, with a QR code for each voucher of a batch that is not used yet, "
-        "to standard output: wifidogctl voucher sheet --batch NAME > sheet.html",
-    )
-    parser.add_argument("--batch", required=True, type=batch_name, metavar="NAME", help="which vouchers")
-    parser.add_argument(
-        "--server",
-        metavar="URL",
-        type=server,
-        default=setting("public-url"),
-        help="how guests' devices reach the server: its --public-url (default: this machine's address)",
-    )
-    parser.add_argument(
-        "--path",
-        metavar="PATH",
-        default=setting("path") or "/wifidog/",
-        help="the server's --path (default: %(default)s)",
-    )
-    parser.add_argument("--language", choices=NAMES, default=FALLBACK, help="of the page (default: %(default)s)")
-    parser.set_defaults(command=sheet)
-
-
-def batch_name(text: str) -> str:
-    """Check what a batch is called; a spreadsheet must not take it for a formula."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}", text):
-        raise ArgumentTypeError(f"{text!r} cannot name a batch: 1 to 40 letters, digits, blanks, and . _ -")
-    return text
 
 
 def prefix(text: str) -> str:
@@ -128,7 +84,7 @@ def how_many(text: str) -> int:
 async def create(errand: Errand) -> None:
     """Make a batch, or nothing."""
     wanted = errand.arguments
-    network = await errand.transaction(partial(_network, name=wanted.network))
+    network = await errand.transaction(partial(find_network, name=wanted.network))
     order = Order(
         wanted.batch or f"{errand.now:%Y-%m-%d %H.%M.%S}",
         wanted.plan,
@@ -159,26 +115,6 @@ async def create(errand: Errand) -> None:
         complain(f"Guests are not asked for vouchers yet: `wifidogctl network set {network.name} --sign-in {ways}`.")
 
 
-async def list_all(errand: Errand) -> None:
-    """List vouchers in the order in which they were made."""
-    vouchers = await _vouchers(errand)
-    if errand.arguments.json:
-        print_json([_document(voucher, errand.now) for voucher in vouchers])
-    elif vouchers:
-        print_table(HEADINGS, [_row(voucher, errand.now) for voucher in vouchers])
-    else:
-        print("There are no vouchers: make some with `wifidogctl voucher create --plan PLAN --count N`.")
-
-
-async def export(errand: Errand) -> None:
-    """Write vouchers for a spreadsheet."""
-    documents = [_document(voucher, errand.now) for voucher in await _vouchers(errand)]
-    columns = ("voucher_id", "code", "batch", "plan", "network", "state", "valid_until", "created_at", "first_used_at")
-    lines = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-    lines.writeheader()
-    lines.writerows(documents)
-
-
 async def revoke(errand: Errand) -> None:
     """Take back one voucher or a batch."""
     wanted = errand.arguments
@@ -189,79 +125,3 @@ async def revoke(errand: Errand) -> None:
             "No voucher that is still good is meant by that: `wifidogctl voucher list` shows those there are."
         )
     print(f"Took back {count(revoked, 'voucher')}.")
-
-
-async def sheet(errand: Errand) -> None:
-    """Write the page to print."""
-    wanted = errand.arguments
-    unused = [voucher for voucher in await _vouchers(errand) if _state(voucher, errand.now) == "new" and voucher.code]
-    if not unused:
-        raise NotDone(f"Batch {wanted.batch} has no unused voucher: `wifidogctl voucher list` shows those there are.")
-    first = unused[0]
-    network = await errand.transaction(partial(_network, name=first.network))
-    plan = await errand.transaction(partial(_plan, name=first.plan))
-    if wanted.server is None:
-        complain(f"The QR codes lead to {guess_url('tcp:8080')}: name another address with --server.")
-    page = write_sheet(
-        [voucher.code for voucher in unused if voucher.code],
-        f"{wanted.server or guess_url('tcp:8080')}/{wanted.path.strip('/')}/v/".replace("//v/", "/v/"),
-        network=network,
-        plan=plan,
-        batch=wanted.batch,
-        valid_until=first.valid_until and first.valid_until - timedelta(seconds=1),
-        now=errand.now,
-        language=wanted.language,
-    )
-    sys.stdout.buffer.write(page.encode())
-
-
-async def _vouchers(errand: Errand) -> list[Voucher]:
-    vouchers = await errand.transaction(partial(list_vouchers, limit=MOST, batch=errand.arguments.batch))
-    if len(vouchers) == MOST:
-        complain(f"These are only the first {MOST}: see others with --batch.")
-    return vouchers
-
-
-async def _network(cursor: Cursor, name: str) -> Network:
-    for network in await fetch_networks(cursor):
-        if network.name == name:
-            return network
-    raise NotDone(f"There is no network {name}: `wifidogctl network list` shows those there are.")
-
-
-async def _plan(cursor: Cursor, name: str) -> Plan:
-    return next(plan for plan in await fetch_plans(cursor) if plan.name == name)
-
-
-def _state(voucher: Voucher, now: datetime) -> str:
-    if voucher.revoked:
-        return "revoked"
-    if voucher.valid_until is not None and voucher.valid_until <= now:
-        return "expired"
-    return "used" if voucher.code is None else "new"
-
-
-def _row(voucher: Voucher, now: datetime) -> tuple[str, ...]:
-    return (
-        str(voucher.voucher_id),
-        show_code(voucher.code) if voucher.code else "-",
-        voucher.batch,
-        voucher.plan,
-        voucher.network,
-        _state(voucher, now),
-        instant(voucher.valid_until) or "-",
-    )
-
-
-def _document(voucher: Voucher, now: datetime) -> dict[str, object]:
-    return {
-        "voucher_id": voucher.voucher_id,
-        "code": show_code(voucher.code) if voucher.code else None,
-        "batch": voucher.batch,
-        "plan": voucher.plan,
-        "network": voucher.network,
-        "state": _state(voucher, now),
-        "valid_until": instant(voucher.valid_until),
-        "created_at": instant(voucher.created_at),
-        "first_used_at": instant(voucher.first_used_at),
-    }
