@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from ipaddress import ip_address
 
 from wifidogd.admission import Admission
 from wifidogd.directory import Directory
@@ -28,7 +27,7 @@ from wifidogd.web.keepsake import keep
 from wifidogd.web.notices import Notice
 from wifidogd.web.registration import RegistrationDesk
 from wifidogd.web.state import ForgedState, FormState, StaleState
-from wifidogd.web.visitor import Flaw, read_visitor
+from wifidogd.web.visitor import Flaw, is_elsewhere, read_visitor
 
 _MOST_STATE = 1500
 """Characters of signed state in a page of several forms."""
@@ -93,7 +92,7 @@ class SignInDesk:
         gateway = self._directory.gateway(visitor.gw_id) or await self._directory.adopt_if_trusted(visitor)
         if gateway is None:
             return self._stranger(visitor, caller)
-        if _is_elsewhere(gateway, visitor):
+        if is_elsewhere(gateway, visitor):
             network = self._directory.network(gateway.network)
             return Answer(notices.moved(network, gateway, visitor), HTTPStatus.BAD_REQUEST)
         if await self._is_online(gateway, visitor):
@@ -245,18 +244,3 @@ def _shown(typed: str) -> str:
     """Write a code for people; what is none as it was typed."""
     code = read_code(typed)
     return typed[:100] if code is None else show_code(code)
-
-
-def _is_elsewhere(gateway: Gateway, visitor: Visitor) -> bool:
-    """
-    Tell whether a redirect names another place than the registered one.
-
-    A gateway that also speaks the other IP version (apfree-wifidog's
-    C{is_ipv6=1}) is not elsewhere: guests go to the registered address.
-    """
-    if visitor.gw_address is None:
-        return False
-    named, registered = ip_address(visitor.gw_address), ip_address(gateway.address)
-    if named.version != registered.version:
-        return False
-    return named != registered or visitor.gw_port not in (None, gateway.port)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from enum import Enum
+from ipaddress import ip_address
 
+from wifidogd.gateways import Gateway
 from wifidogd.model import Visitor
 from wifidogd.web.fields import GATEWAY_ID, read_address, read_mac, read_query
 from wifidogd.web.wanted import wanted_page
@@ -52,6 +54,21 @@ def read_visitor(query: bytes, own_hosts: Collection[str]) -> Visitor | Flaw:
         ip=read_address(fields.get("ip")),
         url=wanted_page(fields.get("url", ""), {*own_hosts, gw_address or ""}),
     )
+
+
+def is_elsewhere(gateway: Gateway, visitor: Visitor) -> bool:
+    """
+    Tell whether a redirect names another place than the registered one.
+
+    A gateway that also speaks the other IP version (apfree-wifidog's
+    C{is_ipv6=1}) is not elsewhere: guests go to the registered address.
+    """
+    if visitor.gw_address is None:
+        return False
+    named, registered = ip_address(visitor.gw_address), ip_address(gateway.address)
+    if named.version != registered.version:
+        return False
+    return named != registered or visitor.gw_port not in (None, gateway.port)
 
 
 def _port(text: str) -> int | None:
