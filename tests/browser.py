@@ -112,13 +112,18 @@ class Browser:
         """List what keeps people from using the page, as axe finds it; scripts must be on."""
         self.driver.execute_script(AXE)
         found = self.driver.execute_async_script(
-            "const done = arguments[0]; axe.run().then(found => done(found.violations), error => done([String(error)]))"
+            "const done = arguments[0]; axe.run({resultTypes: ['violations']})"
+            ".then(found => done(found.violations), error => done([String(error)]))"
         )
         return [f"{each['id']}: {each['nodes'][0]['html']}" if isinstance(each, dict) else each for each in found]
 
     def press(self, label: str, then: str) -> None:
         """Press the button or link of this label, and wait for the page with the heading C{then}."""
-        found = [each for each in self._all("button, a.button, summary") if each.text == label]
+        found: list[WebElement] = self.driver.execute_script(
+            "return [...document.querySelectorAll('button, a.button, summary')]"
+            ".filter(each => each.checkVisibility() && each.innerText.trim() === arguments[0])",
+            label,
+        )
         assert len(found) == 1, f"{label!r} is there {len(found)} times"
         self._touch(found[0])
         self.waits_for(then)
@@ -150,8 +155,13 @@ class Browser:
 
     def targets_too_small(self) -> list[str]:
         """Labels of what is to be pressed or typed into but lower than 44 CSS pixels."""
-        touched = self._all("button, a.button, summary, label.check, input:not([type=hidden], [type=checkbox])")
-        return [each.text for each in touched if 0 < each.size["height"] < 44]
+        touched = "button, a.button, summary, label.check, input:not([type=hidden], [type=checkbox])"
+        found: list[list[Any]] = self.driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])]"
+            ".map(each => [each.getBoundingClientRect().height, each.innerText || each.name])",
+            touched,
+        )
+        return [label for height, label in found if 0 < height < 44]
 
     def keep(self, name: str) -> Path:
         """Save what the window shows, in the folder that C{WIFIDOGD_SCREENSHOTS} names."""
