@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
@@ -58,6 +60,33 @@ LINKS = """
 MAILS = """
     INSERT INTO mails (recipient, message, queued_at, next_try)
     VALUES ('anna@example.org', '', %(now)s, %(now)s), ('bob@example.org', '', %(now)s, %(now)s)
+"""
+
+SPLASH_OWNER, OTHER_OWNER = f"device default {mac(0x020000000004)}", f"device default {mac(0x020000000009)}"
+
+ALLOWANCE = """
+    WITH plan AS (
+        INSERT INTO plans (name, title) VALUES ('day', 'A day') ON CONFLICT DO NOTHING
+    ), made AS (
+        INSERT INTO allowances (owner, network, plan, claimed_at, incoming)
+        VALUES (%(owner)s, 'default', 'day', %(now)s, 5)
+     RETURNING allowance_id
+    )
+    UPDATE sessions SET allowance_id = (SELECT allowance_id FROM made) WHERE token_hash = sha256(%(token)s::bytea)
+"""
+
+TRACES = """
+    WITH devices AS (SELECT ('02:00:00:00:00:0' || n)::macaddr AS mac FROM generate_series(1, 5) AS n),
+    told AS (
+        INSERT INTO farewells (gw_id, mac, reason, ended_at) SELECT 'lobby', mac, 'closed', now() FROM devices
+    )
+    INSERT INTO attempts (subject, tries, started_at)
+    SELECT kind || ' ' || mac::text, 3, now()
+      FROM devices, unnest('{device lobby,sign-up device lobby}'::text[]) AS kind
+     WHERE mac IN ('02:00:00:00:00:01', '02:00:00:00:00:04')
+     UNION ALL
+    SELECT subject, 3, now()
+      FROM unnest('{account anna,account bob,gateway lobby}'::text[]) AS subject
 """
 
 
@@ -176,21 +205,56 @@ async def test_an_erased_session_leaves_no_trace_however_it_ends(desk: Desk) -> 
 
 
 @ensureDeferred
-async def test_what_a_device_has_used_up_is_kept(desk: Desk) -> None:
-    """Or erasing would be the way to a new allowance."""
-    await put(desk.database, "INSERT INTO plans (name, title) VALUES ('day', 'A day')")
-    await put(
-        desk.database,
-        "INSERT INTO allowances (owner, network, plan, claimed_at, incoming) VALUES ('d', 'default', 'day', now(), 5)",
-    )
-    mine = (
-        "UPDATE sessions SET allowance_id = (SELECT allowance_id FROM allowances) WHERE token_hash = sha256('splash')"
-    )
-    await put(desk.database, mine)
+async def test_what_a_device_has_used_is_kept_without_the_device(desk: Desk) -> None:
+    """Totals are nobody's; the allowance of another device stays as it is."""
+    for owner, token in ((SPLASH_OWNER, "splash"), (OTHER_OWNER, "other")):
+        await put(desk.database, ALLOWANCE, {"owner": owner, "token": token, "now": NOON})
     assert await desk.erase("splash") is None
     await desk.end("splash")
-    assert await rows(desk.database, "SELECT incoming, outgoing FROM allowances") == [(105, 20)]
+    allowances = "SELECT owner = 'device erased ' || allowance_id, incoming, outgoing FROM allowances ORDER BY 1"
+    assert await rows(desk.database, allowances) == [(False, 5, 0), (True, 105, 20)]
     assert await rows(desk.database, "SELECT allowance_id FROM past_sessions WHERE incoming = 100") == [(None,)]
+
+
+@ensureDeferred
+async def test_a_stay_that_no_gateway_has_confirmed_erases_nothing_of_the_device_it_claims(desk: Desk) -> None:
+    """Anybody can claim one."""
+    await put(desk.database, ALLOWANCE, {"owner": SPLASH_OWNER, "token": "splash", "now": NOON})
+    await put(desk.database, TRACES)
+    pending = (
+        "UPDATE sessions SET activated_at = NULL, mac = NULL, claimed_mac = mac WHERE token_hash = sha256('splash')"
+    )
+    await put(desk.database, pending)
+    assert await desk.erase("splash") is None
+    assert await rows(desk.database, "SELECT owner FROM allowances") == [(SPLASH_OWNER,)]
+    assert await rows(desk.database, "SELECT count(*) FROM farewells") == [(5,)]
+
+
+@pytest.mark.parametrize(
+    ("token", "macs", "subjects"),
+    [
+        ("splash", {1, 2, 3, 5}, {"account anna", "account bob", "device lobby 1", "sign-up device lobby 1"}),
+        ("first", {3, 4}, {"account bob", "device lobby 4", "sign-up device lobby 4"}),
+    ],
+)
+@ensureDeferred
+async def test_nothing_tells_of_an_erased_device(desk: Desk, token: str, macs: set[int], subjects: set[str]) -> None:
+    """Neither why its stay ended, nor its tries; those of the account's present and past devices, and of others not."""
+    await put(desk.database, TRACES)
+    await put(desk.database, "UPDATE past_sessions SET mac = '02:00:00:00:00:05' WHERE account_id = 1")
+    assert await desk.erase(token) is None
+    assert {int(found[-2:]) for (found,) in await rows(desk.database, "SELECT mac FROM farewells")} == macs
+    found = {subject for (subject,) in await rows(desk.database, "SELECT subject FROM attempts WHERE tries > 0")}
+    assert {re.sub("02(:00)*:0", "", subject) for subject in found} == subjects | {"gateway lobby"}
+
+
+@ensureDeferred
+async def test_who_typed_the_address_without_owning_it_leaves_no_trace_of_it(desk: Desk) -> None:
+    """Their allowance was called by its hash, which tells the address to who guesses it."""
+    owner = f"address {hash_secret('anna@example.org').hex()} default"
+    await put(desk.database, ALLOWANCE, {"owner": owner, "token": "splash", "now": NOON})
+    assert await desk.erase("first") is None
+    assert await rows(desk.database, "SELECT owner = 'device erased ' || allowance_id FROM allowances") == [(True,)]
 
 
 @ensureDeferred

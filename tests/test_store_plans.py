@@ -181,6 +181,7 @@ MINE: dict[str, object] = {
     "device_id": 7,
     "erased": "erased by the guest",
     "most": 1000,
+    "places": ["(0,1)", "(1,1)"],
 }
 
 REQUESTS: dict[str, list[dict[str, object]]] = {
@@ -214,8 +215,13 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "my_data.FIND_PAST": [MINE],
     "my_data.FIND_DEVICES": [MINE],
     "my_data.LOCK_ACCOUNT": [MINE],
+    "my_data.HOLD_PAST": [MINE],
     "my_data.ERASE_PAST": [MINE],
     "my_data.ERASE_OPEN": [MINE],
+    "my_data.ERASE_ALLOWANCES_OF_DEVICES": [drawn(1)],
+    "my_data.ERASE_ALLOWANCES_OF_ADDRESS": [MAIL],
+    "my_data.FORGET_FAREWELLS": [drawn(1), drawn(9)],
+    "my_data.FORGET_TRIES": [TRY],
     "my_data.FORGET_DEVICE": [MINE],
     "my_data.REMOVE_ACCOUNT": [MINE],
     "accounts.FETCH_ACCOUNT": [NAME],
@@ -324,7 +330,8 @@ ELSEWHERE = {
 PAST = {
     "sessions.END": {"ModifyTable"},
     "my_data.FIND_PAST": {"Index Scan", "Bitmap Heap Scan"},
-    "my_data.ERASE_PAST": {"ModifyTable", "Index Scan", "Bitmap Heap Scan", "Tid Scan"},
+    "my_data.HOLD_PAST": {"LockRows", "Index Scan", "Bitmap Heap Scan"},
+    "my_data.ERASE_PAST": {"ModifyTable", "Tid Scan"},
 }
 """
 What requests do with the history: it is added to; and who asks for their own

@@ -43,8 +43,8 @@ class MyData:
         Erase it; of stays the times and totals are kept.
 
         Tokens can be read on the status page of many a router, so removing an
-        account takes its password too.  What a device or voucher has used up
-        is kept, or erasing would give it a new allowance.
+        account takes its password too.  What a voucher has used up is kept;
+        what a device has used is kept as nobody's.
 
         @param password: of the account; anything for who has signed in without.
         @return: why not; None when nothing is stored any more, or nothing was.

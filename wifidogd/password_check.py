@@ -10,7 +10,7 @@ from wifidogd.model import UtcNow, Visitor
 from wifidogd.opening import Refusal, Refused
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.accounts import Account, fetch_account, fold_name
-from wifidogd.store.attempts import count_try, forgive_try
+from wifidogd.store.attempts import count_try, forgive_try, of_account, of_device
 from wifidogd.store.database import Cursor, Database
 
 LONGEST_NAME = 100
@@ -44,11 +44,11 @@ class PasswordCheck:
         @raise StoreError: as L{Database.transaction}.
         """
         now, name = self._utc_now(), _known_form(typed)
-        device = [] if visitor is None or visitor.mac is None else [f"device {visitor.gw_id} {visitor.mac}"]
+        device = [] if visitor is None or visitor.mac is None else [of_device(visitor.gw_id, visitor.mac)]
 
         async def begin(cursor: Cursor) -> tuple[Account | None, list[str], list[tuple[int, datetime]]]:
             account = await fetch_account(cursor, name)
-            subjects = [subject_of(name if account is None else account.name), *device]
+            subjects = [of_account(name if account is None else account.name), *device]
             return account, subjects, await count_try(cursor, subjects, now, now - TRIES_WINDOW)
 
         account, subjects, tries = await self._database.transaction(begin)
@@ -65,11 +65,6 @@ class PasswordCheck:
             return Refused(Refusal.WRONG_PASSWORD)
         await self._database.transaction(lambda cursor: forgive_try(cursor, subjects))
         return account
-
-
-def subject_of(name: str) -> str:
-    """Say what tries at an account are counted by."""
-    return f"account {name}"
 
 
 def _known_form(typed: str) -> str:

@@ -14,10 +14,10 @@ from wifidogd.mail_address import read_mail_address
 from wifidogd.model import UtcNow, Visitor
 from wifidogd.offers import Network
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, open_account_stay, open_stay
-from wifidogd.password_check import PasswordCheck, subject_of
+from wifidogd.password_check import PasswordCheck
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.accounts import Account, fetch_account, forget_unvalidated, sign_up
-from wifidogd.store.attempts import count_try, forgive_try
+from wifidogd.store.attempts import count_try, forgive_try, of_account, of_sign_ups
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.email_links import forget_links
 
@@ -97,7 +97,7 @@ class Registration:
 
             async def finish(cursor: Cursor) -> Admitted | Refused:
                 if await sign_up(cursor, address, password_hash, self._utc_now()) is not None:
-                    await forgive_try(cursor, [subject_of(address)])
+                    await forgive_try(cursor, [of_account(address)])
                     return await self._welcome(cursor, gateway, visitor, address, reader)
                 if isinstance(known, Account):
                     return await self._welcome(cursor, gateway, visitor, known.name, reader)
@@ -123,7 +123,7 @@ class Registration:
         now = self._utc_now()
         limits = [(f"sign-up gateway {gateway.gw_id}", MOST_AT_GATEWAY), (f"mail {address}", MOST_TO_ADDRESS)]
         if visitor.mac is not None:
-            limits.insert(0, (f"sign-up device {gateway.gw_id} {visitor.mac}", MOST_ON_DEVICE))
+            limits.insert(0, (of_sign_ups(gateway.gw_id, visitor.mac), MOST_ON_DEVICE))
         for subject, most in limits:
             wait = wait_after(await count_try(cursor, [subject], now, now - TRIES_WINDOW), now, most)
             if wait is not None:

@@ -11,7 +11,7 @@ from wifidogd.gateways import Gateway
 from wifidogd.model import UtcNow, Visitor
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, open_stay
 from wifidogd.rules import TRIES_WINDOW, wait_after
-from wifidogd.store.attempts import count_try, forgive_try
+from wifidogd.store.attempts import count_try, forgive_try, of_device
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.vouchers import Voucher, forget_code, lock_voucher
 from wifidogd.voucher_codes import read_code
@@ -62,7 +62,7 @@ class Vouchers:
 
     async def _try(self, cursor: Cursor, gateway: Gateway, visitor: Visitor, code: str) -> Admitted | Refused:
         now = self._utc_now()
-        device = [f"device {gateway.gw_id} {visitor.mac}"] if visitor.mac else []
+        device = [of_device(gateway.gw_id, visitor.mac)] if visitor.mac else []
         site = [f"gateway {gateway.gw_id}"]
         wait = wait_after(await count_try(cursor, device, now, now - TRIES_WINDOW), now)
         if wait is None:

@@ -41,6 +41,21 @@ FORGET_TRIES = """
 """
 
 
+def of_account(name: str) -> str:
+    """Say what tries at an account are counted by."""
+    return f"account {name}"
+
+
+def of_device(gw_id: str, mac: str) -> str:
+    """Say what tries of a device at a gateway are counted by."""
+    return f"device {gw_id} {mac}"
+
+
+def of_sign_ups(gw_id: str, mac: str) -> str:
+    """Say what accounts made on a device at a gateway are counted by."""
+    return f"sign-up device {gw_id} {mac}"
+
+
 async def count_try(
     cursor: Cursor, subjects: Sequence[str], now: datetime, window_start: datetime
 ) -> list[tuple[int, datetime]]:

@@ -7,12 +7,14 @@ only, by its index, L{MOST} rows at a time.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from wifidogd.model import Octets, Reason
 from wifidogd.store.accounts import Account, fetch_account_by_id
+from wifidogd.store.attempts import of_account, of_device, of_sign_ups
 from wifidogd.store.database import Cursor
 
 MOST = 1_000
@@ -51,21 +53,24 @@ FIND_DEVICES = """
 """
 
 LOCK_ACCOUNT = """
-    SELECT email
+    SELECT name, email
       FROM accounts
      WHERE account_id = %(account_id)s
+       FOR UPDATE
+"""
+
+HOLD_PAST = """
+    SELECT ctid::text, gw_id, mac
+      FROM past_sessions
+     WHERE account_id = %(account_id)s
+     LIMIT %(most)s
        FOR UPDATE
 """
 
 ERASE_PAST = """
     UPDATE past_sessions
        SET account_id = NULL, mac = NULL, ip = NULL, allowance_id = NULL
-     WHERE ctid = ANY(ARRAY(
-           SELECT ctid
-             FROM past_sessions
-            WHERE account_id = %(account_id)s
-            LIMIT %(most)s
-              FOR UPDATE))
+     WHERE ctid = ANY(%(places)s::tid[])
 """
 
 ERASE_OPEN = """
@@ -77,6 +82,49 @@ ERASE_OPEN = """
             WHERE token_hash = %(token_hash)s
                OR account_id = %(account_id)s
             ORDER BY token_hash
+              FOR UPDATE)
+ RETURNING gw_id, mac, allowance_id
+"""
+
+ERASE_ALLOWANCES_OF_DEVICES = """
+    UPDATE allowances
+       SET owner = 'device erased ' || allowance_id
+     WHERE allowance_id IN (
+           SELECT allowance_id
+             FROM allowances
+            WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
+              AND owner LIKE 'device %%'
+            ORDER BY allowance_id
+              FOR UPDATE)
+"""
+
+ERASE_ALLOWANCES_OF_ADDRESS = """
+    UPDATE allowances
+       SET owner = 'device erased ' || allowance_id
+     WHERE allowance_id IN (
+           SELECT allowance_id
+             FROM allowances
+            WHERE owner = ANY(ARRAY(
+                  SELECT 'address ' || encode(sha256(convert_to(%(email)s, 'UTF8')), 'hex') || ' ' || name
+                    FROM networks))
+            ORDER BY allowance_id
+              FOR UPDATE)
+"""
+
+FORGET_FAREWELLS = """
+    DELETE FROM farewells
+     USING unnest(%(gw_ids)s::text[], %(macs)s::macaddr[]) AS place (gw_id, mac)
+     WHERE farewells.gw_id = place.gw_id
+       AND farewells.mac = place.mac
+"""
+
+FORGET_TRIES = """
+    DELETE FROM attempts
+     WHERE subject IN (
+           SELECT subject
+             FROM attempts
+            WHERE subject = ANY(%(subjects)s::text[])
+            ORDER BY subject
               FOR UPDATE)
 """
 
@@ -182,8 +230,11 @@ async def erase_past(cursor: Cursor, account_id: int) -> bool:
 
     @return: True if there may be more.
     """
-    await cursor.execute(ERASE_PAST, {"account_id": account_id, "most": MOST})
-    return cursor.rowcount == MOST
+    await cursor.execute(HOLD_PAST, {"account_id": account_id, "most": MOST})
+    held = cursor.fetchall()
+    await cursor.execute(ERASE_PAST, {"places": [place for place, _, _ in held]})
+    await _forget_traces(cursor, {(gw_id, mac) for _, gw_id, mac in held if mac is not None})
+    return len(held) == MOST
 
 
 async def erase_rest(cursor: Cursor, token_hash: bytes, owner: Owner) -> None:
@@ -191,18 +242,35 @@ async def erase_rest(cursor: Cursor, token_hash: bytes, owner: Owner) -> None:
     Remove the account with its links and devices, and ask its open sessions to end.
 
     They end with the gateway's next report, and leave as little then as past
-    ones (L{wifidogd.store.sessions.END}).
+    ones (L{wifidogd.store.sessions.END}).  What a device has used that a
+    gateway has reported stays in an allowance that is nobody's.
     """
-    whose = {"token_hash": token_hash, "account_id": owner.account_id, "device_id": owner.device_id}
-    email = None
+    account = None
     if owner.account_id is not None:
-        await cursor.execute(LOCK_ACCOUNT, whose)
-        row = cursor.fetchone()
-        email = None if row is None else row[0]
+        await cursor.execute(LOCK_ACCOUNT, {"account_id": owner.account_id})
+        account = cursor.fetchone()
         await erase_past(cursor, owner.account_id)
-    await cursor.execute(ERASE_OPEN, {**whose, "erased": Reason.ERASED.value})
-    await cursor.execute(FORGET_DEVICE, whose)
-    if owner.account_id is not None:
-        await cursor.execute(REMOVE_ACCOUNT, whose)
+    whose = {"token_hash": token_hash, "account_id": owner.account_id, "erased": Reason.ERASED.value}
+    await cursor.execute(ERASE_OPEN, whose)
+    met = [row for row in cursor.fetchall() if row[1] is not None]
+    await cursor.execute(ERASE_ALLOWANCES_OF_DEVICES, {"allowance_ids": [row[2] for row in met if row[2] is not None]})
+    await _forget_traces(cursor, {(gw_id, mac) for gw_id, mac, _ in met})
+    await cursor.execute(FORGET_DEVICE, {"device_id": owner.device_id})
+    if owner.account_id is not None and account is not None:
+        await _remove_account(cursor, owner.account_id, *account)
+
+
+async def _remove_account(cursor: Cursor, account_id: int, name: str, email: str | None) -> None:
+    await cursor.execute(REMOVE_ACCOUNT, {"account_id": account_id})
+    await cursor.execute(FORGET_TRIES, {"subjects": [of_account(name)]})
     if email is not None:
         await cursor.execute(REMOVE_MAILS, {"email": email})
+        await cursor.execute(ERASE_ALLOWANCES_OF_ADDRESS, {"email": email})
+
+
+async def _forget_traces(cursor: Cursor, places: Set[tuple[str, str]]) -> None:
+    """Forget why limits ended the stays of devices at gateways, and the tries of these devices."""
+    values = {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]}
+    await cursor.execute(FORGET_FAREWELLS, values)
+    subjects = [subject(*place) for place in places for subject in (of_device, of_sign_ups)]
+    await cursor.execute(FORGET_TRIES, {"subjects": subjects})
