@@ -14,6 +14,7 @@ from wifidogd.web.brand import Page
 from wifidogd.web.fields import read_query
 from wifidogd.web.keepsake import keys_in
 from wifidogd.web.language import ENGLISH, PARAMETER, Language, Switch, negotiate, switch_at, switch_to
+from wifidogd.web.packing import accepts_gzip, is_worth_packing, pack
 
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _MOST_FIELDS = 20
@@ -145,3 +146,13 @@ def put(request: IRequest, answer: Answer, policy: str) -> None:
         headers["Retry-After"] = str(-(answer.retry_after // timedelta(seconds=-1)))
     for name, value in headers.items():
         request.setHeader(name.encode(), value.encode("ascii"))
+
+
+def packed_for(request: IRequest, body: bytes) -> bytes:
+    """Compress the body of an answer if that helps and the browser takes it; the head then says so."""
+    request.setHeader(b"Vary", b"Accept-Encoding")
+    accepted = (request.getHeader(b"accept-encoding") or b"").decode("latin-1")
+    if not is_worth_packing(body) or not accepts_gzip(accepted):
+        return body
+    request.setHeader(b"Content-Encoding", b"gzip")
+    return pack(body)

@@ -26,7 +26,17 @@ from wifidogd.sparing import SparingLog
 from wifidogd.vouchers import Vouchers
 from wifidogd.web.account_care import AccountCareDesk
 from wifidogd.web.answers import RETRY_AFTER, not_found
-from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, origin_of, put, query_of, switch_of
+from wifidogd.web.exchange import (
+    Answer,
+    caller_of,
+    form_of,
+    language_of,
+    origin_of,
+    packed_for,
+    put,
+    query_of,
+    switch_of,
+)
 from wifidogd.web.my_data import MyDataDesk
 from wifidogd.web.notices import Notice, notice
 from wifidogd.web.pages import Pages
@@ -70,10 +80,12 @@ class GuestPages:
         self._path, self._pages = path, Pages(path)
         self._sparing = SparingLog(log, clock)
         state = FormState(directory, utc_now)
-        self._stay = StayDesk(directory, admission, companions, remembered, state, path, utc_now=utc_now)
         registration, care = (by_mail.registration, by_mail.care) if by_mail else (None, None)
         self._registration = RegistrationDesk(directory, admission, registration, state, path)
         self._care = AccountCareDesk(directory, care, state, path)
+        self._stay = StayDesk(
+            directory, admission, companions, remembered, state, path, care=self._care, utc_now=utc_now
+        )
         self._sign_in = SignInDesk(
             directory,
             admission,
@@ -138,8 +150,9 @@ class GuestPages:
 
     @app.route("/mail/<secret>", methods=["GET"], strict_slashes=False)
     async def follow(self, request: IRequest, secret: str) -> bytes:
-        """Follow the link of a mail."""
-        return self._put(request, await self._care.follow(secret))
+        """Follow the link of a mail, which may work only once."""
+        only_head = request.method == b"HEAD"
+        return self._put(request, self._care.glance() if only_head else await self._care.follow(secret))
 
     @app.route("/mail/<secret>", methods=["POST"], strict_slashes=False)
     async def choose_password(self, request: IRequest, secret: str) -> bytes:
@@ -230,4 +243,4 @@ class GuestPages:
         if not isinstance(body, bytes):
             body = self._pages.write(body, language, switch_of(request, answer), origin_of(request))
         put(request, answer, self._pages.policy(answer.body, answer.forms, answer.images))
-        return body
+        return packed_for(request, body)

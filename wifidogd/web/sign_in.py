@@ -29,8 +29,8 @@ from wifidogd.web.registration import RegistrationDesk
 from wifidogd.web.state import ForgedState, FormState, StaleState
 from wifidogd.web.visitor import Flaw, is_elsewhere, read_visitor
 
-_MOST_STATE = 1500
-"""Characters of signed state in a page of several forms."""
+_MOST_STATE = 600
+"""Characters of signed state in a form; what is repeated in other forms of the page weighs little once compressed."""
 
 _NAMED = {"code": SignIn.VOUCHER, "name": SignIn.ACCOUNT, "splash": SignIn.SPLASH}
 """What a form has a field for, the most telling first."""
@@ -201,9 +201,10 @@ class SignInDesk:
         """Show the form, empty, or as C{form} was filled in, below why the last try or the last stay ended."""
         form = form or {}
         network = self._directory.network(gateway.network)
+        visitor, state = self._seal(visitor)
         body = sign_in_pages.sign_in(
             network,
-            self._seal(visitor, len(network.methods)),
+            state,
             refused,
             first=self._way_of(gateway, form),
             name=form.get("name", ""),
@@ -220,12 +221,13 @@ class SignInDesk:
             return Answer(body, forms=forms, address=address)
         return refusal(body, refused, forms, address)
 
-    def _seal(self, visitor: Visitor, forms: int) -> str:
-        """Sign who stands there for several forms on one page; a long address would make it too large."""
+    def _seal(self, visitor: Visitor) -> tuple[Visitor, str]:
+        """Sign who stands there; the page they wanted is forgotten where its address would make ours too large."""
         state = self._state.seal_visitor(visitor)
-        if forms * len(state) <= _MOST_STATE:
-            return state
-        return self._state.seal_visitor(replace(visitor, url=None))
+        if len(state) <= _MOST_STATE:
+            return visitor, state
+        visitor = replace(visitor, url=None)
+        return visitor, self._state.seal_visitor(visitor)
 
     def _already_online(self, gateway: Gateway, visitor: Visitor, caller: Caller) -> Answer:
         network = self._directory.network(gateway.network)
