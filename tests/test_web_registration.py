@@ -292,3 +292,29 @@ async def test_the_mail_is_in_the_language_of_the_page(house: MailHouse, accepte
     await ask(house.port, "/wifidog/sign-up", method="POST", form=body, language=accepted)
     [letter] = await house.letters()
     assert f"\nContent-Language: {subject}\n" in letter
+
+
+@ensureDeferred
+async def test_asking_for_the_head_of_a_link_does_not_use_it_up(house: MailHouse) -> None:
+    """Programs that look at mails before people do often ask so; whatever the link is for."""
+    await house.sign_up()
+    [target] = await house.links()
+    for _ in range(2):
+        head = await ask(house.port, house.path + target, method="HEAD")
+        assert (head.status, head.body) == (200, "")
+    assert await rows(house.database, "SELECT validated_at FROM accounts") == [(None,)]
+    assert "Thank you" in (await house.get(target)).body
+
+
+@ensureDeferred
+async def test_the_portal_leads_who_has_an_account_to_its_page(house: MailHouse) -> None:
+    """And from there nobody who has none; the page knows whose guest they are."""
+    token = await house.get_online()
+    assert "/account" not in (await house.get(f"portal?gw_id=gw1&token={token}")).body
+    house.later(hours=1)
+    own = token_in((await house.sign_up()).headers["location"])
+    await house.report(Stage.LOGIN, own, mac="02:00:00:00:00:02")
+    portal = await house.get(f"portal?gw_id=gw1&token={own}")
+    account = await house.get(link_in(portal, "account"))
+    assert "Your account" in account.body
+    assert "Café Zoë" in account.body

@@ -41,6 +41,7 @@ class Stay:
     @ivar used_of_allowance: by all sessions that draw on it; None for no allowance.
     @ivar octets_limit: which limit of the allowance C{octets_left} is about; None for that of the stay, or none.
     @ivar time_limit: which one C{time_left} is about; likewise.
+    @ivar has_account: True for who has signed in by account.
     """
 
     gateway: Gateway
@@ -57,6 +58,7 @@ class Stay:
     used_of_allowance: Use | None = None
     octets_limit: Limit | None = None
     time_limit: Limit | None = None
+    has_account: bool = False
 
 
 class Admission:
@@ -217,6 +219,7 @@ def _own_stay(found: OpenStay, gateway: Gateway, network: Network, now: datetime
         octets_left=None if found.quota_octets is None else max(0, found.quota_octets - found.used.total),
         time_left=None if time_left is None else max(timedelta(), time_left),
         url=found.url,
+        has_account=found.has_account,
     )
 
 

@@ -18,7 +18,7 @@ OPEN = """
 
 LOOK = """
     SELECT gw_id, ip, mac, url, activated_at, expires_at, time_limit, quota_octets, incoming, outgoing,
-           ending IS NOT NULL, allowance_id
+           ending IS NOT NULL, allowance_id, account_id IS NOT NULL
       FROM sessions
      WHERE token_hash = %(token_hash)s
 """
@@ -51,6 +51,7 @@ class OpenStay:
     @ivar activated_at: None while pending.
     @ivar is_ending: True once it was asked to end.
     @ivar allowance_id: what it draws on; None for nothing.
+    @ivar has_account: True for who has signed in by account.
     """
 
     gw_id: str
@@ -64,6 +65,7 @@ class OpenStay:
     used: Octets
     is_ending: bool
     allowance_id: int | None
+    has_account: bool = False
 
 
 async def open_session(

@@ -81,6 +81,10 @@ class AccountCareDesk:
             outcome = await self._care.change_password(name, password, form.get("new_password", ""))
         return self._told("account.html", outcome, form)
 
+    def glance(self) -> Answer:
+        """Answer who asks for no more than the head of a link's page: the link stays good."""
+        return not_found() if self._care is None else Answer(b"")
+
     async def follow(self, secret: str) -> Answer:
         """
         Follow the link of a mail at once.

@@ -13,6 +13,7 @@ from wifidogd.model import UtcNow
 from wifidogd.offers import Network
 from wifidogd.remembered import Remembered
 from wifidogd.web import links, notices, stay_pages
+from wifidogd.web.account_care import AccountCareDesk
 from wifidogd.web.answers import lead_to, stale
 from wifidogd.web.exchange import Answer, Caller
 from wifidogd.web.fields import read_address, read_mac, read_query
@@ -33,6 +34,7 @@ class StayDesk:
         state: FormState,
         path: str,
         *,
+        care: AccountCareDesk,
         utc_now: UtcNow,
     ) -> None:
         self._directory = directory
@@ -41,6 +43,7 @@ class StayDesk:
         self._remembered = remembered
         self._state = state
         self._path = path
+        self._care = care
         self._utc_now = utc_now
 
     async def portal(self, query: bytes) -> Answer:
@@ -126,7 +129,14 @@ class StayDesk:
         return Aside(
             [(device, self._state.seal_companion(token, device.session_id)) for device in companions],
             await self._remembered.until(stay.network, token),
+            self._account_page(stay),
         )
+
+    def _account_page(self, stay: Stay) -> str | None:
+        if not stay.has_account or not self._care.is_open:
+            return None
+        state = self._state.seal_visitor(links.visitor_of(stay.gateway, stay.mac, stay.ip))
+        return f"{self._path}account?{urlencode({'state': state})}"
 
     async def _to_portal(self, token: str) -> Answer:
         stay = await self._admission.stay(token)

@@ -25,10 +25,12 @@ class Aside:
 
     @ivar companions: their other devices on the same allowance, each with the state of its disconnect button.
     @ivar remembered_until: None if this device is not remembered.
+    @ivar account: address of the page of their account; None if there is none.
     """
 
     companions: Sequence[tuple[Companion, str]] = ()
     remembered_until: datetime | None = None
+    account: str | None = None
 
 
 def portal(path: str, stay: Stay, token: str, state: str, aside: Aside, now: datetime) -> Page:
@@ -52,6 +54,7 @@ def portal(path: str, stay: Stay, token: str, state: str, aside: Aside, now: dat
             (device, sealed, span(now - device.since), size(device.used.total)) for device, sealed in aside.companions
         ],
         remembered_until=aside.remembered_until,
+        account=aside.account,
         now=now,
         **_figures(stay, now),
     )
