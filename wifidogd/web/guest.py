@@ -26,7 +26,17 @@ from wifidogd.sparing import SparingLog
 from wifidogd.vouchers import Vouchers
 from wifidogd.web.account_care import AccountCareDesk
 from wifidogd.web.answers import RETRY_AFTER, not_found
-from wifidogd.web.exchange import Answer, caller_of, form_of, language_of, origin_of, put, query_of, switch_of
+from wifidogd.web.exchange import (
+    Answer,
+    caller_of,
+    form_of,
+    language_of,
+    origin_of,
+    packed_for,
+    put,
+    query_of,
+    switch_of,
+)
 from wifidogd.web.my_data import MyDataDesk
 from wifidogd.web.notices import Notice, notice
 from wifidogd.web.pages import Pages
@@ -233,4 +243,4 @@ class GuestPages:
         if not isinstance(body, bytes):
             body = self._pages.write(body, language, switch_of(request, answer), origin_of(request))
         put(request, answer, self._pages.policy(answer.body, answer.forms, answer.images))
-        return body
+        return packed_for(request, body)
