@@ -40,10 +40,13 @@ FETCH_ALLOWANCES = """
      WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
 """
 
-LOCK_ALLOWANCES = FETCH_ALLOWANCES + """
+LOCK_ALLOWANCES = (
+    FETCH_ALLOWANCES
+    + """
      ORDER BY allowance_id
        FOR UPDATE OF allowances
 """
+)
 
 BEGIN_USE = """
     UPDATE allowances
