@@ -252,6 +252,22 @@ async def test_a_commit_that_is_not_confirmed_is_unknown_and_not_tried_again(doo
     assert await numbers(door) == []
 
 
+@pytest.mark.parametrize("fetch", ["fetchall", "fetchone"])
+@ensureDeferred
+async def test_rows_of_a_connection_that_was_lost_meanwhile_cannot_be_had(door, fetch):
+    """Between a statement's end and the work's next step the connection may go: psycopg2 says its cursor is closed."""
+
+    async def work(cursor):
+        await cursor.execute("SELECT pg_backend_pid() FROM generate_series(1, 3)")
+        await run(door, f"SELECT pg_terminate_backend({cursor.fetchone()[0]})")
+        await deferLater(reactor, 0.5)
+        return getattr(cursor, fetch)()
+
+    with pytest.raises(StoreUnavailable):
+        await within(10, door.transaction(work))
+    assert await run(door, "SELECT 1") == [(1,)]
+
+
 @ensureDeferred
 async def test_the_deadline_ends_a_statement_and_its_connection(door):
     """The caller hears at the deadline; another connection follows, and the server stops working for the lost one."""

@@ -7,9 +7,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+import psycopg2
 from psycopg2 import extensions
 
-from wifidogd.errors import StoreError
+from wifidogd.errors import StoreError, StoreUnavailable
 from wifidogd.store.connection import Connection, IStoreReactor
 from wifidogd.store.dsn import session_parameters
 from wifidogd.store.pool import Pool
@@ -123,8 +124,16 @@ class _Transaction:
         self._cursor = connection.new_cursor()
         self._begun = False
         self._error: StoreError | None = None
-        self.fetchall = self._cursor.fetchall
-        self.fetchone = self._cursor.fetchone
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """As L{Cursor} has it."""
+        rows: list[tuple[Any, ...]] = self._fetched(self._cursor.fetchall)
+        return rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """As L{Cursor} has it."""
+        row: tuple[Any, ...] | None = self._fetched(self._cursor.fetchone)
+        return row
 
     @property
     def rowcount(self) -> int:
@@ -144,6 +153,14 @@ class _Transaction:
             self._error = translated(error)
             if self._error is None:
                 raise
+            raise self._error from error
+
+    def _fetched(self, fetch: Callable[[], T]) -> T:
+        """Take rows that have arrived; they go with their connection, should it be lost meanwhile."""
+        try:
+            return fetch()
+        except psycopg2.InterfaceError as error:
+            self._error = StoreUnavailable(str(error))
             raise self._error from error
 
     async def commit(self) -> None:
