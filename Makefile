@@ -1,23 +1,28 @@
 # make run      install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
 # make test     the whole suite, e.g. make test ARGS="-k ledger"
+# make bench    all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
 # make lint     ruff
 # make types    mypy
 # make locale   bring the translations in step with the templates, and say what is missing
 
 PYTHON ?= python3
 ARGS ?=
+BENCH ?=
 
 PIP = .venv/bin/python -m pip
 CONSTRAINTS = requirements/constraints.txt
 SOURCES := setup.py pyproject.toml README.md $(shell find wifidogd templates twisted -type f ! -name '*.pyc' ! -name dropin.cache)
 
-.PHONY: run test lint types locale clean
+.PHONY: run test bench lint types locale clean
 
 run: .venv/installed
 	.venv/bin/twistd --nodaemon --pidfile= wifidogd $(ARGS)
 
 test: .venv/installed .venv/developing
 	tools/for-tests .venv/bin/python -m pytest $(ARGS)
+
+bench: .venv/installed
+	.venv/bin/python -m benchmarks $(BENCH) $(ARGS)
 
 lint: .venv/developing
 	.venv/bin/ruff check .

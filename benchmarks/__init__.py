@@ -1,0 +1,1 @@
+"""Measurements of wifidogd beside others, and of how far it carries; C{make bench} runs them all."""

@@ -1,0 +1,61 @@
+"""C{python -m benchmarks [NAME ...]}: measure, print tables, and say by the exit status whether the limits hold."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.house import House
+from benchmarks.table import Result, surroundings
+
+BENCHES = ("klein",)
+"""Each a module of this package with C{run(house, quick) -> Result}, in the order in which they run."""
+
+
+def main(arguments: list[str]) -> int:
+    """
+    Run benches.
+
+    @return: 0 if all limits hold, or it was only a quick look.
+    """
+    asked = read_arguments(arguments)
+    results = []
+    with House() as house:
+        around = surroundings(house.postgres.version)
+        print(", ".join(f"{name} {value}" for name, value in around.items() if isinstance(value, int | str)) + "\n")
+        for name in asked.names or BENCHES:
+            results.append(run(name, house, asked.quick))
+            write(asked.json, around, results)
+    return 0 if asked.quick or all(result.is_held for result in results) else 1
+
+
+def read_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Understand the command line, or explain it and leave."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure wifidogd beside others.")
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *BENCHES], help=", ".join(BENCHES))
+    parser.add_argument("--quick", action="store_true", help="the short form, whose limits are shown and not enforced")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures into this file, too")
+    return parser.parse_args(arguments)
+
+
+def run(name: str, house: House, quick: bool) -> Result:
+    """Run one bench and print what it found."""
+    began = time.monotonic()
+    result: Result = import_module(f"benchmarks.{name}").run(house, quick)
+    print(f"{result.text()}\n({time.monotonic() - began:.0f} s)\n", flush=True)
+    return result
+
+
+def write(file: Path | None, around: dict[str, object], results: list[Result]) -> None:
+    """Write what there is so far, if anybody asked for it."""
+    if file is not None:
+        found = {"surroundings": around, "results": [result.json() for result in results]}
+        file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,121 @@
+"""
+C{klein}: our durable counters request beside a Klein server that does nothing, and beside one transaction a request.
+
+The rival with one transaction a request is a server of its own, not our ledger with batches of one: it shares our
+pool and nothing else, so none of the ledger's machinery counts against it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from benchmarks import scene
+from benchmarks.gateways import Counters
+from benchmarks.house import House, Server, free_port
+from benchmarks.load import Load, drive
+from benchmarks.measure import Measured, measure
+from benchmarks.table import Limit, Result, Table, alternate, number, ratios, spread
+
+GUESTS, GATEWAYS, AT_A_TIME = 2000, 20, 64
+
+OURS, CONSTANT, ALONE = "wifidogd, durable", "Klein, a constant", "Klein, one transaction a request"
+
+MOST_TO_CONSTANT = 1.4
+MOST_TO_ALONE = 0.5
+
+
+def run(house: House, quick: bool) -> Result:
+    """Measure all three in turns."""
+    rounds, seconds = (3, 1.5) if quick else (7, 4.0)
+    servers = start(house)
+    counters = Rounds()
+    for server in servers.values():
+        drive(Load(server.port, counters.next(), 1.0, at_a_time=AT_A_TIME))
+    sides = {name: partial(once, house, server, counters, seconds) for name, server in servers.items()}
+    found = alternate(rounds, sides)
+    for server in servers.values():
+        server.end()
+    return report(found)
+
+
+class Rounds:
+    """Makes each load go on with greater totals than the one before."""
+
+    def __init__(self) -> None:
+        self._first = 1
+
+    def next(self) -> Counters:
+        """Say what the next load sends."""
+        self._first += 1000
+        return Counters(GUESTS, GATEWAYS, self._first)
+
+
+def start(house: House) -> dict[str, Server]:
+    """Start one server of each kind, on databases with the same guests."""
+    dsn, other = house.postgres.create(), house.postgres.create()
+    servers = {OURS: house.wifidogd(dsn)}
+    house.wifidogd(other).end()
+    for each in (dsn, other):
+        scene.adopt(each, GATEWAYS)
+        scene.admit(each, GUESTS, GATEWAYS)
+        scene.settle(each)
+    servers[CONSTANT] = klein_server(house)
+    servers[ALONE] = klein_server(house, other)
+    return servers
+
+
+def klein_server(house: House, *dsn: str) -> Server:
+    """Start a L{benchmarks.klein_server}."""
+    port = free_port()
+    return house.serve([sys.executable, "-m", "benchmarks.klein_server", str(port), *dsn], port=port)
+
+
+def once(house: House, server: Server, counters: Rounds, seconds: float) -> Measured:
+    """
+    Let a load run on one of them.
+
+    @raise RuntimeError: if it answered anything but C{Auth: 1}.
+    """
+    measured = measure(house, server, Load(server.port, counters.next(), seconds, at_a_time=AT_A_TIME))
+    if measured.heard.other_than("Auth: 1"):
+        raise RuntimeError(f"not all were let stay: {measured.heard.outcomes}\n{server.log.read_text()[-2000:]}")
+    return measured
+
+
+def report(found: Mapping[str, Sequence[Measured]]) -> Result:
+    """Put it in a table."""
+    cpu = {name: [each.server_micros for each in measured] for name, measured in found.items()}
+    to_constant, to_alone = ratios(cpu[OURS], cpu[CONSTANT]), ratios(cpu[OURS], cpu[ALONE])
+    rows = [
+        [
+            name,
+            str(spread(cpu[name])),
+            str(spread([each.postgres_micros for each in measured])),
+            number(spread([each.heard.rate for each in measured]).median),
+            number(spread([each.heard.latency(0.99) for each in measured]).median * 1000),
+            number(spread([each.load_micros for each in measured]).median),
+            "1" if name == OURS else str(ratios(cpu[OURS], cpu[name])),
+        ]
+        for name, measured in found.items()
+    ]
+    title = f"CPU for a request: median (least-most) of {len(cpu[OURS])} rounds, {AT_A_TIME} connections at a time"
+    columns = ("", "server us", "PostgreSQL us", "requests/s", "p99 ms", "load us", "wifidogd to it")
+    return Result(
+        "klein",
+        [Table(title, columns, rows)],
+        [
+            Limit("CPU of wifidogd to Klein's that answers a constant", to_constant.median, most=MOST_TO_CONSTANT),
+            Limit("CPU of wifidogd to one transaction a request", to_alone.median, most=MOST_TO_ALONE),
+        ],
+        {
+            name: {
+                "server_micros": cpu[name],
+                "postgres_micros": [each.postgres_micros for each in measured],
+                "requests_per_second": [each.heard.rate for each in measured],
+            }
+            for name, measured in found.items()
+        },
+        ["The server's CPU is user and system of its process tree; the load has processes of its own."],
+    )
