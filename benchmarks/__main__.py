@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.house import House
 from benchmarks.table import Result, surroundings
 
-BENCHES = ("klein",)
+BENCHES = ("klein", "history", "guests", "idle", "start")
 """Each a module of this package with C{run(house, quick) -> Result}, in the order in which they run."""
 
 

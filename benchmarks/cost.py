@@ -22,9 +22,16 @@ def tree_of(pid: int) -> list[int]:
     """Name a process and all that descend from it, as far as they are there."""
     found = [pid]
     for parent in found:
-        with suppress(*_GONE):
-            for task in (PROC / str(parent) / "task").iterdir():
-                found += map(int, (task / "children").read_text().split())
+        found += children_of(parent)
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    """Name the children of a process, whichever of its threads made them; none if it is gone."""
+    found: list[int] = []
+    with suppress(*_GONE):
+        for task in (PROC / str(pid) / "task").iterdir():
+            found += map(int, (task / "children").read_text().split())
     return found
 
 
@@ -35,10 +42,11 @@ def cpu_seconds(pid: int) -> float:
     The clock of a process has nanoseconds (C{clock_getcpuclockid(3)}; the
     formula is Linux's); that of ended children counts in hundredths.
     """
-    return sum(_own_seconds(each) + _buried_seconds(each) for each in tree_of(pid))
+    return sum(own_seconds(each) + _buried_seconds(each) for each in tree_of(pid))
 
 
-def _own_seconds(pid: int) -> float:
+def own_seconds(pid: int) -> float:
+    """Tell user and system time of one process, all its threads included; 0 if it is gone."""
     with suppress(OSError):
         return time.clock_gettime((~pid << 3) | 2)
     return 0.0
@@ -135,3 +143,21 @@ class Meter:
 
     def _ask(self, question: Callable[[int], T]) -> dict[str, T]:
         return {name: question(pid) for name, pid in self._pids.items()}
+
+
+class Cores:
+    """Watches the whole machine from the moment it is made."""
+
+    def __init__(self) -> None:
+        self._began = self._read()
+
+    def idle(self) -> float:
+        """Tell how many cores have had nothing to do since, on the average."""
+        (idle, total), (idle_before, total_before) = self._read(), self._began
+        return (idle - idle_before) / (total - total_before) * (os.cpu_count() or 1)
+
+    @staticmethod
+    def _read() -> tuple[int, int]:
+        """Read the first line of C{/proc/stat}: guest time, the last two fields, is in user time already."""
+        fields = [int(field) for field in (PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return fields[3] + fields[4], sum(fields)

@@ -72,6 +72,20 @@ class Counters:
         return before, after
 
 
+class Rounds:
+    """Makes the counters of each load go on with greater totals than those of the one before."""
+
+    def __init__(self, guests: int, gateways: int) -> None:
+        self._guests = guests
+        self._gateways = gateways
+        self._first = 1
+
+    def next(self) -> Counters:
+        """Say what the next load sends."""
+        self._first += 1000
+        return Counters(self._guests, self._gateways, self._first)
+
+
 def ping(gateway: int, uptime: int = 3600) -> bytes:
     """Say that a gateway is alive."""
     return request(
@@ -85,3 +99,46 @@ def report(stage: str, guest: int, gateways: int, incoming: int = 0, outgoing: i
         f"auth/?stage={stage}&ip={ip(guest)}&mac={mac(guest)}&token={token(guest)}"
         f"&incoming={incoming}&outgoing={outgoing}&gw_id={gw_id(guest % gateways)}"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """
+    C{stage=login} for some guests, then C{stage=logout} for each of them, then the next ones, to the end.
+
+    A logout comes L{block} requests after its login, which a smaller number at a time has answered by then.
+
+    @ivar first: number of the first guest.
+    @ivar guests: how many; all must be signed in and not yet online.
+    """
+
+    first: int
+    guests: int
+    gateways: int
+    block: int = 250
+
+    def __iter__(self) -> Iterator[bytes]:
+        for begin in range(self.first, self.first + self.guests, self.block):
+            block = range(begin, min(begin + self.block, self.first + self.guests))
+            for guest in block:
+                yield report("login", guest, self.gateways)
+            for guest in block:
+                yield report("logout", guest, self.gateways, 1_234_567, 54_321)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPages:
+    """What phones ask for when the gateway has sent them to the login page: HTTP/1.1, one guest after another."""
+
+    gateways: int
+
+    def __iter__(self) -> Iterator[bytes]:
+        guest = 0
+        while True:
+            gateway = gw_id(guest % self.gateways)
+            yield (
+                f"GET {PREFIX}login/?gw_address=10.0.0.1&gw_port=2060&gw_id={gateway}&ip={ip(guest)}&mac={mac(guest)}"
+                "&url=http%3A%2F%2Fexample.com%2F HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                "User-Agent: Mozilla/5.0\r\nAccept: text/html\r\nAccept-Language: en\r\nConnection: close\r\n\r\n"
+            ).encode()
+            guest += 1

@@ -34,12 +34,15 @@ class Server:
 
     @ivar port: on 127.0.0.1.
     @ivar log: what it writes to standard output and error.
+    @ivar ready_after: seconds from its start until it was ready; 0 until then.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self._process = process
+        self._began = time.monotonic()
         self.port = port
         self.log = log
+        self.ready_after = 0.0
 
     @property
     def pid(self) -> int:
@@ -61,7 +64,8 @@ class Server:
         while not is_ready(self.port):
             if not self.runs or time.monotonic() > give_up:
                 raise RuntimeError(f"a server did not start:\n{self.log.read_text(errors='replace')[-2000:]}")
-            time.sleep(0.02)
+            time.sleep(0.01)
+        self.ready_after = time.monotonic() - self._began
 
     def end(self) -> None:
         """Ask it to stop; whoever of its tree does not within 15 s is killed."""
@@ -106,12 +110,18 @@ class House:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def wifidogd(
-        self, dsn: str | None, *options: str, descriptors: int | None = None, environment: Mapping[str, str] = {}
+        self,
+        dsn: str | None,
+        *options: str,
+        is_ready: Callable[[int], bool] | None = None,
+        descriptors: int | None = None,
+        environment: Mapping[str, str] = {},
     ) -> Server:
         """
-        Start the checkout's wifidogd as an operator would, and wait until it knows who is adopted.
+        Start the checkout's wifidogd as an operator would.
 
         @param dsn: None for a PostgreSQL of its own; then name a C{--data-dir}.
+        @param is_ready: as for L{serve}; None to wait until it knows who is adopted.
         @param descriptors: as for L{serve}.
         """
         twistd = Path(sys.executable).with_name("twistd")
@@ -121,7 +131,7 @@ class House:
         return self.serve(
             [sys.executable, str(twistd), "--nodaemon", "--pidfile=", "wifidogd", *listen, *database, *options],
             port=port,
-            is_ready=is_healthy,
+            is_ready=is_ready or is_healthy,
             descriptors=descriptors,
             environment=environment,
         )

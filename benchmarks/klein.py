@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from benchmarks import scene
-from benchmarks.gateways import Counters
+from benchmarks.gateways import Rounds
 from benchmarks.house import House, Server, free_port
 from benchmarks.load import Load, drive
 from benchmarks.measure import Measured, measure
@@ -30,7 +30,7 @@ def run(house: House, quick: bool) -> Result:
     """Measure all three in turns."""
     rounds, seconds = (3, 1.5) if quick else (7, 4.0)
     servers = start(house)
-    counters = Rounds()
+    counters = Rounds(GUESTS, GATEWAYS)
     for server in servers.values():
         drive(Load(server.port, counters.next(), 1.0, at_a_time=AT_A_TIME))
     sides = {name: partial(once, house, server, counters, seconds) for name, server in servers.items()}
@@ -38,18 +38,6 @@ def run(house: House, quick: bool) -> Result:
     for server in servers.values():
         server.end()
     return report(found)
-
-
-class Rounds:
-    """Makes each load go on with greater totals than the one before."""
-
-    def __init__(self) -> None:
-        self._first = 1
-
-    def next(self) -> Counters:
-        """Say what the next load sends."""
-        self._first += 1000
-        return Counters(GUESTS, GATEWAYS, self._first)
 
 
 def start(house: House) -> dict[str, Server]:

@@ -22,6 +22,17 @@ GUESTS = """
       FROM generate_series({first}, {first} + {guests} - 1) AS guest
 """
 
+HISTORY = """
+    INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
+                               reason, incoming, outgoing)
+    SELECT -stay, 'default', 'gw-' || stay % 2000, CASE WHEN stay % 3 = 0 THEN stay % 100000 + 1 END,
+           lpad(to_hex({first_mac} + stay % 300000), 12, '0')::macaddr, '10.0.0.0'::inet + stay % 65536,
+           ended_at - interval '47 minutes', ended_at - interval '46 minutes', ended_at, 'logged out',
+           stay % 997 * 1000003, stay % 991 * 50021
+      FROM generate_series(1, {stays}) AS stay,
+           LATERAL (SELECT now() - (1 - stay::float / {stays}) * interval '300 days' AS ended_at) AS instant
+"""
+
 SETTLE = ("VACUUM (ANALYZE)", "CHECKPOINT")
 """So that neither autovacuum nor a checkpoint comes while something is measured."""
 
@@ -45,3 +56,12 @@ def admit(dsn: str, guests: int, gateways: int, *, first: int = 0, online: bool 
 def settle(dsn: str) -> None:
     """Let PostgreSQL tidy up now."""
     execute(dsn, *SETTLE)
+
+
+def remember(dsn: str, stays: int) -> None:
+    """
+    Fill the history with stays of the last 300 days, so that none is old enough to be purged.
+
+    A third of the guests had an account, as all indexes are to be as deep as in real life.
+    """
+    execute(dsn, HISTORY.format(stays=stays, first_mac=FIRST_MAC))

@@ -1,0 +1,147 @@
+"""
+C{history}: whether a request costs more on a server that has run for years.
+
+Three servers on three databases of the same PostgreSQL, alike but for their history, answer the same loads in turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks import scene
+from benchmarks.gateways import Counters, LoginPages, Rounds, Stays
+from benchmarks.house import House, Server
+from benchmarks.load import Load, drive
+from benchmarks.measure import Measured, measure
+from benchmarks.table import Limit, Result, Spread, Table, alternate, number, ratios, spread
+
+ROWS = (2_000, 500_000, 10_000_000)
+QUICK_ROWS = (2_000, 50_000, 500_000)
+
+GUESTS, GATEWAYS, AT_A_TIME = 2000, 20, 16
+
+MOST = 1.1
+
+GOOD = {
+    "counters": {"Auth: 1"},
+    "login, then logout": {"Auth: 1", "Auth: 0"},
+    "login page": {"200"},
+}
+"""By the kind of request, what must be answered."""
+
+
+def run(house: House, quick: bool) -> Result:
+    """Make the histories, then measure all kinds of requests on all of them in turns."""
+    rounds, seconds, stays = (3, 1.0, 500) if quick else (7, 3.0, 2000)
+    places = [Place(house, rows, seconds, stays) for rows in (QUICK_ROWS if quick else ROWS)]
+    found = {kind: alternate(rounds, sides(places, kind)) for kind in GOOD}
+    for place in places:
+        place.close()
+    return report(found)
+
+
+@dataclass
+class Place:
+    """
+    A server with so many rows of history.
+
+    @ivar seconds: of a load that has no end of its own.
+    @ivar stays: guests who come and go in one load.
+    """
+
+    house: House
+    rows: int
+    seconds: float
+    stays: int
+
+    def __post_init__(self) -> None:
+        self._dsn = self.house.postgres.create()
+        self._server: Server = self.house.wifidogd(self._dsn)
+        scene.remember(self._dsn, self.rows)
+        scene.adopt(self._dsn, GATEWAYS)
+        scene.admit(self._dsn, GUESTS, GATEWAYS)
+        scene.settle(self._dsn)
+        self._rounds = Rounds(GUESTS, GATEWAYS)
+        self._newcomer = GUESTS
+        drive(Load(self._server.port, LoginPages(GATEWAYS), 1.0, at_a_time=AT_A_TIME))
+
+    def counters(self) -> Measured:
+        """Let gateways report their guests."""
+        return self._measure("counters", self._rounds.next())
+
+    def stay(self) -> Measured:
+        """Let guests come and go, from C{sessions} to C{past_sessions}."""
+        first = self._newcomer
+        self._newcomer += self.stays
+        scene.admit(self._dsn, self.stays, GATEWAYS, first=first, online=False)
+        return self._measure("login, then logout", Stays(first, self.stays, GATEWAYS))
+
+    def login_page(self) -> Measured:
+        """Let phones ask for the login page."""
+        return self._measure("login page", LoginPages(GATEWAYS))
+
+    def close(self) -> None:
+        """End the server and give the disk back."""
+        self._server.end()
+        self.house.postgres.drop(self._dsn)
+
+    def _measure(self, kind: str, requests: Counters | Stays | LoginPages) -> Measured:
+        seconds = 60.0 if isinstance(requests, Stays) else self.seconds
+        measured = measure(self.house, self._server, Load(self._server.port, requests, seconds, at_a_time=AT_A_TIME))
+        if measured.heard.other_than(*GOOD[kind]):
+            raise RuntimeError(f"{kind} with {self.rows} rows of history: {measured.heard.outcomes}")
+        return measured
+
+
+def sides(places: Sequence[Place], kind: str) -> dict[str, Callable[[], Measured]]:
+    """Say how a kind of request is measured with each history."""
+    ways = {"counters": Place.counters, "login, then logout": Place.stay, "login page": Place.login_page}
+    return {number(place.rows): partial(ways[kind], place) for place in places}
+
+
+def report(found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> Result:
+    """Put it in a table; the limit is for the longest history, server and PostgreSQL together."""
+    rows, limits = [], []
+    for kind, by_rows in found.items():
+        shortest, *_, longest = by_rows
+        for rows_of_history, measured in by_rows.items():
+            rows.append([kind, rows_of_history, *cells(measured, by_rows[shortest])])
+        ratio = together(by_rows[longest], by_rows[shortest])
+        limits.append(Limit(f"{kind}: {longest} rows to {shortest}", ratio.median, most=MOST))
+    columns = ("request", "rows of history", "server us", "PostgreSQL us", "p99 ms", "server", "PostgreSQL", "together")
+    table = Table("CPU for a request, and its ratio to that with the shortest history", columns, rows)
+    return Result("history", [table], limits, figures(found))
+
+
+def cells(measured: Sequence[Measured], shortest: Sequence[Measured]) -> list[str]:
+    """Write one row."""
+    server, postgres = [each.server_micros for each in measured], [each.postgres_micros for each in measured]
+    return [
+        number(spread(server).median),
+        number(spread(postgres).median),
+        number(spread([each.heard.latency(0.99) for each in measured]).median * 1000),
+        str(ratios(server, [each.server_micros for each in shortest])),
+        str(ratios(postgres, [each.postgres_micros for each in shortest])),
+        str(together(measured, shortest)),
+    ]
+
+
+def together(these: Sequence[Measured], those: Sequence[Measured]) -> Spread:
+    """Compare the CPU of server and PostgreSQL added up."""
+    return ratios(*([each.server_micros + each.postgres_micros for each in side] for side in (these, those)))
+
+
+def figures(found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> dict[str, object]:
+    """Say the same to programs."""
+    return {
+        kind: {
+            rows: {
+                "server_micros": [each.server_micros for each in measured],
+                "postgres_micros": [each.postgres_micros for each in measured],
+            }
+            for rows, measured in by_rows.items()
+        }
+        for kind, by_rows in found.items()
+    }

@@ -1,0 +1,105 @@
+"""C{start}: how long until gateways are answered, and how much memory guests take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+
+from benchmarks import scene
+from benchmarks.cost import children_of, proportional_octets, resident_octets
+from benchmarks.gateways import Rounds, ping
+from benchmarks.house import House, Server, ask
+from benchmarks.load import Load, drive
+from benchmarks.table import Result, Table, number, spread
+from wifidogd.store.cluster import dsn_of
+
+GUESTS, GATEWAYS = 100_000, 2_000
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """
+    Octets in use.
+
+    @ivar server: by wifidogd alone.
+    @ivar postgres: by its PostgreSQL; what its processes share counts once.
+    """
+
+    server: int
+    postgres: int
+
+
+def run(house: House, quick: bool) -> Result:
+    """Start servers with a PostgreSQL of their own, on empty data directories and on used ones."""
+    rounds = 1 if quick else 5
+    cold, warm = [], []
+    places = [house.home / f"data-{each}" for each in range(rounds)]
+    for place in places:
+        cold.append(seconds_to_pong(house, place))
+        warm.append(seconds_to_pong(house, place))
+    memory = weigh(house, places[0], 5.0 if quick else 60.0)
+    for place in places:
+        rmtree(place)
+    return report(cold, warm, memory)
+
+
+def seconds_to_pong(house: House, place: Path) -> float:
+    """Start a server, await its first C{Pong}, and end it."""
+    server = house.wifidogd(None, "--data-dir", str(place), is_ready=says_pong)
+    server.end()
+    return server.ready_after
+
+
+def says_pong(port: int) -> bool:
+    """Whether a ping is answered."""
+    return ask(port, ping(0)).endswith(b"Pong")
+
+
+def weigh(house: House, place: Path, seconds: float) -> dict[str, Memory]:
+    """See what a server uses at rest, and when all its guests have been reported."""
+    server = house.wifidogd(None, "--data-dir", str(place))
+    found = {"at rest": memory_of(server)}
+    dsn = dsn_of(place)
+    scene.adopt(dsn, GATEWAYS)
+    scene.admit(dsn, GUESTS, GATEWAYS)
+    found[f"{GUESTS:,} open sessions"] = memory_of(server)
+    drive(Load(server.port, Rounds(GUESTS, GATEWAYS).next(), seconds, rate=(GUESTS + GATEWAYS) / 60))
+    found[f"the same, after {seconds:.0f} s of their reports"] = memory_of(server)
+    server.end()
+    return found
+
+
+def memory_of(server: Server) -> Memory:
+    """Weigh a server and its PostgreSQL, which is its child."""
+    postgres = [child for child in children_of(server.pid) if is_postgres(child)]
+    whole = resident_octets(server.pid) - sum(map(resident_octets, postgres))
+    return Memory(whole, sum(map(proportional_octets, postgres)))
+
+
+def is_postgres(pid: int) -> bool:
+    """Whether a process is a PostgreSQL."""
+    return Path(f"/proc/{pid}/exe").readlink().name == "postgres"
+
+
+def report(cold: list[float], warm: list[float], memory: dict[str, Memory]) -> Result:
+    """Put it in tables."""
+    starts = [
+        ["empty data directory (initdb)", str(spread(cold))],
+        ["used data directory", str(spread(warm))],
+    ]
+    weights = [[when, number(each.server / MIB), number(each.postgres / MIB)] for when, each in memory.items()]
+    return Result(
+        "start",
+        [
+            Table("twistd -n wifidogd with its own PostgreSQL, to the first Pong", ("", "seconds"), starts),
+            Table("Memory in use", ("", "server MiB", "PostgreSQL MiB"), weights),
+        ],
+        figures={
+            "cold_seconds": cold,
+            "warm_seconds": warm,
+            "memory": {when: {"server": each.server, "postgres": each.postgres} for when, each in memory.items()},
+        },
+    )
