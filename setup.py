@@ -24,6 +24,7 @@ setup(
         "wifidogd",
         "wifidogd.ctl",
         "wifidogd.locale",
+        "wifidogd.simulation",
         "wifidogd.store",
         "wifidogd.store.schema",
         "wifidogd.templates",

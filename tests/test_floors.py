@@ -18,7 +18,7 @@ FLOORS = (
     {"limits"},
     {"tally"},
     {"rules", "smtp", "pg_dump", "credentials", "periodic", "store", "wifidog_conf"},
-    {"directory", "settlement", "welcome", "reach", "importing", "correspondence", "opening", "voucher_batch"},
+    {"directory", "settlement", "welcome", "reach", "importing", "correspondence", "opening", "voucher_batch", "simulation"},
     {"books", "password_check"},
     {
         "ledger",

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from twisted.internet.task import react
 
 from wifidogd import __version__
-from wifidogd.ctl import account, gateway, importing, network, plan, session, status, voucher
+from wifidogd.ctl import account, gateway, importing, network, plan, session, simulate, status, voucher
 from wifidogd.ctl.errand import Errand, ExitCode, NotDone, WrongUsage
 from wifidogd.ctl.parsing import add_nouns, setting
 from wifidogd.ctl.printing import complain
@@ -67,7 +67,7 @@ def build_parser() -> ArgumentParser:
     )
     parser.set_defaults(prepare=lambda arguments: None)
     nouns = add_nouns(parser, "NOUN")
-    for noun in (gateway, account, voucher, plan, network, session, importing, status):
+    for noun in (gateway, account, voucher, plan, network, session, importing, status, simulate):
         noun.add_parser(nouns)
     return parser
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from twisted.internet.interfaces import IReactorFromThreads
 
 from wifidogd.errors import WifidogdError
+from wifidogd.simulation.line import ILineReactor
 from wifidogd.store.database import Cursor, Database
 
 T = TypeVar("T")
@@ -42,6 +43,10 @@ class WrongUsage(WifidogdError):
     """
 
 
+class IErrandReactor(IReactorFromThreads, ILineReactor):
+    """What commands need of a reactor."""
+
+
 @dataclass(frozen=True, slots=True)
 class Errand:
     """
@@ -53,7 +58,7 @@ class Errand:
 
     arguments: Namespace
     database: Database
-    reactor: IReactorFromThreads
+    reactor: IErrandReactor
     now: datetime
 
     async def transaction(self, work: Callable[[Cursor], Awaitable[T]]) -> T:

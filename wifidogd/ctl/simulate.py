@@ -1,0 +1,282 @@
+"""wifidogctl simulate: gateways and guests who are not there, to try the server and to check its books."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from ipaddress import IPv4Address
+from random import SystemRandom
+from types import FrameType
+from urllib.parse import urlsplit
+
+from twisted.internet.task import LoopingCall, deferLater
+
+from wifidogd.addresses import is_private
+from wifidogd.ctl.errand import Errand, ExitCode, NotDone, WrongUsage
+from wifidogd.ctl.parsing import JSON
+from wifidogd.ctl.printing import complain, count, print_json
+from wifidogd.ctl.simulation_report import Verdict, document, live_line, print_summary
+from wifidogd.ctl.units import check_interval, duration, positive
+from wifidogd.errors import ConfigurationError, StoreError
+from wifidogd.gateways import Gateway
+from wifidogd.options import checked_path
+from wifidogd.simulation import wire
+from wifidogd.simulation.audit import Audit, audit
+from wifidogd.simulation.line import Line, Silence
+from wifidogd.simulation.sites import MOST_GATEWAYS, NETWORK, adopt_all, look_up, open_network, remove_all, sites
+from wifidogd.simulation.town import Town
+from wifidogd.store.audit import BEGINNING, Kept, fetch_last_session, list_open, list_past
+
+MOST_GUESTS = 100_000
+
+MOST_REPORTS = 3_000
+"""Counters a second; more than one process can send, so that the gateways would only fall behind."""
+
+LONGEST = timedelta(days=1)
+
+BATCH = 50
+"""Gateways that one transaction adopts or removes."""
+
+ROWS = 5_000
+"""Sessions that one statement of the audit reads."""
+
+KNOWN_WITHIN = 15
+"""Seconds within which the server must know the gateways; it looks once a second."""
+
+DESCRIPTION = """
+Adopt gateways that are not there, let guests who are not there sign in through the real pages and use the internet,
+and check every answer, and in the end every octet that is stored.  For a server that is being tried: guests share it
+with the simulation.  The gateways are called sim-0001 and so on, in a network called simulation; they are removed in
+the end, also after Ctrl-C.  Exit code 0 only if everything was right.
+"""
+
+
+def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
+    """Describe the noun; it has no verbs."""
+    parser = nouns(
+        "simulate", parents=[JSON], help="try the server without a router", description=DESCRIPTION, epilog=None
+    )
+    options: tuple[tuple[str, str, Callable[[str], object], object, str], ...] = (
+        ("--url", "URL", server, "http://127.0.0.1:8080/wifidog/", "the server, on a loopback or private address"),
+        ("--gateways", "N", positive, 20, f"how many, {MOST_GATEWAYS} at most"),
+        ("--guests", "N", positive, 1_000, f"how many come and go, {MOST_GUESTS} at most"),
+        ("--interval", "S", check_interval, "60", "CheckInterval of the gateways, simulated seconds"),
+        ("--speed", "X", speed, "1", "simulated seconds to a second, 0.1 to 1000"),
+        ("--duration", "5m", duration, "5m", "how long it runs, in real time, a day at most"),
+    )
+    for option, example, read, default, says in options:
+        parser.add_argument(option, metavar=example, type=read, default=default, help=f"{says} (default: %(default)s)")
+    parser.set_defaults(command=simulate, prepare=check_sizes)
+
+
+def server(text: str) -> wire.Server:
+    """
+    Read where the server is.
+
+    Only near ones: who simulates a thousand guests must not hit somebody else's server by a slip.
+    """
+    try:
+        url = urlsplit(text)
+        host = "127.0.0.1" if url.hostname == "localhost" else str(IPv4Address(url.hostname or ""))
+        path, port = checked_path(url.path), url.port or 80
+    except (ValueError, ConfigurationError):
+        host, path, port = "", "", 0
+    if urlsplit(text).scheme != "http" or not (is_private(host) or host.startswith("127.")):
+        raise ArgumentTypeError(
+            f"{text!r} is not near: write http, a loopback or private IPv4 address, port and path, "
+            "like http://127.0.0.1:8080/wifidog/"
+        )
+    return wire.Server(host, port, path)
+
+
+def speed(text: str) -> float:
+    """Read how fast simulated time runs."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.1 <= number <= 1_000:
+        raise ArgumentTypeError(f"{text!r} is no speed: write a number from 0.1 to 1000")
+    return number
+
+
+def check_sizes(arguments: Namespace) -> None:
+    """
+    See that machine and server can bear what is asked for.
+
+    @raise WrongUsage: if not.
+    """
+    if arguments.gateways > MOST_GATEWAYS:
+        raise WrongUsage(f"--gateways {arguments.gateways}: {MOST_GATEWAYS} are the most.")
+    if arguments.guests > MOST_GUESTS:
+        raise WrongUsage(f"--guests {arguments.guests}: {MOST_GUESTS} are the most.")
+    if arguments.duration > LONGEST:
+        raise WrongUsage("--duration: a day is the most.")
+    reports = arguments.guests * arguments.speed / arguments.interval.total_seconds()
+    if reports > MOST_REPORTS:
+        raise WrongUsage(
+            f"That makes {reports:.0f} reports a second, and {MOST_REPORTS} are the most: "
+            "take fewer --guests, less --speed or a longer --interval."
+        )
+
+
+async def simulate(errand: Errand) -> None:
+    """
+    Run a simulation and say what came of it.
+
+    @raise SystemExit: if anything was not right.
+    """
+    wanted = errand.arguments
+    gateways = sites(wanted.gateways, wanted.interval / wanted.speed)
+    town = Town(
+        wanted.url,
+        gateways,
+        wanted.guests,
+        interval=wanted.interval.total_seconds(),
+        speed=wanted.speed,
+        reactor=errand.reactor,
+        dice=SystemRandom(),
+    )
+    await _expect_server(town.scene.line, wanted.url)
+    await _make_room(errand)
+    with _interrupts(errand, town.close):
+        try:
+            result = await _run(errand, town, gateways)
+        finally:
+            await _remove(errand, [gateway.gw_id for gateway in gateways])
+    verdict = Verdict(town.scene.figures, result)
+    if wanted.json:
+        print_json(document(verdict, town, wanted))
+    else:
+        print_summary(verdict)
+    if not verdict.is_right:
+        raise SystemExit(ExitCode.REFUSED)
+
+
+async def _expect_server(line: Line, where: wire.Server) -> None:
+    """Refuse to simulate anything on a server that is not there."""
+    answer, _ = await line.ask(wire.get(where, where.path))
+    if isinstance(answer, Silence) or wire.read_status(answer) != HTTPStatus.OK:
+        why = "does not answer" if isinstance(answer, Silence) else "is no wifidogd"
+        raise NotDone(
+            f"What is at http://{where.host}:{where.port}{where.path} {why}: "
+            "start the server with `twistd -n wifidogd`, or name another --url."
+        )
+
+
+async def _make_room(errand: Errand) -> None:
+    """Remove what a simulation has left behind that was killed; refuse to disturb one that runs."""
+    books = await errand.transaction(lambda cursor: look_up(cursor, errand.now))
+    if books.strangers:
+        raise NotDone(
+            f"Gateway {books.strangers[0]} is in the way: simulated ones are called sim-0001 and so on, in network "
+            f"{NETWORK.name}, and no other may be."
+        )
+    if books.alive_for is not None:
+        left = int(books.alive_for.total_seconds()) + 1
+        raise NotDone(
+            f"Another simulation is running, or was until a moment ago: stop it, or try again in {left} seconds."
+        )
+    await _remove(errand, books.leftovers)
+    if books.guests:
+        complain(f"{count(books.guests, 'guest')} of other gateways are online and share the server with this.")
+
+
+async def _run(errand: Errand, town: Town, gateways: list[Gateway]) -> Audit:
+    """Adopt the gateways, let time pass and look into the tables."""
+    await errand.transaction(open_network)
+    for at in range(0, len(gateways), BATCH):
+        await errand.transaction(partial(adopt_all, gateways=gateways[at : at + BATCH], now=errand.now))
+    await _expect_known(errand, town.scene.line, gateways[-1])
+    mark = await errand.transaction(fetch_last_session)
+    show = LoopingCall(_show, town, errand.arguments)
+    show.clock = errand.reactor
+    shown = show.start(1 if sys.stderr.isatty() else 15, now=False)
+    try:
+        await town.run(errand.arguments.duration.total_seconds())
+    finally:
+        show.stop()
+        await shown
+        _wipe()
+    return audit(town.scene.journal, await _kept(errand, mark))
+
+
+async def _expect_known(errand: Errand, line: Line, gateway: Gateway) -> None:
+    """Wait until the server, and each of its processes, has seen that the gateways are adopted."""
+    where = errand.arguments.url
+    page = wire.get(where, wire.login_target(where, gateway, "10.0.0.1", "02:51:4d:00:00:00", "http://example.org/"))
+    for _ in range(KNOWN_WITHIN):
+        await deferLater(errand.reactor, 1)
+        answer, _ = await line.ask(page)
+        if not isinstance(answer, Silence) and wire.read_status(answer) == HTTPStatus.OK:
+            return await deferLater(errand.reactor, 1.2)
+    raise NotDone(
+        "The server does not know the gateways that were just adopted: it has another database than this command, "
+        "see --database and --data-dir."
+    )
+
+
+async def _kept(errand: Errand, mark: int) -> list[Kept]:
+    """Read what is stored of sessions later than C{mark}: the open ones first, as they only ever become past ones."""
+    kept: dict[int, Kept] = {}
+    after = mark
+    while page := await errand.transaction(partial(list_open, network=NETWORK.name, after=after, limit=ROWS)):
+        kept.update((row.session_id, row) for row in page)
+        after = page[-1].session_id
+    place = (BEGINNING, 0)
+    while True:
+        page, place = await errand.transaction(partial(list_past, network=NETWORK.name, after=place, limit=ROWS))
+        kept.update((row.session_id, row) for row in page if row.session_id > mark)
+        if len(page) < ROWS:
+            return list(kept.values())
+
+
+async def _remove(errand: Errand, gw_ids: list[str]) -> None:
+    """Remove gateways; what cannot be removed now is removed by the next simulation."""
+    try:
+        for at in range(0, len(gw_ids), BATCH):
+            work = partial(remove_all, gw_ids=gw_ids[at : at + BATCH], now=datetime.now(UTC))
+            await errand.database.transaction(work, deadline=timedelta(seconds=60))
+    except StoreError as error:
+        complain(f"The simulated gateways could not be removed ({error}): the next simulation will do it.")
+
+
+@contextmanager
+def _interrupts(errand: Errand, stop: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C end the simulation in good order; another one ends the command as usual."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        restore()
+        errand.reactor.callFromThread(stop)
+
+    for number in before:
+        signal.signal(number, interrupted)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _show(town: Town, wanted: Namespace) -> None:
+    """Say on standard error how it goes: in place at a terminal, else in a line of its own."""
+    line = live_line(town, wanted.duration)
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+    else:
+        print(line, file=sys.stderr, flush=True)
+
+
+def _wipe() -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
