@@ -36,10 +36,14 @@ def main(arguments: list[str]) -> int:
 def read_arguments(arguments: list[str]) -> argparse.Namespace:
     """Understand the command line, or explain it and leave."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure wifidogd beside others.")
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *BENCHES], help=", ".join(BENCHES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHES)} [default: all]")
     parser.add_argument("--quick", action="store_true", help="the short form, whose limits are shown and not enforced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures into this file, too")
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    for name in asked.names:
+        if name not in BENCHES:
+            parser.error(f"there is no bench called {name}: choose from {', '.join(BENCHES)}")
+    return asked
 
 
 def run(name: str, house: House, quick: bool) -> Result:

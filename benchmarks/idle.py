@@ -1,4 +1,9 @@
-"""C{idle}: what 10,000 guests cost while nobody asks for anything: the server's timers, and PostgreSQL's."""
+"""
+C{idle}: what open sessions cost while nobody asks for anything: the server's timers, and PostgreSQL's.
+
+Sessions that nobody ended are looked for several times a minute, so many more guests than the limit is about are
+watched as well.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,9 @@ from benchmarks.cost import Meter, Spent
 from benchmarks.house import House
 from benchmarks.table import Limit, Result, Table, number
 
-GUESTS, GATEWAYS = 10_000, 200
+GUESTS, MANY_GUESTS, QUICK_MANY_GUESTS = 10_000, 1_000_000, 50_000
+
+GUESTS_OF_A_GATEWAY = 50
 
 QUIET_AFTER = 5.0
 """Seconds for the start to be over."""
@@ -17,23 +24,30 @@ QUIET_AFTER = 5.0
 MOST = 0.5
 """Percent of a core, server and PostgreSQL together."""
 
-SERVER, POSTGRES, ALONE = "wifidogd", "PostgreSQL", "PostgreSQL without wifidogd"
+SERVER, POSTGRES = "server", "postgres"
 
 
 def run(house: House, quick: bool) -> Result:
-    """Watch PostgreSQL alone, then with a server."""
+    """Watch PostgreSQL alone, then with few guests, then with many."""
     seconds = 5.0 if quick else 60.0
+    many = QUICK_MANY_GUESTS if quick else MANY_GUESTS
+    alone = watch(seconds / 3, **{POSTGRES: house.postgres.pid})
+    return report(alone, {guests: with_guests(house, guests, seconds) for guests in (GUESTS, many)})
+
+
+def with_guests(house: House, guests: int, seconds: float) -> Spent:
+    """Watch a server with so many open sessions."""
     dsn = house.postgres.create()
     house.wifidogd(dsn).end()
-    scene.adopt(dsn, GATEWAYS)
-    scene.admit(dsn, GUESTS, GATEWAYS)
+    gateways = guests // GUESTS_OF_A_GATEWAY
+    scene.adopt(dsn, gateways)
+    scene.admit(dsn, guests, gateways)
     scene.settle(dsn)
-    alone = watch(seconds / 3, **{ALONE: house.postgres.pid})
     server = house.wifidogd(dsn)
-    together = watch(seconds, **{SERVER: server.pid, POSTGRES: house.postgres.pid})
+    spent = watch(seconds, **{SERVER: server.pid, POSTGRES: house.postgres.pid})
     server.end()
     house.postgres.drop(dsn)
-    return report(together, alone)
+    return spent
 
 
 def watch(seconds: float, **pids: int) -> Spent:
@@ -44,21 +58,24 @@ def watch(seconds: float, **pids: int) -> Spent:
     return meter.spent()
 
 
-def report(together: Spent, alone: Spent) -> Result:
+def report(alone: Spent, found: dict[int, Spent]) -> Result:
     """Put it in a table."""
-    watched = [(SERVER, together), (POSTGRES, together), (ALONE, alone)]
-    rows = [
-        [name, number(spent.share(name) * 100), number(spent.woken[name] / spent.seconds)] for name, spent in watched
-    ]
-    title = f"{GUESTS:,} open sessions, no requests, {together.seconds:.0f} s"
-    total = (together.share(SERVER) + together.share(POSTGRES)) * 100
+    rows = [["no server", "", "", *cells(alone, POSTGRES)]]
+    rows += [[number(guests), *cells(spent, SERVER), *cells(spent, POSTGRES)] for guests, spent in found.items()]
+    columns = ("open sessions", "wifidogd: % of a core", "wake-ups/s", "PostgreSQL: % of a core", "wake-ups/s")
+    title = f"No requests, {found[GUESTS].seconds:.0f} s"
+    total = (found[GUESTS].share(SERVER) + found[GUESTS].share(POSTGRES)) * 100
     figures = {
-        name: {"share_of_a_core": spent.share(name), "wakeups_per_second": spent.woken[name] / spent.seconds}
-        for name, spent in watched
+        str(guests): {
+            name: {"share_of_a_core": spent.share(name), "wakeups_per_second": spent.woken[name] / spent.seconds}
+            for name in spent.cpu
+        }
+        for guests, spent in {0: alone, **found}.items()
     }
-    return Result(
-        "idle",
-        [Table(title, ("", "% of a core", "wake-ups/s"), rows)],
-        [Limit("% of a core, wifidogd and PostgreSQL together", total, most=MOST)],
-        figures,
-    )
+    limit = Limit(f"% of a core with {GUESTS:,} sessions, wifidogd and PostgreSQL together", total, most=MOST)
+    return Result("idle", [Table(title, columns, rows)], [limit], figures)
+
+
+def cells(spent: Spent, name: str) -> list[str]:
+    """Write the figures of one tree of processes."""
+    return [number(spent.share(name) * 100), number(spent.woken[name] / spent.seconds)]

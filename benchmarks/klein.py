@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import scene
@@ -22,19 +23,33 @@ GUESTS, GATEWAYS, AT_A_TIME = 2000, 20, 64
 
 OURS, CONSTANT, ALONE = "wifidogd, durable", "Klein, a constant", "Klein, one transaction a request"
 
+WARM_UP = 1.0
+"""Seconds of the load that each server gets before it counts."""
+
 MOST_TO_CONSTANT = 1.4
 MOST_TO_ALONE = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How many rounds are measured, and how many seconds each side gets in a round."""
+
+    rounds: int
+    seconds: float
+
+
+FULL, QUICK = Length(7, 4.0), Length(3, 1.5)
+
+
 def run(house: House, quick: bool) -> Result:
     """Measure all three in turns."""
-    rounds, seconds = (3, 1.5) if quick else (7, 4.0)
+    length = QUICK if quick else FULL
     servers = start(house)
     counters = Rounds(GUESTS, GATEWAYS)
     for server in servers.values():
-        drive(Load(server.port, counters.next(), 1.0, at_a_time=AT_A_TIME))
-    sides = {name: partial(once, house, server, counters, seconds) for name, server in servers.items()}
-    found = alternate(rounds, sides)
+        drive(Load(server.port, counters.next(), WARM_UP, at_a_time=AT_A_TIME))
+    sides = {name: partial(once, house, server, counters, length.seconds) for name, server in servers.items()}
+    found = alternate(length.rounds, sides)
     for server in servers.values():
         server.end()
     return report(found)
