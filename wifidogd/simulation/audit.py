@@ -23,7 +23,8 @@ class Audit:
     @ivar sessions: that are in the tables and have been in use.
     @ivar expected: octets of all of them by the journal; where it allows several, those nearest to the tables.
     @ivar stored: by the tables.
-    @ivar open_questions: devices at a gateway of which an answer is missing or two courses are possible.
+    @ivar open_questions: devices at a gateway for which more than one sum is right, as an answer is missing, or a
+        gateway forgot a guest who was back at once, with totals that may belong to either stay.
     @ivar unchecked: devices at a gateway of which the journal gave up keeping track.
     @ivar differences: the first of them, in words.
     """
@@ -77,8 +78,8 @@ def _compare(result: Audit, place: Place, courses: list[Stays], rows: list[Kept]
         result.unchecked += 1
         result.expected = _sum((result.expected, used))
         return
-    result.open_questions += len(courses) > 1
     possible = [_lines(stays) for stays in courses]
+    result.open_questions += len({tuple(used for _, _, used in lines) for lines in possible}) > 1
     lines = found if found in possible else min(possible, key=lambda lines: _distance(lines, found))
     result.expected = _sum((result.expected, _sum(used for _, _, used in lines)))
     if found not in possible:

@@ -46,8 +46,8 @@ class Habits:
         self._dice = dice
 
     def first_arrival(self) -> float:
-        """Say when a guest first appears: sometime in the first interval and a half."""
-        return self._dice.uniform(0, 1.5 * self._interval)
+        """Say when a guest first appears: sometime in the first three intervals."""
+        return self._dice.uniform(0, 3 * self._interval)
 
     def first_report(self) -> float:
         """Say how far into an interval a gateway was switched on."""

@@ -22,7 +22,7 @@ class Form:
 
 class Markup(HTMLParser):
     """
-    A page, read.
+    What a page is about, read: its C{main} part, or all of a page that has none.
 
     @ivar forms: in the order of the page.
     @ivar images: where they are.
@@ -33,7 +33,7 @@ class Markup(HTMLParser):
         self.forms: list[Form] = []
         self.images: list[str] = []
         self._open: Form | None = None
-        self.feed(text)
+        self.feed(_main(text))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -58,3 +58,9 @@ class Markup(HTMLParser):
         """Find the first form that is posted to an address; None if there is none."""
         posted = (form for form in self.forms if form.method == "post")
         return next((form for form in posted if form.action.partition("?")[0].rstrip("/") == action), None)
+
+
+def _main(text: str) -> str:
+    """Leave out head and foot, which guests hardly look at either: style and languages are most of a page."""
+    _, found, rest = text.partition("<main>")
+    return rest.partition("</main>")[0] if found else text
