@@ -29,6 +29,7 @@ setup(
         "wifidogd.store.schema",
         "wifidogd.templates",
         "wifidogd.web",
+        "wifidogd.workers",
         "twisted.plugins",
     ],
     package_dir={"wifidogd.templates": "templates"},

@@ -17,7 +17,7 @@ FLOORS = (
     {"offers", "hours", "mail_server"},
     {"limits"},
     {"tally"},
-    {"rules", "smtp", "pg_dump", "credentials", "periodic", "store", "wifidog_conf"},
+    {"rules", "smtp", "pg_dump", "credentials", "periodic", "slow_start", "store", "wifidog_conf"},
     {"directory", "settlement", "welcome", "reach", "importing", "correspondence", "opening", "voucher_batch", "simulation"},
     {"books", "password_check"},
     {
@@ -35,7 +35,9 @@ FLOORS = (
     },
     {"web"},
     {"service", "options"},
+    {"workers"},
     {"tap", "ctl"},
+    {"worker"},
 )
 """Rooms from the ground up; a package is one room."""
 
@@ -46,7 +48,7 @@ ONLY_IN = {
     "klein": {"web"},
     "werkzeug": {"web"},
     "jinja2": {"web"},
-    "twisted.internet.reactor": {"tap", "ctl"},
+    "twisted.internet.reactor": {"tap", "ctl", "worker"},
 }
 """Which rooms may import what; everything else may be imported anywhere."""
 

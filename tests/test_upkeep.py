@@ -67,14 +67,15 @@ class Watch:
         """Pretend that the store has been there for so long, now being what it is."""
         self.clock.advance(length.total_seconds())
 
-    def upkeep(self, database: Database, directory: Directory) -> Upkeep:
-        """Make an upkeep on this watch."""
+    def upkeep(self, database: Database, directory: Directory, name: str | None = None) -> Upkeep:
+        """Make an upkeep on this watch, of a server that is alone unless it has a name."""
         return Upkeep(
             database,
             directory,
             clock=self.clock,
             utc_now=lambda: self.now,
             unsettled_at=lambda: self.unsettled_at,
+            name=name,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ DEFAULT_LISTEN = "tcp:8080"
 
 ORIGIN = re.compile(r"https?://([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 """What a browser, a gateway and its wifidog.conf read alike; L{urlsplit} checks the numbers."""
+
+MOST_WORKERS = 64
 
 TRUE = ("1", "yes", "true", "on")
 FALSE = ("", "0", "no", "false", "off")
@@ -49,8 +52,8 @@ class Options(usage.Options):
     least), C{database} (a DSN, or None for a PostgreSQL of its own),
     C{data-dir} (an absolute L{Path}), C{path} (with slashes around it),
     C{public-url} (without a slash at the end, or None), C{mail} (a
-    L{MailServer}, or None), C{mail-from} (an address, None without C{mail})
-    and C{trust-new-gateways}.
+    L{MailServer}, or None), C{mail-from} (an address, None without C{mail}),
+    C{workers} (a number, 1 for no children) and C{trust-new-gateways}.
     """
 
     optParameters = [
@@ -61,6 +64,7 @@ class Options(usage.Options):
         ["mail", None, None, f"mail server that lets guests sign up, such as {EXAMPLE}"],
         ["mail-password-file", None, None, "file with the password of the mail server's user"],
         ["mail-from", None, None, "address that mails come from [default: the mail server's user]"],
+        ["workers", None, None, "processes that answer on the same ports, one for each core [default: 1]"],
     ]  # fmt: skip
     optFlags = [
         ["trust-new-gateways", None, "adopt a gateway by itself when it first sends a guest; for trials"],
@@ -88,6 +92,7 @@ class Options(usage.Options):
             self["public-url"] = checked_url(self._said("public-url"))
             self["database"] = self._said("database")
             self["mail"], self["mail-from"] = self._mail()
+            self["workers"] = checked_workers(self._said("workers") or "1", self["listen"])
             self["trust-new-gateways"] = bool(self["trust-new-gateways"]) or _flag_from_environment()
             if self["database"] is not None:
                 session_parameters(self["database"])
@@ -133,6 +138,24 @@ def checked_endpoint(text: str) -> str:
             "or ssl:443:privateKey=key.pem:certKey=cert.pem."
         ) from problem
     return text
+
+
+def checked_workers(text: str, listen: Sequence[str]) -> int:
+    """
+    Accept a number of processes.
+
+    @param listen: descriptions of the endpoints that they are to share.
+    @raise ConfigurationError: if it is none, or more than one cannot share them.
+    """
+    if re.fullmatch("[1-9][0-9]?", text) is None or int(text) > MOST_WORKERS:
+        raise ConfigurationError(f"--workers {text}: write a number from 1 to {MOST_WORKERS}, such as 2.")
+    for endpoint in listen:
+        if text != "1" and re.match("(haproxy:)?(tcp6?|ssl|unix):", endpoint) is None:
+            raise ConfigurationError(
+                f"--workers {text}: --listen {endpoint} cannot be shared; write tcp, tcp6, ssl or unix endpoints, "
+                "or leave out --workers."
+            )
+    return int(text)
 
 
 def checked_data_dir(text: str | None) -> Path:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred, maybeDeferred
-from twisted.internet.error import CannotListenError
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from wifidogd.credentials import Passwords
 from wifidogd.directory import Directory
-from wifidogd.errors import ConfigurationError, StoreError
+from wifidogd.errors import StoreError
 from wifidogd.heartbeat import Heartbeats
 from wifidogd.ledger import Ledger
+from wifidogd.slow_start import SlowStart, Tell, say_why_not
 from wifidogd.sparing import SparingLog
 from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
 from wifidogd.store.migrations import migrate
+from wifidogd.upkeep import Upkeep
 from wifidogd.web.front import Front
 
 log = Logger()
@@ -38,7 +39,7 @@ class Rooms:
     """
     All that is to be started and stopped, made by the composition root.
 
-    @ivar cluster: the private PostgreSQL; None where the operator named a database.
+    @ivar cluster: the private PostgreSQL; None where it is not ours to start.
     @ivar timers: to run while the database is prepared.
     """
 
@@ -48,11 +49,36 @@ class Rooms:
     ledger: Ledger
     heartbeats: Heartbeats
     passwords: Passwords
+    upkeep: Upkeep
     timers: Sequence[Service]
     front: Front
 
 
-class AuthServer(Service):
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    Where a server stands: alone, or as one of several workers.
+
+    @ivar number: which of them it is, from 1.
+    @ivar count: how many there are.
+    @ivar ports: the reactor as far as endpoints see.
+    @ivar up: called once guests can be served.
+    @ivar refuse: told why it cannot start; see L{SlowStart}.
+    """
+
+    number: int
+    count: int
+    ports: Any
+    up: Callable[[], None]
+    refuse: Tell = say_why_not
+
+    @property
+    def figures(self) -> dict[str, Callable[[], dict[str, int]]]:
+        """For monitors: which worker answers, and of how many; nothing if it is alone."""
+        return {} if self.count == 1 else {"worker": lambda: {"number": self.number, "of": self.count}}
+
+
+class AuthServer(SlowStart):
     """
     The running server.
 
@@ -69,45 +95,24 @@ class AuthServer(Service):
         endpoints: Sequence[IStreamServerEndpoint],
         *,
         dsn: str | None,
-        welcome: str,
+        place: Place,
         reactor: Any,
     ) -> None:
         """
-        @param dsn: of the operator's database; None for the private one.
-        @param welcome: logged once guests can be served.
+        @param dsn: of the database; None for the private one that C{rooms} start.
         """
+        super().__init__(reactor, refuse=place.refuse)
         self._rooms = rooms
         self._endpoints = endpoints
         self._dsn = dsn
-        self._welcome = welcome
-        self._reactor = reactor
+        self._up = place.up
         self.ports: list[IListeningPort] = []
-        self._starting: Deferred[None] | None = None
 
-    def startService(self) -> None:
-        """Begin to start; what cannot work is logged as one sentence and stops the process."""
-        super().startService()
-        self._starting = ensureDeferred(self._start())
-
-    def stopService(self) -> Deferred[None]:
-        """Stop accepting, finish what was accepted, then stop the rest; a few seconds at most."""
-        super().stopService()
-        return ensureDeferred(self._stop())
-
-    async def _start(self) -> None:
-        try:
-            await self._open()
-            await self._prepare()
-        except CancelledError:
-            return
-        except (ConfigurationError, CannotListenError) as problem:
-            log.critical("wifidogd cannot start: {problem}", problem=problem)
-            self._reactor.callWhenRunning(self._reactor.stop)
-        except Exception:
-            log.failure("wifidogd cannot start")
-            self._reactor.callWhenRunning(self._reactor.stop)
-        else:
-            log.info("{text}", text=self._welcome)
+    async def begin(self) -> None:
+        """Open the ports, prepare the database, start the timers."""
+        await self._open()
+        await self._prepare()
+        self._up()
 
     async def _open(self) -> None:
         rooms = self._rooms
@@ -134,12 +139,12 @@ class AuthServer(Service):
         for timer in self._rooms.timers:
             timer.startService()
 
-    async def _stop(self) -> None:
+    async def end(self) -> None:
+        """Stop accepting, finish what was accepted, then stop the rest; a few seconds at most."""
         rooms = self._rooms
         if rooms.cluster is not None and not self.ports:
             await rooms.cluster.stop()
-        if self._starting is not None:
-            self._starting.cancel()
+        self.give_up_starting()
         for port in self.ports:
             await maybeDeferred(port.stopListening)
         await self._finish(rooms.ledger.drain())
@@ -147,6 +152,8 @@ class AuthServer(Service):
             if timer.running:
                 await self._finish(maybeDeferred(timer.stopService))
         await self._finish(rooms.heartbeats.flush())
+        if rooms.directory.loaded:
+            await self._finish(rooms.upkeep.take_leave())
         rooms.passwords.stop()
         await rooms.database.stop()
         if rooms.cluster is not None:

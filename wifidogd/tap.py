@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from twisted.application.internet import TimerService
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
 
 from wifidogd.account_care import AccountCare
 from wifidogd.admission import Admission
@@ -26,7 +29,7 @@ from wifidogd.post import Post
 from wifidogd.reach import ctl_command, guess_url, with_backlog
 from wifidogd.registration import Registration
 from wifidogd.remembered import Remembered
-from wifidogd.service import AuthServer, Rooms
+from wifidogd.service import AuthServer, Place, Rooms
 from wifidogd.smtp import deliver
 from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
@@ -39,8 +42,11 @@ from wifidogd.web.health import BEAT, Health, ReactorLag
 from wifidogd.web.letters import Letters
 from wifidogd.web.registration import ByMail
 from wifidogd.welcome import welcome
+from wifidogd.workers.supervisor import Workers
 
 __all__ = ["Options", "makeService"]
+
+log = Logger()
 
 
 def utc_now() -> datetime:
@@ -50,23 +56,65 @@ def utc_now() -> datetime:
 
 def makeService(
     options: Options, reactor: Any = None, *, utc_now: UtcNow = utc_now, mint: Callable[[], str] = mint_token
-) -> AuthServer:
+) -> AuthServer | Workers:
     """
     Wire the rooms together; nothing connects or listens until started.
 
     @param reactor: for tests; the global reactor otherwise, named here only.
-    @param utc_now: for tests, as is C{mint}, which makes tokens.
+    @param utc_now: for tests, as is C{mint}, which makes tokens; workers ask the wall clock and chance.
     """
     if reactor is None:
         from twisted.internet import reactor
+    count = options["workers"]
+    url = options["public-url"] or guess_url(options["listen"][0])
+    ctl = ctl_command(None if options["data-dir"] == default_data_dir() else options["data-dir"])
+    up = partial(log.info, "{text}", text=welcome(url, options["path"], ctl))
+    if count == 1:
+        return auth_server(options, Place(1, 1, reactor, up), reactor, utc_now=utc_now, mint=mint)
+    return Workers(options, private_cluster(options, reactor), endpoints(options, reactor), up=up, reactor=reactor)
+
+
+def private_cluster(options: Mapping[str, Any], reactor: Any) -> Cluster | None:
+    """Make the private PostgreSQL; None where there is another."""
+    if options["database"]:
+        return None
+    return Cluster(options["data-dir"], reactor=reactor, servers=options["workers"])
+
+
+def endpoints(options: Mapping[str, Any], reactor: Any) -> list[IStreamServerEndpoint]:
+    """Make what will be listened at."""
+    return [serverFromString(reactor, with_backlog(text)) for text in options["listen"]]
+
+
+def auth_server(
+    options: Mapping[str, Any],
+    place: Place,
+    reactor: Any,
+    *,
+    utc_now: UtcNow = utc_now,
+    mint: Callable[[], str] = mint_token,
+) -> AuthServer:
+    """
+    Wire the rooms of one process together.
+
+    @param options: as L{Options} holds them.
+    """
     database = Database(clock=reactor)
     directory = Directory(database, utc_now=utc_now, trust_new_gateways=options["trust-new-gateways"])
     ledger = Ledger(database, directory, clock=reactor, utc_now=utc_now)
     heartbeats = Heartbeats(database, directory)
-    passwords = Passwords(reactor)
+    passwords = Passwords(reactor, threads=2 if place.count == 1 else 1)
     admission = Admission(database, directory, passwords, utc_now=utc_now, mint=mint)
     vouchers = Vouchers(database, directory, utc_now=utc_now, mint=mint)
-    upkeep = Upkeep(database, directory, clock=reactor, utc_now=utc_now, unsettled_at=lambda: ledger.unsettled_at)
+    cluster = private_cluster(options, reactor)
+    upkeep = Upkeep(
+        database,
+        directory,
+        clock=reactor,
+        utc_now=utc_now,
+        unsettled_at=lambda: ledger.unsettled_at,
+        name=None if cluster else f"{socket.gethostname()} {options['listen'][0]} {place.number}",
+    )
     lag = ReactorLag(reactor)
     post, by_mail = mailing(options, database, directory, passwords, utc_now, mint, reactor)
     front = Front(
@@ -85,33 +133,26 @@ def makeService(
             utc_now=utc_now,
             clock=reactor,
         ).app.resource(),
-        Health(database, directory, lag, {"ledger": ledger.figures}),
+        Health(database, directory, lag, {"ledger": ledger.figures, **place.figures}),
         path=options["path"],
         clock=reactor,
     )
     rooms = Rooms(
-        cluster=None if options["database"] else Cluster(options["data-dir"], reactor=reactor),
+        cluster=cluster,
         database=database,
         directory=directory,
         ledger=ledger,
         heartbeats=heartbeats,
         passwords=passwords,
+        upkeep=upkeep,
         timers=timers(lag, directory, heartbeats, upkeep, reactor) + mail_timers(post, by_mail, reactor),
         front=front,
     )
-    url = options["public-url"] or guess_url(options["listen"][0])
-    ctl = ctl_command(None if options["data-dir"] == default_data_dir() else options["data-dir"])
-    return AuthServer(
-        rooms,
-        [serverFromString(reactor, with_backlog(text)) for text in options["listen"]],
-        dsn=options["database"],
-        welcome=welcome(url, options["path"], ctl),
-        reactor=reactor,
-    )
+    return AuthServer(rooms, endpoints(options, place.ports), dsn=options["database"], place=place, reactor=reactor)
 
 
 def mailing(
-    options: Options,
+    options: Mapping[str, Any],
     database: Database,
     directory: Directory,
     passwords: Passwords,
@@ -148,6 +189,7 @@ def timers(
         (BEAT, lag.look, "measuring the reactor's lag"),
         (timedelta(seconds=1), directory.refresh, "reading who is adopted"),
         (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
+        (timedelta(seconds=30), upkeep.say_heard, "telling other servers what was heard"),
         (timedelta(seconds=15), upkeep.end_overdue, "ending sessions over their time"),
         (timedelta(seconds=30), upkeep.end_stale, "ending sessions without reports"),
         (timedelta(seconds=30), upkeep.end_lost_in_restart, "ending sessions lost in a restart"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -18,6 +19,7 @@ from wifidogd.store.database import Cursor, Database
 from wifidogd.store.devices import forget_old_devices
 from wifidogd.store.farewells import forget_farewells
 from wifidogd.store.gateways import forget_waiting
+from wifidogd.store.servers import ask_others, forget_servers, leave, say_heard
 from wifidogd.store.sessions import end_sessions, lock_sessions
 from wifidogd.store.sweeps import find_lost_in_restart, find_overdue, find_stale, find_unused, purge_history
 
@@ -38,15 +40,26 @@ KEEP_DEVICES = timedelta(days=366)
 SEEN_WITHIN = timedelta(hours=1)
 """How long a device is remembered that no gateway has let in."""
 
+LOST_AFTER = timedelta(hours=1)
+"""How long the others wait for a server that says nothing any more before they judge without it."""
+
 Find = Callable[[Cursor], Awaitable[list[bytes]]]
+
+
+class FindSilent(Protocol):
+    """Finds what is over at an instant, given since when everything has been heard."""
+
+    async def __call__(self, cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]: ...
 
 
 class Upkeep:
     """
     The work of timers, each piece an awaitable of its own.
 
-    With several servers on one database each row is dealt with once: rows
-    that another server holds are passed over.
+    With several servers on one database, several workers too, each row is
+    dealt with once: rows that another server holds are passed over.  Silence
+    of a gateway counts only over a time in which every server could settle
+    what it heard, as each of them says in the store.
     """
 
     def __init__(
@@ -57,34 +70,45 @@ class Upkeep:
         clock: IReactorTime,
         utc_now: UtcNow,
         unsettled_at: Callable[[], datetime | None],
+        name: str | None = None,
     ) -> None:
         """
         @param unsettled_at: tells when a report last could not be settled; None for never.
+        @param name: what this server is called among those on the database, the same after a restart; None if
+            there can be no other.
         """
         self._database = database
         self._directory = directory
         self._clock = clock
         self._utc_now = utc_now
         self._unsettled_at = unsettled_at
+        self._name = name
+
+    async def say_heard(self) -> None:
+        """Tell the other servers that this one could settle what it heard, since when and until now."""
+        name, since = self._name, self._heard_since()
+        if name is not None and since is not None:
+            now = self._utc_now()
+            await self._database.transaction(lambda cursor: say_heard(cursor, name, min(since, now), now))
+
+    async def take_leave(self) -> None:
+        """Tell the other servers to count on this one no more."""
+        name = self._name
+        if name is not None:
+            await self._database.transaction(lambda cursor: leave(cursor, name))
 
     async def end_stale(self) -> None:
         """
         End sessions without a report for too long, at their last report.
 
-        Silence while this server or its store was away is not the gateway's:
+        Silence while a server or its store was away is not the gateway's:
         nobody is thrown off because of our own trouble.
         """
-        since = self._heard_since()
-        if since is not None:
-            find = partial(find_stale, now=self._utc_now(), heard_since=since, limit=ROWS)
-            await self._end(find, Reason.STALE, _last_report)
+        await self._end_silent(find_stale, Reason.STALE, _last_report)
 
     async def end_lost_in_restart(self) -> None:
         """End sessions that their gateway forgot when it restarted, at their last report."""
-        since = self._heard_since()
-        if since is not None:
-            find = partial(find_lost_in_restart, now=self._utc_now(), heard_since=since, limit=ROWS)
-            await self._end(find, Reason.GATEWAY_RESTARTED, _last_report)
+        await self._end_silent(find_lost_in_restart, Reason.GATEWAY_RESTARTED, _last_report)
 
     async def end_unused(self) -> None:
         """End pending sessions whose token nobody used in time."""
@@ -99,10 +123,7 @@ class Upkeep:
         their last octets.
         """
         now = self._utc_now()
-        since = self._heard_since()
-        if since is not None:
-            find = partial(find_overdue, now=now, heard_since=since, limit=ROWS)
-            await self._end(find, Reason.TIME_IS_UP, lambda session: session.expires_at or now)
+        await self._end_silent(find_overdue, Reason.TIME_IS_UP, lambda session: session.expires_at or now)
 
     async def purge_history(self) -> None:
         """Delete past sessions that their network keeps no longer."""
@@ -125,6 +146,31 @@ class Upkeep:
         unseen = partial(forget_old_devices, now=now, unseen_since=now - SEEN_WITHIN, limit=ROWS)
         await self._repeat(unseen, "devices forgotten")
         await self._database.transaction(lambda cursor: forget_waiting(cursor, now - WAIT_FOR_ADOPTION))
+        await self._database.transaction(lambda cursor: forget_servers(cursor, now - LOST_AFTER))
+
+    async def _end_silent(self, judge: FindSilent, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
+        """
+        End sessions whose gateway was silent while it would have been heard.
+
+        @param judge: finds them at an instant, given since when everything has been heard.
+        """
+        since, now = self._heard_since(), self._utc_now()
+        if since is None:
+            return
+        own: datetime = since
+
+        async def find(cursor: Cursor) -> list[bytes]:
+            heard_since, until = await self._heard(cursor, own, now)
+            return await judge(cursor, now=until, heard_since=heard_since, limit=ROWS)
+
+        await self._end(find, reason, end_of)
+
+    async def _heard(self, cursor: Cursor, since: datetime, until: datetime) -> tuple[datetime, datetime]:
+        """Narrow the time over which this server has heard everything to that over which all have."""
+        if self._name is None:
+            return since, until
+        others_since, others_until = await ask_others(cursor, self._name, until - LOST_AFTER)
+        return max(since, others_since or since), min(until, others_until or until)
 
     async def _end(self, find: Find, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
         async def end(cursor: Cursor) -> int:

@@ -36,6 +36,9 @@ log = Logger()
 START_DEADLINE = 60.0
 """Seconds for everything up to the first accepted connection."""
 
+CONNECTIONS_EACH, MORE_CONNECTIONS = 4, 16
+"""What the pool of a server process may open, and what is left for the operator's programs."""
+
 BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before each further attempt to restart; the last one stays."""
 
@@ -68,10 +71,19 @@ class Cluster:
     it, C{binaries-*} a copy of its programs where one is needed.
     """
 
-    def __init__(self, data_dir: Path, *, reactor: Reactor, guarded: bool = sys.platform != "linux") -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        reactor: Reactor,
+        guarded: bool = sys.platform != "linux",
+        servers: int = 1,
+    ) -> None:
         """
         @param guarded: whether a process in between ends PostgreSQL after our death, where the kernel does not.
+        @param servers: processes that serve from it.
         """
+        self._connections = MORE_CONNECTIONS + servers * CONNECTIONS_EACH
         self._data_dir = data_dir.resolve()
         self._directory = self._data_dir / "postgresql"
         self._sockets = socket_directory(self._data_dir)
@@ -132,7 +144,7 @@ class Cluster:
         binaries = await self._find_binaries(owner)
         if major_of(self._directory) is None:
             await self._initialise(binaries, owner)
-        command = server_command(binaries, self._directory, self._sockets)
+        command = server_command(binaries, self._directory, self._sockets, self._connections)
         server = self._runner.spawn(command, self._directory, owner)
         await server.ready.wait()
         self._runner.check()

@@ -24,7 +24,6 @@ SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
     "unix_socket_permissions": "0700",
-    "max_connections": "20",
     "shared_buffers": "32MB",
     "max_wal_size": "256MB",
     "jit": "off",
@@ -69,9 +68,13 @@ def initdb_command(binaries: Binaries, cluster: Path) -> list[str]:
     ]
 
 
-def server_command(binaries: Binaries, cluster: Path, sockets: Path) -> list[str]:
-    """Serve a cluster with L{SETTINGS}, on a socket in C{sockets}."""
+def server_command(binaries: Binaries, cluster: Path, sockets: Path, connections: int) -> list[str]:
+    """Serve a cluster with L{SETTINGS} to so many connections, on a socket in C{sockets}."""
     quoted = str(sockets).replace('"', '""')
-    settings = SETTINGS | {"unix_socket_directories": f'"{quoted}"', "cluster_name": title(cluster)}
+    settings = SETTINGS | {
+        "max_connections": str(connections),
+        "unix_socket_directories": f'"{quoted}"',
+        "cluster_name": title(cluster),
+    }
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return [str(binaries.directory / "postgres"), "-D", str(cluster), *options]

@@ -1,0 +1,88 @@
+"""What a worker has from its parent: listening sockets, and a pipe that ends when it is to end."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from twisted.internet import fdesc, tcp
+from twisted.internet.abstract import FileDescriptor
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+ORDERS = 0
+"""Descriptor of the pipe that brings the orders, and stays open as long as the parent wants the worker."""
+
+WORDS = 1
+"""Descriptor of the pipe that takes words to the parent."""
+
+FIRST_SOCKET = 3
+"""Descriptor of the first listening socket; the others follow."""
+
+
+class InheritedPorts:
+    """
+    A reactor as far as endpoints see, whose ports are the parent's: whatever is to be listened at, the next is taken.
+
+    The sockets stay the parent's, what else belongs to them too: no file of
+    a Unix socket goes when a worker does.
+    """
+
+    def __init__(self, reactor: Any, sockets: Iterable[tuple[int, int]]) -> None:
+        """
+        @param sockets: descriptor and address family of each.
+        """
+        self._reactor = reactor
+        self._sockets = iter(sockets)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        """Accept TCP connections; as C{IReactorTCP} has it."""
+        return self._next(factory)
+
+    def listenSSL(self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = "") -> Any:
+        """Accept TLS connections; as C{IReactorSSL} has it."""
+        return self._next(TLSMemoryBIOFactory(contextFactory, False, factory))
+
+    def listenUNIX(
+        self, address: str, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
+    ) -> Any:
+        """Accept connections on this machine; as C{IReactorUNIX} has it."""
+        port = self._next(factory)
+        port.connectionLost = partial(tcp.Port.connectionLost, port)  # without removing the parent's file
+        port.socket.listen(backlog)  # which adopting has set to 50
+        return port
+
+    def _next(self, factory: Any) -> Any:
+        descriptor, family = next(self._sockets)
+        port = self._reactor.adoptStreamPort(descriptor, socket.AddressFamily(family), factory)
+        os.close(descriptor)  # the port has a copy
+        return port
+
+
+class Leash(FileDescriptor):
+    """Watches the pipe from the parent, which says nothing any more, and ends when the worker is to."""
+
+    def __init__(self, reactor: Any, let_go: Callable[[], None]) -> None:
+        """
+        @param let_go: called when the parent has closed the pipe, or is gone.
+        """
+        super().__init__(reactor)
+        self._let_go = let_go
+        os.set_blocking(ORDERS, False)
+
+    def fileno(self) -> int:
+        """Tell the reactor what to watch."""
+        return ORDERS
+
+    def doRead(self) -> Exception | None:
+        """Look whether the pipe has ended."""
+        ended: Exception | None = fdesc.readFromFD(ORDERS, lambda octets: None)
+        return ended
+
+    def connectionLost(self, reason: Failure) -> None:
+        """It has."""
+        super().connectionLost(reason)
+        self._let_go()

@@ -1,0 +1,60 @@
+"""The life of a worker, from its orders to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import globalLogBeginner
+
+from wifidogd.errors import ConfigurationError
+from wifidogd.options import checked_endpoint
+from wifidogd.service import AuthServer, Place
+from wifidogd.workers.inherited import FIRST_SOCKET, WORDS, InheritedPorts, Leash
+from wifidogd.workers.talk import Kind, Orders, Word, read_orders
+from wifidogd.workers.voice import Voice
+
+Build = Callable[[Mapping[str, Any], Place, Any], AuthServer]
+"""Makes the server of options, a place and a reactor."""
+
+
+def work(line: bytes, build: Build, reactor: Any) -> int:
+    """
+    Be a worker until the parent lets go, or a SIGTERM comes.
+
+    @param line: its orders.
+    @return: the exit status: 1 if it could not start.
+    """
+    orders = read_orders(line)
+    voice = Voice(WORDS)
+    globalLogBeginner.beginLoggingTo([voice], redirectStandardIO=False)
+    place = _place(orders, voice, reactor)
+    try:
+        for text in orders.options["listen"]:
+            checked_endpoint(text)
+        server = build(orders.options, place, reactor)
+    except ConfigurationError as problem:
+        place.refuse(str(problem))
+        return 1
+
+    def stop() -> None:
+        with suppress(ReactorNotRunning):
+            reactor.stop()
+
+    reactor.callWhenRunning(server.startService)
+    reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
+    Leash(reactor, stop).startReading()
+    reactor.run()
+    return int(server.has_failed)
+
+
+def _place(orders: Orders, voice: Voice, reactor: Any) -> Place:
+    return Place(
+        number=orders.number,
+        count=orders.count,
+        ports=InheritedPorts(reactor, enumerate(orders.families, FIRST_SOCKET)),
+        up=lambda: voice.say(Word(Kind.UP)),
+        refuse=lambda problem: voice.say(Word(Kind.REFUSED, problem)),
+    )
