@@ -71,7 +71,9 @@ ERASE_PAST = """
     UPDATE past_sessions
        SET account_id = NULL, mac = NULL, ip = NULL, allowance_id = NULL
      WHERE ctid = ANY(%(places)s::tid[])
+       AND account_id = %(account_id)s
 """
+"""In a partitioned table others' rows may have the same ctid."""
 
 ERASE_OPEN = """
     UPDATE sessions
@@ -232,7 +234,7 @@ async def erase_past(cursor: Cursor, account_id: int) -> bool:
     """
     await cursor.execute(HOLD_PAST, {"account_id": account_id, "most": MOST})
     held = cursor.fetchall()
-    await cursor.execute(ERASE_PAST, {"places": [place for place, _, _ in held]})
+    await cursor.execute(ERASE_PAST, {"places": [place for place, _, _ in held], "account_id": account_id})
     await _forget_traces(cursor, {(gw_id, mac) for _, gw_id, mac in held if mac is not None})
     return len(held) == MOST
 

@@ -61,7 +61,10 @@ PURGE = """
               AND ended_at < %(before)s
             LIMIT %(limit)s
               FOR UPDATE SKIP LOCKED))
+       AND network = %(network)s
+       AND ended_at < %(before)s
 """
+"""Rows of different partitions may share a ctid, where an operator has partitioned the table: so everything twice."""
 
 
 async def find_stale(cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]:
@@ -105,7 +108,7 @@ async def purge_history(cursor: Cursor, network: str, before: datetime, limit: i
     """
     Delete sessions of a network that ended before an instant.
 
-    @return: how many, C{limit} at most.
+    @return: how many: C{limit} at most, or more in a partitioned table, where old rows may go that share a place.
     """
     await cursor.execute(PURGE, {"network": network, "before": before, "limit": limit})
     return cursor.rowcount
