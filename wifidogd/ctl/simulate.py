@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Callable
+from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import IPv4Address
 from random import SystemRandom
-from types import FrameType
 from urllib.parse import urlsplit
 
 from twisted.internet.task import LoopingCall, deferLater
 
 from wifidogd.addresses import is_private
 from wifidogd.ctl.errand import Errand, ExitCode, NotDone, WrongUsage
+from wifidogd.ctl.interrupts import interrupts
 from wifidogd.ctl.parsing import JSON
-from wifidogd.ctl.printing import complain, count, print_json
+from wifidogd.ctl.printing import print_json
+from wifidogd.ctl.simulated_gateways import adopt, kept, make_room, remove
 from wifidogd.ctl.simulation_report import Verdict, document, live_line, print_summary
 from wifidogd.ctl.units import check_interval, duration, positive
-from wifidogd.errors import ConfigurationError, StoreError
+from wifidogd.errors import ConfigurationError
 from wifidogd.gateways import Gateway
 from wifidogd.options import checked_path
 from wifidogd.simulation import wire
 from wifidogd.simulation.audit import Audit, audit
 from wifidogd.simulation.line import Line, Silence
-from wifidogd.simulation.sites import MOST_GATEWAYS, NETWORK, adopt_all, look_up, open_network, remove_all, sites
+from wifidogd.simulation.sites import MOST_GATEWAYS, sites
 from wifidogd.simulation.town import Town
-from wifidogd.store.audit import BEGINNING, Kept, fetch_last_session, list_open, list_past
 
 MOST_GUESTS = 100_000
 
@@ -39,12 +36,6 @@ MOST_REPORTS = 3_000
 """Counters a second; more than one process can send, so that the gateways would only fall behind."""
 
 LONGEST = timedelta(days=1)
-
-BATCH = 50
-"""Gateways that one transaction adopts or removes."""
-
-ROWS = 5_000
-"""Sessions that one statement of the audit reads."""
 
 KNOWN_WITHIN = 15
 """Seconds within which the server must know the gateways; it looks once a second."""
@@ -59,9 +50,7 @@ the end, also after Ctrl-C.  Exit code 0 only if everything was right.
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     """Describe the noun; it has no verbs."""
-    parser = nouns(
-        "simulate", parents=[JSON], help="try the server without a router", description=DESCRIPTION, epilog=None
-    )
+    parser = nouns("simulate", parents=[JSON], help="try the server without a router", description=DESCRIPTION)
     options: tuple[tuple[str, str, Callable[[str], object], object, str], ...] = (
         ("--url", "URL", server, "http://127.0.0.1:8080/wifidog/", "the server, on a loopback or private address"),
         ("--gateways", "N", positive, 20, f"how many, {MOST_GATEWAYS} at most"),
@@ -144,12 +133,12 @@ async def simulate(errand: Errand) -> None:
         dice=SystemRandom(),
     )
     await _expect_server(town.scene.line, wanted.url)
-    await _make_room(errand)
-    with _interrupts(errand, town.close):
+    await make_room(errand)
+    with interrupts(errand.reactor, town.close):
         try:
             result = await _run(errand, town, gateways)
         finally:
-            await _remove(errand, [gateway.gw_id for gateway in gateways])
+            await remove(errand, [gateway.gw_id for gateway in gateways])
     verdict = Verdict(town.scene.figures, result)
     if wanted.json:
         print_json(document(verdict, town, wanted))
@@ -170,31 +159,10 @@ async def _expect_server(line: Line, where: wire.Server) -> None:
         )
 
 
-async def _make_room(errand: Errand) -> None:
-    """Remove what a simulation has left behind that was killed; refuse to disturb one that runs."""
-    books = await errand.transaction(lambda cursor: look_up(cursor, errand.now))
-    if books.strangers:
-        raise NotDone(
-            f"Gateway {books.strangers[0]} is in the way: simulated ones are called sim-0001 and so on, in network "
-            f"{NETWORK.name}, and no other may be."
-        )
-    if books.alive_for is not None:
-        left = int(books.alive_for.total_seconds()) + 1
-        raise NotDone(
-            f"Another simulation is running, or was until a moment ago: stop it, or try again in {left} seconds."
-        )
-    await _remove(errand, books.leftovers)
-    if books.guests:
-        complain(f"{count(books.guests, 'guest')} of other gateways are online and share the server with this.")
-
-
 async def _run(errand: Errand, town: Town, gateways: list[Gateway]) -> Audit:
     """Adopt the gateways, let time pass and look into the tables."""
-    await errand.transaction(open_network)
-    for at in range(0, len(gateways), BATCH):
-        await errand.transaction(partial(adopt_all, gateways=gateways[at : at + BATCH], now=errand.now))
+    mark = await adopt(errand, gateways)
     await _expect_known(errand, town.scene.line, gateways[-1])
-    mark = await errand.transaction(fetch_last_session)
     show = LoopingCall(_show, town, errand.arguments)
     show.clock = errand.reactor
     shown = show.start(1 if sys.stderr.isatty() else 15, now=False)
@@ -204,7 +172,7 @@ async def _run(errand: Errand, town: Town, gateways: list[Gateway]) -> Audit:
         show.stop()
         await shown
         _wipe()
-    return audit(town.scene.journal, await _kept(errand, mark))
+    return audit(town.scene.journal, await kept(errand, mark))
 
 
 async def _expect_known(errand: Errand, line: Line, gateway: Gateway) -> None:
@@ -220,52 +188,6 @@ async def _expect_known(errand: Errand, line: Line, gateway: Gateway) -> None:
         "The server does not know the gateways that were just adopted: it has another database than this command, "
         "see --database and --data-dir."
     )
-
-
-async def _kept(errand: Errand, mark: int) -> list[Kept]:
-    """Read what is stored of sessions later than C{mark}: the open ones first, as they only ever become past ones."""
-    kept: dict[int, Kept] = {}
-    after = mark
-    while page := await errand.transaction(partial(list_open, network=NETWORK.name, after=after, limit=ROWS)):
-        kept.update((row.session_id, row) for row in page)
-        after = page[-1].session_id
-    place = (BEGINNING, 0)
-    while True:
-        page, place = await errand.transaction(partial(list_past, network=NETWORK.name, after=place, limit=ROWS))
-        kept.update((row.session_id, row) for row in page if row.session_id > mark)
-        if len(page) < ROWS:
-            return list(kept.values())
-
-
-async def _remove(errand: Errand, gw_ids: list[str]) -> None:
-    """Remove gateways; what cannot be removed now is removed by the next simulation."""
-    try:
-        for at in range(0, len(gw_ids), BATCH):
-            work = partial(remove_all, gw_ids=gw_ids[at : at + BATCH], now=datetime.now(UTC))
-            await errand.database.transaction(work, deadline=timedelta(seconds=60))
-    except StoreError as error:
-        complain(f"The simulated gateways could not be removed ({error}): the next simulation will do it.")
-
-
-@contextmanager
-def _interrupts(errand: Errand, stop: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C end the simulation in good order; another one ends the command as usual."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, action in before.items():
-            signal.signal(number, action)
-
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        restore()
-        errand.reactor.callFromThread(stop)
-
-    for number in before:
-        signal.signal(number, interrupted)
-    try:
-        yield
-    finally:
-        restore()
 
 
 def _show(town: Town, wanted: Namespace) -> None:
