@@ -1,0 +1,98 @@
+"""
+C{oldstack}: a hobbyist's Flask + SQLAlchemy server under five servers of the old stack, and wifidogd, side by side.
+
+The loads are A1 to A11: some only ask, the others are what clients and databases do to a server sooner or later.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from benchmarks.house import House
+from benchmarks.loads import hostile, outage, steady
+from benchmarks.loads.place import Contender, Furnishing, Place
+from benchmarks.loads.row import Row, tabulate
+from benchmarks.loads.sold_out import sold_out
+from benchmarks.oldstack.contenders import CONTENDERS
+from benchmarks.table import Result
+
+TITLES = {
+    "A1": "A1  50 counters a second",
+    "A2": "A2  as many as are answered, with 16 or 64 connections at a time, whichever suits the server",
+    "A3": "A3  a year of history (4 connections at a time)",
+    "A4": "A4  400 clients a second vanish, then silence",
+    "A5": "A5  two silent clients, 20 that vanish a second, 5 good requests a second",
+    "A6": "A6  120 each of silent, half a head, half a body, never reading; 5 good requests a second",
+    "A7": "A7  1,100 silent clients at ulimit -n 1024; 5 good requests a second",
+    "A8": "A8  a request, then FIN; 20 a second",
+    "A9": "A9  PostgreSQL stands still, 20 requests a second",
+    "A10": "A10 PostgreSQL is stopped and started, 20 requests a second",
+    "A11": "A11 every voucher code is taken, 2 people a second want one, 5 good requests a second",
+}
+
+Trial = Callable[[Place, Contender, bool], Row]
+
+
+def run(house: House, quick: bool, loads: Sequence[str] = tuple(TITLES), servers: str = "") -> Result:
+    """
+    Put every server under every load.
+
+    @param loads: which of L{TITLES}.
+    @param servers: only those whose names have this in them.
+    """
+    contenders = [each for each in CONTENDERS if servers.lower() in each.name.lower()]
+    found: dict[str, list[Row]] = {}
+    if {"A1", "A2"} & set(loads):
+        found |= steady.few_and_many(house, contenders, quick)
+    if "A3" in loads:
+        found["A3"] = steady.after_years(house, contenders, quick)
+    for load in loads:
+        if load in TRIALS:
+            found[load] = [trial(house, load, each, quick) for each in contenders]
+    return report({load: found[load] for load in loads})
+
+
+def by_name(way: Callable[[Place, str, bool], Row]) -> Trial:
+    """Adapt a load that needs nothing of the contender but its name."""
+    return lambda place, contender, quick: way(place, contender.name, quick)
+
+
+TRIALS: dict[str, tuple[Furnishing, Trial]] = {
+    "A4": (Furnishing(), by_name(hostile.vanishing)),
+    "A5": (Furnishing(), by_name(hostile.few_bad)),
+    "A6": (Furnishing(), by_name(hostile.many_bad)),
+    "A7": (Furnishing(descriptors=1024), by_name(hostile.too_many)),
+    "A8": (Furnishing(), by_name(hostile.half_closing)),
+    "A9": (Furnishing(), by_name(outage.stalled)),
+    "A10": (Furnishing(), by_name(outage.stopped)),
+    "A11": (Furnishing(sold_out=True), sold_out),
+}
+"""What A4 to A11 begin with, and do."""
+
+
+def trial(house: House, load: str, contender: Contender, quick: bool) -> Row:
+    """Start a server for one load, and end it."""
+    furnishing, way = TRIALS[load]
+    place = contender.open(house, furnishing)
+    try:
+        place.warm_up()
+        row = way(place, contender, quick)
+    finally:
+        place.close()
+    print(f"{load} {contender.name}: {row.verdict}", file=sys.stderr, flush=True)
+    return row
+
+
+def report(found: dict[str, list[Row]]) -> Result:
+    """Make a table of each load; wifidogd alone is held to the limits."""
+    ours = {each.name for each in CONTENDERS if each.is_ours}
+    return Result(
+        "oldstack",
+        [tabulate(TITLES[load], rows) for load, rows in found.items()],
+        [limit for rows in found.values() for row in rows if row.server in ours for limit in row.limits],
+        {
+            load: {row.server: {**row.figures, "outcomes": dict(row.outcomes), "verdict": row.verdict} for row in rows}
+            for load, rows in found.items()
+        },
+    )

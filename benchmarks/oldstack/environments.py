@@ -1,0 +1,46 @@
+"""Virtual environments for servers of the old stack, made once and kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from benchmarks.house import CHECKOUT
+
+REQUIREMENTS = Path(__file__).with_name("requirements")
+
+
+def python_of(name: str) -> Path:
+    """
+    Find the interpreter of an environment, which is made if it is not there.
+
+    @param name: of a file in C{requirements/}, without its ending.
+    @raise subprocess.CalledProcessError: if pip cannot install what the file says; pip has said why.
+    """
+    place = user_cache_path("wifidogd-benchmarks") / f"{name}-{fingerprint(name)}"
+    complete = place / "complete"
+    if not complete.exists():
+        print(f"installing {name}.txt into {place}", file=sys.stderr, flush=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run(CHECKOUT / "tools" / "make-venv", place, sys.executable)
+        run(place / "bin" / "python", *install, "--requirement", REQUIREMENTS / f"{name}.txt")
+        complete.touch()
+    return place / "bin" / "python"
+
+
+def run(*command: str | Path) -> None:
+    """Run a program that shall not see the packages of this process."""
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(command, check=True, stdout=sys.stderr, env=alone)
+
+
+def fingerprint(name: str) -> str:
+    """Tell environments apart by what is to be in them and by the Python that they are for."""
+    said = [(REQUIREMENTS / f"{each}.txt").read_bytes() for each in (name, "common")]
+    return hashlib.sha256(b"\0".join([*said, sys.version.encode()])).hexdigest()[:12]
