@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from xml.etree import ElementTree
 
 import pytest
 
@@ -18,6 +19,7 @@ from benchmarks.cost import TICK, Meter, cpu_seconds, own_seconds, proportional_
 from benchmarks.gateways import Counters, Stays, report
 from benchmarks.house import CHECKOUT, House
 from benchmarks.load import NO_ANSWER, REFUSED, TIMED_OUT, Load, drive, outcome_of, quantile_of
+from benchmarks.svg import Axis, Chart, Line
 from benchmarks.table import Limit, Result, Table, alternate, number, ratios
 
 ANSWER = b"HTTP/1.0 200 OK\r\nContent-Length: 8\r\n\r\n%s"
@@ -108,6 +110,22 @@ def test_guests_log_out_after_they_have_logged_in():
     """Far enough after for the login to be answered."""
     stages = [request.split(b"stage=")[1].split(b"&")[0] for request in Stays(first=0, guests=4, gateways=1, block=2)]
     assert stages == [b"login", b"login", b"logout", b"logout"] * 2
+
+
+def test_a_chart_places_points_between_its_ends():
+    """On an axis of equal steps and on one of equal factors; what is beyond is put at the edge."""
+    assert [Axis("", (0, 50, 200)).place(value) for value in (0, 50, 200, 300)] == [0, 0.25, 1, 1]
+    assert [Axis("", (1, 100), is_log=True).place(value) for value in (0.1, 10, 100)] == [0, 0.5, 1]
+
+
+def test_a_chart_is_well_formed_and_names_its_lines():
+    """Whatever is in the names."""
+    line = Line("R&D", [(0, 1), (10, 2)])
+    chart = Chart("Cost < price", Axis("guests", (0, 10)), Axis("ms", (0, 5)), [line], [(4, "most")])
+    drawn = ElementTree.fromstring(chart.svg())
+    words = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert words[0] == "Cost < price"
+    assert {"R&D", "most", "guests", "ms", "10"} <= set(words)
 
 
 @contextmanager
