@@ -18,7 +18,17 @@ FLOORS = (
     {"limits"},
     {"tally"},
     {"rules", "smtp", "pg_dump", "credentials", "periodic", "slow_start", "store", "wifidog_conf"},
-    {"directory", "settlement", "welcome", "reach", "importing", "correspondence", "opening", "voucher_batch", "simulation"},
+    {
+        "directory",
+        "settlement",
+        "welcome",
+        "reach",
+        "importing",
+        "correspondence",
+        "opening",
+        "voucher_batch",
+        "simulation",
+    },
     {"books", "password_check"},
     {
         "ledger",

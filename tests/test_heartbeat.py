@@ -186,3 +186,17 @@ async def patiently(heartbeats: Heartbeats) -> None:
             return await heartbeats.flush()
         except StoreUnavailable:
             await deferLater(reactor, 0.05)
+
+
+@ensureDeferred
+async def test_two_servers_do_not_undo_each_others_pings(database: Database, directory: Directory) -> None:
+    """A gateway's pings come to either: whichever writes first, the newest stays and a restart is seen once."""
+    for first, second in ((0, 1), (1, 0)):
+        servers = [Heartbeats(database, directory), Heartbeats(database, directory)]
+        start = NOON + timedelta(hours=first)
+        servers[0].beat(replace(beat("lobby", start, "old"), wifidog_uptime=timedelta(hours=5)))
+        servers[1].beat(replace(beat("lobby", start + MINUTE, "new"), wifidog_uptime=SECOND))
+        for number in (first, second):
+            await within(10, servers[number].flush())
+        query = "SELECT seen_at, version, restarted_at FROM heartbeats"
+        assert await rows(database, query) == [(start + MINUTE, "new", start + MINUTE - SECOND)]

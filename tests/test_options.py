@@ -13,7 +13,7 @@ from wifidogd.options import Options, default_data_dir
 
 URL = "postgresql://wifidogd@db.example/wifidogd"
 CHOICES = ["listen", "database", "data-dir", "path", "public-url", "mail", "mail-password-file", "mail-from"]
-CHOICES += ["trust-new-gateways"]
+CHOICES += ["workers", "trust-new-gateways"]
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,7 @@ def test_nothing_need_be_said() -> None:
         "mail": None,
         "mail-password-file": None,
         "mail-from": None,
+        "workers": 1,
         "trust-new-gateways": False,
     }
 
@@ -61,6 +62,8 @@ SAID = [
     ("path", "//", "/"),
     ("path", "wifidog", "/wifidog/"),
     ("path", "/a/b-c_d.e~f", "/a/b-c_d.e~f/"),
+    ("workers", "1", 1),
+    ("workers", "64", 64),
     ("public-url", "http://wifi.example", "http://wifi.example"),
     ("public-url", "http://wifi.example:8080/", "http://wifi.example:8080"),
     ("public-url", "https://192.168.1.2:8443", "https://192.168.1.2:8443"),
@@ -221,6 +224,7 @@ IMPOSSIBLE = [
         ("mail", url, "write smtp+tls:// or smtps://")
         for url in ("smtp://mail.example", "smtp://192.0.2.1", "smtp://localhost.example", "smtp://[2001:db8::1]:25")
     ),
+    *(("workers", number, "such as 2") for number in ("0", "-1", "65", "100", "two", "1.5", "02", "2 ", "٢")),
     ("mail", "smtps://me:secret@mail.example", "write the password into a file"),
     ("mail", "smtps://me@mail.example", "--mail-password-file"),
     ("mail", "smtps://mail.example", "such as --public-url http://wifi.example:8080"),
@@ -242,6 +246,15 @@ def test_an_impossible_value_is_refused_with_what_to_write_instead(
     with pytest.raises(UsageError) as refused_again:
         parsed()
     assert str(refused_again.value) == str(refused.value)
+
+
+def test_workers_share_only_what_can_be_inherited() -> None:
+    """TCP, with or without TLS or a proxy in front, and Unix sockets; one process accepts anywhere."""
+    for endpoint in ("tcp:1", "tcp6:2", "unix:/x", "haproxy:tcp:1"):
+        assert parsed("--workers", "2", "--listen", endpoint)["workers"] == 2
+    assert parsed("--workers", "1", "--listen", "stdio:")["workers"] == 1
+    with pytest.raises(UsageError, match="--listen stdio: cannot be shared; write tcp"):
+        parsed("--workers", "2", "--listen", "tcp:1", "--listen", "stdio:")
 
 
 def test_one_impossible_endpoint_is_enough() -> None:

@@ -202,6 +202,78 @@ async def test_our_own_trouble_ends_nobody(
     assert len(await history(database)) == ends
 
 
+@pytest.mark.parametrize(
+    ("heard_since", "said_at", "ends"),
+    [
+        (HOUR, timedelta(), True),
+        (10 * MINUTE, timedelta(), True),
+        (9 * MINUTE, timedelta(), False),
+        (HOUR, SECOND, False),
+        (HOUR, 59 * MINUTE, False),
+        (2 * HOUR, HOUR, True),
+    ],
+)
+@ensureDeferred
+async def test_the_trouble_of_another_server_ends_nobody(
+    database: Database,
+    directory: Directory,
+    watch: Watch,
+    heard_since: timedelta,
+    said_at: timedelta,
+    ends: bool,
+) -> None:
+    """
+    Guests may have been reported to it, over times that it could not settle, or has not said that it could.
+
+    One that was lost for good is waited for an hour.
+    """
+    await open_online(database, 1, at=NOON - HOUR, reported=NOON - 10 * MINUTE)
+    said = {"since": NOON - heard_since, "at": NOON - said_at}
+    await put(database, "INSERT INTO servers VALUES ('the other', %(since)s, %(at)s)", said)
+    upkeep = watch.upkeep(database, directory, "this one")
+    await within(10, upkeep.end_stale())
+    assert len(await history(database)) == ends
+
+
+@ensureDeferred
+async def test_servers_tell_each_other_of_their_trouble_until_they_take_leave(
+    database: Database, directory: Directory, watch: Watch
+) -> None:
+    """One that could not settle a report lately holds the others back, without a word about guests."""
+    troubled = Watch(NOON)
+    troubled.listen_for(timedelta(days=1))
+    troubled.unsettled_at = NOON - MINUTE
+    theirs = troubled.upkeep(database, directory, "theirs")
+    ours = watch.upkeep(database, directory, "ours")
+    await open_online(database, 1, at=NOON - HOUR)
+    await open_online(database, 2, at=NOON - HOUR, expires=NOON - HOUR / 2)
+    await within(10, theirs.say_heard())
+    await within(10, ours.say_heard())
+    known = "SELECT name, heard_since, said_at FROM servers ORDER BY name"
+    assert [row[0] for row in await rows(database, known)] == ["ours", "theirs"]
+    assert (await rows(database, known))[1][1:] == (NOON - MINUTE, NOON)
+    for upkeep in (ours, theirs):
+        await within(10, upkeep.end_stale())
+        await within(10, upkeep.end_overdue())
+    assert await history(database) == []
+    await within(10, theirs.take_leave())
+    await within(10, ours.end_overdue())
+    await within(10, ours.end_stale())
+    assert [reason for _, _, reason, *_ in await history(database)] == ["no more reports", "time is up"]
+
+
+@ensureDeferred
+async def test_a_server_that_cannot_vouch_for_itself_says_nothing(
+    database: Database, directory: Directory, watch: Watch
+) -> None:
+    """Without a store it cannot; one that is alone has nobody to tell."""
+    await within(10, watch.upkeep(Database(clock=reactor), directory, "away").say_heard())
+    alone = watch.upkeep(database, directory)
+    await within(10, alone.say_heard())
+    await within(10, alone.take_leave())
+    assert await rows(database, "SELECT * FROM servers") == []
+
+
 @ensureDeferred
 async def test_last_octets_are_waited_for_after_our_own_trouble(
     database: Database, watch: Watch, upkeep: Upkeep
@@ -305,15 +377,20 @@ async def test_history_is_kept_as_long_as_its_network_says(
 
 
 @ensureDeferred
-async def test_old_tries_and_silent_strangers_are_forgotten(database: Database, upkeep: Upkeep, watch: Watch) -> None:
-    """Fifteen minutes after a window opened, and a week after a stranger's last word."""
+async def test_old_tries_silent_strangers_and_lost_servers_are_forgotten(
+    database: Database, upkeep: Upkeep, watch: Watch
+) -> None:
+    """Fifteen minutes after a window opened, a week after a stranger's last word, an hour after a server's."""
     await run(database, count_try, ["account ann"], NOON, NOON - HOUR)
     await run(database, count_try, [f"account {n}" for n in range(ROWS + 1)], NOON - SECOND, NOON - HOUR)
     stranger = WaitingGateway("new", NOON, NOON, "192.0.2.1")
     await run(database, remember_waiting, [stranger, replace(stranger, gw_id="old", last_seen=NOON - SECOND)], 9)
+    await put(database, "INSERT INTO servers VALUES ('lost', %(at)s, %(at)s)", {"at": NOON - HOUR})
+    await put(database, "INSERT INTO servers VALUES ('quiet', %(at)s, %(at)s)", {"at": NOON - HOUR / 2})
     watch.now = NOON + 15 * MINUTE
     await within(10, upkeep.forget())
     assert await rows(database, "SELECT subject FROM attempts") == [("account ann",)]
+    assert await rows(database, "SELECT name FROM servers") == [("quiet",)]
     watch.now = NOON + timedelta(days=7)
     await within(10, upkeep.forget())
     assert await rows(database, "SELECT gw_id FROM waiting_gateways") == [("new",)]

@@ -53,13 +53,24 @@ class InheritedPorts:
         port = self._next(factory)
         port.connectionLost = partial(tcp.Port.connectionLost, port)  # without removing the parent's file
         port.socket.listen(backlog)  # which adopting has set to 50
-        return port
+        return shared(port)
 
     def _next(self, factory: Any) -> Any:
         descriptor, family = next(self._sockets)
         port = self._reactor.adoptStreamPort(descriptor, socket.AddressFamily(family), factory)
         os.close(descriptor)  # the port has a copy
         return port
+
+
+def shared(port: Any) -> Any:
+    """
+    Let a port be closed by one process and go on in others.
+
+    Twisted shuts down sockets that it has opened, and Unix sockets that it
+    has adopted (C{twisted.internet.unix.Port.startListening}), for everybody.
+    """
+    port._shouldShutdown = False
+    return port
 
 
 class Leash(FileDescriptor):

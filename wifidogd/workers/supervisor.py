@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from wifidogd.errors import ConfigurationError
 from wifidogd.slow_start import SlowStart
 from wifidogd.store.cluster import Cluster
+from wifidogd.workers.inherited import shared
 from wifidogd.workers.process import Worker, spawn
 from wifidogd.workers.seat import Seat
 from wifidogd.workers.talk import Orders
@@ -75,7 +76,7 @@ class Workers(SlowStart):
             port = await endpoint.listen(Backlog())
             assert isinstance(port, Port), "the options allow no other endpoints"
             port.stopReading()
-            self.ports.append(port)
+            self.ports.append(shared(port))
         for seat in self._seats:
             _ = ensureDeferred(seat.keep(self._may_refuse)).addErrback(self._gave_up)
 

@@ -91,7 +91,7 @@ def read_word(line: bytes) -> Word:
     try:
         kind, text, level, system = json.loads(line)
         return Word(Kind(kind), str(text), str(level), str(system))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return Word(Kind.LOG, line.decode("utf-8", "replace"), "warn")
 
 
