@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,7 +32,8 @@ class House:
     """
 
     def __init__(self) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="wifidogd-bench-"))
+        self._directory = tempfile.TemporaryDirectory(prefix="wifidogd-bench-", ignore_cleanup_errors=True)
+        self.home = Path(self._directory.name)
         self.home.chmod(0o755)
         self._servers: list[Server] = []
         place = self.home / "postgres"
@@ -50,7 +50,7 @@ class House:
         for server in self._servers:
             server.end()
         self.postgres.stop()
-        shutil.rmtree(self.home, ignore_errors=True)
+        self._directory.cleanup()
 
     def wifidogd(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -16,9 +15,10 @@ import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from benchmarks.cost import tree_of
-from wifidogd.store.binaries import can_run, system_directories, wheel_directories
+from wifidogd.store.binaries import Binaries, can_run, system_directories, wheel_directories
 from wifidogd.store.commands import SETTINGS
 from wifidogd.store.ownership import Owner, choose_owner
+from wifidogd.store.transplant import transplant
 
 USER = "bench"
 START_WITHIN = 60.0
@@ -170,20 +170,27 @@ def find_programs(home: Path, owner: Owner) -> Path:
     @param home: where the wheel's are copied to if C{owner} may not enter the place they are in.
     @raise RuntimeError: if there are none.
     """
-    installed = [path for path in system_directories() if can_run(path, owner)]
+    installed = [installation(path) for path in system_directories() if can_run(path, owner)]
     if installed:
-        return max(installed, key=lambda path: [int(number) for number in version_of(path).split(".")])
-    for directory in wheel_directories():
-        if can_run(directory, owner):
-            return directory
-        if (directory / "postgres").exists():
-            shutil.copytree(directory.parent, home / "programs", symlinks=True)
-            return home / "programs" / "bin"
+        return max(installed, key=lambda binaries: binaries.major).directory
+    for path in wheel_directories():
+        if (path / "postgres").exists():
+            return path if can_run(path, owner) else transplant(installation(path), home)
     raise RuntimeError("the benchmarks need PostgreSQL's server: apt install postgresql")
 
 
-def version_of(directory: Path) -> str:
+def installation(directory: Path) -> Binaries:
     """Ask the PostgreSQL of a directory what it is."""
+    version = version_of(directory)
+    return Binaries(directory, version, int(version.split(".")[0]))
+
+
+def version_of(directory: Path) -> str:
+    """
+    Ask the PostgreSQL of a directory for its version.
+
+    @raise RuntimeError: if it does not tell.
+    """
     answer = subprocess.run([directory / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     match = re.search(r"[0-9]+(\.[0-9]+)*", answer)
     if match is None:

@@ -69,6 +69,9 @@ def weigh(house: House, place: Path, seconds: float) -> dict[str, Memory]:
     drive(Load(server.port, Rounds(GUESTS, GATEWAYS).next(), seconds, rate=(GUESTS + GATEWAYS) / 60))
     found[f"the same, after {seconds:.0f} s of their reports"] = memory_of(server)
     server.end()
+    server = house.wifidogd(None, "--data-dir", str(place), "--workers", "2")
+    found["at rest, with 2 workers"] = memory_of(server)
+    server.end()
     return found
 
 
