@@ -22,6 +22,9 @@ MOST_GATEWAYS = 2_000
 SHORTEST_INTERVAL, LONGEST_INTERVAL = timedelta(seconds=1), timedelta(days=1)
 """What the directory takes for a CheckInterval."""
 
+SHOWS_WITHIN = timedelta(seconds=15)
+"""How long it may take at least until a ping is in the database; the server writes them every five seconds."""
+
 _NAME = re.compile(r"sim-[0-9]{4}")
 
 
@@ -57,7 +60,7 @@ def sites(count: int, interval: timedelta) -> list[Gateway]:
 
 
 async def look_up(cursor: Cursor, now: datetime) -> Books:
-    """See who is there; a gateway that pinged, or was adopted, less than three intervals ago is in a running one."""
+    """See who is there; a gateway that pinged, or was adopted, within its last three intervals is in a running one."""
     states = await list_gateways(cursor, 100_000)
     ours = [state for state in states if _is_ours(state)]
     strangers = [
@@ -65,7 +68,7 @@ async def look_up(cursor: Cursor, now: datetime) -> Books:
         for state in states
         if not _is_ours(state) and (state.gateway.network == NETWORK.name or _NAME.fullmatch(state.gateway.gw_id))
     ]
-    left = max((_seen_at(state) + 3 * state.gateway.interval - now for state in ours), default=timedelta())
+    left = max((_alive_until(state) - now for state in ours), default=timedelta())
     guests = sum(state.online for state in states if not _is_ours(state))
     return Books([state.gateway.gw_id for state in ours], strangers, left if left > timedelta() else None, guests)
 
@@ -91,6 +94,7 @@ def _is_ours(state: GatewayState) -> bool:
     return state.gateway.network == NETWORK.name and _NAME.fullmatch(state.gateway.gw_id) is not None
 
 
-def _seen_at(state: GatewayState) -> datetime:
-    """Say when a gateway last gave a sign of life."""
-    return state.adopted_at if state.heartbeat is None else max(state.adopted_at, state.heartbeat.seen_at)
+def _alive_until(state: GatewayState) -> datetime:
+    """Say until when a gateway may be taken to be in use after its last sign of life."""
+    seen_at = state.adopted_at if state.heartbeat is None else max(state.adopted_at, state.heartbeat.seen_at)
+    return seen_at + max(3 * state.gateway.interval, SHOWS_WITHIN)
