@@ -1,7 +1,8 @@
 """
-C{history}: whether a request costs more on a server that has run for years.
+C{history}: whether a request costs more on a server that has run for years, or that has many guests online.
 
-Three servers on three databases of the same PostgreSQL, alike but for their history, answer the same loads in turns.
+Servers on databases of the same PostgreSQL, alike but for their history, answer the same loads in turns; then one with
+a crowd online does beside one with few.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from benchmarks.table import Limit, Result, Spread, Table, alternate, number, ra
 ROWS = (2_000, 500_000, 10_000_000)
 QUICK_ROWS = (2_000, 50_000, 500_000)
 
-GUESTS, GATEWAYS, AT_A_TIME = 2000, 20, 16
+GUESTS, CROWD, QUICK_CROWD = 2_000, 1_000_000, 50_000
+"""Open sessions."""
+
+GATEWAYS, AT_A_TIME = 20, 16
 
 MOST = 1.1
 
@@ -35,17 +39,20 @@ GOOD = {
 def run(house: House, quick: bool) -> Result:
     """Make the histories, then measure all kinds of requests on all of them in turns."""
     rounds, seconds, stays = (3, 1.0, 500) if quick else (7, 3.0, 2000)
-    places = [Place(house, rows, seconds, stays) for rows in (QUICK_ROWS if quick else ROWS)]
+    places = [Place(house, rows, GUESTS, seconds, stays) for rows in (QUICK_ROWS if quick else ROWS)]
     found = {kind: alternate(rounds, sides(places, kind)) for kind in GOOD}
-    for place in places:
+    crowded = Place(house, places[0].rows, QUICK_CROWD if quick else CROWD, seconds, stays)
+    by_guests = {number(place.guests): place.counters for place in (places[0], crowded)}
+    crowd = alternate(rounds, by_guests)
+    for place in (*places, crowded):
         place.close()
-    return report(found)
+    return report(found, crowd)
 
 
 @dataclass
 class Place:
     """
-    A server with so many rows of history.
+    A server with so many rows of history, and so many guests online.
 
     @ivar seconds: of a load that has no end of its own.
     @ivar stays: guests who come and go in one load.
@@ -53,6 +60,7 @@ class Place:
 
     house: House
     rows: int
+    guests: int
     seconds: float
     stays: int
 
@@ -61,10 +69,10 @@ class Place:
         self._server: Server = self.house.wifidogd(self._dsn)
         scene.remember(self._dsn, self.rows)
         scene.adopt(self._dsn, GATEWAYS)
-        scene.admit(self._dsn, GUESTS, GATEWAYS)
+        scene.admit(self._dsn, self.guests, GATEWAYS)
         scene.settle(self._dsn)
-        self._rounds = Rounds(GUESTS, GATEWAYS)
-        self._newcomer = GUESTS
+        self._rounds = Rounds(self.guests, GATEWAYS)
+        self._newcomer = self.guests
         drive(Load(self._server.port, LoginPages(GATEWAYS), 1.0, at_a_time=AT_A_TIME))
 
     def counters(self) -> Measured:
@@ -101,18 +109,33 @@ def sides(places: Sequence[Place], kind: str) -> dict[str, Callable[[], Measured
     return {number(place.rows): partial(ways[kind], place) for place in places}
 
 
-def report(found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> Result:
-    """Put it in a table; the limit is for the longest history, server and PostgreSQL together."""
-    rows, limits = [], []
+def report(found: Mapping[str, Mapping[str, Sequence[Measured]]], crowd: Mapping[str, Sequence[Measured]]) -> Result:
+    """
+    Put it in tables; the limit is for the longest history, server and PostgreSQL together.
+
+    @param crowd: counters, by open sessions.
+    """
+    limits = []
     for kind, by_rows in found.items():
         shortest, *_, longest = by_rows
-        for rows_of_history, measured in by_rows.items():
-            rows.append([kind, rows_of_history, *cells(measured, by_rows[shortest])])
         ratio = together(by_rows[longest], by_rows[shortest])
         limits.append(Limit(f"{kind}: {longest} rows to {shortest}", ratio.median, most=MOST))
-    columns = ("request", "rows of history", "server us", "PostgreSQL us", "p99 ms", "server", "PostgreSQL", "together")
-    table = Table("CPU for a request, and its ratio to that with the shortest history", columns, rows)
-    return Result("history", [table], limits, figures(found))
+    costs = ("server us", "PostgreSQL us", "p99 ms", "server", "PostgreSQL", "together")
+    title = "CPU for a request, and its ratio to that with the shortest history"
+    tables = [
+        Table(title, ("request", "rows of history", *costs), rows(found)),
+        Table("The same, by guests online", ("request", "open sessions", *costs), rows({"counters": crowd})),
+    ]
+    return Result("history", tables, limits, {**figures(found), "counters, by open sessions": figures({"": crowd})[""]})
+
+
+def rows(found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> list[list[str]]:
+    """Write the lines of a table: the first of each kind of request is what the others are compared with."""
+    return [
+        [kind, name, *cells(measured, next(iter(by_name.values())))]
+        for kind, by_name in found.items()
+        for name, measured in by_name.items()
+    ]
 
 
 def cells(measured: Sequence[Measured], shortest: Sequence[Measured]) -> list[str]:
