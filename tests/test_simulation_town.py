@@ -1,0 +1,210 @@
+"""Gateways and guests against a real server, and every octet in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+import pytest_twisted
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from tests.builders import put, rows, run
+from tests.deadline import within
+from tests.running import RunningServer
+from wifidogd.simulation.audit import Audit, audit
+from wifidogd.simulation.figures import Kind
+from wifidogd.simulation.line import Silence
+from wifidogd.simulation.sites import NETWORK, Books, adopt_all, look_up, open_network, remove_all, sites
+from wifidogd.simulation.town import Town
+from wifidogd.simulation.wire import Server, get, login_target, read_status
+from wifidogd.store.audit import BEGINNING, Kept, fetch_last_session, list_open, list_past
+from wifidogd.store.database import Database
+from wifidogd.store.gateways import adopt
+
+INTERVAL = timedelta(seconds=60)
+SPEED = 300.0
+EARLIER = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+class TimelyServer(RunningServer):
+    """A server whose clock goes."""
+
+    @property
+    def now(self) -> datetime:
+        """What the clock says."""
+        return datetime.now(UTC)
+
+    @now.setter
+    def now(self, now: datetime) -> None:
+        """Nobody sets it."""
+
+
+class Scenery:
+    """A server with six adopted gateways and twenty guests."""
+
+    def __init__(self, server: TimelyServer, database: Database) -> None:
+        self.server = server
+        self.database = database
+        self.sites = sites(6, INTERVAL / SPEED)
+        self.town = Town(
+            Server("127.0.0.1", server.port, "/wifidog/"),
+            self.sites,
+            20,
+            interval=INTERVAL.total_seconds(),
+            speed=SPEED,
+            reactor=reactor,  # type: ignore[arg-type]
+            dice=Random(4),
+        )
+
+    async def build(self) -> Scenery:
+        """Adopt the gateways and wait until the server knows."""
+        await run(self.database, open_network)
+        await run(self.database, adopt_all, self.sites, datetime.now(UTC))
+        scene = self.town.scene
+        page = get(scene.server, login_target(scene.server, self.sites[-1], "10.0.0.9", "02:00:00:00:00:09", ""))
+        for _ in range(100):
+            answer, _ = await within(5, scene.line.ask(page))
+            if not isinstance(answer, Silence) and read_status(answer) == 200:
+                return self
+            await deferLater(reactor, 0.1)  # type: ignore[arg-type]
+        raise AssertionError("the server does not know the gateways")
+
+    async def live(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Let everybody live, and something else happen when half of the time is over."""
+        living = Deferred.fromCoroutine(self.town.run(seconds))
+        await deferLater(reactor, seconds / 2)  # type: ignore[arg-type]
+        if meanwhile is not None:
+            await meanwhile()
+        await within(60, living)
+
+    async def kept(self) -> list[Kept]:
+        """Read all sessions of the network."""
+        past, _ = await run(self.database, list_past, NETWORK.name, (BEGINNING, 0), 10_000)
+        return [*await run(self.database, list_open, NETWORK.name, 0, 10_000), *past]
+
+    async def audit(self) -> Audit:
+        """Compare."""
+        return audit(self.town.scene.journal, await self.kept())
+
+
+@pytest_twisted.async_yield_fixture
+async def scenery(dsn: str, database: Database) -> AsyncIterator[Scenery]:
+    """A server that runs, and everybody ready to begin."""
+    server = TimelyServer(dsn)
+    await within(20, server.start())
+    yield await Scenery(server, database).build()
+    await server.stop()
+
+
+@ensureDeferred
+async def test_every_answer_is_right_and_every_octet_is_accounted_for(scenery: Scenery) -> None:
+    """Through sign-ins, log-outs, roaming, idle time-outs and restarts."""
+    await scenery.live(3.0)
+    figures, found = scenery.town.scene.figures, await scenery.audit()
+    assert (figures.faults, figures.unanswered) == ([], 0)
+    assert (found.differences, found.unchecked) == ([], 0)
+    assert found.stored == found.expected
+    assert found.stored.incoming > 0
+    assert found.sessions >= 20
+    assert all(asked.latencies.count for asked in figures.asked.values())
+
+
+@ensureDeferred
+async def test_octets_that_somebody_changes_are_found(scenery: Scenery) -> None:
+    """In open sessions and in past ones, be it a single one."""
+    await scenery.live(1.5)
+    before = await scenery.audit()
+    assert before.differences == []
+    await put(scenery.database, "UPDATE sessions SET incoming = incoming + 1")
+    await put(scenery.database, "UPDATE past_sessions SET outgoing = outgoing + 1 WHERE mac IS NOT NULL")
+    after = await scenery.audit()
+    assert after.stored.total == before.stored.total + before.sessions
+    assert after.difference_count > 0
+    assert "stored" in after.differences[0]
+
+
+@ensureDeferred
+async def test_sessions_that_somebody_takes_away_are_found_at_once(scenery: Scenery) -> None:
+    """The gateways are told to let guests go that are online for certain."""
+
+    async def lose_all() -> None:
+        await put(scenery.database, "DELETE FROM sessions WHERE activated_at IS NOT NULL")
+
+    await scenery.live(2.0, lose_all)
+    figures = scenery.town.scene.figures
+    assert figures.asked[Kind.COUNTERS].wrong > 0
+    assert "was answered 0, which is wrong" in figures.faults[0]
+    assert (await scenery.audit()).difference_count > 0
+
+
+@ensureDeferred
+async def test_an_end_before_the_time_leaves_nothing_under_way(scenery: Scenery) -> None:
+    """And the accounts agree then, too."""
+
+    async def close() -> None:
+        scenery.town.close()
+
+    await scenery.live(60 * 60 / 1800, close)
+    assert (await scenery.audit()).differences == []
+    assert scenery.town.scene.pace.is_closed
+
+
+@ensureDeferred
+async def test_a_failure_of_the_simulation_itself_ends_it(scenery: Scenery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised, and nobody waits for the end."""
+
+    async def stumble() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(scenery.town.guests[3], "live", stumble)
+    with pytest.raises(ZeroDivisionError):
+        await within(20, scenery.town.run(3600))
+
+
+@ensureDeferred
+async def test_gateways_are_looked_up_adopted_and_removed(database: Database) -> None:
+    """Others are left alone, and told apart."""
+    now = EARLIER + timedelta(days=1)
+    assert await run(database, look_up, now) == Books([], [], None, 0)
+    await run(database, open_network)
+    ours = sites(2, timedelta(milliseconds=20))
+    assert [(site.gw_id, site.address, site.interval) for site in ours] == [
+        ("sim-0001", "10.128.1.1", timedelta(seconds=1)),
+        ("sim-0002", "10.128.2.1", timedelta(seconds=1)),
+    ]
+    await run(database, adopt_all, ours, EARLIER)
+    assert await run(database, look_up, now) == Books(["sim-0001", "sim-0002"], [], None, 0)
+    assert (await run(database, look_up, EARLIER)).alive_for == timedelta(seconds=15)
+    for name, network in (("lobby", NETWORK.name), ("sim-0003", "default"), ("roof", "default")):
+        await run(database, adopt, replace(ours[0], gw_id=name, network=network), EARLIER)
+    assert (await run(database, look_up, now)).strangers == ["lobby", "sim-0003"]
+    await run(database, remove_all, ["sim-0001", "sim-0002"], now)
+    assert (await run(database, look_up, now)).leftovers == []
+    assert len(await rows(database, "SELECT FROM gateways")) == 3
+
+
+@ensureDeferred
+async def test_sessions_are_read_page_by_page(scenery: Scenery) -> None:
+    """Those of other networks, and those from before, are not."""
+    await scenery.live(1.0)
+    database = scenery.database
+    whole = sorted(await scenery.kept(), key=lambda kept: kept.session_id)
+    assert await run(database, fetch_last_session) == whole[-1].session_id
+    read: list[Kept] = []
+    after = (BEGINNING, 0)
+    while page := (await run(database, list_past, NETWORK.name, after, 2))[0]:
+        _, after = await run(database, list_past, NETWORK.name, after, 2)
+        read += page
+    last = 0
+    while found := await run(database, list_open, NETWORK.name, last, 2):
+        last = found[-1].session_id
+        read += found
+    assert sorted(read, key=lambda kept: kept.session_id) == whole
+    assert await run(database, list_open, "default", 0, 10) == []
+    assert await run(database, list_open, NETWORK.name, whole[-1].session_id, 10) == []
