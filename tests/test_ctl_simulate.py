@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from tests.builders import put, rows, run
 from tests.deadline import within
-from tests.test_ctl import Operator, wifidogctl
+from tests.test_ctl import Operator, Run, finish, wifidogctl
 from tests.test_simulation_town import TimelyServer
 from wifidogd.ctl import main
 from wifidogd.simulation.sites import adopt_all, open_network, sites
@@ -37,11 +40,21 @@ def url(server: TimelyServer) -> str:
 
 
 @ensureDeferred
-async def test_a_simulation_of_two_seconds(dsn: str, server: TimelyServer, database: Database) -> None:
-    """After one that was killed: its gateways go, and so do those of this one in the end."""
+async def test_a_simulation_is_ended_in_good_order_by_ctrl_c(
+    dsn: str, server: TimelyServer, database: Database
+) -> None:
+    """It removes what a killed one has left behind, checks what it has seen, and leaves nothing behind itself."""
     await run(database, open_network)
     await run(database, adopt_all, sites(5, timedelta(seconds=60)), datetime.now(UTC) - timedelta(minutes=4))
-    outcome = await wifidogctl("--database", dsn, "simulate", "--url", url(server), *SMALL, "--duration", "2s")
+    command = Run("")
+    words = ("--database", dsn, "simulate", "--url", url(server), *SMALL, "--duration", "10m")
+    ending = Deferred.fromCoroutine(finish(command, words, {}))
+    while len(await rows(database, "SELECT FROM sessions WHERE incoming > 0")) < 3:
+        await deferLater(reactor, 0.1)  # type: ignore[arg-type]
+    assert len(await rows(database, "SELECT FROM gateways")) == 3
+    assert command.transport is not None
+    command.transport.signalProcess("INT")
+    outcome = await within(20, ending)
     assert outcome.code == 0, outcome.out + outcome.err
     assert "Every answer was right, and every octet is accounted for.\n" in outcome.out
     assert [line.split()[0] for line in outcome.out.splitlines()[1:3]] == ["ping", "login"]
@@ -62,7 +75,7 @@ async def test_what_is_wrong_is_told_and_is_an_exit_code(dsn: str, server: Timel
             FOR EACH ROW WHEN (NEW.incoming > 0) EXECUTE FUNCTION steal()
         """,
     )
-    words = ("--database", dsn, "simulate", "--url", url(server), *SMALL, "--duration", "2s", "--json")
+    words = ("--database", dsn, "simulate", "--url", url(server), *SMALL, "--duration", "1s", "--json")
     outcome = await wifidogctl(*words)
     assert outcome.code == 1
     told = json.loads(outcome.out)
@@ -93,8 +106,7 @@ async def test_a_simulation_does_not_disturb_another_or_other_gateways(
     said = await operator.fails("simulate", "--url", url(server), code=1)
     assert "Another simulation is running" in said
     assert "try again in 18" in said or "try again in 17" in said
-    await operator.does("gateway", "remove", "sim-0001")
-    await operator.does("gateway", "adopt", "sim-0001", "--address", "192.168.1.1")
+    await put(database, "UPDATE gateways SET network = 'default'")
     assert "Gateway sim-0001 is in the way" in await operator.fails("simulate", "--url", url(server), code=1)
 
 

@@ -10,7 +10,7 @@ import pytest
 from wifidogd.credentials import hash_secret
 from wifidogd.model import AuthCode, Octets, Stage
 from wifidogd.simulation.audit import MOST_DIFFERENCES, audit
-from wifidogd.simulation.journal import MOST_COURSES, Journal, Place
+from wifidogd.simulation.journal import Journal, Place
 from wifidogd.store.audit import Kept
 
 LOBBY = Place("sim-0001", "02:51:4d:00:00:01")
@@ -72,10 +72,11 @@ def test_what_is_unknown_may_be_stored_either_way() -> None:
         assert (found.difference_count, found.open_questions) == (differences, 1)
 
 
-def test_a_device_that_the_journal_gave_up_on_is_counted_as_unchecked() -> None:
+def test_a_device_that_the_journal_gave_up_on_is_counted_as_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than as right."""
+    monkeypatch.setattr("wifidogd.simulation.journal.MOST_COURSES", 20)
     known = journal()
-    for number in range(MOST_COURSES + 1):
+    for number in range(21):
         known.lost(LOBBY, known.began(LOBBY, "b", Stage.COUNTERS, Octets(100 + number, 2)))
     found = audit(known, [PAST])
     assert (found.unchecked, found.difference_count) == (1, 0)
