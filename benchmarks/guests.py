@@ -53,8 +53,9 @@ def run(house: House, quick: bool) -> Result:
     scene.settle(dsn)
     rounds = Rounds(GUESTS, GATEWAYS)
     found = {workers: climb(house, dsn, workers, rounds, quick) for workers in WORKERS}
+    size = scene.octets(dsn, "sessions") / GUESTS
     house.postgres.drop(dsn)
-    return report(found)
+    return report(found, size)
 
 
 def climb(house: House, dsn: str, workers: int, rounds: Rounds, quick: bool) -> list[Step]:

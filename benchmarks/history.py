@@ -38,15 +38,16 @@ GOOD = {
 
 def run(house: House, quick: bool) -> Result:
     """Make the histories, then measure all kinds of requests on all of them in turns."""
-    rounds, seconds, stays = (3, 1.0, 500) if quick else (7, 3.0, 2000)
+    rounds, seconds, stays = (3, 1.0, 500) if quick else (9, 2.0, 1500)
     places = [Place(house, rows, GUESTS, seconds, stays) for rows in (QUICK_ROWS if quick else ROWS)]
     found = {kind: alternate(rounds, sides(places, kind)) for kind in GOOD}
     crowded = Place(house, places[0].rows, QUICK_CROWD if quick else CROWD, seconds, stays)
     by_guests = {number(place.guests): place.counters for place in (places[0], crowded)}
     crowd = alternate(rounds, by_guests)
+    size = places[-1].octets_of_a_stay()
     for place in (*places, crowded):
         place.close()
-    return report(found, crowd)
+    return report(found, crowd, size)
 
 
 @dataclass
@@ -90,6 +91,10 @@ class Place:
         """Let phones ask for the login page."""
         return self._measure("login page", LoginPages(GATEWAYS))
 
+    def octets_of_a_stay(self) -> float:
+        """Tell what a past stay takes on the disk."""
+        return scene.octets(self._dsn, "past_sessions") / self.rows
+
     def close(self) -> None:
         """End the server and give the disk back."""
         self._server.end()
@@ -109,11 +114,15 @@ def sides(places: Sequence[Place], kind: str) -> dict[str, Callable[[], Measured
     return {number(place.rows): partial(ways[kind], place) for place in places}
 
 
-def report(found: Mapping[str, Mapping[str, Sequence[Measured]]], crowd: Mapping[str, Sequence[Measured]]) -> Result:
+ByName = Mapping[str, Sequence[Measured]]
+
+
+def report(found: Mapping[str, ByName], crowd: ByName, size: float) -> Result:
     """
     Put it in tables; the limit is for the longest history, server and PostgreSQL together.
 
     @param crowd: counters, by open sessions.
+    @param size: octets on the disk that a past stay takes.
     """
     limits = []
     for kind, by_rows in found.items():
@@ -126,10 +135,12 @@ def report(found: Mapping[str, Mapping[str, Sequence[Measured]]], crowd: Mapping
         Table(title, ("request", "rows of history", *costs), rows(found)),
         Table("The same, by guests online", ("request", "open sessions", *costs), rows({"counters": crowd})),
     ]
-    return Result("history", tables, limits, {**figures(found), "counters, by open sessions": figures({"": crowd})[""]})
+    said = {**figures({**found, "counters, by open sessions": crowd}), "octets_of_a_stay": size}
+    notes = [f"A past stay takes {number(size)} octets of disk, indexes included."]
+    return Result("history", tables, limits, said, notes)
 
 
-def rows(found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> list[list[str]]:
+def rows(found: Mapping[str, ByName]) -> list[list[str]]:
     """Write the lines of a table: the first of each kind of request is what the others are compared with."""
     return [
         [kind, name, *cells(measured, next(iter(by_name.values())))]
@@ -156,7 +167,7 @@ def together(these: Sequence[Measured], those: Sequence[Measured]) -> Spread:
     return ratios(*([each.server_micros + each.postgres_micros for each in side] for side in (these, those)))
 
 
-def figures(found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> dict[str, object]:
+def figures(found: Mapping[str, ByName]) -> dict[str, object]:
     """Say the same to programs."""
     return {
         kind: {

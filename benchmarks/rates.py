@@ -68,11 +68,12 @@ class Step:
         return "all cores" if self.idle < LITTLE_IDLE else "nothing"
 
 
-def report(found: Mapping[int, Sequence[Step]]) -> Result:
+def report(found: Mapping[int, Sequence[Step]], size: float) -> Result:
     """
     Put it in tables.
 
     @param found: by the number of workers.
+    @param size: octets on the disk that an open session takes in the end.
     """
     steps = [step for tried in found.values() for step in tried]
     columns = ("workers", "guests", "asked/s", "served/s", "p50 ms", "p99 ms", "worst ms", "not good", "spent")
@@ -82,8 +83,8 @@ def report(found: Mapping[int, Sequence[Step]]) -> Result:
     micros = ("server us", "PostgreSQL us", "WAL octets")
     cores = Table("Cores taken, and what each request takes", columns + micros, [taken(step) for step in steps])
     ceilings = {workers: ceiling(tried) for workers, tried in found.items()}
-    figures = {"steps": [said(step) for step in steps], "ceilings": ceilings}
-    return Result("guests", [answers, cores], limits(steps), figures, notes(ceilings))
+    figures = {"steps": [said(step) for step in steps], "ceilings": ceilings, "octets_per_session": size}
+    return Result("guests", [answers, cores], limits(steps), figures, notes(ceilings, size))
 
 
 def limits(steps: Sequence[Step]) -> list[Limit]:
@@ -97,11 +98,12 @@ def limits(steps: Sequence[Step]) -> list[Limit]:
     return found
 
 
-def notes(ceilings: Mapping[int, float]) -> list[str]:
+def notes(ceilings: Mapping[int, float], size: float) -> list[str]:
     """Say how far it went."""
     (_, first), *_, (workers, last) = ceilings.items()
     said = [f"Workers: {workers}, carried: {number(rate)} requests/s." for workers, rate in ceilings.items()]
-    return [*said, f"{workers} workers carry {number(last / first)} times what one carries."]
+    said.append(f"{workers} workers carry {number(last / first)} times what one carries.")
+    return [*said, f"An open session takes {number(size)} octets of disk in the end, indexes included."]
 
 
 def ceiling(steps: Sequence[Step]) -> float:

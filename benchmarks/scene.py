@@ -65,3 +65,8 @@ def remember(dsn: str, stays: int) -> None:
     A third of the guests had an account, as all indexes are to be as deep as in real life.
     """
     execute(dsn, HISTORY.format(stays=stays, first_mac=FIRST_MAC))
+
+
+def octets(dsn: str, table: str) -> int:
+    """Tell what a table takes on the disk, its indexes included."""
+    return int(str(execute(dsn, f"SELECT pg_total_relation_size('{table}')")[0][0]))
