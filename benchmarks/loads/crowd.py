@@ -13,8 +13,11 @@ from benchmarks.loads.kinds import Kind
 LOOPBACK = "127.0.0.1"
 MOST_CLIENTS = 5_000
 LONGEST_STAY = 3_600.0
+SPARE = 64
+"""Descriptors for everything else."""
 
-_AT_ONCE = 64
+_AT_ONCE, _PAUSE = 2, 0.01
+"""So many come in a row, then nobody for so many seconds: a backlog of 5, as CherryPy's, is to keep up."""
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Crowd:
         """
         if count > MOST_CLIENTS:
             raise ValueError(f"{count} clients are too many: {MOST_CLIENTS} at most")
-        allow_descriptors(count + _AT_ONCE)
+        allow_descriptors(count + SPARE)
         self.visits = Visits()
         self._port = port
         self._kind = kind
@@ -73,7 +76,7 @@ class Crowd:
         while (left := leave_at - time.monotonic()) > 0:
             for _ in range(min(self._missing, _AT_ONCE)):
                 self._come()
-            for number, events in self._epoll.poll(0 if self._missing else min(left, 0.5)):
+            for number, events in self._epoll.poll(min(left, _PAUSE if self._missing else 0.5)):
                 self._look(number, events)
 
     def leave(self) -> None:

@@ -34,7 +34,7 @@ def kind_named(name: str, gw_id: str = "gw-1") -> Kind:
         "silent": Kind(),
         "half-head": Kind(b"GET /wifidog/ping/?gw_id=gw-1 HTTP/1.0\r\nUser-Agent: WiFi"),
         "half-body": Kind(f"{half_body}Content-Length: 200\r\n\r\nname=zo".encode()),
-        "never-reading": Kind(f"GET {page} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 200, reads=False, buffer=2048),
+        "never-reading": Kind(f"GET {page} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 20, reads=False, buffer=2048),
     }[name]
 
 
