@@ -105,9 +105,7 @@ PAGE = """
 def test_forms_are_read_from_the_main_part_of_a_page() -> None:
     """By address and method, with all that would be sent."""
     page = Markup(PAGE)
-    assert page.form_to("/wifidog/login") == Form(
-        "/wifidog/login?lang=de", "post", {"state": "a&b", "splash": "1"}
-    )
+    assert page.form_to("/wifidog/login") == Form("/wifidog/login?lang=de", "post", {"state": "a&b", "splash": "1"})
     assert page.form_to("/wifidog/logout") is None
     assert page.images == ["http://10.0.0.1:2060/x?a=1&b=2"]
 

@@ -34,7 +34,7 @@ def live_line(town: Town, length: timedelta) -> str:
     figures = town.scene.figures
     elapsed = timedelta(seconds=int(figures.elapsed))
     return (
-        f"{elapsed} of {length}  {town.online} online  "
+        f"{elapsed} of {length}  {town.online} sessions  "
         f"{figures.all.count} requests, {_rate(figures)}/s  {_latencies(figures.all)}  "
         f"unanswered {figures.unanswered}  wrong {figures.wrong}"
     )
@@ -62,7 +62,7 @@ def print_summary(verdict: Verdict) -> None:
     print(f"Reported   {_exactly(audit.expected)}")
     print(f"Stored     {_exactly(audit.stored)}")
     if audit.open_questions:
-        print(f"Uncertain  {count(audit.open_questions, 'device')}, where more than one sum would be right")
+        print(f"Uncertain  {count(audit.open_questions, 'device')}: lost answers or restarts leave more than one right sum")
     if audit.unchecked:
         print(f"Unchecked  {count(audit.unchecked, 'device')}: too many answers are missing")
     for fault in figures.faults:

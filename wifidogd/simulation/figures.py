@@ -71,7 +71,6 @@ class Figures:
     What a simulation has seen.
 
     @ivar faults: the first wrong answers, in words.
-    @ivar online: guests who are online now.
     @ivar restarts: of gateways.
     """
 
@@ -81,7 +80,6 @@ class Figures:
         self.asked = {kind: Asked() for kind in Kind}
         self.all = Latencies()
         self.faults: list[str] = []
-        self.online = 0
         self.restarts = 0
 
     def begin(self) -> None:

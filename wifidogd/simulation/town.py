@@ -62,7 +62,7 @@ class Town:
 
     @property
     def online(self) -> int:
-        """How many guests are online."""
+        """How many sessions gateways keep up: guests who are there, and those who left without a word."""
         return sum(gateway.online for gateway in self.gateways)
 
     async def run(self, seconds: float) -> None:

@@ -80,8 +80,6 @@ async def list_past(
     return [_kept(*row[:-1]) for row in rows], (rows[-1][-1], rows[-1][0]) if rows else after
 
 
-def _kept(
-    session_id: int, token_hash: bytes | None, gw_id: str, mac: str | None, incoming: int, outgoing: int
-) -> Kept:
+def _kept(session_id: int, token_hash: bytes | None, gw_id: str, mac: str | None, incoming: int, outgoing: int) -> Kept:
     octets = Octets(incoming, outgoing)
     return Kept(session_id, None if token_hash is None else bytes(token_hash), gw_id, mac, octets)
