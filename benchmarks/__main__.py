@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from importlib import import_module
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     @return: 0 if all limits hold, or it was only a quick look.
     """
     asked = read_arguments(arguments)
+    signal.signal(signal.SIGTERM, leave)
     results = []
     with House() as house:
         around = surroundings(house.postgres.version)
@@ -34,6 +36,11 @@ def main(arguments: list[str]) -> int:
             results.append(run(name, house, asked.quick))
             write(asked.json, around, results)
     return 0 if asked.quick or all(result.is_held for result in results) else 1
+
+
+def leave(number: int, _: object) -> None:
+    """Take a signal as a reason to end everything that runs in the house."""
+    sys.exit(128 + number)
 
 
 def read_arguments(arguments: list[str]) -> argparse.Namespace:
