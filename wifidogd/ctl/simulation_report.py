@@ -62,7 +62,8 @@ def print_summary(verdict: Verdict) -> None:
     print(f"Reported   {_exactly(audit.expected)}")
     print(f"Stored     {_exactly(audit.stored)}")
     if audit.open_questions:
-        print(f"Uncertain  {count(audit.open_questions, 'device')}: lost answers or restarts leave more than one right sum")
+        devices = count(audit.open_questions, "device")
+        print(f"Uncertain  {devices}: lost answers or restarts leave more than one right sum")
     if audit.unchecked:
         print(f"Unchecked  {count(audit.unchecked, 'device')}: too many answers are missing")
     for fault in figures.faults:

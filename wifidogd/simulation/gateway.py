@@ -17,17 +17,11 @@ from wifidogd.gateways import Gateway
 from wifidogd.model import AuthCode, Octets, Stage
 from wifidogd.simulation import wire
 from wifidogd.simulation.expectation import NO_OCTETS
-from wifidogd.simulation.figures import Kind
 from wifidogd.simulation.habits import CLIENT_TIMEOUT, ICMP_ECHO
 from wifidogd.simulation.journal import Place
-from wifidogd.simulation.line import Silence
 from wifidogd.simulation.pace import ClosingTime
 from wifidogd.simulation.scene import Scene
-
-KINDS = {Stage.LOGIN: Kind.LOGIN, Stage.COUNTERS: Kind.COUNTERS, Stage.LOGOUT: Kind.LOGOUT}
-
-CANNOT_SAY = 503
-"""HTTP status with which the server says so; gateways go by the verdict of -1 that comes with it."""
+from wifidogd.simulation.uplink import Uplink
 
 
 class Device(Protocol):
@@ -84,7 +78,7 @@ class SimulatedGateway:
         self._scene = scene
         self._clients: dict[str, Client] = {}
         self._booted_at = scene.pace.now
-        self._cut_off_at: float | None = None
+        self._uplink = Uplink(site.gw_id, scene)
 
     @property
     def online(self) -> int:
@@ -107,8 +101,7 @@ class SimulatedGateway:
         @return: None while the gateway has nothing to offer but an apology: the server was out of reach for two
             intervals (protocol.md 0.16).
         """
-        cut_off_for = 0.0 if self._cut_off_at is None else self._scene.pace.now - self._cut_off_at
-        if cut_off_for >= 2 * self._scene.interval:
+        if self._uplink.cut_off_for >= 2 * self._scene.interval:
             return None
         return wire.login_target(self._scene.server, self.site, device.ip, device.mac, wanted)
 
@@ -157,14 +150,20 @@ class SimulatedGateway:
 
     async def _ping(self) -> None:
         while True:
-            await self._ping_once()
+            await self._uplink.ping(self._uptime)
             await self._scene.pace.rest(self._scene.interval)
 
     async def _restart(self) -> None:
         while True:
             await self._scene.pace.rest(self._scene.habits.next_restart())
             self.restart(is_reboot=self._scene.habits.is_reboot())
-            await self._ping_once()
+            await self._uplink.ping(self._uptime)
+
+    @property
+    def _uptime(self) -> int:
+        """Real seconds since the start."""
+        pace = self._scene.pace
+        return int((pace.now - self._booted_at) / pace.speed)
 
     def restart(self, *, is_reboot: bool) -> None:
         """Begin anew, and after a reboot without clients."""
@@ -217,66 +216,8 @@ class SimulatedGateway:
                 )
                 client.totals = Octets(max(totals.incoming, rule.incoming), max(totals.outgoing, rule.outgoing))
 
-    async def _ping_once(self) -> None:
-        """
-        Say that we are there; without C{auth-is-down} rules nothing depends on the answer.
-
-        The uptime is in real seconds, as the server compares it with its own clock.
-        """
-        figures, pace = self._scene.figures, self._scene.pace
-        uptime = int((pace.now - self._booted_at) / pace.speed)
-        answer, seconds = await self._scene.line.ask(wire.ping(self._scene.server, self.site.gw_id, uptime))
-        self._note_contact(answer)
-        if isinstance(answer, Silence):
-            figures.missed(Kind.PING)
-            return
-        figures.took(Kind.PING, seconds)
-        if not wire.says_pong(answer):
-            figures.fault(Kind.PING, f"{self.site.gw_id} was not told Pong but {_shown(answer)}")
-
     async def _say(self, stage: Stage, device: Device, token: str, totals: Octets) -> int | None:
-        """
-        Tell the server about a client.
-
-        @return: the verdict as the gateway reads it; None for an error.
-        """
-        place = self._place(device)
-        number = self._scene.journal.began(place, token, stage, totals)
-        request = wire.report(self._scene.server, stage, self.site.gw_id, device.ip, device.mac, token, totals)
-        answer, seconds = await self._scene.line.ask(request)
-        self._note_contact(answer)
-        return self._judge(KINDS[stage], place, number, answer, seconds)
-
-    def _judge(self, kind: Kind, place: Place, number: int, answer: bytes | Silence, seconds: float) -> int | None:
-        """Enter an answer into the journal, which knows whether it is right."""
-        journal, figures = self._scene.journal, self._scene.figures
-        if isinstance(answer, Silence):
-            figures.missed(kind)
-            (journal.unsaid if answer is Silence.REFUSED else journal.lost)(place, number)
-            return None
-        figures.took(kind, seconds)
-        code = wire.read_verdict(answer)
-        if code not in (AuthCode.DENIED, AuthCode.ALLOWED) or wire.read_status(answer) == CANNOT_SAY:
-            journal.lost(place, number)
-            if wire.read_status(answer) == CANNOT_SAY and code is not None:
-                figures.missed(kind)
-            else:
-                figures.fault(kind, f"{place.mac} at {place.gw_id} was answered {_shown(answer)}")
-        elif not journal.heard(place, number, AuthCode(code)):
-            figures.fault(kind, f"{place.mac} at {place.gw_id} was answered {code}, which is wrong")
-        return code
-
-    def _note_contact(self, answer: bytes | Silence) -> None:
-        """Note since when the server has been out of reach."""
-        if answer is not Silence.REFUSED:
-            self._cut_off_at = None
-        elif self._cut_off_at is None:
-            self._cut_off_at = self._scene.pace.now
+        return await self._uplink.report(stage, device.ip, device.mac, token, totals)
 
     def _place(self, device: Device) -> Place:
         return Place(self.site.gw_id, device.mac)
-
-
-def _shown(answer: bytes) -> str:
-    """Write the end of an answer into one line."""
-    return ascii(answer[-60:].decode("latin-1"))

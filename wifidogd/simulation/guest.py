@@ -150,16 +150,13 @@ class Guest:
         figures = self._scene.figures
         answer, seconds = await self._scene.line.ask(request)
         page = answer if isinstance(answer, Silence) else wire.read_page(answer) or Silence.LOST
-        if isinstance(page, Silence):
+        if isinstance(page, Silence) or page.status == HTTPStatus.SERVICE_UNAVAILABLE:
             figures.missed(kind)
-            return page
+            return page if isinstance(page, Silence) else Silence.LOST
         figures.took(kind, seconds)
-        if page.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            figures.missed(kind)
-        elif page.status not in expected:
-            figures.fault(kind, f"{self.mac} got status {page.status}")
-        else:
+        if page.status in expected:
             return page
+        figures.fault(kind, f"{self.mac} got status {page.status}")
         return Silence.LOST
 
     def _form(self, kind: Kind, page: wire.Page, name: str) -> Form | None:
