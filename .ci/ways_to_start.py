@@ -139,14 +139,13 @@ def try_foreground(what: str, command: list[str], where: Path, scratch: Path) ->
         see_through(what, port, server.pid, lambda: os.killpg(server.pid, signal.SIGINT), log)
 
 
-def try_daemon(twistd: str, where: Path, scratch: Path) -> None:
+def try_daemon(what: str, twistd: str, where: Path, scratch: Path, *options: str) -> None:
     """Start a server in the background, with a pid file and a log file, and stop it by SIGTERM."""
-    port, log, pid_file = free_port(), scratch / "wifidogd.log", scratch / "wifidogd.pid"
-
-    command = [twistd, f"--pidfile={pid_file}", f"--logfile={log}", "wifidogd", f"--listen=tcp:{port}"]
+    port, log, pid_file = free_port(), scratch / f"{what}.log", scratch / "wifidogd.pid"
+    command = [twistd, f"--pidfile={pid_file}", f"--logfile={log}", "wifidogd", f"--listen=tcp:{port}", *options]
     subprocess.run(command, cwd=where, check=True, timeout=START_SECONDS)
     server = int(pid_file.read_text())
-    see_through("twistd as a daemon", port, server, lambda: os.kill(server, signal.SIGTERM), log)
+    see_through(what, port, server, lambda: os.kill(server, signal.SIGTERM), log)
     assert not pid_file.exists(), "the pid file is still there"
 
 
@@ -163,7 +162,9 @@ def main(twistd: str, checkout: Path) -> None:
         try_foreground("make run", ["make", "run"], checkout, scratch)
         try_foreground("twistd -n", [twistd, "-n", "wifidogd"], elsewhere, scratch)
         try_foreground("twistd -ny", [twistd, "-ny", str(checkout / "wifidogd.tac")], elsewhere, scratch)
-        try_daemon(twistd, elsewhere, scratch)
+        try_daemon("twistd as a daemon", twistd, elsewhere, scratch)
+        try_foreground("two workers", [twistd, "-n", "wifidogd", "--workers=2"], elsewhere, scratch)
+        try_daemon("two workers as a daemon", twistd, elsewhere, scratch, "--workers=2")
 
 
 if __name__ == "__main__":

@@ -183,7 +183,11 @@ async def test_a_worker_killed_under_load_costs_its_requests_in_flight(parent: P
 
 @pytest_twisted.ensureDeferred
 async def test_a_stop_finishes_what_was_accepted(parent: Parent, dsn: str) -> None:
-    """A guest's login waits for the database when the signal comes; it is answered, and nothing is left."""
+    """
+    A guest's login waits for the database when the signal comes; it is answered, and nothing is left.
+
+    The signal may reach everybody, as from systemd or a terminal.
+    """
     workers = parent.workers()
     other = psycopg2.connect(dsn)
     other.cursor().execute("SELECT FROM sessions FOR UPDATE")
@@ -198,7 +202,8 @@ async def test_a_stop_finishes_what_was_accepted(parent: Parent, dsn: str) -> No
         return cursor.fetchone() == (1,)
 
     await within(10, until(is_waiting))
-    parent.process.signalProcess("TERM")
+    for pid in (parent.process.pid, *workers):
+        os.kill(pid, signal.SIGTERM)
     await within(10, parent.says("Port", 3))
     other.rollback()
     assert await within(10, login) == "Auth: 1\n"
@@ -213,8 +218,14 @@ async def test_a_stop_finishes_what_was_accepted(parent: Parent, dsn: str) -> No
 
 
 @pytest_twisted.ensureDeferred
-async def test_workers_do_not_outlive_their_parent(parent: Parent) -> None:
-    """Killed without a word, it leaves nobody on the port; their password was never in the list of processes."""
+async def test_workers_do_not_outlive_their_parent(dsn: str) -> None:
+    """
+    Killed without a word, it leaves nobody on the port, whether they work already or still begin.
+
+    The password they know was never in the list of processes.
+    """
+    parent = Parent(dsn)
+    await within(30, parent.says("Front starting"))
     workers, port = parent.workers(), parent.port
     assert len(workers) == 2
     assert not any(SECRET in Path(f"/proc/{pid}/cmdline").read_text() for pid in workers)

@@ -127,6 +127,13 @@ async def test_a_refusal_counts_as_long_as_nobody_was_ever_up() -> None:
 
 
 @ensureDeferred
+async def test_so_does_a_program_that_cannot_be_run() -> None:
+    """Such as one that the user of --uid may not read."""
+    with pytest.raises(ConfigurationError, match="worker 3 cannot be started: no memory"):
+        await within(5, Room(may_refuse=True, failing=1).kept)
+
+
+@ensureDeferred
 async def test_who_is_to_end_is_waited_for_and_not_replaced() -> None:
     """Whatever it says at the end."""
     with said() as lines:

@@ -40,7 +40,7 @@ class Seat:
         Keep a worker there until L{end}.
 
         @param may_refuse: whether a worker that cannot start is to be taken at its word; otherwise it is tried again.
-        @raise ConfigurationError: if so, and it has said why it cannot.
+        @raise ConfigurationError: if so, and it has said why it cannot, or the system has.
         """
         failures = 0
         while not self._ending:
@@ -71,6 +71,8 @@ class Seat:
         try:
             self.worker = self._start(self._number)
         except OSError as problem:
+            if may_refuse():
+                raise ConfigurationError(f"worker {self._number} cannot be started: {problem}") from problem
             return f"cannot be started: {problem}"
         await self.worker.ended.wait()
         if self._ending:

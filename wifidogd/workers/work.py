@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -43,10 +44,11 @@ def work(line: bytes, build: Build, reactor: Any) -> int:
         with suppress(ReactorNotRunning):
             reactor.stop()
 
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
+    Leash(reactor, stop).startReading()
     reactor.callWhenRunning(server.startService)
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
-    Leash(reactor, stop).startReading()
-    reactor.run()
+    reactor.run(installSignalHandlers=False)
     return int(server.has_failed)
 
 
