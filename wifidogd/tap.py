@@ -12,6 +12,7 @@ from twisted.internet.endpoints import serverFromString
 
 from wifidogd.account_care import AccountCare
 from wifidogd.admission import Admission
+from wifidogd.collector import spare_what_stays
 from wifidogd.companions import Companions
 from wifidogd.correspondence import Correspondence
 from wifidogd.credentials import Passwords, mint_token
@@ -58,7 +59,10 @@ def makeService(
     @param utc_now: for tests, as is C{mint}, which makes tokens.
     """
     if reactor is None:
-        from twisted.internet import reactor
+        from twisted.internet import reactor as running
+
+        reactor = running
+        reactor.callWhenRunning(spare_what_stays)
     database = Database(clock=reactor)
     directory = Directory(database, utc_now=utc_now, trust_new_gateways=options["trust-new-gateways"])
     ledger = Ledger(database, directory, clock=reactor, utc_now=utc_now)
