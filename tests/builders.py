@@ -76,6 +76,11 @@ class _Listener:
         self._recording.statements.append(statement)
         await self._cursor.execute(statement, parameters)
 
+    def send(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
+        """As L{Cursor.send}."""
+        self._recording.statements.append(statement)
+        self._cursor.send(statement, parameters)
+
 
 async def together(*works: Coroutine[Any, Any, T]) -> list[T]:
     """Await several things that run at the same time."""
@@ -144,7 +149,7 @@ async def open_online(
 async def save(cursor: Cursor, sessions: Sequence[Session]) -> None:
     """Lock sessions and write them."""
     await lock_sessions(cursor, [session.token_hash for session in sessions])
-    await save_sessions(cursor, sessions)
+    save_sessions(cursor, sessions)
 
 
 async def history(database: Database) -> list[tuple[Any, ...]]:

@@ -13,7 +13,18 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "wifidogd").rglob("*.py"))
 
 FLOORS = (
-    {"model", "gateways", "errors", "addresses", "sparing", "mail_address", "pg_values", "voucher_codes"},
+    {
+        "model",
+        "gateways",
+        "errors",
+        "addresses",
+        "collector",
+        "deadlines",
+        "sparing",
+        "mail_address",
+        "pg_values",
+        "voucher_codes",
+    },
     {"offers", "hours", "mail_server"},
     {"limits"},
     {"tally"},

@@ -95,7 +95,7 @@ async def test_empty_batches_do_nothing(database: Database) -> None:
     """PostgreSQL must be told the type of an empty array."""
     assert await run(database, lock_sessions, []) == {}
     assert await run(database, lock_online, []) == []
-    await run(database, save_sessions, [])
+    await run(database, save, [])
     await run(database, end_sessions, [])
 
 
@@ -177,7 +177,7 @@ async def test_a_place_is_taken_over_in_one_transaction(database: Database) -> N
 
     async def replace_session(cursor: Cursor) -> None:
         await end_sessions(cursor, [Ended(old, NOON, Reason.REPLACED)])
-        await save_sessions(cursor, [new])
+        save_sessions(cursor, [new])
 
     await run(database, replace_session)
     assert await run(database, lock_online, [("lobby", mac(1))]) == [new]
@@ -212,7 +212,7 @@ async def test_batches_lock_in_key_order(database: Database) -> None:
         assert list(locked) == sorted(hashes)
         online = await lock_online(cursor, places)
         assert [session.token_hash for session in online] == sorted(hashes)
-        await save_sessions(
+        save_sessions(
             cursor, [replace(locked[hash_], used=Octets(locked[hash_].used.incoming + 1)) for hash_ in hashes]
         )
 
@@ -231,7 +231,7 @@ async def test_a_locked_session_is_waited_for(database: Database) -> None:
         await lock_sessions(cursor, [session.token_hash])
         is_locked.callback(None)
         await cursor.execute("SELECT pg_sleep(0.2)")
-        await save_sessions(cursor, [replace(session, used=Octets(5, 6))])
+        save_sessions(cursor, [replace(session, used=Octets(5, 6))])
 
     async def read() -> Octets:
         await is_locked

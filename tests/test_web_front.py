@@ -216,6 +216,7 @@ async def test_silence_ends_at_the_deadline(door: Door, start: bytes) -> None:
         await wire.ends()
     assert lines == []
     await door.has_clients(0)
+    door.clock.advance(1)
     assert door.clock.getDelayedCalls() == []
 
 
@@ -452,6 +453,7 @@ async def test_vanishing_clients_leave_nothing_behind(door: Door) -> None:
     assert reply.status == 200
     assert lines == []
     assert descriptors() == before
+    door.clock.advance(1)
     assert door.clock.getDelayedCalls() == []
 
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from wifidogd.books import close_books, open_books
 from wifidogd.credentials import hash_secret
+from wifidogd.deadlines import Deadlines
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreError, StoreRefused, StoreUnavailable
 from wifidogd.model import Dialect, Report, Stage, UtcNow
@@ -35,6 +36,9 @@ BATCH = 300
 IN_FLIGHT = 2
 """Batches being settled at the same time, at most."""
 
+HELD_UP = 0.05
+"""Seconds after which a batch in flight is not waited for: it may be stuck at rows that somebody else holds."""
+
 MAX_WAITING = 5000
 """Reports waiting for a batch, at most; beyond it gateways are told to leave their guests as they are."""
 
@@ -46,6 +50,9 @@ PAUSE = 0.25
 
 ANSWER_WITHIN = 0.7
 """Seconds until a gateway must have an answer: apfree hangs up after 2 s, wifidog-ng 1.x after 1 s."""
+
+ANSWER_STEP = 0.05
+"""Seconds by which an answer that is given up may come late."""
 
 PATIENT_ANSWER_WITHIN = 10.0
 """The reference gateway waits 30 s, and a guest signing in does not notice a restarting database."""
@@ -68,6 +75,7 @@ class _Entry:
     token_hash: bytes
     answer: Deferred[Decision]
     keep_until: float
+    company: set[_Entry] = field(default_factory=set)
 
 
 class Ledger:
@@ -85,38 +93,38 @@ class Ledger:
         self._log = SparingLog(Logger(), clock)
         self._waiting: deque[_Entry] = deque()
         self._in_flight = 0
+        self._held_up_at = 0.0
         self._held: set[bytes] = set()
         self._pause: IDelayedCall | None = None
+        self._turn: IDelayedCall | None = None
+        self._due: Deadlines[_Entry] = Deadlines(self._give_up, step=ANSWER_STEP, clock=clock)
         self._idle: Deferred[None] | None = None
         self._stopping = False
         self.unsettled_at: datetime | None = None
 
-    async def settle(self, report: Report) -> Decision:
+    def settle(self, report: Report) -> Deferred[Decision]:
         """
-        Judge one report; what it changes is on disk when this returns.
+        Judge one report; what it changes is on disk when the answer comes.
 
         A report whose answer comes too late may still be settled: totals and
         repeated logins make that harmless.
 
-        @raise StoreUnavailable: if that takes longer than the gateway waits, or cannot be done.
-        @raise Overloaded: if too many reports are waiting.
+        @return: fails with L{StoreUnavailable} if it takes longer than the gateway waits, or cannot be done, and with
+            L{Overloaded} if too many reports are waiting.
         """
         if self._stopping:
-            raise StoreUnavailable("the server is stopping")
+            return fail(StoreUnavailable("the server is stopping"))
         if len(self._waiting) >= MAX_WAITING:
             self.unsettled_at = self._utc_now()
-            raise Overloaded("too many reports are waiting")
+            return fail(Overloaded("too many reports are waiting"))
         patience = answer_within(report)
         keep = KEEP_LOGOUT if report.stage is Stage.LOGOUT else patience
         entry = _Entry(report, hash_secret(report.token), Deferred(), self._clock.seconds() + keep)
+        entry.company = self._due.add(entry, patience)
         self._waiting.append(entry)
-        self._start_batches()
-        timeout = self._clock.callLater(patience, self._fail, entry, StoreUnavailable("the database is too slow"))
-        try:
-            return await entry.answer
-        finally:
-            if timeout.active():
-                timeout.cancel()
+        if self._turn is None:
+            self._turn = self._clock.callLater(0, self._take_turn)
+        return entry.answer
 
     def figures(self) -> dict[str, int]:
         """Count what is queued, for monitors."""
@@ -129,15 +137,27 @@ class Ledger:
             self._idle = Deferred()
             await self._idle
 
+    def _take_turn(self) -> None:
+        self._turn = None
+        self._start_batches()
+
+    def _may_start(self) -> bool:
+        if not self._in_flight:
+            return True
+        is_worth_it = len(self._waiting) >= BATCH or self._clock.seconds() >= self._held_up_at
+        return is_worth_it and self._in_flight < IN_FLIGHT
+
     def _start_batches(self) -> None:
-        while self._in_flight < IN_FLIGHT and self._pause is None:
+        while self._pause is None and self._may_start():
             batch = self._next_batch()
             if not batch:
                 return
             tokens = {entry.token_hash for entry in batch}
             self._held |= tokens
             self._in_flight += 1
-            _ = Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done, tokens)
+            self._held_up_at = self._clock.seconds() + HELD_UP
+            hurry = self._clock.callLater(HELD_UP, self._start_batches)
+            _ = Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done, tokens, hurry)
 
     def _next_batch(self) -> list[_Entry]:
         """
@@ -154,7 +174,9 @@ class Ledger:
         self._waiting.extendleft(reversed(passed_over))
         return batch
 
-    def _batch_done(self, result: object, tokens: set[bytes]) -> None:
+    def _batch_done(self, result: object, tokens: set[bytes], hurry: IDelayedCall) -> None:
+        if hurry.active():
+            hurry.cancel()
         self._in_flight -= 1
         self._held -= tokens
         self._start_batches()
@@ -172,6 +194,7 @@ class Ledger:
             await self._settle_apart(batch, problem)
         else:
             for entry, decision in zip(batch, decisions, strict=True):
+                entry.company.discard(entry)
                 if not entry.answer.called:
                     entry.answer.callback(decision)
 
@@ -203,7 +226,11 @@ class Ledger:
         self._pause = None
         self._start_batches()
 
+    def _give_up(self, entry: _Entry) -> None:
+        self._fail(entry, StoreUnavailable("the database is too slow"))
+
     def _fail(self, entry: _Entry, problem: StoreError) -> None:
+        entry.company.discard(entry)
         if not entry.answer.called:
             entry.answer.errback(problem)
 
@@ -224,6 +251,6 @@ class Ledger:
         if settlement.ended:
             await end_sessions(cursor, settlement.ended)
         if settlement.changed:
-            await save_sessions(cursor, settlement.changed)
+            save_sessions(cursor, settlement.changed)
         await close_books(cursor, settlement, now)
         return decisions

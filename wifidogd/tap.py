@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from wifidogd.account_care import AccountCare
 from wifidogd.admission import Admission
+from wifidogd.collector import spare_what_stays
 from wifidogd.companions import Companions
 from wifidogd.correspondence import Correspondence
 from wifidogd.credentials import Passwords, mint_token
@@ -64,7 +65,10 @@ def makeService(
     @param utc_now: for tests, as is C{mint}, which makes tokens; workers ask the wall clock and chance.
     """
     if reactor is None:
-        from twisted.internet import reactor
+        from twisted.internet import reactor as running
+
+        reactor = running
+        reactor.callWhenRunning(spare_what_stays)
     count = options["workers"]
     url = options["public-url"] or guess_url(options["listen"][0])
     ctl = ctl_command(None if options["data-dir"] == default_data_dir() else options["data-dir"])

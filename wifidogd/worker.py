@@ -25,9 +25,11 @@ def main() -> None:
 
     from twisted.internet import reactor
 
+    from wifidogd.collector import spare_what_stays
     from wifidogd.tap import auth_server
     from wifidogd.workers.work import work
 
+    reactor.callWhenRunning(spare_what_stays)  # type: ignore[attr-defined]
     sys.exit(work(orders, auth_server, reactor))
 
 

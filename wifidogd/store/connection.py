@@ -70,14 +70,16 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         """Make a bare psycopg2 cursor, to pass to L{execute} and to fetch from."""
         return self._connection.cursor()
 
-    def execute(self, cursor: Any, statement: str, parameters: Mapping[str, object] | None) -> Deferred[object]:
+    def execute(
+        self, cursor: Any, statement: str | bytes, parameters: Mapping[str, object] | None = None
+    ) -> Deferred[object]:
         """
-        Send a statement.
+        Send a statement, or several with semicolons between them.
 
         The cursor is kept here until the next one: psycopg2 holds it weakly, and if it has gone when the result comes,
         throws the result away in a loop that blocks, after COPY for ever.
 
-        @return: fires when its whole result is in C{cursor}.
+        @return: fires when the whole result of the last one is in C{cursor}.
         @raise Exception: what psycopg2 finds wrong before sending anything.
         """
         cursor.execute(statement, parameters)
@@ -147,6 +149,37 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
             self.reactor.removeReader(self)
         self.reactor.removeWriter(self)
         self._advance()
+
+    def continuePolling(self, swallowErrors: bool = False) -> None:
+        """
+        Take one step, and tell whoever waits at once.
+
+        Its base tells them a turn of the reactor later, lest they execute the next statement in the middle of a step;
+        here the step is over by then.
+        """
+        try:
+            state = self._connection.poll()
+        except Exception:
+            waiting = self._waiting()
+            if waiting is not None:
+                waiting.errback()
+            elif not swallowErrors:
+                raise
+            return
+        if state == extensions.POLL_READ:
+            self.reactor.addReader(self)
+        elif state == extensions.POLL_WRITE:
+            self.reactor.addWriter(self)
+        else:
+            waiting = self._waiting()
+            if waiting is not None:
+                waiting.callback(self)
+
+    def _waiting(self) -> Deferred[object] | None:
+        """Take who waits for the end of the polling, if anybody does."""
+        waiting: Deferred[object] | None = self._pollingD
+        self._pollingD: Deferred[object] | None = None
+        return waiting
 
     def _advance(self) -> None:
         """

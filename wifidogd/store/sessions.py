@@ -7,6 +7,7 @@ from typing import Any
 
 from wifidogd.model import Ended, Octets, Reason, Session
 from wifidogd.store.allowances import add_use
+from wifidogd.store.arrays import of_addresses, of_counts, of_instants, of_octets
 from wifidogd.store.database import Cursor
 
 LOCK_BY_TOKEN = """
@@ -74,7 +75,7 @@ async def lock_sessions(cursor: Cursor, token_hashes: Sequence[bytes]) -> dict[b
 
     @return: by token hash; a token that names no open session is absent.
     """
-    await cursor.execute(LOCK_BY_TOKEN, {"token_hashes": list(token_hashes)})
+    await cursor.execute(LOCK_BY_TOKEN, {"token_hashes": of_octets(token_hashes)})
     return {session.token_hash: session for session in map(_session, cursor.fetchall())}
 
 
@@ -89,21 +90,21 @@ async def lock_online(cursor: Cursor, places: Sequence[tuple[str, str]]) -> list
     return [_session(row) for row in cursor.fetchall()]
 
 
-async def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
+def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
     """Write back sessions that go on; all must have been locked in this transaction."""
-    await cursor.execute(
+    cursor.send(
         SAVE,
         {
-            "token_hashes": [session.token_hash for session in sessions],
-            "macs": [session.mac for session in sessions],
-            "ips": [session.ip for session in sessions],
-            "activated": [session.activated_at for session in sessions],
-            "reported": [session.reported_at for session in sessions],
-            "incoming": [session.used.incoming for session in sessions],
-            "outgoing": [session.used.outgoing for session in sessions],
-            "last_incoming": [session.last.incoming for session in sessions],
-            "last_outgoing": [session.last.outgoing for session in sessions],
-            "expires": [session.expires_at for session in sessions],
+            "token_hashes": of_octets([session.token_hash for session in sessions]),
+            "macs": of_addresses([session.mac for session in sessions]),
+            "ips": of_addresses([session.ip for session in sessions]),
+            "activated": of_instants([session.activated_at for session in sessions]),
+            "reported": of_instants([session.reported_at for session in sessions]),
+            "incoming": of_counts([session.used.incoming for session in sessions]),
+            "outgoing": of_counts([session.used.outgoing for session in sessions]),
+            "last_incoming": of_counts([session.last.incoming for session in sessions]),
+            "last_outgoing": of_counts([session.last.outgoing for session in sessions]),
+            "expires": of_instants([session.expires_at for session in sessions]),
         },
     )
 
@@ -133,20 +134,20 @@ async def end_sessions(cursor: Cursor, endings: Sequence[Ended]) -> None:
 
 def _session(row: tuple[Any, ...]) -> Session:
     return Session(
-        token_hash=bytes(row[0]),
-        gw_id=row[1],
-        mac=row[2],
-        ip=row[3],
-        opened_at=row[4],
-        activated_at=row[5],
-        reported_at=row[6],
-        used=Octets(row[7], row[8]),
-        last=Octets(row[9], row[10]),
-        time_limit=row[11],
-        quota_octets=row[12],
-        expires_at=row[13],
-        ending=None if row[14] is None else Reason(row[14]),
-        allowance_id=row[15],
-        claimed_mac=row[16],
-        probation_until=row[17],
+        bytes(row[0]),
+        row[1],
+        row[4],
+        row[2],
+        row[3],
+        row[5],
+        row[6],
+        Octets(row[7], row[8]),
+        Octets(row[9], row[10]),
+        row[11],
+        row[12],
+        row[13],
+        None if row[14] is None else Reason(row[14]),
+        row[15],
+        row[16],
+        row[17],
     )

@@ -43,6 +43,7 @@ class WholeRequest(Request):
     """
 
     channel: Channel
+    site: Front
     content: BytesIO
 
     def __init__(self, channel: Channel, *args: Any, **kwargs: Any) -> None:
@@ -62,6 +63,22 @@ class WholeRequest(Request):
         else:
             self.content.write(data)
 
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Begin to answer; queries and forms are read by whoever needs them, with L{wifidogd.web.fields}."""
+        self.content.seek(0)
+        self.args = {}
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.partition(b"?")[0]
+        self.process()
+
+    def process(self) -> None:
+        """Have the page that the path leads to make the answer."""
+        self.site = self.channel.site
+        try:
+            self.render(self.site.getResourceFor(self))
+        except Exception:
+            self.processingFailed(Failure())
+
     def getRequestHostname(self) -> bytes:
         """Name no host: Klein would raise on one that cannot be true, and nothing here depends on it."""
         return b"localhost"
@@ -71,14 +88,21 @@ class WholeRequest(Request):
         self._pieces.append(data)
 
     def finish(self) -> None:
-        """Send the answer; a client that has gone needs none."""
+        """Send the answer in one write; a client that has gone needs none."""
         if self._disconnected:
             return
+        self.startedWriting = 1
+        answer = [b"%s %d %s\r\ndate: %s\r\n" % (self.clientproto, self.code, self.code_message, self.site.date())]
+        for name, values in self.responseHeaders.getAllRawHeaders():
+            if name != b"Content-Length":
+                answer += [b"%s: %s\r\n" % (name, value) for value in values]
         body = b"".join(self._pieces)
-        self.responseHeaders.removeHeader(b"server")
         if self.code not in NO_BODY_CODES:
-            self.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(body)])
-        super().write(body)
+            answer.append(b"content-length: %d\r\n" % len(body))
+        answer.append(b"\r\n")
+        if self.method != b"HEAD" and self.code not in NO_BODY_CODES:
+            answer.append(body)
+        self.channel.writeSequence(answer)
         super().finish()
 
 
@@ -86,42 +110,64 @@ class WholeRequest(Request):
 class Channel(HTTPChannel):
     """One connection of a client, which may close its half once it has asked."""
 
-    abortTimeout = ANSWER_DEADLINE
     site: Front
     transport: Any
 
+    _is_secure = False
+    _is_leaving = False
     _peer_has_finished = False
     _is_refusing = False
     _discarded = 0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._company: set[Channel] = set()
+
     def connectionMade(self) -> None:
         """Start the clock, or hang up when there is no room at all."""
         super().connectionMade()
+        self._is_secure = bool(super().isSecure())
         if not self.site.make_room(self):
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Make room for another."""
+        self._company.discard(self)
         self.site.free_room(self)
         super().connectionLost(reason)
+
+    def isSecure(self) -> bool:
+        """Tell whether the client came over TLS."""
+        return self._is_secure
+
+    def setTimeout(self, period: int | None) -> int | None:
+        """Give the client this many seconds from now, None for no end; a client that is leaving gets no other."""
+        before, self.timeOut = self.timeOut, period
+        if not self._is_leaving:
+            self._end_in(period)
+        return before
 
     def resetTimeout(self) -> None:
         """Do nothing when data arrives: a client that sends a byte now and then would never time out."""
 
-    def timeoutConnection(self) -> None:
-        """Hang up; that is no news for the log."""
-        self.loseConnection()
-
-    def forceAbortClient(self) -> None:
-        """Drop a client that does not take its answer; no news either."""
-        self._abortingCall = None
-        self.transport.abortConnection()
+    def overdue(self) -> None:
+        """Hang up, or drop a client that does not even take its answer; neither is news for the log."""
+        if self._is_leaving:
+            self.transport.abortConnection()
+        else:
+            self.loseConnection()
 
     def loseConnection(self) -> None:
         """Close once everything has been sent, L{ANSWER_DEADLINE} from now in any case."""
-        if self._abortingCall is None:
-            self._abortingCall = self.callLater(self.abortTimeout, self.forceAbortClient)
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._end_in(ANSWER_DEADLINE)
         super().loseConnection()
+
+    def _end_in(self, seconds: int | None) -> None:
+        self._company.discard(self)
+        if seconds is not None:
+            self._company = self.site.deadlines.add(self, seconds)
 
     def readConnectionLost(self) -> None:
         """Answer what the client has asked before it closed its half; drop what it has not."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
+from socket import AF_INET, inet_ntop, inet_pton
 from urllib.parse import unquote_to_bytes
 
 from wifidogd.errors import MalformedRequest
@@ -26,6 +27,8 @@ def read_query(query: bytes) -> Mapping[str, str]:
 
     @return: the first value of each name; bytes that are not UTF-8, such as a character cut in half, are dropped.
     """
+    if b"%" not in query:
+        return dict(pair.partition("=")[::2] for pair in reversed(query.decode("utf-8", "ignore").split("&")))
     fields: dict[str, str] = {}
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
@@ -54,9 +57,11 @@ def read_mac(text: str | None) -> str | None:
 
 def read_address(text: str | None) -> str | None:
     """Normalise a literal address; one with a zone, which is of no use elsewhere, counts as absent."""
+    if text is None or "%" in text:
+        return None
     try:
-        return None if text is None or "%" in text else str(ip_address(text))
-    except ValueError:
+        return inet_ntop(AF_INET, inet_pton(AF_INET, text)) if ":" not in text else str(ip_address(text))
+    except (OSError, ValueError):
         return None
 
 

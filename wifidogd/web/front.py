@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.internet.tcp import Port
+from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from wifidogd.deadlines import Deadlines
 from wifidogd.web.channel import REQUEST_DEADLINE, Channel, WholeRequest
 
 MOST_CONNECTIONS = 10_000
@@ -58,7 +60,10 @@ class Front(Site):
         self._gateway = gateway
         self._guest = guest
         self._health = health
-        self._prefix = _named(path.encode().split(b"/"))
+        self.deadlines: Deadlines[Channel] = Deadlines(Channel.overdue, step=1.0, clock=clock)
+        self._clock = clock
+        self._dated, self._date = 0, b""
+        self._prefix = _named(path.encode())
         self._most = most_connections or _most_connections()
         self._pause_at = max(1, self._most - _ROUND)
         self._channels: set[Channel] = set()
@@ -70,6 +75,13 @@ class Front(Site):
         if isinstance(port, Port):
             port.numberAccepts = _FEW
             self._ports.append(port)
+
+    def date(self) -> bytes:
+        """Say what time it is, as HTTP has it."""
+        now = int(self._clock.seconds())
+        if now != self._dated:
+            self._dated, self._date = now, datetimeToString(now)
+        return self._date
 
     def figures(self) -> dict[str, int]:
         """Count C{clients} that are connected."""
@@ -104,7 +116,7 @@ class Front(Site):
         Empty segments mean nothing, because gateways put slashes where they
         like, and answers must never be redirects.
         """
-        segments = _named(request.postpath or [])
+        segments = _named(request.path[1:])
         is_ours = segments[: len(self._prefix)] == self._prefix
         rest = segments[len(self._prefix) :] if is_ours else segments
         request.prepath = []
@@ -140,14 +152,21 @@ class Front(Site):
         return self._ports
 
 
-def _named(segments: Sequence[bytes]) -> list[bytes]:
+def _named(path: bytes) -> list[bytes]:
     """
-    Drop empty segments and make the others safe for Klein.
+    Split a path, drop empty segments and make the others safe for Klein.
 
     It logs a traceback for what is not UTF-8 and redirects for slashes; such
     segments become ones that no page is called.
     """
-    return [segment.decode("utf-8", "replace").replace("/", "\ufffd").encode() for segment in segments if segment]
+    segments = [segment for segment in path.split(b"/") if segment]
+    if b"%" in path or not path.isascii():
+        segments = [_safe(unquote_to_bytes(segment)) for segment in segments]
+    return segments
+
+
+def _safe(segment: bytes) -> bytes:
+    return segment.decode("utf-8", "replace").replace("/", "\ufffd").encode()
 
 
 def _most_connections() -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from klein import Klein
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web import http
+from twisted.web.http import BAD_REQUEST, FORBIDDEN, NOT_FOUND, NOT_IMPLEMENTED, OK, SERVICE_UNAVAILABLE
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 
@@ -53,27 +54,32 @@ class GatewayPages:
         heartbeat = read_heartbeat(query, _user_agent(request), source_of(request), self._utc_now())
         is_adopted = self._directory.gateway(heartbeat.gw_id) is not None
         if is_adopted and not self._directory.may_ask(heartbeat.gw_id, key or query.get("k")):
-            return _plain(request, b"The key of this gateway is missing or wrong.\n", http.FORBIDDEN)
+            return _plain(request, b"The key of this gateway is missing or wrong.\n", FORBIDDEN)
         if is_adopted or "gw_id" in query:
             self._heartbeats.beat(heartbeat)
         return _plain(request, PONG)
 
     @app.route("/auth", strict_slashes=False, merge_slashes=False)
     @app.route("/auth/<key>", strict_slashes=False, merge_slashes=False)
-    async def auth(self, request: IRequest, key: str | None = None) -> bytes:
+    def auth(self, request: IRequest, key: str | None = None) -> bytes | Deferred[bytes]:
         """Settle one report and answer with a verdict line."""
         query = read_query(query_of(request))
         if query.get("stage") in NOT_SPOKEN:
-            return _plain(request, NOT_SPOKEN[query["stage"]], http.NOT_IMPLEMENTED)
+            return _plain(request, NOT_SPOKEN[query["stage"]], NOT_IMPLEMENTED)
         report = read_report(query, read_dialect(_user_agent(request)), key)
-        try:
-            decision = await self._ledger.settle(report)
-        except (StoreError, Overloaded) as problem:
-            self._sparing.warn("cannot settle reports, guests are left as they are: {problem}", problem=problem)
-            return _plain(request, cannot_say(report.stage), http.SERVICE_UNAVAILABLE)
+        said = (request, report)
+        return self._ledger.settle(report).addCallbacks(self._say, self._say_nothing, said, {}, said)
+
+    def _say(self, decision: Decision, request: IRequest, report: Report) -> bytes:
         self._note(report, decision)
         is_stranger = decision.refusal is Refusal.GATEWAY_NOT_ADOPTED
-        return _plain(request, auth_line(decision.code), http.FORBIDDEN if is_stranger else http.OK)
+        return _plain(request, auth_line(decision.code), FORBIDDEN if is_stranger else OK)
+
+    def _say_nothing(self, failure: Failure, request: IRequest, report: Report) -> bytes:
+        failure.trap(StoreError, Overloaded)
+        problem = failure.value
+        self._sparing.warn("cannot settle reports, guests are left as they are: {problem}", problem=problem)
+        return _plain(request, cannot_say(report.stage), SERVICE_UNAVAILABLE)
 
     def _note(self, report: Report, decision: Decision) -> None:
         """Log what keeps a guest out; that a guest may go on is no news."""
@@ -91,29 +97,28 @@ class GatewayPages:
         source = source_of(request)
         self._sparing.warn("unreadable request from {source}: {problem}", source=source, problem=problem)
         if isinstance(problem, MalformedRequest) and problem.parameter == "gw_id":
-            return _plain(request, auth_line(AuthCode.DENIED), http.FORBIDDEN)
-        return _plain(request, auth_line(AuthCode.ERROR), http.BAD_REQUEST)
+            return _plain(request, auth_line(AuthCode.DENIED), FORBIDDEN)
+        return _plain(request, auth_line(AuthCode.ERROR), BAD_REQUEST)
 
     @app.handle_errors(HTTPException)
     def _elsewhere(self, request: IRequest, failure: Failure) -> bytes:
         """Answer paths and methods that no gateway uses."""
         code = failure.value.code if isinstance(failure.value, HTTPException) else None
-        return _plain(request, auth_line(AuthCode.ERROR), code or http.NOT_FOUND)
+        return _plain(request, auth_line(AuthCode.ERROR), code or NOT_FOUND)
 
     @app.handle_errors(Exception)
     def _unexpected(self, request: IRequest, failure: Failure) -> bytes:
         """Leave the guest as they are when we err."""
         self._sparing.failure("a gateway's request failed", failure)
-        return _plain(request, auth_line(AuthCode.ERROR), http.SERVICE_UNAVAILABLE)
+        return _plain(request, auth_line(AuthCode.ERROR), SERVICE_UNAVAILABLE)
 
 
 def _user_agent(request: IRequest) -> str:
     return (request.getHeader(b"user-agent") or b"").decode("utf-8", "replace")
 
 
-def _plain(request: IRequest, body: bytes, code: int = http.OK) -> bytes:
+def _plain(request: IRequest, body: bytes, code: int = OK) -> bytes:
     """Answer in one piece: a chunk boundary could split what a gateway looks for (protocol.md 0.4)."""
     request.setResponseCode(code)
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-    request.setHeader(b"content-length", b"%d" % len(body))
     return body

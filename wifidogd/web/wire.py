@@ -25,6 +25,10 @@ LONGEST_UPTIME = timedelta(days=3650)
 
 HIGHEST_LOAD = 100_000.0
 
+_STAGES = {stage.value: stage for stage in Stage}
+_COUNT = re.compile("[0-9]{1,19}")
+_LOAD = re.compile(r"[0-9]{1,10}(\.[0-9]{1,10})?")
+
 Query = Mapping[str, str]
 
 
@@ -43,10 +47,10 @@ def read_stage(query: Query) -> Stage:
 
     @raise MalformedRequest: if it does not say, or says what we do not know.
     """
-    try:
-        return Stage(query.get("stage", ""))
-    except ValueError:
-        raise MalformedRequest("stage", "must be login, counters or logout") from None
+    stage = _STAGES.get(query.get("stage", ""))
+    if stage is None:
+        raise MalformedRequest("stage", "must be login, counters or logout")
+    return stage
 
 
 def read_report(query: Query, dialect: Dialect, key: str | None) -> Report:
@@ -127,7 +131,7 @@ def _sum(*texts: str | None) -> int | None:
 
 def _count(text: str | None) -> int | None:
     """Read a whole number from 0 to L{MAX_OCTETS}; anything else is no data."""
-    if text is None or not re.fullmatch("[0-9]{1,19}", text):
+    if text is None or not _COUNT.fullmatch(text):
         return None
     count = int(text)
     return count if count <= MAX_OCTETS else None
@@ -151,6 +155,6 @@ def _kilobytes(text: str | None) -> int | None:
 
 
 def _load(text: str | None) -> float | None:
-    if text is None or not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,10})?", text):
+    if text is None or not _LOAD.fullmatch(text):
         return None
     return float(text) if float(text) <= HIGHEST_LOAD else None
