@@ -29,7 +29,7 @@ def main() -> None:
     from wifidogd.tap import auth_server
     from wifidogd.workers.work import work
 
-    reactor.callWhenRunning(spare_what_stays)  # type: ignore[attr-defined]
+    reactor.callWhenRunning(spare_what_stays)
     sys.exit(work(orders, auth_server, reactor))
 
 
