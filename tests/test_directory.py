@@ -235,6 +235,23 @@ async def test_the_first_address_counts(database: Database) -> None:
 
 
 @ensureDeferred
+async def test_a_guest_waits_until_every_worker_knows_a_gateway_that_was_trusted(database: Database) -> None:
+    """Whichever of them takes the form or the gateway's question, a moment later; the next guest need not wait."""
+    spreading: list[Gateway | None] = []
+
+    async def spread() -> None:
+        spreading.append(first.gateway("new"))
+
+    first = Directory(database, utc_now=lambda: NOON, trust_new_gateways=True, spread=spread)
+    gateway = await within(10, first.adopt_if_trusted(VISITOR))
+    assert gateway is not None
+    assert spreading == [gateway]
+    second = Directory(database, utc_now=lambda: NOON, trust_new_gateways=True, spread=spread)
+    assert await within(10, second.adopt_if_trusted(VISITOR)) == gateway
+    assert spreading == [gateway, gateway]
+
+
+@ensureDeferred
 async def test_trust_is_bounded(database: Database) -> None:
     """Guests who invent gateways do not fill the directory."""
     await adopt_all(database, *(replace(LOBBY, gw_id=f"gw{number}") for number in range(MOST_TRUSTED - 1)))

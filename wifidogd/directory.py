@@ -8,6 +8,7 @@ store is away, the last known ones stay.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from twisted.logger import Logger
@@ -42,13 +43,23 @@ class Directory:
     @ivar signing_secret: signs the state of forms; None until loaded.
     """
 
-    def __init__(self, database: Database, *, utc_now: UtcNow, trust_new_gateways: bool = False) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        utc_now: UtcNow,
+        trust_new_gateways: bool = False,
+        spread: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """
         @param trust_new_gateways: adopt an unknown gateway with the first private address its guests name; for trials.
+        @param spread: waits until all workers have read of such a gateway, as any of them may be asked next; None where
+            there is but one.
         """
         self._database = database
         self._utc_now = utc_now
         self._trusting = trust_new_gateways
+        self._spread = spread
         self._gateways: dict[str, Gateway] = {}
         self._networks: dict[str, Network] = {}
         self._revision = 0
@@ -110,6 +121,8 @@ class Directory:
             await self._database.transaction(lambda cursor: self._adopt(cursor, gateway))
             log.info("gateway {gateway} adopted, as new ones are trusted", gateway=gateway)
         await self.refresh()
+        if self._spread is not None:
+            await self._spread()
         return self.gateway(gateway.gw_id)
 
     async def _adopt(self, cursor: Cursor, gateway: Gateway) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.application.internet import TimerService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from wifidogd.account_care import AccountCare
@@ -48,6 +49,9 @@ from wifidogd.workers.supervisor import Workers
 __all__ = ["Options", "makeService"]
 
 log = Logger()
+
+READ_DIRECTORY = timedelta(seconds=1)
+"""How often a process looks whether an operator, or another process, has adopted or changed anything."""
 
 
 def utc_now() -> datetime:
@@ -104,7 +108,12 @@ def auth_server(
     @param options: as L{Options} holds them.
     """
     database = Database(clock=reactor)
-    directory = Directory(database, utc_now=utc_now, trust_new_gateways=options["trust-new-gateways"])
+    directory = Directory(
+        database,
+        utc_now=utc_now,
+        trust_new_gateways=options["trust-new-gateways"],
+        spread=None if place.count == 1 else partial(deferLater, reactor, 1.5 * READ_DIRECTORY.total_seconds()),
+    )
     ledger = Ledger(database, directory, clock=reactor, utc_now=utc_now)
     heartbeats = Heartbeats(database, directory)
     passwords = Passwords(reactor, threads=2 if place.count == 1 else 1)
@@ -191,7 +200,7 @@ def timers(
     """Say what is done how often."""
     beats = [
         (BEAT, lag.look, "measuring the reactor's lag"),
-        (timedelta(seconds=1), directory.refresh, "reading who is adopted"),
+        (READ_DIRECTORY, directory.refresh, "reading who is adopted"),
         (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
         (timedelta(seconds=30), upkeep.say_heard, "telling other servers what was heard"),
         (timedelta(seconds=15), upkeep.end_overdue, "ending sessions over their time"),

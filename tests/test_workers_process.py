@@ -1,0 +1,154 @@
+"""What a parent hears of a worker, and how it ends one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.interfaces import IProcessTransport
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, eventAsText
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tests.observing import log_lines
+from wifidogd.workers.inherited import ORDERS, WORDS
+from wifidogd.workers.process import ERRORS, PATIENCE, Worker
+from wifidogd.workers.talk import Kind, Orders, Word, read_orders, write_word
+
+GIVEN = Orders(2, 3, (2,), {"data-dir": Path("/srv"), "mail": None})
+
+
+@implementer(IProcessTransport)
+class Child:
+    """Stands in for the process."""
+
+    pid = 77
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.closed: list[int] = []
+        self.signals: list[str] = []
+        self.is_gone = False
+
+    def writeToChild(self, descriptor: int, octets: bytes) -> None:
+        assert descriptor == ORDERS
+        self.written += octets
+
+    def closeChildFD(self, descriptor: int) -> None:
+        self.closed.append(descriptor)
+
+    def signalProcess(self, signal: str) -> None:
+        if self.is_gone:
+            raise ProcessExitedAlready
+        self.signals.append(signal)
+
+
+class Scene:
+    """A worker that has just begun."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.child = Child()
+        self.worker = Worker(GIVEN, self.clock)
+        self.worker.makeConnection(self.child)
+
+    def ends(self, status: int | None = None, signal: int | None = None) -> Worker:
+        """Let the process end; None twice for success."""
+        how = ProcessDone(0) if status is None and signal is None else ProcessTerminated(status, signal)
+        self.worker.processEnded(Failure(how))
+        return self.worker
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[LogEvent]]:
+    with log_lines("wifidogd.workers.process") as events:
+        yield events
+
+
+def test_it_gets_its_orders_at_once(scene: Scene) -> None:
+    """And the pipe stays open: its end would be theirs."""
+    assert read_orders(scene.child.written) == GIVEN
+    assert scene.child.closed == []
+    assert scene.worker.pid == 77
+
+
+def test_what_it_logs_is_logged_under_its_number(scene: Scene, logged: list[LogEvent]) -> None:
+    """At its level, however the pipe cuts it; so is what the interpreter says, or somebody prints."""
+    word = write_word(Word(Kind.LOG, "{a}\nb", "error", "wifidogd.x#error"))
+    scene.worker.childDataReceived(WORDS, word[:9])
+    scene.worker.childDataReceived(ERRORS, b"Fatal Python error\ntorn")
+    scene.worker.childDataReceived(WORDS, word[9:] + b"printed\n" + write_word(Word(Kind.LOG, "odd", "shouting")))
+    scene.ends()
+    said = [(event["log_level"].name, eventAsText(event, includeTimestamp=False)) for event in logged]
+    assert said == [
+        ("warn", "[worker 2 -] Fatal Python error"),
+        ("error", "[worker 2 wifidogd.x#error] {a}\nb"),
+        ("warn", "[worker 2 -] printed"),
+        ("warn", "[worker 2 -] odd"),
+        ("warn", "[worker 2 -] torn"),
+    ]
+
+
+def test_it_is_up_when_it_says_so(scene: Scene, logged: list[LogEvent]) -> None:
+    """Without a line of the log."""
+    assert not scene.worker.is_up
+    scene.worker.childDataReceived(WORDS, write_word(Word(Kind.UP)))
+    assert scene.worker.is_up
+    assert scene.worker.up.has_come
+    assert not scene.worker.ended.has_come
+    assert logged == []
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "signal", "ending", "refusal"),
+    [
+        (Word(Kind.REFUSED, "No."), 1, None, "ended with exit status 1", "No."),
+        (Word(Kind.UP), 1, None, "ended with exit status 1", None),
+        (Word(Kind.UP), None, None, "ended", None),
+        (None, None, 9, "ended with signal 9", None),
+        (None, 1, None, "ended with exit status 1", "worker 2 ended with exit status 1, and said why above"),
+    ],
+)
+def test_an_end_is_told_from_a_refusal(
+    scene: Scene, word: Word | None, status: int | None, signal: int | None, ending: str, refusal: str | None
+) -> None:
+    """Who fails before it was ever up cannot start, whether it says so or not; who is killed is no witness."""
+    if word is not None:
+        scene.worker.childDataReceived(WORDS, write_word(word))
+    worker = scene.ends(status, signal)
+    assert (worker.ending, worker.refusal) == (ending, refusal)
+    assert worker.ended.has_come
+    assert worker.up.has_come
+
+
+def test_it_is_let_go_and_killed_only_if_it_does_not_end(scene: Scene) -> None:
+    """Ten seconds are enough for whoever is not stuck; asking twice changes nothing."""
+    scene.worker.end()
+    scene.worker.end()
+    assert scene.child.closed == [ORDERS]
+    scene.clock.advance(PATIENCE - 0.1)
+    assert scene.child.signals == []
+    scene.clock.advance(0.1)
+    assert scene.child.signals == ["KILL"]
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_who_ends_in_time_is_not_killed(scene: Scene, is_gone: bool) -> None:
+    """Nor is it an error if it ends in that very moment."""
+    scene.worker.end()
+    scene.child.is_gone = is_gone
+    if is_gone:
+        scene.clock.advance(PATIENCE)
+    scene.ends()
+    assert scene.clock.getDelayedCalls() == []
+    assert scene.child.signals == []
+    scene.worker.end()
+    assert scene.child.closed == [ORDERS]
