@@ -46,8 +46,8 @@ class Habits:
         self._dice = dice
 
     def first_arrival(self) -> float:
-        """Say when a guest first appears: sometime in the first three intervals."""
-        return self._dice.uniform(0, 3 * self._interval)
+        """Say when a guest first appears: sometime in the first four intervals."""
+        return self._dice.uniform(0, 4 * self._interval)
 
     def first_report(self) -> float:
         """Say how far into an interval a gateway was switched on."""
@@ -55,7 +55,7 @@ class Habits:
 
     def stay(self) -> float:
         """Say how long a guest stays."""
-        return self._span(6.0)
+        return self._span(8.0)
 
     def away(self) -> float:
         """Say how long a guest stays away; arrivals so are a Poisson process."""
