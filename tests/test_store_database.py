@@ -68,6 +68,66 @@ async def test_an_async_function_really_runs(door):
     assert await numbers(door) == [1]
 
 
+@pytest.mark.parametrize("first", ["INSERT INTO notes VALUES (0, '%')", None])
+@ensureDeferred
+async def test_what_is_sent_is_executed_before_the_next_statement_or_commit(door, first):
+    """In order, with its parameters, and even if it is all there is."""
+
+    async def work(cursor):
+        if first is not None:
+            await cursor.execute(first)
+        cursor.send("INSERT INTO notes VALUES (%(number)s, %(text)s)", {"number": 1, "text": "100%; 'quoted'"})
+        cursor.send("INSERT INTO notes SELECT number + 1, text FROM notes WHERE number = 1")
+        if first is not None:
+            await cursor.execute("SELECT count(*) FROM notes")
+            assert cursor.fetchone() == (3,)
+            cursor.send("DELETE FROM notes WHERE number = 0")
+
+    await within(10, door.transaction(work))
+    assert await run(door, "SELECT * FROM notes ORDER BY number") == [(1, "100%; 'quoted'"), (2, "100%; 'quoted'")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"),
+    [
+        ("INSERT INTO notes VALUES (1, 'again')", StoreConflict),
+        ("INSERT INTO notes VALUES (2, 'forbidden')", StoreRefused),
+        ("INSERT INTO nowhere VALUES (2)", StoreRefused),
+    ],
+)
+@ensureDeferred
+async def test_what_goes_wrong_with_a_statement_that_was_sent_undoes_everything(door, sent, error):
+    """Its error takes the place of the next result, or of COMMIT; the connection stays good."""
+    await run(door, "INSERT INTO notes VALUES (1, 'first')")
+
+    async def at_the_end(cursor):
+        await cursor.execute("INSERT INTO notes VALUES (3, 'before')")
+        cursor.send(sent)
+
+    async def on_the_way(cursor):
+        cursor.send(sent)
+        await cursor.execute("INSERT INTO notes VALUES (4, 'after')")
+
+    for work in (at_the_end, on_the_way):
+        with pytest.raises(error):
+            await within(10, door.transaction(work))
+    assert await numbers(door) == [1]
+    assert door.figures() == {"connections": 2, "waiting": 0}
+
+
+@ensureDeferred
+async def test_what_was_sent_goes_nowhere_if_the_work_raises(door):
+    """As if it had been executed and undone."""
+
+    async def work(cursor):
+        cursor.send("INSERT INTO notes VALUES (1, 'unsent')")
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError):
+        await within(10, door.transaction(work))
+    assert await numbers(door) == []
+
+
 @ensureDeferred
 async def test_everything_is_undone_when_the_work_raises(door):
     """And the exception is the work's own."""
