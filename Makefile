@@ -1,6 +1,7 @@
 # make run      install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
 # make test     the whole suite, e.g. make test ARGS="-k ledger"
 # make bench    all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
+# make soak     half an hour under load; memory, descriptors and CPU must stay flat, e.g. make soak ARGS=--quick
 # make lint     ruff
 # make types    mypy
 # make locale   bring the translations in step with the templates, and say what is missing
@@ -13,7 +14,7 @@ PIP = .venv/bin/python -m pip
 CONSTRAINTS = requirements/constraints.txt
 SOURCES := setup.py pyproject.toml README.md $(shell find wifidogd templates twisted -type f ! -name '*.pyc' ! -name dropin.cache)
 
-.PHONY: run test bench lint types locale clean
+.PHONY: run test bench soak lint types locale clean
 
 run: .venv/installed
 	.venv/bin/twistd --nodaemon --pidfile= wifidogd $(ARGS)
@@ -23,6 +24,11 @@ test: .venv/installed .venv/developing
 
 bench: .venv/installed
 	.venv/bin/python -m benchmarks $(BENCH) $(ARGS)
+
+soak: .venv/installed
+	mkdir -p build
+	.venv/bin/python -m benchmarks soak --json build/soak.json $(ARGS)
+	.venv/bin/python -m benchmarks.oldstack.plots build/soak.json build
 
 lint: .venv/developing
 	.venv/bin/ruff check .

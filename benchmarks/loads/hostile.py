@@ -37,6 +37,7 @@ def vanishing(place: Place, name: str, quick: bool) -> Row:
     """A4: 400 clients a second vanish before they are looked at, then none; the CPU in the silence counts."""
     seconds, silence = (3.0, 3.0) if quick else (6.0, 8.0)
     watch = Watch(place.server)
+    begin = time.monotonic()
     burden = Burden("rst", place.port, seconds, rate=400)
     answers = Asking(place.reports(BUSY_RATE, seconds)).answers()
     burden.visits()
@@ -54,7 +55,7 @@ def vanishing(place: Place, name: str, quick: bool) -> Row:
         "CPU % in silence": in_silence,
         "descriptors left": max(0, last - first),
     }
-    return Row("A4", name, both.outcomes, figures)
+    return Row("A4", name, both.outcomes, figures, watch.by_second(begin, quiet + silence))
 
 
 def few_bad(place: Place, name: str, quick: bool) -> Row:
@@ -118,13 +119,14 @@ def too_many(place: Place, name: str, quick: bool) -> Row:
     visits = burden.visits()
     last = answers.last_other_than(GOOD)
     watch.end()
-    figures = usual(watch, answers, begin, time.monotonic()) | {
+    end = time.monotonic()
+    figures = usual(watch, answers, begin, end) | {
         "came": visits.opened,
         "sent away": visits.sent_away,
         "CPU %": busy,
         "served after s": 0.0 if last is None else last - begin,
     }
-    return Row("A7", name, answers.outcomes, figures)
+    return Row("A7", name, answers.outcomes, figures, watch.by_second(begin, end))
 
 
 def half_closing(place: Place, name: str, quick: bool) -> Row:

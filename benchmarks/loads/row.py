@@ -18,12 +18,14 @@ class Row:
     @ivar server: its name.
     @ivar outcomes: of the good requests, by what came of them.
     @ivar figures: everything else, by name; what is limited has the names of L{BOUNDS}.
+    @ivar seconds: percent of a core that the server used in each second of the load; empty where nobody asks.
     """
 
     load: str
     server: str
     outcomes: Mapping[str, int]
     figures: Mapping[str, float]
+    seconds: Sequence[float] = ()
 
     @property
     def limits(self) -> list[Limit]:
@@ -32,7 +34,9 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Say C{held}, or what was missed."""
+        """Say C{held}, or what was missed; a server that others are compared with gets no verdict."""
+        if len(self.limits) < len(BOUNDS[self.load]):
+            return "-"
         missed = [limit.name.partition(": ")[2] for limit in self.limits if not limit.is_held]
         return "MISSED: " + ", ".join(missed) if missed else "held"
 

@@ -51,6 +51,10 @@ class Watch:
             return 0.0
         return 100 * (inside[-1].cpu - inside[0].cpu) / (inside[-1].at - inside[0].at)
 
+    def by_second(self, begin: float, end: float) -> list[float]:
+        """Tell L{percent} of each whole second in a while."""
+        return [round(self.percent(begin + at, begin + at + 1), 1) for at in range(int(end - begin))]
+
     @property
     def descriptors(self) -> tuple[int, int, int]:
         """Tell how many were open at first, at most, and at last."""

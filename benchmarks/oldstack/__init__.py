@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from benchmarks.house import House
 from benchmarks.loads import hostile, outage, steady
@@ -91,8 +92,5 @@ def report(found: dict[str, list[Row]]) -> Result:
         "oldstack",
         [tabulate(TITLES[load], rows) for load, rows in found.items()],
         [limit for rows in found.values() for row in rows if row.server in ours for limit in row.limits],
-        {
-            load: {row.server: {**row.figures, "outcomes": dict(row.outcomes), "verdict": row.verdict} for row in rows}
-            for load, rows in found.items()
-        },
+        {load: {row.server: asdict(row) | {"verdict": row.verdict} for row in rows} for load, rows in found.items()},
     )
