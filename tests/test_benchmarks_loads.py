@@ -229,7 +229,7 @@ def test_rows_become_a_table_with_the_limits_last() -> None:
 
 def test_every_load_of_the_table_has_bounds() -> None:
     """A1 to A11; A12 is the soak."""
-    assert list(BOUNDS) == [f"A{number}" for number in range(1, 12)]
+    assert [load for load in BOUNDS if not load.endswith("+")] == [f"A{number}" for number in range(1, 12)]
 
 
 def test_growth_is_that_of_the_straight_line() -> None:

@@ -83,6 +83,25 @@ def few_bad(place: Place, name: str, quick: bool) -> Row:
     return Row("A5", name, answers.outcomes, figures)
 
 
+def four_silent(place: Place, name: str, quick: bool) -> Row:
+    """A5 for longer: as many silent clients as Gunicorn has processes, until somebody sends them away."""
+    seconds = 20.0 if quick else 70.0
+    watch = Watch(place.server)
+    begin = time.monotonic()
+    burden = Burden("silent", place.port, seconds + PATIENCE, count=4)
+    time.sleep(SETTLED)
+    answers = Asking(place.reports(1.0, seconds)).answers()
+    end = time.monotonic()
+    visits = burden.visits()
+    watch.end()
+    last = answers.last_other_than(GOOD)
+    figures = usual(watch, answers, begin, end) | {
+        "sent away": visits.sent_away,
+        "served after s": 0.0 if last is None else last - begin,
+    }
+    return Row("A5+", name, answers.outcomes, figures)
+
+
 def many_bad(place: Place, name: str, quick: bool) -> Row:
     """A6: 120 each of clients that are silent, stop in the head, stop in the body, and do not read."""
     seconds, longest = (3.0, 14.0) if quick else (5.0, 46.0)

@@ -54,7 +54,7 @@ def saturated(place: Place, at_a_time: int, seconds: float) -> Measured:
 
 
 def few_rows(contenders: Sequence[Contender], found: Found, memory: Mapping[str, float]) -> list[Row]:
-    """Tell about A1; ours is compared, round by round, with the best of the old ones."""
+    """Tell about A1; ours is compared, round by round, with whichever of the old ones is best."""
     p99s = {name: [each.heard.latency(0.99) * 1000 for each in measured] for name, measured in found.items()}
     shares = {name: [100 * each.spent.share(SERVER) for each in measured] for name, measured in found.items()}
     rows = []
@@ -98,9 +98,9 @@ def many_rows(contenders: Sequence[Contender], found: Mapping[int, Found]) -> li
     return rows
 
 
-def best(by_name: Mapping[str, Sequence[float]], names: Sequence[str], pick: Callable[..., float]) -> list[float]:
-    """Take the best of these in each round."""
-    return [pick(values) for values in zip(*(by_name[name] for name in names), strict=True)]
+def best(by_name: Mapping[str, Sequence[float]], names: Sequence[str], pick: Callable[..., str]) -> Sequence[float]:
+    """Take the rounds of the one whose median is the least, or the greatest."""
+    return by_name[pick(names, key=lambda name: median(by_name[name]))]
 
 
 def after_years(house: House, contenders: Sequence[Contender], quick: bool) -> list[Row]:
