@@ -251,3 +251,23 @@ async def test_the_schema_refuses_impossible_sessions(database: Database, imposs
     await open_full(database)
     with pytest.raises(StoreRefused):
         await run(database, save, [impossible])
+
+
+@pytest.mark.parametrize(
+    ("restarted", "last"),
+    [("NULL", Octets(5, 6)), ("'2026-11-22 11:59Z'", Octets(5, 6)), ("'2026-11-22 12:01Z'", Octets())],
+)
+@ensureDeferred
+async def test_a_gateway_that_restarted_has_forgotten_what_it_reported(
+    database: Database, restarted: str, last: Octets
+) -> None:
+    """Whoever takes the place of a live session there counts from zero; what it has used stays."""
+    await adopt_all(database, LOBBY)
+    session = replace(await open_online(database, 1), reported_at=NOON, used=Octets(7, 8), last=Octets(5, 6))
+    await run(database, save, [session])
+    await put(
+        database,
+        f"INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', now(), '::1', {restarted})",
+    )
+    assert await run(database, lock_online, [("lobby", mac(1))]) == [replace(session, last=last)]
+    assert await run(database, lock_sessions, [session.token_hash]) == {session.token_hash: session}

@@ -51,7 +51,7 @@ PAUSE = 0.25
 ANSWER_WITHIN = 0.7
 """Seconds until a gateway must have an answer: apfree hangs up after 2 s, wifidog-ng 1.x after 1 s."""
 
-ANSWER_STEP = 0.05
+ANSWER_STEP = 0.1
 """Seconds by which an answer that is given up may come late."""
 
 PATIENT_ANSWER_WITHIN = 10.0
@@ -123,7 +123,7 @@ class Ledger:
         entry.company = self._due.add(entry, patience)
         self._waiting.append(entry)
         if self._turn is None:
-            self._turn = self._clock.callLater(0, self._take_turn)
+            self._turn = self._clock.callLater(0 if self._may_start() else HELD_UP, self._take_turn)
         return entry.answer
 
     def figures(self) -> dict[str, int]:
@@ -156,8 +156,7 @@ class Ledger:
             self._held |= tokens
             self._in_flight += 1
             self._held_up_at = self._clock.seconds() + HELD_UP
-            hurry = self._clock.callLater(HELD_UP, self._start_batches)
-            _ = Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done, tokens, hurry)
+            _ = Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done, tokens)
 
     def _next_batch(self) -> list[_Entry]:
         """
@@ -174,12 +173,13 @@ class Ledger:
         self._waiting.extendleft(reversed(passed_over))
         return batch
 
-    def _batch_done(self, result: object, tokens: set[bytes], hurry: IDelayedCall) -> None:
-        if hurry.active():
-            hurry.cancel()
+    def _batch_done(self, result: object, tokens: set[bytes]) -> None:
         self._in_flight -= 1
         self._held -= tokens
         self._start_batches()
+        if self._turn is not None and not self._waiting:
+            self._turn.cancel()
+            self._turn = None
         if self._idle is not None and not self._in_flight and not self._waiting:
             idle, self._idle = self._idle, None
             idle.callback(None)

@@ -39,6 +39,8 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
     Nothing here ever cancels: that calls PQcancel, which blocks.
     """
 
+    _pollingD: Deferred[object] | None
+
     def __init__(self, reactor: IStoreReactor, lost: Callable[[Connection, BaseException], None]) -> None:
         """@param lost: called once with this and the reason when it is gone, open or not yet."""
         super().__init__(reactor)
@@ -150,48 +152,33 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         self.reactor.removeWriter(self)
         self._advance()
 
-    def continuePolling(self, swallowErrors: bool = False) -> None:
+    def _advance(self) -> None:
         """
-        Take one step, and tell whoever waits at once.
+        Let libpq take one step, and tell whoever waits as soon as it is the last.
 
-        Its base tells them a turn of the reactor later, lest they execute the next statement in the middle of a step;
-        here the step is over by then.
+        The base class tells them a turn of the reactor later, in case polling has only just begun; here the reactor
+        called, and nobody is in the middle of anything.
+
+        While it connects it may go on to the next address with another descriptor, so the reactor was told to forget
+        the old one before.
         """
+        waiting = self._pollingD
         try:
             state = self._connection.poll()
-        except Exception:
-            waiting = self._waiting()
-            if waiting is not None:
-                waiting.errback()
-            elif not swallowErrors:
-                raise
+        except Exception as error:
+            self._pollingD = None
+            if waiting is None:
+                self.abort(error)
+            else:
+                waiting.errback(error)
             return
         if state == extensions.POLL_READ:
             self.reactor.addReader(self)
         elif state == extensions.POLL_WRITE:
             self.reactor.addWriter(self)
-        else:
-            waiting = self._waiting()
-            if waiting is not None:
-                waiting.callback(self)
-
-    def _waiting(self) -> Deferred[object] | None:
-        """Take who waits for the end of the polling, if anybody does."""
-        waiting: Deferred[object] | None = self._pollingD
-        self._pollingD: Deferred[object] | None = None
-        return waiting
-
-    def _advance(self) -> None:
-        """
-        Let libpq take one step.
-
-        While it connects it may go on to the next address with another descriptor, so the reactor was told to forget
-        the old one before.
-        """
-        try:
-            self.continuePolling()
-        except Exception as error:
-            self.abort(error)
+        elif waiting is not None:
+            self._pollingD = None
+            waiting.callback(self)
 
     def connectionLost(self, reason: Failure) -> None:
         """Hear from the reactor that the socket hung up; a login may still find another address."""

@@ -22,11 +22,15 @@ LOCK_BY_TOKEN = """
 
 LOCK_ONLINE = """
     SELECT token_hash, sessions.gw_id, sessions.mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
-           last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac,
-           probation_until
+           CASE WHEN has_restarted THEN 0 ELSE last_incoming END,
+           CASE WHEN has_restarted THEN 0 ELSE last_outgoing END,
+           time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac, probation_until
       FROM sessions
       JOIN unnest(%(gw_ids)s::text[], %(macs)s::macaddr[]) AS place (gw_id, mac)
         ON sessions.gw_id = place.gw_id AND sessions.mac = place.mac
+     CROSS JOIN LATERAL (SELECT coalesce((SELECT restarted_at > reported_at
+                                            FROM heartbeats
+                                           WHERE heartbeats.gw_id = sessions.gw_id), false)) AS known (has_restarted)
      WHERE activated_at IS NOT NULL
      ORDER BY token_hash
        FOR UPDATE OF sessions
@@ -84,7 +88,8 @@ async def lock_online(cursor: Cursor, places: Sequence[tuple[str, str]]) -> list
     Fetch and hold the live session of each device at its gateway.
 
     @param places: pairs of gw_id and mac.
-    @return: at most one for each pair; a unique index sees to that.
+    @return: at most one for each pair; a unique index sees to that.  What the gateway last reported counts as nothing
+        if its pings tell that it has restarted since.
     """
     await cursor.execute(LOCK_ONLINE, {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]})
     return [_session(row) for row in cursor.fetchall()]
