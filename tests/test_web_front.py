@@ -221,6 +221,43 @@ async def test_silence_ends_at_the_deadline(door: Door, start: bytes) -> None:
 
 
 @ensureDeferred
+async def test_who_does_not_read_gets_no_answers_ahead(door: Door) -> None:
+    """Requests may all come at once; the next is looked at when the client has taken its answers."""
+    many, page = 60, b"." * 2**20
+    wire = await door.connect()
+    wire.transport.pauseProducing()
+    wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * many)
+    answered = 0
+    for _ in range(many):
+        await deferLater(reactor, 0.02)
+        if len(door.slow.asked) > answered:
+            door.slow.asked[answered].write(page)
+            door.slow.asked[answered].finish()
+            answered += 1
+    assert 0 < answered == len(door.slow.asked) < many
+    wire.transport.resumeProducing()
+    await door.slow.has_been_asked(answered + 1)
+    wire.transport.abortConnection()
+
+
+@ensureDeferred
+async def test_who_never_reads_is_dropped(door: Door) -> None:
+    """Without a line in the log."""
+    wire = await door.connect()
+    wire.transport.pauseProducing()
+    wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    await door.slow.has_been_asked(1)
+    door.slow.asked[0].write(b"." * 2**26)
+    with log_lines("") as lines:
+        door.slow.asked[0].finish()
+        await deferLater(reactor, 0.1)
+        door.clock.advance(ANSWER_DEADLINE)
+        await door.has_clients(0)
+    assert lines == []
+    wire.transport.abortConnection()
+
+
+@ensureDeferred
 async def test_dripping_does_not_extend_the_deadline(door: Door) -> None:
     """A byte now and then is as good as none."""
     wire = await door.connect()

@@ -122,6 +122,7 @@ class Channel(HTTPChannel):
     def __init__(self) -> None:
         super().__init__()
         self._company: set[Channel] = set()
+        self._unread: Request | None = None
 
     def connectionMade(self) -> None:
         """Start the clock, or hang up when there is no room at all."""
@@ -152,7 +153,7 @@ class Channel(HTTPChannel):
 
     def overdue(self) -> None:
         """Hang up, or drop a client that does not even take its answer; neither is news for the log."""
-        if self._is_leaving:
+        if self._is_leaving or self._unread is not None:
             self.transport.abortConnection()
         else:
             self.loseConnection()
@@ -180,10 +181,22 @@ class Channel(HTTPChannel):
         self.loseConnection()
 
     def requestDone(self, request: Request) -> None:
-        """Go on with the next request, if there is one and somebody to answer."""
+        """Go on with the next request, if there is one, somebody to answer, and room for the answer."""
+        if self._waitingForTransport and self.persistent and not self._is_leaving:
+            self._unread = request
+            self._end_in(ANSWER_DEADLINE)
+            return
         super().requestDone(request)
         if self._peer_has_finished and not self._handlingRequest:
             self.loseConnection()
+
+    def resumeProducing(self) -> None:
+        """Go on with what had to wait until the client took its answers."""
+        super().resumeProducing()
+        request, self._unread = self._unread, None
+        if request is not None:
+            self._end_in(None)
+            self.requestDone(request)
 
     def refuse_body(self) -> None:
         """
