@@ -72,11 +72,15 @@ class OneTransaction:
 
 
 async def settle(report: dict[str, object], cursor: Cursor) -> None:
-    """Read under lock, then write: totals may restart, so that no server can do with the UPDATE alone."""
+    """
+    Read under lock, then write: totals may restart, so that no server can do with the UPDATE alone.
+
+    The UPDATE travels with COMMIT, as the ledger's does: two round trips.
+    """
     await cursor.execute(LOCK, report)
     if cursor.fetchone() is None:
         raise LookupError("no such session")
-    await cursor.execute(SAVE, report)
+    cursor.send(SAVE, report)
 
 
 class Quiet(Site):
