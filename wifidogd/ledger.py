@@ -122,8 +122,10 @@ class Ledger:
         entry = _Entry(report, hash_secret(report.token), Deferred(), self._clock.seconds() + keep)
         entry.company = self._due.add(entry, patience)
         self._waiting.append(entry)
-        if self._turn is None:
-            self._turn = self._clock.callLater(0 if self._may_start() else HELD_UP, self._take_turn)
+        if self._may_start():
+            self._start_batches()
+        elif self._turn is None:
+            self._turn = self._clock.callLater(HELD_UP, self._take_turn)
         return entry.answer
 
     def figures(self) -> dict[str, int]:
