@@ -12,7 +12,8 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from wifidogd.deadlines import Deadlines
-from wifidogd.web.channel import REQUEST_DEADLINE, Channel, WholeRequest
+from wifidogd.web.channel import REQUEST_DEADLINE, Channel
+from wifidogd.web.request import WholeRequest
 
 MOST_CONNECTIONS = 10_000
 SPARE_DESCRIPTORS = 64
