@@ -33,6 +33,9 @@ RETRY = 2.0
 DRAIN = 2.0
 """Seconds that work which was accepted gets to be finished when the server stops."""
 
+LAST_WORDS = 0.05
+"""Seconds for answers to be sent that have just been found: what is not when the reactor stops is lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
@@ -155,6 +158,7 @@ class AuthServer(SlowStart):
         if rooms.directory.loaded:
             await self._finish(rooms.upkeep.take_leave())
         rooms.passwords.stop()
+        await deferLater(self._reactor, LAST_WORDS)
         await rooms.database.stop()
         if rooms.cluster is not None:
             await rooms.cluster.stop()

@@ -126,7 +126,7 @@ def auth_server(
         clock=reactor,
         utc_now=utc_now,
         unsettled_at=lambda: ledger.unsettled_at,
-        name=None if cluster else f"{socket.gethostname()} {options['listen'][0]} {place.number}",
+        name=None if cluster else f"{socket.gethostname()} {options['listen'][0]}"[:250] + f" {place.number}",
     )
     lag = ReactorLag(reactor)
     post, by_mail = mailing(options, database, directory, passwords, utc_now, mint, reactor)
