@@ -36,6 +36,13 @@ BATCH = 300
 IN_FLIGHT = 2
 """Batches being settled at the same time, at most."""
 
+PACE = 0.01
+"""
+Seconds between the starts of two batches, at least.
+
+A lone report is settled at once; on a busy server a few more share a COMMIT.
+"""
+
 HELD_UP = 0.05
 """Seconds after which a batch in flight is not waited for: it may be stuck at rows that somebody else holds."""
 
@@ -93,7 +100,7 @@ class Ledger:
         self._log = SparingLog(Logger(), clock)
         self._waiting: deque[_Entry] = deque()
         self._in_flight = 0
-        self._held_up_at = 0.0
+        self._started_at = 0.0
         self._held: set[bytes] = set()
         self._pause: IDelayedCall | None = None
         self._turn: IDelayedCall | None = None
@@ -122,10 +129,8 @@ class Ledger:
         entry = _Entry(report, hash_secret(report.token), Deferred(), self._clock.seconds() + keep)
         entry.company = self._due.add(entry, patience)
         self._waiting.append(entry)
-        if self._may_start():
+        if self._turn is None:
             self._start_batches()
-        elif self._turn is None:
-            self._turn = self._clock.callLater(HELD_UP, self._take_turn)
         return entry.answer
 
     def figures(self) -> dict[str, int]:
@@ -139,26 +144,28 @@ class Ledger:
             self._idle = Deferred()
             await self._idle
 
-    def _take_turn(self) -> None:
-        self._turn = None
-        self._start_batches()
-
-    def _may_start(self) -> bool:
-        if not self._in_flight:
-            return True
-        is_worth_it = len(self._waiting) >= BATCH or self._clock.seconds() >= self._held_up_at
-        return is_worth_it and self._in_flight < IN_FLIGHT
-
     def _start_batches(self) -> None:
-        while self._pause is None and self._may_start():
+        """Start as many batches as may be now, and look again when the next one may."""
+        self._turn = None
+        while self._waiting and self._in_flight < IN_FLIGHT and self._pause is None:
+            wait = self._next_start() - self._clock.seconds()
+            if wait > 0:
+                self._turn = self._clock.callLater(wait, self._start_batches)
+                return
             batch = self._next_batch()
             if not batch:
                 return
             tokens = {entry.token_hash for entry in batch}
             self._held |= tokens
             self._in_flight += 1
-            self._held_up_at = self._clock.seconds() + HELD_UP
+            self._started_at = self._clock.seconds()
             _ = Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done, tokens)
+
+    def _next_start(self) -> float:
+        """Say when the next batch may start, by the clock: beside another only if it is full, or that one is stuck."""
+        if self._in_flight and len(self._waiting) < BATCH:
+            return self._started_at + HELD_UP
+        return self._started_at + PACE
 
     def _next_batch(self) -> list[_Entry]:
         """
@@ -178,10 +185,9 @@ class Ledger:
     def _batch_done(self, result: object, tokens: set[bytes]) -> None:
         self._in_flight -= 1
         self._held -= tokens
-        self._start_batches()
-        if self._turn is not None and not self._waiting:
+        if self._turn is not None:
             self._turn.cancel()
-            self._turn = None
+        self._start_batches()
         if self._idle is not None and not self._in_flight and not self._waiting:
             idle, self._idle = self._idle, None
             idle.callback(None)
