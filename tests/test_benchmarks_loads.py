@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -218,13 +220,14 @@ def test_who_is_compared_with_gets_no_verdict() -> None:
 def test_rows_become_a_table_with_the_limits_last() -> None:
     """Figures that not every server has are left open."""
     rows = [
-        Row("A8", "one", {"Auth: 1": 39, "timed out": 1}, {"not served": 1, "p99 ms": 12.345}),
+        Row("A8", "one", Counter({"Auth: 1": 39, "timed out": 1}), {"not served": 1, "p99 ms": 12.345}),
         Row("A8", "other", {}, {"not served": 0}),
     ]
     table = tabulate("A8", rows)
     assert table.columns == ("", "outcomes", "p99 ms", "not served", "limits")
     assert table.rows[0] == ["one", "39 Auth: 1, 1 timed out", "12.3", "1", "MISSED: not served"]
     assert table.rows[1] == ["other", "none", "-", "0", "held"]
+    json.dumps([row.as_json() for row in rows])
 
 
 def test_every_load_of_the_table_has_bounds() -> None:

@@ -54,6 +54,7 @@ class Contender:
     @ivar want_vouchers: lets people want a voucher where every code is taken, at a rate, for some seconds.
     @ivar is_ours: whether it is wifidogd, which is held to the limits.
     @ivar is_single: whether it serves from one process.
+    @ivar is_twin: whether it differs from another only in what bad clients can do to it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Contender:
     want_vouchers: Callable[[Place, float, float], Attempt]
     is_ours: bool = False
     is_single: bool = True
+    is_twin: bool = False
 
 
 @dataclass(slots=True)

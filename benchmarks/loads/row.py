@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.loads.limits import BOUNDS, judge
 from benchmarks.table import Limit, Table, number
@@ -39,6 +40,15 @@ class Row:
             return "-"
         missed = [limit.name.partition(": ")[2] for limit in self.limits if not limit.is_held]
         return "MISSED: " + ", ".join(missed) if missed else "held"
+
+    def as_json(self) -> dict[str, Any]:
+        """Say the same to programs."""
+        return {
+            "outcomes": dict(self.outcomes),
+            "figures": dict(self.figures),
+            "seconds": list(self.seconds),
+            "verdict": self.verdict,
+        }
 
 
 def tabulate(title: str, rows: Sequence[Row]) -> Table:

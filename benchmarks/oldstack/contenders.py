@@ -106,7 +106,7 @@ CONTENDERS = (
     Contender("Flask's own", partial(open_old, "flask", "flask"), sign_up),
     Contender("cheroot 11.1.2", partial(open_old, "cheroot", "cheroot"), sign_up),
     Contender("Waitress 3.0.0", partial(open_old, "waitress", "waitress"), sign_up),
-    Contender("Waitress 3.0.2", partial(open_old, "waitress-fixed", "waitress"), sign_up),
+    Contender("Waitress 3.0.2", partial(open_old, "waitress-fixed", "waitress"), sign_up, is_twin=True),
     Contender("Gunicorn x4", partial(open_old, "gunicorn", "gunicorn"), sign_up, is_single=False),
     Contender("wifidogd", open_ours, Orders, is_ours=True),
 )
