@@ -38,7 +38,7 @@ GOOD = {
 
 def run(house: House, quick: bool) -> Result:
     """Make the histories, then measure all kinds of requests on all of them in turns."""
-    rounds, seconds, stays = (3, 1.0, 500) if quick else (9, 2.0, 1500)
+    rounds, seconds, stays = (3, 1.0, 500) if quick else (7, 2.0, 1500)
     places = [Place(house, rows, GUESTS, seconds, stays) for rows in (QUICK_ROWS if quick else ROWS)]
     found = {kind: alternate(rounds, sides(places, kind)) for kind in GOOD}
     crowded = Place(house, places[0].rows, QUICK_CROWD if quick else CROWD, seconds, stays)
