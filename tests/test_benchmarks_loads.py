@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from benchmarks.loads.kinds import NAMES, kind_named
 from benchmarks.loads.limits import BOUNDS, judge
 from benchmarks.loads.row import Row, tabulate
 from benchmarks.loads.rst import keep_vanishing, vanish
+from benchmarks.oldstack import pages
 from benchmarks.soak import growth, rise
 
 PONG = b"HTTP/1.0 200 OK\r\n\r\nPong"
@@ -228,6 +230,20 @@ def test_rows_become_a_table_with_the_limits_last() -> None:
     assert table.rows[0] == ["one", "39 Auth: 1, 1 timed out", "12.3", "1", "MISSED: not served"]
     assert table.rows[1] == ["other", "none", "-", "0", "held"]
     json.dumps([row.as_json() for row in rows])
+
+
+def test_figures_go_into_the_page_and_nowhere_else(tmp_path: Path) -> None:
+    """A table is renewed between its marks; what is written around it stays."""
+    row = Row("A8", "one", {"Auth: 1": 39, "timed out": 1}, {"not served": 1, "p99 ms": 12.345})
+    figures, page = tmp_path / "figures.json", tmp_path / "page.md"
+    figures.write_text(json.dumps({"results": [{"name": "oldstack", "figures": {"A8": {"one": row.as_json()}}}]}))
+    page.write_text("Before.\n<!-- A8 -->\nold\n<!-- end -->\n<!-- A9 -->\nkept\n<!-- end -->\n")
+    pages.main(str(figures), str(page))
+    heading = "|  | good requests served | p99 ms |\n| --- | --- | --- |\n"
+    renewed = (
+        f"Before.\n<!-- A8 -->\n{heading}| one | 39 of 40 | 12.3 |\n<!-- end -->\n<!-- A9 -->\nkept\n<!-- end -->\n"
+    )
+    assert page.read_text() == renewed
 
 
 def test_every_load_of_the_table_has_bounds() -> None:

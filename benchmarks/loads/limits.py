@@ -54,8 +54,9 @@ BOUNDS: dict[str, tuple[Bound, ...]] = {
     "A11": (Bound("not served", NONE), Bound("slowest ms", 1000.0), Bound("CPU % then", 10.0)),
 }
 """
-By load.  Where seed-failure's words leave room, the room is here:
+By load.  Where the words of the limits leave room, the room is here:
 
+ - A1: the CPU is compared with the least of the old servers', the p99 with their middle one: the best p99 is luck.
  - A4: C{not served} counts the probes after the silence, too.
  - A5: "p99 as without" means a median 10 ms and a p99, the worst of 35, 50 ms above; disks are not steadier.
    The CPU is ours to ask: Waitress 3.0.0 begins to spin here, and still serves everybody.

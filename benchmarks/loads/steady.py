@@ -54,7 +54,7 @@ def saturated(place: Place, at_a_time: int, seconds: float) -> Measured:
 
 
 def few_rows(contenders: Sequence[Contender], found: Found, memory: Mapping[str, float]) -> list[Row]:
-    """Tell about A1; ours is compared, round by round, with whichever of the old ones is best."""
+    """Tell about A1: our CPU beside that of the old one that takes least, our p99 beside the middle of theirs."""
     p99s = {name: [each.heard.latency(0.99) * 1000 for each in measured] for name, measured in found.items()}
     shares = {name: [100 * each.spent.share(SERVER) for each in measured] for name, measured in found.items()}
     rows = []
@@ -66,7 +66,8 @@ def few_rows(contenders: Sequence[Contender], found: Found, memory: Mapping[str,
             "PSS MB": memory[each.name],
         }
         if each.is_ours and (old := [one.name for one in contenders if not one.is_ours]):
-            figures["p99 to old"] = ratios(p99s[each.name], best(p99s, old, min)).median
+            middle = [median(values) for values in zip(*(p99s[name] for name in old), strict=True)]
+            figures["p99 to old"] = ratios(p99s[each.name], middle).median
             figures["CPU to old"] = ratios(shares[each.name], best(shares, old, min)).median
         rows.append(row("A1", each, found[each.name], figures))
     return rows

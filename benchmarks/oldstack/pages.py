@@ -43,7 +43,7 @@ COLUMNS: dict[str, Mapping[str, str]] = {
         SERVED: SERVED,
         "p50 ms": "half of them within ms",
         "p99 ms": "all within ms",
-        "p50 ms more": "half, to before",
+        "CPU %": "CPU %",
     },
     "A5+": {SERVED: SERVED, "served after s": "all well after s", "sent away": "silent ones sent away"},
     "A6": {

@@ -18,7 +18,12 @@ from benchmarks.svg import Axis, Chart, Line
 
 CPU = Axis("percent of a core", (0, 25, 50, 75, 100))
 SHOWN = ("Waitress 3.0.0", "cheroot 11.1.2", "Gunicorn x4", "wifidogd")
-SOAKED = ("PSS MB", "RSS MB", "CPU ms", "descriptors")
+SOAKED = {
+    "RSS MB": "memory (RSS)",
+    "PSS MB": "memory (PSS)",
+    "CPU ms": "CPU of a request",
+    "descriptors": "descriptors",
+}
 
 
 def main(figures: str, directory: str) -> None:
@@ -45,8 +50,8 @@ def cpu(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Chart:
 def soak(minutes: Sequence[Mapping[str, float]]) -> Chart:
     """Show what was to stay as it was, each in percent of its own median."""
     lines = [
-        Line(name, [(each["minute"], 100 * each[name] / median(one[name] for one in minutes)) for each in minutes])
-        for name in SOAKED
+        Line(words, [(each["minute"], 100 * each[name] / median(one[name] for one in minutes)) for each in minutes])
+        for name, words in SOAKED.items()
     ]
     longest = max(each["minute"] for each in minutes)
     x = Axis("minutes", range(0, int(longest) + 5, 5))
