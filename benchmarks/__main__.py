@@ -33,8 +33,10 @@ def main(arguments: list[str]) -> int:
         around = surroundings(house.postgres.version)
         print(", ".join(f"{name} {value}" for name, value in around.items() if isinstance(value, int | str)) + "\n")
         for name in asked.names or BENCHES:
+            began = time.monotonic()
             results.append(run(name, house, asked.quick))
             write(asked.json, around, results)
+            print(f"{results[-1].text()}\n({time.monotonic() - began:.0f} s)\n", flush=True)
     return 0 if asked.quick or all(result.is_held for result in results) else 1
 
 
@@ -58,10 +60,8 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def run(name: str, house: House, quick: bool) -> Result:
-    """Run one bench and print what it found."""
-    began = time.monotonic()
+    """Run one bench."""
     result: Result = import_module(f"benchmarks.{name}").run(house, quick)
-    print(f"{result.text()}\n({time.monotonic() - began:.0f} s)\n", flush=True)
     return result
 
 

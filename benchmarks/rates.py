@@ -80,18 +80,7 @@ def report(found: Mapping[int, Sequence[Step]], size: float) -> Result:
     @param size: octets on the disk that an open session takes in the end.
     """
     steps = [step for tried in found.values() for step in tried]
-    columns = (
-        "workers",
-        "guests",
-        "asked/s",
-        "served/s",
-        "p50 ms",
-        "p99 ms",
-        "worst ms",
-        "not good",
-        "disk ms",
-        "spent",
-    )
+    columns = ("workers", "guests", "asked/s", "served/s", "p50 ms", "p99 ms", "worst ms", "not good")
     title = "A report a minute of each guest, a ping of each gateway: one for 50 guests"
     answers = Table(title, (*columns, "disk ms", "spent"), [answered(step) for step in steps])
     columns = ("workers", "guests", "server", "its busiest", "PostgreSQL", "load", "rest", "idle")

@@ -14,9 +14,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import klein
+from benchmarks import klein, rates
 from benchmarks.cost import TICK, Meter, cpu_seconds, own_seconds, proportional_octets, resident_octets, tree_of
 from benchmarks.gateways import Counters, Stays, report
+from benchmarks.heard import Heard
 from benchmarks.house import CHECKOUT, House
 from benchmarks.load import NO_ANSWER, REFUSED, TIMED_OUT, Load, drive, outcome_of, quantile_of
 from benchmarks.svg import Axis, Chart, Line
@@ -110,6 +111,28 @@ def test_guests_log_out_after_they_have_logged_in():
     """Far enough after for the login to be answered."""
     stages = [request.split(b"stage=")[1].split(b"&")[0] for request in Stays(first=0, guests=4, gateways=1, block=2)]
     assert stages == [b"login", b"login", b"logout", b"logout"] * 2
+
+
+def step(workers: int, asked: float, latency: float, **changes: float) -> rates.Step:
+    """A rate at which 100 requests were answered well within so many seconds."""
+    heard = Heard([(0.0, latency, "Auth: 1")] * 100, seconds=100 / asked, cpu=0.1, late=0.0)
+    cores = {"server": 0.5, "busiest": 0.5, "postgres": 0.2, "load": 0.1, "rest": 0.1, "idle": 1.1}
+    return rates.Step(workers, asked, heard, **cores | {"wal": 250.0, "slowest_sync": 0.001} | changes)
+
+
+def test_what_was_carried_is_the_greatest_rate_that_was_held():
+    """The limit is about the last try of the rate that is asked for."""
+    found = {
+        1: [step(1, rates.RATE, 0.2), step(1, rates.RATE, 0.05), step(1, 2 * rates.RATE, 0.3, busiest=0.97)],
+        2: [step(2, rates.RATE, 0.05), step(2, 3 * rates.RATE, 0.09), step(2, 4 * rates.RATE, 0.3, idle=0.05)],
+    }
+    result = rates.report(found, 400.0)
+    assert result.is_held
+    assert result.figures["ceilings"] == {1: pytest.approx(rates.RATE), 2: pytest.approx(3 * rates.RATE)}
+    answers, cores = result.tables
+    assert [row[-1] for row in answers.rows if row[-1] != "nothing"] == ["one process of the server", "all cores"]
+    assert [len(row) for row in (*answers.rows, *cores.rows)] == [len(answers.columns)] * 6 + [len(cores.columns)] * 6
+    assert "2 workers carry 3.00 times what one carries." in result.text()
 
 
 def test_a_chart_places_points_between_its_ends():
