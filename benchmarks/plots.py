@@ -54,7 +54,7 @@ def cores(steps: Sequence[dict[str, Any]]) -> Chart:
 def guests_axis(steps: Sequence[dict[str, Any]]) -> Axis:
     """Make room for the greatest number of guests that was tried."""
     most = max(step["guests"] for step in steps)
-    return Axis("guests online, each reported once a minute", range(0, most + GUESTS // 2, GUESTS // 2))
+    return Axis("guests online, each reported once a minute", range(0, most + GUESTS, GUESTS))
 
 
 def numbers_of_workers(steps: Sequence[dict[str, Any]]) -> list[int]:

@@ -21,7 +21,7 @@ MOST_P99 = 0.1
 SPENT_CORE = 0.88
 """Of a core: a process that takes as much has no time left; the rest goes to who shares the machine."""
 
-LITTLE_IDLE = 0.1
+LITTLE_IDLE = 0.2
 """Cores: less is none."""
 
 
