@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from pytest_twisted import async_fixture, async_yield_fixture, ensureDeferred
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from tests.builders import LOBBY, MINUTE, NOON, SECOND, Recording, adopt_all, rows, run
@@ -166,17 +167,17 @@ async def test_nothing_is_lost_while_the_store_is_away(fragile: ThrowawayPostgre
 
 
 async def flush_with_news(heartbeats: Heartbeats, turn: int) -> None:
-    """Flush, and while it is under way hear from everybody, and more strangers than there is room for."""
+    """
+    Begin to flush, hear from everybody and more strangers than there is room for, and wait for the flush.
 
-    def hear() -> None:
-        heartbeats.beat(beat("lobby", NOON + SECOND, "new"))
-        later = NOON + SECOND
-        heartbeats.wait(WaitingGateway("new", later, later, "192.0.2.1", version="2.0"))
-        for number in range(WAITING_ROOM):
-            heartbeats.beat(beat(f"{turn}-{number}"))
-
-    reactor.callLater(0, hear)
-    await within(10, heartbeats.flush())
+    A connection that is already dead fails it before the reactor's next turn, so the news must come in this one.
+    """
+    flushed = Deferred.fromCoroutine(heartbeats.flush())
+    heartbeats.beat(beat("lobby", NOON + SECOND, "new"))
+    heartbeats.wait(WaitingGateway("new", NOON + SECOND, NOON + SECOND, "192.0.2.1", version="2.0"))
+    for number in range(WAITING_ROOM):
+        heartbeats.beat(beat(f"{turn}-{number}"))
+    await within(10, flushed)
 
 
 async def patiently(heartbeats: Heartbeats) -> None:
