@@ -2,6 +2,7 @@
 # make test     the whole suite, e.g. make test ARGS="-k ledger"
 # make bench    all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
 # make soak     half an hour under load; memory, descriptors and CPU must stay flat, e.g. make soak ARGS=--quick
+# make chaos    break it under load, e.g. make chaos CHAOS=frozen
 # make lint     ruff
 # make types    mypy
 # make locale   bring the translations in step with the templates, and say what is missing
@@ -9,12 +10,13 @@
 PYTHON ?= python3
 ARGS ?=
 BENCH ?=
+CHAOS ?=
 
 PIP = .venv/bin/python -m pip
 CONSTRAINTS = requirements/constraints.txt
 SOURCES := setup.py pyproject.toml README.md $(shell find wifidogd templates twisted -type f ! -name '*.pyc' ! -name dropin.cache)
 
-.PHONY: run test bench soak lint types locale clean
+.PHONY: run test bench soak chaos lint types locale clean
 
 run: .venv/installed
 	.venv/bin/twistd --nodaemon --pidfile= wifidogd $(ARGS)
@@ -29,6 +31,10 @@ soak: .venv/installed
 	mkdir -p build
 	.venv/bin/python -m benchmarks soak --json build/soak.json $(ARGS)
 	.venv/bin/python -m benchmarks.oldstack.plots build/soak.json build
+
+chaos: .venv/installed
+	mkdir -p build
+	tools/for-tests .venv/bin/python -m tests.chaos $(CHAOS) --json build/chaos.json
 
 lint: .venv/developing
 	.venv/bin/ruff check .

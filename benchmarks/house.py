@@ -23,12 +23,11 @@ PREFIX = "/wifidog/"
 """The path that gateways are configured with."""
 
 
-class House:
+class Servers:
     """
-    What one run of the benchmarks needs; to be entered by C{with}, and gone afterwards.
+    Starts servers from the checkout, each a process of its own.
 
-    @ivar home: a directory for whatever a bench writes.
-    @ivar postgres: running, shared by everything that is measured side by side.
+    @ivar home: a directory for whatever is written.
     """
 
     def __init__(self) -> None:
@@ -36,20 +35,14 @@ class House:
         self.home = Path(self._directory.name)
         self.home.chmod(0o755)
         self._servers: list[Server] = []
-        place = self.home / "postgres"
-        place.mkdir()
-        self.postgres = Postgres(place)
 
-    def __enter__(self) -> House:
-        self.postgres.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def end_servers(self) -> None:
+        """End those that still run."""
         for server in self._servers:
             server.end()
-        self.postgres.stop()
+
+    def clear(self) -> None:
+        """Remove L{home}."""
         self._directory.cleanup()
 
     def wifidogd(
@@ -59,6 +52,7 @@ class House:
         is_ready: Callable[[int], bool] | None = None,
         descriptors: int | None = None,
         environment: Mapping[str, str] = {},
+        port: int | None = None,
     ) -> Server:
         """
         Start the checkout's wifidogd as an operator would.
@@ -66,10 +60,11 @@ class House:
         @param dsn: None for a PostgreSQL of its own; then name a C{--data-dir}.
         @param is_ready: as for L{serve}; None to wait until it knows who is adopted.
         @param descriptors: as for L{serve}.
+        @param port: where it listens on 127.0.0.1; None for one that nobody uses.
         """
         twistd = Path(sys.executable).with_name("twistd")
         database = [] if dsn is None else ["--database", dsn]
-        port = free_port()
+        port = port or free_port()
         listen = ["--listen", f"tcp:{port}:interface=127.0.0.1"]
         return self.serve(
             [sys.executable, str(twistd), "--nodaemon", "--pidfile=", "wifidogd", *listen, *database, *options],
@@ -111,3 +106,28 @@ class House:
         self._servers.append(server)
         server.await_ready(is_ready or accepts, READY_WITHIN)
         return server
+
+
+class House(Servers):
+    """
+    What one run of the benchmarks needs; to be entered by C{with}, and gone afterwards.
+
+    @ivar postgres: running, shared by everything that is measured side by side.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        place = self.home / "postgres"
+        place.mkdir()
+        self.postgres = Postgres(place)
+
+    def __enter__(self) -> House:
+        self.postgres.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end_servers()
+        self.postgres.stop()
+        self.clear()

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 TUNING = {
@@ -36,7 +37,7 @@ def newest_binaries() -> Path:
 
 class ThrowawayPostgres:
     """
-    A real PostgreSQL of its own, on a Unix socket in a temporary directory.
+    A real PostgreSQL of its own, on a Unix socket in a directory of its own.
 
     All calls block, as setting the scene may; C{postgres} refuses to run as
     root, so root's tests run it as the C{postgres} (or C{nobody}) user.
@@ -44,8 +45,15 @@ class ThrowawayPostgres:
     @ivar dsn: how to reach it, running or not.
     """
 
-    def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="wifidogd-test-", dir="/tmp"))
+    def __init__(self, home: Path | None = None, settings: Mapping[str, str] = {}) -> None:
+        """
+        Make an empty cluster.
+
+        @param home: an empty directory which others may reach; None for a temporary one.
+        @param settings: beside L{TUNING}, or instead of what is there.
+        """
+        self._home = home or Path(tempfile.mkdtemp(prefix="wifidogd-test-", dir="/tmp"))
+        self._settings = TUNING | settings
         self._binaries = newest_binaries()
         self._process: subprocess.Popen[bytes] | None = None
         self.dsn = f"host={self._home} port=5432 user=tester dbname=postgres"
@@ -96,17 +104,9 @@ class ThrowawayPostgres:
 
     def start(self) -> None:
         """Start it and wait until it accepts connections, 30 s at most."""
-        settings = [part for name, value in TUNING.items() for part in ("-c", f"{name}={value}")]
         with open(self._home / "log", "ab") as log:
             self._process = subprocess.Popen(
-                [
-                    self._binaries / "postgres",
-                    "-D",
-                    self._home / "data",
-                    "-c",
-                    f"unix_socket_directories={self._home}",
-                    *settings,
-                ],
+                self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -120,6 +120,11 @@ class ThrowawayPostgres:
             if time.monotonic() > give_up or self._process.poll() is not None:
                 raise RuntimeError((self._home / "log").read_text()[-2000:])
             time.sleep(0.05)
+
+    def _command(self) -> list[str | Path]:
+        settings = {"unix_socket_directories": str(self._home), **self._settings}
+        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [self._binaries / "postgres", "-D", self._home / "data", *words]
 
     def stop(self) -> None:
         """Shut it down fast but cleanly."""

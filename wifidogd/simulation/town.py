@@ -41,16 +41,18 @@ class Town:
         speed: float,
         reactor: ILineReactor,
         dice: Random,
+        line: Line | None = None,
     ) -> None:
         """
         @param sites: adopted gateways, at least one.
         @param interval: their CheckInterval in simulated seconds.
         @param speed: simulated seconds to a second.
+        @param line: to the server; None for a plain one.
         """
         self._reactor = reactor
         self.scene = Scene(
             server,
-            Line(server.host, server.port, reactor=reactor),
+            line or Line(server.host, server.port, reactor=reactor),
             Pace(speed, clock=reactor),
             Habits(interval, dice),
             Journal(reactor.seconds),

@@ -1,0 +1,66 @@
+"""Where a trial takes place: a PostgreSQL to be hurt, and servers as processes of their own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from contextlib import closing
+from types import TracebackType
+
+import psycopg2
+
+from benchmarks.house import Servers
+from tests.postgres import ThrowawayPostgres
+
+DURABLE = {"fsync": "on"}
+
+
+class House(Servers):
+    """
+    What one trial needs; to be entered by C{with}, and gone afterwards.
+
+    @ivar postgres: running at first; to be stopped, killed, frozen and started again.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = {}) -> None:
+        """@param settings: of PostgreSQL, beside its usual ones."""
+        super().__init__()
+        place = self.home / "postgres"
+        place.mkdir()
+        self.postgres = ThrowawayPostgres(place, DURABLE | settings)
+        self._names = itertools.count(1)
+
+    def __enter__(self) -> House:
+        self.postgres.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end_servers()
+        self.postgres.remove()
+        self.clear()
+
+    def database(self) -> str:
+        """
+        Make an empty database.
+
+        @return: its DSN.
+        """
+        name = f"chaos_{next(self._names)}"
+        execute(self.postgres.dsn, f"CREATE DATABASE {name}")
+        return self.postgres.dsn.replace("dbname=postgres", f"dbname={name}")
+
+
+def execute(dsn: str, *statements: str) -> list[tuple[object, ...]]:
+    """
+    Run statements one by one on a connection of their own, each committed at once.
+
+    @return: the rows of the last one, if it has any.
+    """
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
