@@ -123,6 +123,13 @@ async def test_a_refusal_is_final_only_for_this_mail(
 
 
 @ensureDeferred
+async def test_what_a_mail_server_says_is_shown_without_what_a_terminal_obeys(mailbox: Mailbox) -> None:
+    """It goes into the log."""
+    mailbox.refuse_to = (550, "no \x1b[2Jthanks")
+    assert str(await trouble_with(mailbox)).startswith("550 no [2Jthanks")
+
+
+@ensureDeferred
 async def test_nobody_there(mailbox: Mailbox) -> None:
     """A port that is closed."""
     await mailbox.close()

@@ -70,7 +70,7 @@ def test_kinds_do_not_silence_each_other(sparing: SparingLog, events: list[LogEv
     assert [formatEvent(event) for event in events] == ["somebody knocks", "somebody leaves"]
 
 
-@pytest.mark.parametrize("value", ["{who}", "{", "}", "%s", "\x00", "{skipped!r:>99}"])
+@pytest.mark.parametrize("value", ["{who}", "{", "}", "%s", "{skipped!r:>99}"])
 def test_values_are_never_taken_for_formats(
     sparing: SparingLog, events: list[LogEvent], clock: Clock, value: str
 ) -> None:
@@ -80,6 +80,27 @@ def test_values_are_never_taken_for_formats(
     clock.advance(PAUSE)
     sparing.warn("from {who}", who=value)
     assert [formatEvent(event) for event in events] == [f"from {value}", f"from {value} (1 more like it since)"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "logged"),
+    [
+        ("a\nwifidogd is up", r"a\nwifidogd is up"),
+        ("a\r\n\tb", r"a\r\n\tb"),
+        ("\x1b[2J", r"\x1b[2J"),
+        ("\x9b2J\x00", r"\x9b2J\x00"),
+        ("\u202etxt", r"\u202etxt"),
+        ("\udcff", r"\udcff"),
+        ("Zoë 🙂", "Zoë 🙂"),
+    ],
+)
+def test_no_value_begins_a_line_or_moves_a_terminal(
+    sparing: SparingLog, events: list[LogEvent], sent: str, logged: str
+) -> None:
+    """Neither as text nor inside an error."""
+    sparing.warn("from {who}", who=sent)
+    sparing.warn("trouble: {problem}", problem=ValueError(sent))
+    assert [formatEvent(event) for event in events] == [f"from {logged}", f"trouble: {logged}"]
 
 
 def test_failures_are_spared_too_and_keep_their_traceback(

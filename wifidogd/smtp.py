@@ -175,5 +175,6 @@ def _words(failure: Failure) -> str:
 
 
 def _text(said: bytes | str) -> str:
+    """Keep what can be shown: it ends up on the operator's terminal."""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return " ".join(text.split())[:200]
+    return "".join(filter(str.isprintable, " ".join(text.split())))[:200]

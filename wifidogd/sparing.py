@@ -28,10 +28,12 @@ class SparingLog:
         Log a warning, or keep it to a count that the next one of its kind tells.
 
         @param message: a format of L{Logger.warn}.
+        @param fields: what strangers sent may be among them: none begins a line or moves a terminal.
         """
         skipped = self._skipped_until_now(message)
         if skipped is not None:
-            self._log.warn(_counting(message, skipped), skipped=skipped, **fields)
+            harmless = {name: _harmless(value) for name, value in fields.items()}
+            self._log.warn(_counting(message, skipped), skipped=skipped, **harmless)
 
     def failure(self, message: str, failure: Failure) -> None:
         """Log what should never have happened with its traceback, as sparingly."""
@@ -47,6 +49,16 @@ class SparingLog:
             return None
         self._silent_until[message] = now + PAUSE
         return self._skipped.pop(message, 0)
+
+
+def _harmless(value: object) -> object:
+    """Write control characters and the like as Python source does; a value without any stays what it is."""
+    text = str(value)
+    if text.isprintable():
+        return value
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def _counting(message: str, skipped: int) -> str:
