@@ -15,11 +15,13 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from tests.deadline import within
 from tests.postgres import ThrowawayPostgres
+from wifidogd.steady import go_by_steady_time
 from wifidogd.store.database import Database
 from wifidogd.store.migrations import migrate
 
 settings.register_profile("wifidogd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wifidogd")
+go_by_steady_time(reactor)
 
 _names = itertools.count(1)
 

@@ -72,6 +72,7 @@ class GuestHouse:
             Health(self.database, self.directory, self.lag, {"ledger": self.ledger.figures}),
             path=self.path,
             clock=reactor,  # type: ignore[arg-type]
+            utc_now=lambda: self.now,
         )
 
     def _gateway_pages(self) -> GatewayPages:

@@ -79,7 +79,7 @@ class RunningServer:
         options.parseOptions(["--database", dsn, "--listen", "tcp:0:interface=127.0.0.1", *arguments])
         self.now = NOON
         self.tokens: list[str] = []
-        self.service: AuthServer = makeService(options, utc_now=lambda: self.now, mint=self._mint)
+        self.service: AuthServer = makeService(options, reactor, utc_now=lambda: self.now, mint=self._mint)
 
     def _mint(self) -> str:
         return self.tokens.pop(0) if self.tokens else mint_token()

@@ -302,7 +302,14 @@ async def test_whoever_ends_a_session_its_use_is_kept(house: House, database: Da
     house.now += HOUR
     clock = Clock()
     clock.advance(reactor.seconds() + 7200)  # type: ignore[attr-defined]
-    upkeep = Upkeep(database, house.directory, clock=clock, utc_now=lambda: house.now, unsettled_at=lambda: None)
+    upkeep = Upkeep(
+        database,
+        house.directory,
+        clock=clock,
+        utc_now=lambda: house.now,
+        unsettled_at=lambda: None,
+        attentive_since=lambda: 0.0,
+    )
     await within(5, upkeep.end_stale())
     await within(5, upkeep.end_unused())
     assert await rows(database, ALLOWANCE) == [(MINUTE, 350, 2)]

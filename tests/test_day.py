@@ -48,7 +48,14 @@ class Day:
         clock = Clock()
         clock.rightNow = reactor.seconds()
         self._clock = clock
-        self.upkeep = Upkeep(database, directory, clock=clock, utc_now=lambda: server.now, unsettled_at=lambda: None)
+        self.upkeep = Upkeep(
+            database,
+            directory,
+            clock=clock,
+            utc_now=lambda: server.now,
+            unsettled_at=lambda: None,
+            attentive_since=lambda: 0.0,
+        )
         self._swept_at = server.now
         self.token = ""
         self.incoming = self.outgoing = 0

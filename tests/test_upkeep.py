@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ from tests.builders import (
     together,
 )
 from tests.deadline import within
+from wifidogd.attention import Attention
 from wifidogd.directory import Directory
 from wifidogd.errors import StoreRefused, StoreUnavailable
 from wifidogd.gateways import WaitingGateway
@@ -55,6 +56,7 @@ class Watch:
     @ivar now: the wall clock.
     @ivar clock: the reactor's, as L{Database.available_since} has it, but moved on.
     @ivar unsettled_at: when the ledger last failed.
+    @ivar attentive_since: tells when something was last missed, by C{clock}.
     """
 
     def __init__(self, now: datetime) -> None:
@@ -62,6 +64,7 @@ class Watch:
         self.clock = Clock()
         self.clock.advance(reactor.seconds())
         self.unsettled_at: datetime | None = None
+        self.attentive_since: Callable[[], float] = lambda: 0.0
 
     def listen_for(self, length: timedelta) -> None:
         """Pretend that the store has been there for so long, now being what it is."""
@@ -75,6 +78,7 @@ class Watch:
             clock=self.clock,
             utc_now=lambda: self.now,
             unsettled_at=lambda: self.unsettled_at,
+            attentive_since=self.attentive_since,
             name=name,
         )
 
@@ -446,3 +450,79 @@ async def test_devices_are_remembered_until_their_time_is_over(
         watch.now = NOON + later
         await within(10, upkeep.forget())
         assert await rows(database, "SELECT count(*) FROM devices") == [(left,)]
+
+
+class SetClock(Watch):
+    """A watch whose wall clock somebody sets, and what an upkeep makes of it that looks at both."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__(now)
+        self.listen_for(timedelta(days=1))
+        attention = Attention(self.clock, lambda: self.now)  # type: ignore[arg-type]
+        self.attentive_since = lambda: attention.since
+
+    def go_on(self, length: timedelta) -> None:
+        """Let time pass, with a look at the clocks each second."""
+        for _ in range(length // SECOND):
+            self.now += SECOND
+            self.clock.advance(1)
+            assert self.attentive_since() <= self.clock.seconds()
+
+
+async def sweep(upkeep: Upkeep) -> None:
+    """Do all that may end a guest who is online."""
+    for job in (upkeep.say_heard, upkeep.end_stale, upkeep.end_lost_in_restart, upkeep.end_overdue):
+        await within(10, job())
+
+
+@pytest.mark.parametrize("name", [None, "a 8080 1"], ids=["alone", "one of several"])
+@ensureDeferred
+async def test_a_clock_set_forward_reaps_nobody(database: Database, directory: Directory, name: str | None) -> None:
+    """Whoever was reported a minute ago was not silent for an hour; who stays silent from then on goes as ever."""
+    watch = SetClock(NOON)
+    upkeep = watch.upkeep(database, directory, name)
+    await open_online(database, 1, at=NOON - HOUR, reported=NOON - MINUTE)
+    await sweep(upkeep)
+    watch.now += HOUR
+    await sweep(upkeep)
+    watch.go_on(9 * MINUTE)
+    await sweep(upkeep)
+    assert await history(database) == []
+    watch.go_on(MINUTE)
+    await sweep(upkeep)
+    assert [reason for _, _, reason, *_ in await history(database)] == ["no more reports"]
+
+
+@pytest.mark.parametrize("name", [None, "a 8080 1"], ids=["alone", "one of several"])
+@ensureDeferred
+async def test_a_clock_set_back_keeps_a_silent_guest_no_longer_than_that(
+    database: Database, directory: Directory, name: str | None
+) -> None:
+    """Nobody goes early, nothing that is stored contradicts itself, and an hour later all is as ever."""
+    watch = SetClock(NOON)
+    upkeep = watch.upkeep(database, directory, name)
+    await open_online(database, 1, at=NOON - HOUR, reported=NOON - MINUTE)
+    await sweep(upkeep)
+    watch.now -= HOUR
+    watch.unsettled_at = NOON
+    await sweep(upkeep)
+    watch.go_on(HOUR)
+    await sweep(upkeep)
+    assert await history(database) == []
+    watch.go_on(10 * MINUTE)
+    await sweep(upkeep)
+    assert [reason for _, _, reason, *_ in await history(database)] == ["no more reports"]
+
+
+@ensureDeferred
+async def test_a_stopped_process_reaps_nobody_when_it_goes_on(database: Database, directory: Directory) -> None:
+    """While it was frozen, or the machine slept, nobody could report."""
+    watch = SetClock(NOON)
+    upkeep = watch.upkeep(database, directory)
+    await open_online(database, 1, at=NOON - HOUR, reported=NOON - MINUTE)
+    watch.now += HOUR
+    watch.clock.advance(3600)
+    await sweep(upkeep)
+    watch.go_on(9 * MINUTE)
+    await sweep(upkeep)
+    assert await history(database) == []

@@ -17,6 +17,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from tests.builders import NOON
 from tests.deadline import within
 from tests.observing import descriptors, log_lines
 from tests.raw_http import Wire, ask, connect, read_reply
@@ -78,7 +79,15 @@ class Door:
         self.slow = Slow()
         self._rooms = Echo("gateway"), Echo("guest")
         gateway, guest = (room.app.resource() for room in self._rooms)
-        self.front = Front(gateway, guest, self.slow, path=path, clock=self.clock, most_connections=most_connections)
+        self.front = Front(
+            gateway,
+            guest,
+            self.slow,
+            path=path,
+            clock=self.clock,
+            utc_now=lambda: NOON,
+            most_connections=most_connections,
+        )
         self.listener: Port = reactor.listenTCP(0, self.front, backlog=300, interface="127.0.0.1")
         self.front.watch(self.listener)
         self.port: int = self.listener.getHost().port
@@ -513,5 +522,12 @@ async def test_a_client_that_vanishes_while_we_think_needs_no_answer(door: Door)
 
 def test_tls_clients_are_offered_http_1_1_only() -> None:
     """There is no HTTP/2 here."""
-    front = Front(Resource(), Resource(), Resource(), path="/", clock=Clock())
+    front = Front(Resource(), Resource(), Resource(), path="/", clock=Clock(), utc_now=lambda: NOON)
     assert front.acceptableProtocols() == [b"http/1.1"]
+
+
+def test_the_date_of_an_answer_is_the_wall_clocks() -> None:
+    """Whatever the reactor counts its seconds from; read once a second."""
+    clock = Clock()
+    front = Front(Resource(), Resource(), Resource(), path="/", clock=clock, utc_now=lambda: NOON)
+    assert front.date() == b"Sun, 22 Nov 2026 12:00:00 GMT"

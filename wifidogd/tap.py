@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from wifidogd.account_care import AccountCare
 from wifidogd.admission import Admission
+from wifidogd.attention import LOOK, Attention
 from wifidogd.collector import spare_what_stays
 from wifidogd.companions import Companions
 from wifidogd.correspondence import Correspondence
@@ -33,6 +34,7 @@ from wifidogd.registration import Registration
 from wifidogd.remembered import Remembered
 from wifidogd.service import AuthServer, Place, Rooms
 from wifidogd.smtp import deliver
+from wifidogd.steady import go_by_steady_time
 from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
 from wifidogd.upkeep import Upkeep
@@ -72,6 +74,7 @@ def makeService(
         from twisted.internet import reactor as running
 
         reactor = running
+        go_by_steady_time(reactor)
         reactor.callWhenRunning(spare_what_stays)
     count = options["workers"]
     url = options["public-url"] or guess_url(options["listen"][0])
@@ -120,12 +123,14 @@ def auth_server(
     admission = Admission(database, directory, passwords, utc_now=utc_now, mint=mint)
     vouchers = Vouchers(database, directory, utc_now=utc_now, mint=mint)
     cluster = private_cluster(options, reactor)
+    attention = Attention(reactor, utc_now)
     upkeep = Upkeep(
         database,
         directory,
         clock=reactor,
         utc_now=utc_now,
         unsettled_at=lambda: ledger.unsettled_at,
+        attentive_since=lambda: attention.since,
         name=None if cluster else f"{socket.gethostname()} {options['listen'][0]}"[:250] + f" {place.number}",
     )
     lag = ReactorLag(reactor)
@@ -149,6 +154,7 @@ def auth_server(
         Health(database, directory, lag, {"ledger": ledger.figures, **place.figures}),
         path=options["path"],
         clock=reactor,
+        utc_now=utc_now,
     )
     rooms = Rooms(
         cluster=cluster,
@@ -158,7 +164,7 @@ def auth_server(
         heartbeats=heartbeats,
         passwords=passwords,
         upkeep=upkeep,
-        timers=timers(lag, directory, heartbeats, upkeep, reactor) + mail_timers(post, by_mail, reactor),
+        timers=timers(lag, attention, directory, heartbeats, upkeep, reactor) + mail_timers(post, by_mail, reactor),
         front=front,
     )
     return AuthServer(rooms, endpoints(options, place.ports), dsn=options["database"], place=place, reactor=reactor)
@@ -195,11 +201,12 @@ def mail_timers(post: Post | None, by_mail: ByMail | None, reactor: Any) -> list
 
 
 def timers(
-    lag: ReactorLag, directory: Directory, heartbeats: Heartbeats, upkeep: Upkeep, reactor: Any
+    lag: ReactorLag, attention: Attention, directory: Directory, heartbeats: Heartbeats, upkeep: Upkeep, reactor: Any
 ) -> list[TimerService]:
     """Say what is done how often."""
     beats = [
         (BEAT, lag.look, "measuring the reactor's lag"),
+        (LOOK, attention.look, "looking at the clocks"),
         (READ_DIRECTORY, directory.refresh, "reading who is adopted"),
         (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
         (timedelta(seconds=30), upkeep.say_heard, "telling other servers what was heard"),

@@ -70,10 +70,12 @@ class Upkeep:
         clock: IReactorTime,
         utc_now: UtcNow,
         unsettled_at: Callable[[], datetime | None],
+        attentive_since: Callable[[], float],
         name: str | None = None,
     ) -> None:
         """
         @param unsettled_at: tells when a report last could not be settled; None for never.
+        @param attentive_since: tells since when, by C{clock}, this process missed nothing; see L{Attention}.
         @param name: what this server is called among those on the database, the same after a restart; None if
             there can be no other.
         """
@@ -82,6 +84,7 @@ class Upkeep:
         self._clock = clock
         self._utc_now = utc_now
         self._unsettled_at = unsettled_at
+        self._attentive_since = attentive_since
         self._name = name
 
     async def say_heard(self) -> None:
@@ -194,9 +197,11 @@ class Upkeep:
         """Say since when reports have been heard without interruption; None if they are not."""
         if self._database.available_since is None:
             return None
-        available = self._utc_now() - timedelta(seconds=self._clock.seconds() - self._database.available_since)
+        since = max(self._database.available_since, self._attentive_since())
+        now = self._utc_now()
+        heard = now - timedelta(seconds=self._clock.seconds() - since)
         unsettled = self._unsettled_at()
-        return available if unsettled is None else max(available, unsettled)
+        return heard if unsettled is None else max(heard, min(unsettled, now))
 
 
 def _last_report(session: Session) -> datetime:

@@ -12,6 +12,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from wifidogd.deadlines import Deadlines
+from wifidogd.model import UtcNow
 from wifidogd.web.channel import REQUEST_DEADLINE, Channel
 from wifidogd.web.request import WholeRequest
 
@@ -48,6 +49,7 @@ class Front(Site):
         *,
         path: str,
         clock: IReactorTime,
+        utc_now: UtcNow,
         most_connections: int | None = None,
         most_octets: int = MOST_OCTETS,
     ) -> None:
@@ -63,7 +65,8 @@ class Front(Site):
         self._health = health
         self.deadlines: Deadlines[Channel] = Deadlines(Channel.overdue, step=1.0, clock=clock)
         self._clock = clock
-        self._dated, self._date = 0, b""
+        self._utc_now = utc_now
+        self._dated, self._date = -1, b""
         self._prefix = _named(path.encode())
         self._most = most_connections or _most_connections()
         self._pause_at = max(1, self._most - _ROUND)
@@ -78,10 +81,10 @@ class Front(Site):
             self._ports.append(port)
 
     def date(self) -> bytes:
-        """Say what time it is, as HTTP has it."""
+        """Say what time it is, or was a second ago, as HTTP has it."""
         now = int(self._clock.seconds())
         if now != self._dated:
-            self._dated, self._date = now, datetimeToString(now)
+            self._dated, self._date = now, datetimeToString(self._utc_now().timestamp())
         return self._date
 
     def figures(self) -> dict[str, int]:
