@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from twisted.internet.task import react
 
 from wifidogd import __version__
-from wifidogd.ctl import account, gateway, importing, network, plan, session, simulate, status, voucher
+from wifidogd.ctl import account, backup, gateway, importing, network, plan, restore, session, simulate, status, voucher
 from wifidogd.ctl.errand import Errand, ExitCode, NotDone, WrongUsage
 from wifidogd.ctl.parsing import add_nouns, setting
 from wifidogd.ctl.printing import complain
@@ -65,9 +65,9 @@ def build_parser() -> ArgumentParser:
         default=setting("database"),
         help="the server's --database, also WIFIDOGD_DATABASE (default: the PostgreSQL in --data-dir)",
     )
-    parser.set_defaults(prepare=lambda arguments: None)
+    parser.set_defaults(prepare=lambda arguments: None, run=_with_database)
     nouns = add_nouns(parser, "NOUN")
-    for noun in (gateway, account, voucher, plan, network, session, importing, status, simulate):
+    for noun in (gateway, account, voucher, plan, network, session, importing, status, simulate, backup, restore):
         noun.add_parser(nouns)
     return parser
 
@@ -79,7 +79,7 @@ async def _run(reactor: Any, arguments: Namespace) -> None:
     @raise SystemExit: if it was not done.
     """
     try:
-        await _with_database(reactor, arguments)
+        await arguments.run(reactor, arguments)
     except ConfigurationError as error:
         complain(str(error))
         raise SystemExit(ExitCode.WRONG_USAGE) from None

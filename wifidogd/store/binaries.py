@@ -7,7 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class Binaries:
     """
     One installation of PostgreSQL.
 
-    @ivar directory: of initdb and postgres.
+    @ivar directory: of its programs.
     @ivar version: as it calls itself, e.g. C{"15.14"}.
     @ivar major: e.g. 15; a data directory fits one major version only.
     """
@@ -95,13 +95,19 @@ async def find_binaries(cluster: Path, owner: Owner, *, reactor: Reactor) -> Bin
     raise ConfigurationError(_advice(cluster, wanted, [binaries.version for binaries in installed]))
 
 
-async def identify(directories: Iterable[Path], reactor: Reactor) -> list[Binaries]:
-    """Ask each installation for its version; what cannot answer is no installation."""
+async def identify(
+    directories: Iterable[Path], reactor: Reactor, programs: Sequence[str] = PROGRAMS
+) -> list[Binaries]:
+    """
+    Ask each installation for its version; what cannot answer is no installation.
+
+    @param programs: what it must have; the last one is asked.
+    """
     answered = []
     for directory in directories:
-        if not all(os.access(directory / program, os.X_OK) for program in PROGRAMS):
+        if not all(os.access(directory / program, os.X_OK) for program in programs):
             continue
-        answer = await _ask(directory / "postgres", reactor)
+        answer = await _ask(directory / programs[-1], reactor)
         match = VERSION.search(answer)
         if match is None:
             log.warn("{directory} has no PostgreSQL that runs: {answer}", directory=str(directory), answer=answer)

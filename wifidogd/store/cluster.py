@@ -24,7 +24,7 @@ from wifidogd.store.binaries import Binaries, can_run, find_binaries, major_of
 from wifidogd.store.child import Child
 from wifidogd.store.commands import PORT, SOCKET_NAME, SUPERUSER, initdb_command, server_command, socket_directory
 from wifidogd.store.leftovers import evict, remove_lock_files
-from wifidogd.store.lock import DirectoryLock
+from wifidogd.store.lock import DirectoryLock, is_in_use
 from wifidogd.store.moment import Moment
 from wifidogd.store.ownership import Owner, choose_owner, make_data_directory, make_private_directory
 from wifidogd.store.runner import Runner
@@ -32,6 +32,9 @@ from wifidogd.store.threads import Reactor, in_thread
 from wifidogd.store.transplant import transplant
 
 log = Logger()
+
+CLUSTER, LOCK = "postgresql", "lock"
+"""Names in a data directory: PostgreSQL's own files, and the right to use them."""
 
 START_DEADLINE = 60.0
 """Seconds for everything up to the first accepted connection."""
@@ -51,6 +54,16 @@ def dsn_of(data_dir: Path) -> str:
     sockets = socket_directory(data_dir.resolve())
     dsn: str = make_dsn(host=str(sockets), port=PORT, user=SUPERUSER, dbname="postgres")
     return dsn
+
+
+def is_served(data_dir: Path) -> bool:
+    """Tell whether a wifidogd uses a data directory now."""
+    return is_in_use(data_dir.resolve() / LOCK)
+
+
+def has_database(data_dir: Path) -> bool:
+    """Tell whether there is one in a data directory, sound or damaged."""
+    return os.path.lexists(data_dir / CLUSTER)
 
 
 def _rename(old: Path, new: Path) -> None:
@@ -85,9 +98,9 @@ class Cluster:
         """
         self._connections = MORE_CONNECTIONS + servers * CONNECTIONS_EACH
         self._data_dir = data_dir.resolve()
-        self._directory = self._data_dir / "postgresql"
+        self._directory = self._data_dir / CLUSTER
         self._sockets = socket_directory(self._data_dir)
-        self._lock = DirectoryLock(self._data_dir / "lock")
+        self._lock = DirectoryLock(self._data_dir / LOCK)
         self._reactor = reactor
         self._runner = Runner(reactor, guarded=guarded)
         self._started: Moment | None = None
