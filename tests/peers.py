@@ -95,6 +95,8 @@ class LogsIn(Protocol):
         b"DateStyle\x00ISO, MDY\x00",
         b"integer_datetimes\x00on\x00",
         b"standard_conforming_strings\x00on\x00",
+        b"default_transaction_read_only\x00off\x00",
+        b"in_hot_standby\x00off\x00",
     )
 
     def dataReceived(self, data: bytes) -> None:

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from tests.deadline import within
 from wifidogd.errors import ConfigurationError
-from wifidogd.store.dsn import session_parameters, with_addresses
+from wifidogd.store.dsn import places, session_parameters
 
 BOOK = {
     "db": [IPv4Address("TCP", "192.0.2.1", 0)],
@@ -62,40 +62,62 @@ def test_an_unreadable_dsn_says_what_to_write_and_no_password(dsn):
 
 
 @pytest.mark.parametrize(
-    ("given", "resolved"),
+    ("dsn", "found"),
     [
-        ({}, {}),
-        ({"host": "/run/postgresql"}, {"host": "/run/postgresql"}),
-        ({"host": "@abstract,/run"}, {"host": "@abstract,/run"}),
-        ({"host": "db", "hostaddr": "192.0.2.9"}, {"host": "db", "hostaddr": "192.0.2.9"}),
-        ({"host": "192.0.2.7"}, {"host": "192.0.2.7", "hostaddr": "192.0.2.7", "port": ""}),
-        ({"host": "::1", "port": "6"}, {"host": "::1", "hostaddr": "::1", "port": "6"}),
-        ({"host": "db", "port": "5"}, {"host": "db", "hostaddr": "192.0.2.1", "port": "5"}),
+        ("", [("", "", "")]),
+        ("host=/run/postgresql", [("/run/postgresql", "", "")]),
+        ("host=@abstract,/run", [("@abstract", "", ""), ("/run", "", "")]),
+        ("host=db hostaddr=192.0.2.9", [("db", "192.0.2.9", "")]),
+        ("hostaddr=192.0.2.9,192.0.2.8", [("", "192.0.2.9", ""), ("", "192.0.2.8", "")]),
+        ("host=192.0.2.7", [("192.0.2.7", "192.0.2.7", "")]),
+        ("host=::1 port=6", [("::1", "::1", "6")]),
+        ("host=db port=5", [("db", "192.0.2.1", "5")]),
+        ("host=twin port=5", [("twin", "2001:db8::2", "5"), ("twin", "192.0.2.2", "5")]),
+        ("host=/run,nobody,db port=5,6,7", [("/run", "", "5"), ("db", "192.0.2.1", "7")]),
         (
-            {"host": "twin", "port": "5"},
-            {"host": "twin,twin", "hostaddr": "2001:db8::2,192.0.2.2", "port": "5,5"},
-        ),
-        (
-            {"host": "/run,nobody,db", "port": "5,6,7"},
-            {"host": "/run,db", "hostaddr": ",192.0.2.1", "port": "5,7"},
+            "postgresql://db:5,twin/guests",
+            [("db", "192.0.2.1", "5"), ("twin", "2001:db8::2", ""), ("twin", "192.0.2.2", "")],
         ),
     ],
 )
 @ensureDeferred
-async def test_names_become_addresses(given, resolved):
-    """libpq resolves what has no hostaddr itself, and blocks."""
-    assert await within(1, with_addresses(given, AddressBook())) == resolved
+async def test_each_address_of_each_host_is_a_place_of_its_own(dsn, found):
+    """In the order of the DSN; libpq resolves what has no hostaddr itself, and blocks."""
+    parameters = session_parameters(dsn, {})
+    listed = await within(1, places(parameters, AddressBook()))
+    assert [(place["host"], place["hostaddr"], place["port"]) for place in listed] == found
+    assert all({**parameters, **place} == place for place in listed)
+
+
+@pytest.mark.parametrize("dsn", ["host=a,b port=1,2,3", "host=a,b,c hostaddr=192.0.2.1,192.0.2.2", "port=1,2"])
+def test_lists_that_do_not_fit_are_refused_at_the_start(dsn):
+    """libpq would say so at each attempt to connect."""
+    with pytest.raises(ConfigurationError, match="one for each host"):
+        session_parameters(dsn, {})
+
+
+def test_a_server_that_can_be_written_to_is_asked_for_unless_the_operator_says_any():
+    """There is nothing that we could do on a standby."""
+    assert session_parameters("host=a,b")["target_session_attrs"] == "read-write"
+    assert session_parameters("host=a,b target_session_attrs=any")["target_session_attrs"] == "any"
+
+
+@pytest.mark.parametrize("wanted", ["read-only", "standby", "prefer-standby"])
+def test_a_dsn_that_asks_for_a_standby_is_refused(wanted):
+    """It would connect, and fail at the first guest."""
+    with pytest.raises(ConfigurationError, match="write read-write"):
+        session_parameters(f"host=a,b target_session_attrs={wanted}")
 
 
 @ensureDeferred
 async def test_a_name_without_an_address_is_an_error():
     """It must not fall through to libpq."""
     with pytest.raises(DNSLookupError, match="nobody"):
-        await within(1, with_addresses({"host": "nobody"}, AddressBook()))
+        await within(1, places(session_parameters("host=nobody", {}), AddressBook()))
 
 
 @ensureDeferred
 async def test_the_reactors_resolver_knows_localhost():
     """The real one, in its thread."""
-    parameters = await within(10, with_addresses({"host": "localhost"}, reactor.nameResolver))
-    assert "127.0.0.1" in parameters["hostaddr"].split(",")
+    listed = await within(10, places(session_parameters("host=localhost"), reactor.nameResolver))
+    assert "127.0.0.1" in [place["hostaddr"] for place in listed]

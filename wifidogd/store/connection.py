@@ -89,6 +89,13 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         polling: Deferred[object] = self.poll()
         return polling
 
+    def take_warnings(self) -> list[str]:
+        """Take what the server has warned of since the last time, in its words."""
+        notices: list[str] = self._connection.notices
+        taken = notices[:]
+        notices.clear()
+        return taken
+
     @property
     def transaction_status(self) -> int:
         """One of psycopg2's C{TRANSACTION_STATUS_} numbers; C{TRANSACTION_STATUS_UNKNOWN} once closed."""

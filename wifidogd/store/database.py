@@ -15,7 +15,7 @@ from wifidogd.errors import StoreError, StoreUnavailable
 from wifidogd.store.connection import Connection, IStoreReactor
 from wifidogd.store.dsn import session_parameters
 from wifidogd.store.pool import Pool
-from wifidogd.store.translation import translated
+from wifidogd.store.translation import is_read_only, translated
 
 T = TypeVar("T")
 
@@ -165,7 +165,7 @@ class _Transaction:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Let the transaction fail with what goes wrong."""
+        """Let the transaction fail with what goes wrong; a server that turns out to be a standby is left at once."""
         if self._error is not None:
             raise self._error
         try:
@@ -174,6 +174,8 @@ class _Transaction:
             self._error = translated(error)
             if self._error is None:
                 raise
+            if is_read_only(error):
+                self._connection.abort(error)
             raise self._error from error
 
     def _fetched(self, fetch: Callable[[], T]) -> T:
@@ -188,6 +190,9 @@ class _Transaction:
         """
         Make it last, if anything was executed.
 
+        A warning with it is taken for an unknown outcome: that is how PostgreSQL says that it no longer waits for a
+        synchronous standby (C{syncrep.c}), and without the standby what it committed may be lost with it.
+
         @raise StoreError: what an earlier statement raised, or COMMIT itself; its outcome is unknown if that is
             L{StoreUnavailable}.
         """
@@ -196,11 +201,14 @@ class _Transaction:
             await self.roll_back()
             raise error
         if self._begun or self._unsent:
+            self._connection.take_warnings()
             try:
                 await self.execute("COMMIT")
             except StoreError:
                 await self.roll_back()
                 raise
+            if warnings := self._connection.take_warnings():
+                raise StoreUnavailable(f"COMMIT came with a warning: {warnings[0].strip()}")
 
     async def roll_back(self) -> None:
         """Undo everything, if there is a transaction that can be; what goes wrong costs the pool a connection."""

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import psycopg2
 from psycopg2.extensions import parse_dsn
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
 from zope.interface import implementer
 
 from wifidogd.errors import ConfigurationError
+from wifidogd.store.surroundings import whereabouts
 
 LIMITS = {
     "statement_timeout": "30s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "10s",
     "client_connection_check_interval": "1s",
-    "client_min_messages": "error",
+    "client_min_messages": "warning",
     "timezone": "UTC",
 }
 """
 Server settings of each session.
 
-The first four end work whose client has gone: PostgreSQL does not notice by itself before it next writes to the socket.
-The last needs PostgreSQL 14.  Instants come back in UTC.
+The first four end work whose client has gone: PostgreSQL does not notice by itself before it next writes to the socket;
+the fourth needs PostgreSQL 14.  Warnings tell L{Database} of a COMMIT that no standby has.  Instants come back in UTC.
 """
 
 DEFAULTS = {
@@ -37,16 +39,25 @@ DEFAULTS = {
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
+    "target_session_attrs": "read-write",
 }
-"""libpq parameters; seconds, but C{tcp_user_timeout} is milliseconds.  A unix socket ignores the TCP ones."""
+"""
+libpq parameters; seconds, but C{tcp_user_timeout} is milliseconds.  A unix socket ignores the TCP ones.
+
+The last makes libpq refuse a standby, so that of several hosts the one that can be written to is found.
+"""
+
+WRITABLE = ("read-write", "primary", "any")
+"""What C{target_session_attrs} may say."""
 
 
-def session_parameters(dsn: str) -> dict[str, str]:
+def session_parameters(dsn: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """
     Read a DSN and add our limits; what the DSN says itself wins.
 
     @param dsn: key=value pairs or a C{postgresql://} URI, as libpq reads them.
-    @raise ConfigurationError: if libpq cannot read it.
+    @param environment: where libpq's variables say what the DSN leaves open.
+    @raise ConfigurationError: if libpq cannot read it, or it asks for a server that cannot be written to.
     """
     try:
         given = parse_dsn(dsn)
@@ -56,33 +67,57 @@ def session_parameters(dsn: str) -> dict[str, str]:
             'or "host=db.example dbname=wifidogd user=wifidogd".'
         ) from error
     limits = " ".join(f"-c {name}={value}" for name, value in LIMITS.items())
-    return {**DEFAULTS, **given, "options": f"{limits} {given.get('options', '')}".rstrip()}
+    options = f"{limits} {given.get('options', '')}".rstrip()
+    parameters = {**DEFAULTS, **given, **whereabouts(given, environment), "options": options}
+    _check(parameters)
+    return parameters
 
 
-async def with_addresses(parameters: Mapping[str, str], resolver: IHostnameResolver) -> Mapping[str, str]:
+def _check(parameters: Mapping[str, str]) -> None:
+    """@raise ConfigurationError: if the parameters contradict each other, or what we need."""
+    if parameters["target_session_attrs"] not in WRITABLE:
+        raise ConfigurationError(
+            f"target_session_attrs={parameters['target_session_attrs']} asks for a server that cannot be written to: "
+            "leave it out, or write read-write."
+        )
+    _rows(parameters)
+
+
+async def places(parameters: Mapping[str, str], resolver: IHostnameResolver) -> list[Mapping[str, str]]:
     """
-    Resolve the host names and add them as C{hostaddr}, because libpq would block the reactor to do so.
+    List where the server may be: each address of each host in the order of the DSN, with all that connecting takes.
 
-    A name with several addresses becomes several entries, tried in that order like libpq itself would.  The name stays
-    beside its address for TLS and the password file.  Unix sockets and the libpq environment are left alone.
+    Names are looked up here, all at the same time, because libpq would block the reactor to do so.  The name stays
+    beside its address for TLS and the password file.  One address at a time is for libpq, because it would wait at one
+    that does not answer until our deadline is over, and never come to the next.
 
     @raise DNSLookupError: if none of the names has an address.
     """
-    hosts = parameters.get("host", "").split(",")
-    if "hostaddr" in parameters or all(_is_local(host) for host in hosts):
-        return parameters
-    ports = parameters.get("port", "").split(",")
-    if len(ports) == 1:
-        ports *= len(hosts)
-    entries = [
-        (host, address, port)
-        for host, port in zip(hosts, ports, strict=True)
-        for address in await _addresses(host, resolver)
+    rows = _rows(parameters)
+    found = await gatherResults([Deferred.fromCoroutine(_addresses(host, known, resolver)) for host, known, _ in rows])
+    if not any(found):
+        raise DNSLookupError(f"no address found for {', '.join(host for host, _, _ in rows)}")
+    return [
+        {**parameters, "host": host, "hostaddr": address, "port": port}
+        for (host, _, port), addresses in zip(rows, found, strict=True)
+        for address in addresses
     ]
-    if not entries:
-        raise DNSLookupError(f"no address found for {', '.join(hosts)}")
-    columns = zip(*entries, strict=True)
-    return {**parameters, **dict(zip(("host", "hostaddr", "port"), map(",".join, columns), strict=True))}
+
+
+def _rows(parameters: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """
+    Read the lists of hosts: name, address and port of each, empty where there is none.
+
+    @raise ConfigurationError: if the lists do not fit; one port is for all.
+    """
+    columns = [parameters.get(name, "").split(",") for name in ("host", "hostaddr", "port")]
+    most = max(map(len, columns))
+    if any(len(column) not in (1, most) for column in columns) or len(columns[2]) > max(map(len, columns[:2])):
+        raise ConfigurationError(
+            "The database DSN names so many hosts and so many ports, but not as many: write one port for all, "
+            "or one for each host, such as host=a.example,b.example port=5432,5433."
+        )
+    return list(zip(*(column * (most // len(column)) for column in columns), strict=True))
 
 
 def _is_local(host: str) -> bool:
@@ -90,10 +125,10 @@ def _is_local(host: str) -> bool:
     return host[:1] in ("", "/", "@")
 
 
-async def _addresses(host: str, resolver: IHostnameResolver) -> list[str]:
+async def _addresses(host: str, known: str, resolver: IHostnameResolver) -> list[str]:
     """@return: numeric addresses in the resolver's order, C{""} for a unix socket; empty if there is none."""
-    if _is_local(host):
-        return [""]
+    if known or _is_local(host):
+        return [known]
     if isIPAddress(host) or isIPv6Address(host):
         return [host]
     answers = _Answers()

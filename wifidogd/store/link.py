@@ -8,10 +8,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from wifidogd.store.connection import Connection, IStoreReactor
-from wifidogd.store.dsn import with_addresses
+from wifidogd.store.dsn import places
 
 CONNECT_DEADLINE = 5.0
-"""Seconds for a connection to be open, not counting the look-up of names, which the C library bounds."""
+"""
+Seconds for a connection to be open, not counting the look-up of names, which the C library bounds.
+
+Of several places each gets an equal share of what those before it have left, and L{LEAST_SHARE} in any case.
+"""
+
+LEAST_SHARE = 1.0
+"""Seconds for a place that the ones before it have left no time."""
 
 PROVEN = 1.0
 """Seconds a connection has to live before the next loss counts as the first; a server may log in and drop."""
@@ -32,7 +39,11 @@ def pause_after(failures: int, chance: float) -> float:
 
 
 class Link:
-    """Keeps one connection open, and opens another after a loss."""
+    """
+    Keeps one connection open, and opens another after a loss.
+
+    The database may be in several places: all are tried before a pause, always beginning with the first.
+    """
 
     def __init__(
         self,
@@ -45,7 +56,7 @@ class Link:
     ) -> None:
         """
         @param opened: called with each connection that opens.
-        @param lost: called when it is gone, and for each that did not open.
+        @param lost: called when it is gone, and each time that none opened anywhere.
         """
         self._parameters = parameters
         self._clock = clock
@@ -54,6 +65,10 @@ class Link:
         self._lost = lost
         self._failures = 0
         self._connection: Connection | None = None
+        self._places: list[Mapping[str, str]] = []
+        self._give_up_at = 0.0
+        self._named = ""
+        self._troubles: list[str] = []
         self._open_since: float | None = None
         self._pause: IDelayedCall | None = None
         self._stopped = False
@@ -74,20 +89,35 @@ class Link:
             self._connection.abort(reason)
 
     async def _connect(self, connection: Connection) -> None:
-        """Open a connection; a failure of any kind goes the way of a loss."""
+        """Open a connection at the next place; a failure of any kind goes the way of a loss."""
         try:
-            parameters = await with_addresses(self._parameters, self._clock.nameResolver)
-            await connection.open(parameters, CONNECT_DEADLINE)
+            if not self._places:
+                self._places = await places(self._parameters, self._clock.nameResolver)
+                self._give_up_at = self._clock.seconds() + CONNECT_DEADLINE
+            share = (self._give_up_at - self._clock.seconds()) / len(self._places)
+            place = self._places.pop(0)
+            self._named = f"{place['host'] or place['hostaddr']} port {place['port'] or 5432}"
+            await connection.open(place, max(share, LEAST_SHARE))
         except Exception as error:
             connection.abort(error)
             return
+        self._places, self._troubles = [], []
         self._open_since = self._clock.seconds()
         self._opened(connection)
 
     def _gone(self, connection: Connection, reason: BaseException) -> None:
-        """Plan the next connection."""
+        """Try the next place, or plan the next connection."""
+        if self._open_since is None:
+            said = str(reason).strip().partition("\n")[0] or type(reason).__name__
+            self._troubles.append(f"{self._named}: {said}")
+        if self._places and not self._stopped:
+            self.start()
+            return
         proven = self._open_since is not None and self._clock.seconds() - self._open_since >= PROVEN
         self._failures = 0 if proven else self._failures + 1
         if not self._stopped:
             self._pause = self._clock.callLater(pause_after(self._failures, self._chance()), self.start)
+        if len(self._troubles) > 1:
+            reason = ConnectionError("; ".join(self._troubles))
+        self._troubles = []
         self._lost(connection, reason)

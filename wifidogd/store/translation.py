@@ -43,4 +43,9 @@ def _is_trouble_of_the_server(error: psycopg2.Error) -> bool:
     """Tell a lost connection (no SQLSTATE), an internal error or a standby from a statement that is wrong."""
     if error.pgcode is None:
         return type(error) is psycopg2.DatabaseError
-    return bool(error.pgcode == READ_ONLY or error.pgcode.startswith("XX"))
+    return is_read_only(error) or error.pgcode.startswith("XX")
+
+
+def is_read_only(error: Exception) -> bool:
+    """Tell whether a statement failed because its server takes no writes, now or for good."""
+    return isinstance(error, psycopg2.Error) and error.pgcode == READ_ONLY
