@@ -80,10 +80,10 @@ async def test_a_flush_is_one_statement_for_each_table(database: Database, direc
 
 @ensureDeferred
 async def test_the_list_of_strangers_is_bounded(database: Database, heartbeats: Heartbeats) -> None:
-    """In memory and in the table, over many flushes; who is on it already is still heard."""
+    """In memory and in the table, over many flushes; who was heard last stays."""
     for turn in range(3):
         for number in range(2 * WAITING_ROOM):
-            heartbeats.beat(beat(f"{turn}-{number}"))
+            heartbeats.beat(beat(f"{turn}-{number}", NOON + turn * SECOND))
         assert len(heartbeats._waiting) == WAITING_ROOM
         await within(10, heartbeats.flush())
     heartbeats.beat(beat("0-0", NOON + MINUTE))
@@ -92,6 +92,25 @@ async def test_the_list_of_strangers_is_bounded(database: Database, heartbeats: 
     assert len(waiting) == WAITING_ROOM
     assert waiting[0].gw_id == "0-0"
     assert waiting[0].last_seen == NOON + MINUTE
+    assert all(one.gw_id.startswith("2-") for one in waiting[1:])
+
+
+@ensureDeferred
+async def test_a_stranger_who_invents_gateways_keeps_no_other_off_the_list(
+    database: Database, heartbeats: Heartbeats
+) -> None:
+    """Neither who was there before, nor who comes in the middle of it, in memory and in the table."""
+    heartbeats.beat(replace(beat("early"), source="192.0.2.8"))
+    for turn in range(3):
+        for number in range(2 * WAITING_ROOM):
+            heartbeats.beat(replace(beat(f"{turn}-{number}", NOON + MINUTE), source="198.51.100.7"))
+        heartbeats.beat(replace(beat(f"late{turn}"), source="192.0.2.9"))
+        for number in range(WAITING_ROOM):
+            heartbeats.beat(replace(beat(f"{turn}-x{number}", NOON + MINUTE), source="198.51.100.7"))
+        await within(10, heartbeats.flush())
+    waiting = {one.gw_id for one in await run(database, list_waiting)}
+    assert len(waiting) == WAITING_ROOM
+    assert waiting >= {"early", "late0", "late1", "late2"}
 
 
 @ensureDeferred
@@ -176,7 +195,7 @@ async def flush_with_news(heartbeats: Heartbeats, turn: int) -> None:
     heartbeats.beat(beat("lobby", NOON + SECOND, "new"))
     heartbeats.wait(WaitingGateway("new", NOON + SECOND, NOON + SECOND, "192.0.2.1", version="2.0"))
     for number in range(WAITING_ROOM):
-        heartbeats.beat(beat(f"{turn}-{number}"))
+        heartbeats.beat(replace(beat(f"{turn}-{number}"), source="198.51.100.7"))
     await within(10, flushed)
 
 

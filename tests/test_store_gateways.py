@@ -177,12 +177,35 @@ async def test_an_old_word_does_not_turn_back_the_clock(database: Database) -> N
 
 @ensureDeferred
 async def test_strangers_get_no_more_room_than_there_is(database: Database) -> None:
-    """Known ones are still kept up to date when the table is full."""
-    crowd = [replace(STRANGER, gw_id=f"gw{number}") for number in range(5)]
-    assert [one.gw_id for one in await remember(database, crowd, room=3)] == ["gw0", "gw1", "gw2"]
-    later = [replace(one, last_seen=NOON + MINUTE) for one in crowd]
-    assert await remember(database, later, room=3) == [replace(one, last_seen=NOON + MINUTE) for one in crowd[:3]]
-    assert len(await remember(database, later, room=4)) == 4
+    """Who was heard last stays, with all it said before."""
+    crowd = [replace(STRANGER, gw_id=f"gw{number}", last_seen=NOON + number * MINUTE) for number in range(5)]
+    assert [one.gw_id for one in await remember(database, crowd, room=3)] == ["gw4", "gw3", "gw2"]
+    again = replace(crowd[3], first_seen=NOON + 8 * MINUTE, last_seen=NOON + 8 * MINUTE, version=None)
+    new = replace(STRANGER, gw_id="gw9", last_seen=NOON + 9 * MINUTE)
+    expected = [new, replace(crowd[3], last_seen=NOON + 8 * MINUTE), crowd[4]]
+    assert await remember(database, [again, new], room=3) == expected
+
+
+@pytest.mark.parametrize(
+    ("others", "neighbours"),
+    [("198.51.100.7", ["198.51.100.7"]), ("2001:db8::1", ["2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:0:9::"])],
+)
+@ensureDeferred
+async def test_who_invents_many_takes_no_place_from_another(
+    database: Database, others: str, neighbours: list[str]
+) -> None:
+    """However late its inventions are; an IPv6 network has more addresses than a list has places."""
+    far = [replace(STRANGER, gw_id=f"far{number}", source=f"192.0.2.{number}") for number in range(3)]
+    invented = [
+        replace(STRANGER, gw_id=f"inv{number}", source=neighbours[number % len(neighbours)], last_seen=NOON + MINUTE)
+        for number in range(20)
+    ]
+    crowd = [*far, replace(STRANGER, gw_id="first", source=others), *invented]
+    waiting = {one.gw_id for one in await remember(database, crowd, room=6)}
+    assert {one.gw_id for one in far} < waiting
+    assert len(waiting) == 6
+    late = replace(STRANGER, gw_id="late", source="2001:db8:0:1::1")
+    assert "late" in {one.gw_id for one in await remember(database, [late, *invented], room=6)}
 
 
 @ensureDeferred

@@ -30,3 +30,18 @@ def is_private(address: str) -> bool:
     except ValueError:
         return False
     return any(literal in network for network in PRIVATE if network.version == literal.version)
+
+
+def neighbourhood(address: str) -> str:
+    """
+    Name what one party has of addresses, so that it cannot pass for many.
+
+    @return: an IPv4 address itself, of IPv6 the network of 64 bits that each customer gets; any other text as it is.
+    """
+    try:
+        literal = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if literal.version == 4 or literal.ipv4_mapped is not None:
+        return address
+    return str(ipaddress.ip_network((int(literal), 64), strict=False).network_address)

@@ -7,12 +7,14 @@ may open a network to strangers), so nothing here waits for it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from twisted.logger import Logger
 
+from wifidogd.addresses import neighbourhood
 from wifidogd.directory import Directory
 from wifidogd.errors import StoreError, StoreRefused
 from wifidogd.gateways import Heartbeat, WaitingGateway
@@ -23,7 +25,12 @@ from wifidogd.store.heartbeats import save_heartbeats
 log = Logger()
 
 WAITING_ROOM = 200
-"""Gateways that may wait to be adopted, at most: anybody can invent one."""
+"""
+Gateways that may wait to be adopted, at most: anybody can invent one.
+
+When it is full, a newcomer takes the place of one from whichever source has the most, so that who invents many keeps
+nobody else out.
+"""
 
 Word = Heartbeat | WaitingGateway
 """What a gateway said of itself."""
@@ -47,12 +54,17 @@ class Heartbeats:
         self.wait(WaitingGateway(heartbeat.gw_id, seen, seen, heartbeat.source, version=heartbeat.version))
 
     def wait(self, waiting: WaitingGateway) -> None:
-        """Remember a gateway that waits to be adopted, as long as there is room."""
-        known = self._waiting.get(waiting.gw_id)
-        if known is not None:
-            self._waiting[waiting.gw_id] = _newer(known, waiting)
-        elif len(self._waiting) < WAITING_ROOM:
-            self._waiting[waiting.gw_id] = waiting
+        """Remember a gateway that waits to be adopted; it may take the place of another."""
+        known = self._waiting.pop(waiting.gw_id, None)
+        self._waiting[waiting.gw_id] = waiting if known is None else _newer(known, waiting)
+        if len(self._waiting) > WAITING_ROOM:
+            del self._waiting[self._least_missed()]
+
+    def _least_missed(self) -> str:
+        """Choose who makes room: of the source with the most gateways the one not heard of for longest."""
+        sources = {gw_id: neighbourhood(waiting.source) for gw_id, waiting in self._waiting.items()}
+        [(crowd, _)] = Counter(sources.values()).most_common(1)
+        return next(gw_id for gw_id, source in sources.items() if source == crowd)
 
     async def flush(self) -> None:
         """

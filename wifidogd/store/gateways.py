@@ -71,19 +71,40 @@ COUNT_GATEWAYS = """
 REMEMBER_WAITING = """
     WITH seen AS (
         SELECT report.gw_id, report.first_seen, report.last_seen, report.source, report.address, report.port,
-               report.version, known.gw_id IS NOT NULL AS known,
-               row_number() OVER (PARTITION BY known.gw_id IS NULL ORDER BY report.gw_id) AS place
+               report.version
           FROM unnest(%(gw_ids)s::text[], %(first_seen)s::timestamptz[], %(last_seen)s::timestamptz[],
                       %(sources)s::inet[], %(addresses)s::inet[], %(ports)s::integer[], %(versions)s::text[])
                AS report (gw_id, first_seen, last_seen, source, address, port, version)
-          LEFT JOIN waiting_gateways AS known ON known.gw_id = report.gw_id
          WHERE NOT EXISTS (SELECT FROM gateways WHERE gateways.gw_id = report.gw_id)
+    ), ranked AS (
+        SELECT gw_id, last_seen,
+               row_number() OVER (PARTITION BY CASE family(source) WHEN 6 THEN host(network(set_masklen(source, 64)))
+                                                                   ELSE host(source) END
+                                      ORDER BY last_seen DESC, gw_id) AS place
+          FROM (SELECT gw_id, last_seen, source
+                  FROM seen
+                 UNION ALL
+                SELECT gw_id, last_seen, source
+                  FROM waiting_gateways
+                 WHERE gw_id NOT IN (SELECT gw_id FROM seen)) AS everybody
+    ), kept AS (
+        SELECT gw_id
+          FROM ranked
+         ORDER BY place, last_seen DESC, gw_id
+         LIMIT %(room)s
+    ), gone AS (
+        DELETE FROM waiting_gateways
+         WHERE gw_id IN (
+               SELECT gw_id
+                 FROM waiting_gateways
+                WHERE gw_id NOT IN (SELECT gw_id FROM kept)
+                ORDER BY gw_id
+                  FOR UPDATE SKIP LOCKED)
     )
     INSERT INTO waiting_gateways AS known (gw_id, first_seen, last_seen, source, address, port, version)
     SELECT gw_id, first_seen, last_seen, source, address, port, version
       FROM seen
-     WHERE seen.known
-        OR seen.place <= %(room)s - (SELECT count(*) FROM waiting_gateways)
+      JOIN kept USING (gw_id)
      ORDER BY gw_id
         ON CONFLICT (gw_id) DO UPDATE
        SET last_seen = greatest(known.last_seen, excluded.last_seen),
@@ -91,6 +112,11 @@ REMEMBER_WAITING = """
            address = coalesce(excluded.address, known.address),
            port = coalesce(excluded.port, known.port),
            version = coalesce(excluded.version, known.version)
+"""
+"""
+Of each source the first place is for its latest caller, the second for the one before, and so on.
+
+Places are given out in that order while there is room: who invents many gateways displaces his own.
 """
 
 FORGET_WAITING = """
@@ -207,8 +233,8 @@ async def remember_waiting(cursor: Cursor, waiting: Sequence[WaitingGateway], ro
     and version where the new word on them is None.  Adopted ones are left out.
 
     @param waiting: each C{gw_id} once.
-    @param room: new ones are noted only while the table has fewer rows, so that strangers cannot fill the disk;
-        two servers flushing at the same instant may exceed it by one batch.
+    @param room: rows of the table at most, so that strangers cannot fill the disk; two servers flushing at the same
+        instant may exceed it by one batch, until the next.  When there are more, those go whose source has the most.
     """
     await cursor.execute(
         REMEMBER_WAITING,
