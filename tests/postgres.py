@@ -63,20 +63,16 @@ class ThrowawayPostgres:
             os.chown(self._home, owner.pw_uid, owner.pw_gid)
             self._drop = {"user": owner.pw_uid, "group": owner.pw_gid}
         self._home.chmod(0o755)
+        self._make()
+
+    def _make(self) -> None:
+        """Make the files of the cluster."""
+        self._run("initdb", "-D", self._home / "data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        """Run one of PostgreSQL's programs as the owner of the cluster."""
         subprocess.run(
-            [
-                self._binaries / "initdb",
-                "-D",
-                self._home / "data",
-                "-U",
-                "tester",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "-N",
-            ],
+            [self._binaries / program, *arguments],
             check=True,
             capture_output=True,
             cwd="/",
@@ -90,6 +86,11 @@ class ThrowawayPostgres:
             return pwd.getpwnam("postgres")
         except KeyError:
             return pwd.getpwnam("nobody")
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._home / ".s.PGSQL.5432"
 
     @property
     def pid(self) -> int:

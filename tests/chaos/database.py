@@ -1,0 +1,36 @@
+"""The long form of every trouble that a database can be in."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.chaos import faults
+from tests.chaos.house import House
+from tests.chaos.judgement import Limits, rows
+from tests.chaos.load import TWO_HUNDRED
+from tests.chaos.row import Row
+from tests.chaos.trouble import Trouble, suffer
+
+BEFORE, AFTER = 20.0, 12.0
+
+FEW_SLOTS = {"max_connections": "20"}
+
+TROUBLES = {
+    "stopped": Trouble("PostgreSQL stopped and started 15 s later", faults.stopped, 15),
+    "killed": Trouble("PostgreSQL killed with SIGKILL and started 5 s later", faults.killed, 5),
+    "terminated": Trouble("every backend of wifidogd terminated", faults.terminated, 3, is_felt=False),
+    "frozen": Trouble("PostgreSQL frozen by SIGSTOP for 30 s", faults.frozen, 30),
+    "table-locked": Trouble("the table of sessions locked for 8 s", faults.table_locked, 8),
+    "rows-locked": Trouble("the rows of every other session locked for 8 s", faults.rows_locked, 8),
+    "out-of-slots": Trouble("connections refused for lack of slots for 15 s", faults.out_of_slots, 15),
+    "replaced": Trouble("a peer that logs in and hangs up for 15 s", faults.replaced, 15),
+}
+
+
+def endure(trouble: Trouble) -> list[Row]:
+    """Put wifidogd and its database through a trouble, under two hundred requests a second."""
+    with House(FEW_SLOTS) as house:
+        return rows(suffer(house, [trouble], TWO_HUNDRED, before=BEFORE, after=AFTER), Limits())
+
+
+TRIALS = {name: partial(endure, trouble) for name, trouble in TROUBLES.items()}
