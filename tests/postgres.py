@@ -93,6 +93,11 @@ class ThrowawayPostgres:
         return self._home / ".s.PGSQL.5432"
 
     @property
+    def runs(self) -> bool:
+        """Whether it has not ended, by itself or otherwise."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         """Process id of the postmaster."""
         assert self._process is not None
@@ -116,6 +121,11 @@ class ThrowawayPostgres:
                 extra_groups=[] if self._drop else None,
                 **self._drop,
             )
+        self.await_ready()
+
+    def await_ready(self) -> None:
+        """Wait until it accepts connections, 30 s at most."""
+        assert self._process is not None
         give_up = time.monotonic() + 30
         while subprocess.run([self._binaries / "pg_isready", "-q", "-h", self._home], check=False).returncode:
             if time.monotonic() > give_up or self._process.poll() is not None:
@@ -152,7 +162,7 @@ class ThrowawayPostgres:
 
     def remove(self) -> None:
         """Stop it, whatever state it is in, and delete its files."""
-        if self._process is not None:
+        if self.runs:
             self.thaw()
             self._end(signal.SIGINT)
         shutil.rmtree(self._home)
