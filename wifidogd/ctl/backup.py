@@ -8,7 +8,6 @@ import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,6 @@ from wifidogd.ctl.units import show_octets
 from wifidogd.store.clients import find_clients
 from wifidogd.store.dump import Clients
 from wifidogd.store.replacement import look
-
-PATIENCE = timedelta(seconds=30)
-"""For a look at a database that may only just have been started."""
 
 STDOUT = 1
 
@@ -103,7 +99,7 @@ async def _dump(reactor: Any, arguments: Namespace, target: int, written: Path |
     """
     async with standing(reactor, arguments) as dsn:
         async with connected(reactor, dsn) as database:
-            present = await database.transaction(look, deadline=PATIENCE)
+            present = await database.transaction(look)
         if not present.schema:
             raise NotDone("No wifidogd has used this database yet: there is nothing to back up.")
         clients = Clients((await find_clients(present.server, reactor=reactor))[0], dsn, reactor)

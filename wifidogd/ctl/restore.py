@@ -21,9 +21,6 @@ from wifidogd.store.dump import Clients, Contents, is_dump
 from wifidogd.store.migrations import migrate, released
 from wifidogd.store.replacement import EMPTY, Present, keep_servers_out, look
 
-PATIENCE = timedelta(seconds=30)
-"""For a look at a database that may only just have been started."""
-
 LONGEST = timedelta(days=1)
 
 SHOWN = 5
@@ -69,15 +66,15 @@ async def _restore(reactor: Any, arguments: Namespace) -> None:
     if not arguments.database and is_served(checked_data_dir(arguments.data_dir)):
         raise NotDone(f"The server runs on {arguments.data_dir}: stop it first, and start it again afterwards.")
     async with standing(reactor, arguments, new=True) as dsn, connected(reactor, dsn) as database:
-        present = await database.transaction(look, deadline=PATIENCE)
+        present = await database.transaction(look)
         installed = await find_clients(present.server, reactor=reactor)
         clients, contents = await _open(arguments.file, installed, dsn, reactor)
         try:
-            _expect_fitting(arguments.file, contents, present)
-            _expect_room(present, arguments.replace)
+            expect_fitting(arguments.file, contents, present)
+            expect_room(present, arguments.replace)
             await _play(clients, arguments.file, database, present)
             await migrate(database)
-            restored = await database.transaction(look, deadline=PATIENCE)
+            restored = await database.transaction(look)
         finally:
             await clients.stop()
     print(f"Restored {_said(restored)}.")
@@ -104,7 +101,7 @@ async def _open(backup: Path, installed: list[Binaries], dsn: str, reactor: Any)
     )
 
 
-def _expect_fitting(backup: Path, contents: Contents, present: Present) -> None:
+def expect_fitting(backup: Path, contents: Contents, present: Present) -> None:
     """
     Look whether a backup can be restored here.
 
@@ -130,7 +127,7 @@ def _expect_fitting(backup: Path, contents: Contents, present: Present) -> None:
         )
 
 
-def _expect_room(present: Present, replace: bool) -> None:
+def expect_room(present: Present, replace: bool) -> None:
     """
     Look whether something would be lost.
 
@@ -157,5 +154,7 @@ def _said(present: Present) -> str:
         more = len(present.tables) - SHOWN
         names = ", ".join(map(printable, present.tables[:SHOWN]))
         return f"tables that are not wifidogd's ({names}{f' and {more} more' if more > 0 else ''})"
+    if present.schema > released()[-1][0]:
+        return f"schema {present.schema}, of a newer wifidogd"
     counts = ((present.gateways, "gateway"), (present.accounts, "account"), (present.sessions, "open session"))
     return f"schema {present.schema} with {', '.join(count(number, noun) for number, noun in counts)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wifidogd.store.database import Cursor
+from wifidogd.store.migrations import released
 from wifidogd.store.overview import fetch_schema_version
 
 FIND_SERVER = "SELECT current_setting('server_version_num')::integer / 10000, current_schema()"
@@ -77,6 +78,7 @@ class Present:
     @ivar namespace: PostgreSQL's schema that wifidogd uses there, normally C{public}; empty if there is none.
     @ivar tables: in that schema, ours or not.
     @ivar schema: number of the last schema file that was applied; 0 if no wifidogd has used it.
+    @ivar gateways: of a schema that this code knows, as are the others.
     """
 
     server: int
@@ -95,8 +97,8 @@ async def look(cursor: Cursor) -> Present:
     await cursor.execute(LIST_TABLES)
     tables = [name for (name,) in cursor.fetchall()]
     schema = await fetch_schema_version(cursor)
-    if not schema:
-        return Present(server, namespace or "", tables, 0)
+    if not 0 < schema <= released()[-1][0]:
+        return Present(server, namespace or "", tables, schema)
     await cursor.execute(COUNT)
     [counts] = cursor.fetchall()
     return Present(server, namespace, tables, schema, *counts)
