@@ -20,6 +20,7 @@ FLOORS = (
         "addresses",
         "collector",
         "steady",
+        "watchdog",
         "deadlines",
         "sparing",
         "mail_address",

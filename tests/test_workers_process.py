@@ -15,8 +15,8 @@ from zope.interface import implementer
 
 from tests.observing import log_lines
 from wifidogd.workers.inherited import ORDERS, WORDS
-from wifidogd.workers.process import ERRORS, PATIENCE, Worker
-from wifidogd.workers.talk import Kind, Orders, Word, read_orders, write_word
+from wifidogd.workers.process import ERRORS, FROZEN_AFTER, PATIENCE, Worker
+from wifidogd.workers.talk import ALIVE_EVERY, Kind, Orders, Word, read_orders, write_word
 
 GIVEN = Orders(2, 3, (2,), {"data-dir": Path("/srv"), "mail": None})
 
@@ -152,3 +152,36 @@ def test_who_ends_in_time_is_not_killed(scene: Scene, is_gone: bool) -> None:
     assert scene.child.signals == []
     scene.worker.end()
     assert scene.child.closed == [ORDERS]
+
+
+def show_life(scene: Scene) -> None:
+    """Let the worker say that its reactor turns."""
+    scene.worker.childDataReceived(WORDS, write_word(Word(Kind.ALIVE)))
+
+
+def test_a_frozen_worker_is_killed(scene: Scene, logged: list[LogEvent]) -> None:
+    """Whatever its other threads still log; one that has not begun to turn is not expected to show life."""
+    scene.clock.advance(2 * FROZEN_AFTER)
+    for _ in range(30):
+        show_life(scene)
+        scene.clock.advance(ALIVE_EVERY)
+    assert scene.child.signals == []
+    for _ in range(round(FROZEN_AFTER / ALIVE_EVERY)):
+        scene.worker.childDataReceived(WORDS, write_word(Word(Kind.LOG, "blocked")))
+        scene.clock.advance(ALIVE_EVERY)
+    assert scene.child.signals == ["KILL"]
+    assert logged[-1]["log_format"].startswith("worker {number} is frozen")
+    scene.ends(signal=9)
+    assert (scene.worker.ending, scene.worker.refusal) == ("ended with signal 9", None)
+    assert scene.clock.getDelayedCalls() == []
+
+
+def test_a_parent_that_was_stopped_blames_nobody(scene: Scene) -> None:
+    """What its worker said meanwhile is still to be read."""
+    show_life(scene)
+    scene.clock.advance(1000 * FROZEN_AFTER)
+    show_life(scene)
+    scene.clock.advance(ALIVE_EVERY)
+    assert scene.child.signals == []
+    scene.ends()
+    assert scene.clock.getDelayedCalls() == []

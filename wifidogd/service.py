@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
 from wifidogd.store.migrations import migrate
 from wifidogd.upkeep import Upkeep
+from wifidogd.watchdog import Watchdog
 from wifidogd.web.front import Front
 
 log = Logger()
@@ -66,6 +67,7 @@ class Place:
     @ivar count: how many there are.
     @ivar ports: the reactor as far as endpoints see.
     @ivar up: called once guests can be served.
+    @ivar watchdog: what watches the reactor; None where nothing does.
     @ivar refuse: told why it cannot start; see L{SlowStart}.
     """
 
@@ -73,12 +75,18 @@ class Place:
     count: int
     ports: Any
     up: Callable[[], None]
+    watchdog: Watchdog | None = None
     refuse: Tell = say_why_not
 
     @property
-    def figures(self) -> dict[str, Callable[[], dict[str, int]]]:
-        """For monitors: which worker answers, and of how many; nothing if it is alone."""
-        return {} if self.count == 1 else {"worker": lambda: {"number": self.number, "of": self.count}}
+    def figures(self) -> dict[str, Callable[[], Mapping[str, float | str | None]]]:
+        """For monitors: who blocked the reactor, which worker answers, and of how many if it is not alone."""
+        figures: dict[str, Callable[[], Mapping[str, float | str | None]]] = {}
+        if self.watchdog is not None:
+            figures["blocked"] = self.watchdog.figures
+        if self.count > 1:
+            figures["worker"] = lambda: {"number": self.number, "of": self.count}
+        return figures
 
 
 class AuthServer(SlowStart):

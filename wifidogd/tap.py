@@ -39,6 +39,7 @@ from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
 from wifidogd.upkeep import Upkeep
 from wifidogd.vouchers import Vouchers
+from wifidogd.watchdog import Watchdog
 from wifidogd.web.front import Front
 from wifidogd.web.gateway import GatewayPages
 from wifidogd.web.guest import GuestPages
@@ -70,19 +71,27 @@ def makeService(
     @param reactor: for tests; the global reactor otherwise, named here only.
     @param utc_now: for tests, as is C{mint}, which makes tokens; workers ask the wall clock and chance.
     """
+    watchdog = None
     if reactor is None:
         from twisted.internet import reactor as running
 
-        reactor = running
-        go_by_steady_time(reactor)
-        reactor.callWhenRunning(spare_what_stays)
+        reactor, watchdog = running, take_charge(running)
     count = options["workers"]
     url = options["public-url"] or guess_url(options["listen"][0])
     ctl = ctl_command(None if options["data-dir"] == default_data_dir() else options["data-dir"])
     up = partial(log.info, "{text}", text=welcome(url, options["path"], ctl))
     if count == 1:
-        return auth_server(options, Place(1, 1, reactor, up), reactor, utc_now=utc_now, mint=mint)
+        return auth_server(options, Place(1, 1, reactor, up, watchdog), reactor, utc_now=utc_now, mint=mint)
     return Workers(options, private_cluster(options, reactor), endpoints(options, reactor), up=up, reactor=reactor)
+
+
+def take_charge(reactor: Any) -> Watchdog:
+    """Prepare a process of ours that has the reactor to itself."""
+    go_by_steady_time(reactor)
+    reactor.callWhenRunning(spare_what_stays)
+    watchdog = Watchdog(reactor)
+    watchdog.start()
+    return watchdog
 
 
 def private_cluster(options: Mapping[str, Any], reactor: Any) -> Cluster | None:

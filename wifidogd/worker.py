@@ -25,14 +25,10 @@ def main() -> None:
 
     from twisted.internet import reactor
 
-    from wifidogd.collector import spare_what_stays
-    from wifidogd.steady import go_by_steady_time
-    from wifidogd.tap import auth_server
+    from wifidogd.tap import auth_server, take_charge
     from wifidogd.workers.work import work
 
-    go_by_steady_time(reactor)
-    reactor.callWhenRunning(spare_what_stays)
-    sys.exit(work(orders, auth_server, reactor))
+    sys.exit(work(orders, auth_server, reactor, take_charge(reactor)))
 
 
 def die_with_parent() -> None:

@@ -20,7 +20,7 @@ BEAT = timedelta(seconds=0.5)
 
 BEATS_KEPT = 20
 
-Figures = Callable[[], Mapping[str, int]]
+Figures = Callable[[], Mapping[str, float | str | None]]
 
 
 class ReactorLag:
@@ -48,8 +48,8 @@ class Health(Resource):
     """
     Tells a monitor how the server is: 200, or 503 while the database is away or not prepared.
 
-    Numbers only, and no text from elsewhere: a gateway that strays here must
-    find neither of the words it looks for.
+    Numbers and lower-case words of ours only, no text from elsewhere: a gateway
+    that strays here must find neither of the words it looks for.
     """
 
     isLeaf = True

@@ -14,12 +14,15 @@ from twisted.python.failure import Failure
 
 from wifidogd.store.moment import Moment
 from wifidogd.workers.inherited import FIRST_SOCKET, ORDERS, WORDS
-from wifidogd.workers.talk import Kind, Lines, Orders, Word, read_word, write_orders
+from wifidogd.workers.talk import ALIVE_EVERY, Kind, Lines, Orders, Word, read_word, write_orders
 
 log = Logger()
 
 PATIENCE = 10.0
 """Seconds that a worker gets to finish what it has accepted; it needs more only if it is stuck."""
+
+FROZEN_AFTER = 75.0
+"""Seconds without a word that its reactor turns; its own watchdog, which can say who is to blame, comes before."""
 
 ERRORS = 2
 """Descriptor of what the interpreter itself has to say."""
@@ -42,6 +45,8 @@ class Worker(ProcessProtocol):
         self._clock = clock
         self._heard = {WORDS: Lines(), ERRORS: Lines()}
         self._kill: IDelayedCall | None = None
+        self._look: IDelayedCall | None = None
+        self._unheard = 0
         self.pid: int | None = None
         self.up = Moment()
         self.is_up = False
@@ -64,8 +69,9 @@ class Worker(ProcessProtocol):
         for descriptor, lines in self._heard.items():
             for line in lines.end():
                 self._hear(descriptor, line)
-        if self._kill is not None and self._kill.active():
-            self._kill.cancel()
+        for call in (self._kill, self._look):
+            if call is not None and call.active():
+                call.cancel()
         self.ending = "ended"
         if isinstance(reason.value, ProcessTerminated):
             status, number = reason.value.exitCode, reason.value.signal
@@ -89,6 +95,23 @@ class Worker(ProcessProtocol):
 
     def _end_now(self) -> None:
         log.warn("worker {number} does not end; killing it", number=self._orders.number)
+        self._kill_now()
+
+    def _look_after(self) -> None:
+        """
+        Kill a worker that has not shown life for too long.
+
+        Looks are counted, not seconds: after we were stopped ourselves, there
+        is time to read what it has said meanwhile.
+        """
+        self._unheard += 1
+        if self._unheard * ALIVE_EVERY > FROZEN_AFTER:
+            log.error("worker {number} is frozen; killing it", number=self._orders.number)
+            self._kill_now()
+        else:
+            self._look = self._clock.callLater(ALIVE_EVERY, self._look_after)
+
+    def _kill_now(self) -> None:
         try:
             self._process.signalProcess("KILL")
         except ProcessExitedAlready:
@@ -99,6 +122,10 @@ class Worker(ProcessProtocol):
         if word.kind is Kind.UP:
             self.is_up = True
             self.up.come()
+        elif word.kind is Kind.ALIVE:
+            self._unheard = 0
+            if self._look is None:
+                self._look = self._clock.callLater(ALIVE_EVERY, self._look_after)
         elif word.kind is Kind.REFUSED:
             self.refusal = word.text
         else:

@@ -14,6 +14,9 @@ from wifidogd.mail_server import MailServer, Security
 LONGEST_TEXT = 16_000
 """Characters of one message; of a longer one the beginning and the end are kept."""
 
+ALIVE_EVERY = 5.0
+"""Seconds between two words of a worker that its reactor turns."""
+
 LONGEST_LINE = 128 * 1024
 """Octets that the parent reads of one line; none of a worker's is as long, whatever has to be escaped."""
 
@@ -63,6 +66,7 @@ class Kind(Enum):
     LOG = "log"
     UP = "up"
     REFUSED = "refused"
+    ALIVE = "alive"
 
 
 @dataclass(frozen=True, slots=True)
