@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.chaos import database
+from tests.chaos import database, standby
 from tests.chaos.row import Row, write
 
 Trial = Callable[[], Sequence[Row]]
 
 TRIALS: dict[str, Trial] = {
     **database.TRIALS,
+    **standby.TRIALS,
 }
 """The long form of everything, by name, in the order in which they run."""
 
