@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from tests.chaos import faults
+from tests.chaos import far, faults, small
 from tests.chaos.house import House
 from tests.chaos.judgement import Limits, rows
 from tests.chaos.load import TWO_HUNDRED
@@ -26,11 +27,24 @@ TROUBLES = {
     "replaced": Trouble("a peer that logs in and hangs up for 15 s", faults.replaced, 15),
 }
 
+FAR = {
+    "cut-off": Trouble("every packet to and from PostgreSQL lost for 30 s", far.cut_off, 30),
+}
 
-def endure(trouble: Trouble) -> list[Row]:
+SMALL = {
+    "no-space": Trouble("the disk full for 15 s", small.no_space, 15, is_felt=False),
+    "no-space-for-the-log": Trouble("the disk full for 15 s, not even the log fits", small.no_space_for_the_log, 15),
+}
+
+
+def endure(trouble: Trouble, make_house: Callable[[Mapping[str, str]], House]) -> list[Row]:
     """Put wifidogd and its database through a trouble, under two hundred requests a second."""
-    with House(FEW_SLOTS) as house:
+    with make_house(FEW_SLOTS) as house:
         return rows(suffer(house, [trouble], TWO_HUNDRED, before=BEFORE, after=AFTER), Limits())
 
 
-TRIALS = {name: partial(endure, trouble) for name, trouble in TROUBLES.items()}
+TRIALS = {
+    name: partial(endure, trouble, make_house)
+    for make_house, troubles in ((House, TROUBLES), (far.FarHouse, FAR), (small.SmallHouse, SMALL))
+    for name, trouble in troubles.items()
+}

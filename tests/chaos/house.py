@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from pathlib import Path
 from types import TracebackType
 
 import psycopg2
@@ -22,12 +23,19 @@ class House(Servers):
     @ivar postgres: running at first; to be stopped, killed, frozen and started again.
     """
 
-    def __init__(self, settings: Mapping[str, str] = {}) -> None:
-        """@param settings: of PostgreSQL, beside its usual ones."""
+    def __init__(
+        self,
+        settings: Mapping[str, str] = {},
+        make_postgres: Callable[[Path, Mapping[str, str]], ThrowawayPostgres] = ThrowawayPostgres,
+    ) -> None:
+        """
+        @param settings: of PostgreSQL, beside its usual ones.
+        @param make_postgres: called with an empty directory and settings.
+        """
         super().__init__()
         place = self.home / "postgres"
         place.mkdir()
-        self.postgres = ThrowawayPostgres(place, DURABLE | settings)
+        self.postgres = make_postgres(place, DURABLE | settings)
         self._names = itertools.count(1)
 
     def __enter__(self) -> House:

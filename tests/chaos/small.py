@@ -1,0 +1,75 @@
+"""A PostgreSQL on a small disk of its own, which can be full.  Needs root, who may mount one in memory."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg2
+
+from tests.chaos.house import House, execute
+from tests.postgres import ThrowawayPostgres
+
+MEGABYTES = 192
+
+
+class SmallPostgres(ThrowawayPostgres):
+    """All its files are on a disk of its own."""
+
+    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "chaos", home], check=True)
+        self._disk = home
+        self._filler = home / "filler"
+        super().__init__(home, {"max_wal_size": "48MB"} | settings)
+
+    def fill(self) -> None:
+        """Leave no space."""
+        with open(self._filler, "ab", buffering=0) as file:
+            for size in (64 * 1024, 4096):
+                with suppress(OSError):
+                    while True:
+                        file.write(bytes(size))
+
+    def empty(self) -> None:
+        """Undo L{fill}, and start what has not survived it."""
+        self._filler.unlink()
+        if self.runs:
+            self.await_ready()
+        else:
+            self.start()
+
+    def remove(self) -> None:
+        """As L{ThrowawayPostgres.remove}, with the disk."""
+        if self.runs:
+            self.stop()
+        subprocess.run(["umount", self._disk], check=True)
+        self._disk.rmdir()
+
+
+class SmallHouse(House):
+    """A house whose database has little space."""
+
+    postgres: SmallPostgres
+
+    def __init__(self, settings: Mapping[str, str] = {}) -> None:
+        super().__init__(settings, SmallPostgres)
+
+
+@contextmanager
+def no_space(postgres: SmallPostgres, dsn: str) -> Iterator[None]:
+    """Take what space is left, so that no table can grow."""
+    postgres.fill()
+    yield
+    postgres.empty()
+
+
+@contextmanager
+def no_space_for_the_log(postgres: SmallPostgres, dsn: str) -> Iterator[None]:
+    """Take what space is left when another file of the write-ahead log is to begin; PostgreSQL gives up then."""
+    postgres.fill()
+    with suppress(psycopg2.OperationalError):
+        execute(dsn, "SELECT pg_switch_wal()", "CREATE TABLE straw (it integer)")
+    yield
+    postgres.empty()
