@@ -313,7 +313,7 @@ async def test_whoever_ends_a_session_its_use_is_kept(house: House, database: Da
     await within(5, upkeep.end_stale())
     await within(5, upkeep.end_unused())
     assert await rows(database, ALLOWANCE) == [(MINUTE, 350, 2)]
-    assert await rows(database, "SELECT count(*), count(allowance_id) FROM past_sessions") == [(3, 3)]
+    assert await rows(database, "SELECT count(*), count(allowance_id) FROM past_sessions") == [(2, 2)]
 
 
 @ensureDeferred

@@ -183,8 +183,21 @@ async def test_allowances_of_devices_that_stay_away_are_forgotten(database: Data
         if number == 2:
             await open_online(database, 1)
             await put(database, DRAW, {"allowance_id": allowance.allowance_id, "mac": mac(1)})
-    assert await run(database, forget_device_allowances, NOON, 500) == 1
+    assert await run(database, forget_device_allowances, NOON, NOON, 500) == 1
     assert {owner for (owner,) in await rows(database, "SELECT owner FROM allowances")} == set(owners[1:])
+
+
+@ensureDeferred
+async def test_allowances_of_devices_that_no_gateway_let_in_are_forgotten_soon(database: Database) -> None:
+    """Anybody can invent a MAC; what was ever used is kept, and so is the present one of who is about to come."""
+    await run(database, save_plan, BARE)
+    keys = {}
+    for owner, at in (("used", NOON), ("invented", NOON), ("present", NOON + HOUR)):
+        keys[owner] = (await run(database, claim_allowance, f"device {owner}", "default", "bare", at)).allowance_id
+    await put(database, "UPDATE allowances SET first_used_at = claimed_at WHERE owner = 'device used'", {})
+    assert await run(database, forget_device_allowances, NOON - DAY, NOON + HOUR, 500) == 1
+    kept = {"device used", "device present"}
+    assert {owner for (owner,) in await rows(database, "SELECT owner FROM allowances")} == kept
 
 
 @ensureDeferred

@@ -277,7 +277,7 @@ ELSEWHERE = {
         "servers.FORGET",
         "sweeps.FIND_STALE",
         "sweeps.FIND_LOST_IN_RESTART",
-        "sweeps.FIND_UNUSED",
+        "sweeps.FORGET_UNUSED",
         "sweeps.FIND_OVERDUE",
         "sweeps.PURGE",
     },

@@ -24,7 +24,7 @@ from tests.builders import (
     token_hash,
 )
 from wifidogd.store.database import Cursor, Database
-from wifidogd.store.sweeps import find_lost_in_restart, find_overdue, find_stale, find_unused, purge_history
+from wifidogd.store.sweeps import find_lost_in_restart, find_overdue, find_stale, forget_unused, purge_history
 
 LONG_AGO = NOON - timedelta(days=1)
 
@@ -96,8 +96,9 @@ async def test_a_token_is_unused_after_its_time(database: Database) -> None:
     await adopt_all(database, LOBBY)
     await open_pending(database, 1)
     await open_online(database, 2, at=LONG_AGO)
-    assert await run(database, find_unused, NOON + 3 * MINUTE - SECOND, 3 * MINUTE, 9) == []
-    assert await run(database, find_unused, NOON + 3 * MINUTE, 3 * MINUTE, 9) == [token_hash(1)]
+    assert await run(database, forget_unused, NOON + 3 * MINUTE - SECOND, 3 * MINUTE, 9) == 0
+    assert await run(database, forget_unused, NOON + 3 * MINUTE, 3 * MINUTE, 9) == 1
+    assert await rows(database, "SELECT token_hash FROM sessions") == [(token_hash(2),)]
 
 
 @ensureDeferred
@@ -111,21 +112,17 @@ async def test_an_overdue_session_has_two_intervals_of_grace(database: Database)
     assert await run(database, find_overdue, NOON + 2 * MINUTE, NOON, 9) == [token_hash(1)]
 
 
-@pytest.mark.parametrize("kind", ["stale", "lost", "unused", "overdue"])
+@pytest.mark.parametrize("kind", ["stale", "lost", "overdue"])
 @ensureDeferred
 async def test_rows_that_somebody_holds_are_passed_over(database: Database, kind: str) -> None:
     """A second server takes others, as many as it may, without waiting."""
     await adopt_all(database, LOBBY)
     for number in range(6):
-        if kind == "unused":
-            await open_pending(database, number, at=LONG_AGO)
-        else:
-            await open_online(database, number, at=LONG_AGO, expires=LONG_AGO + MINUTE)
+        await open_online(database, number, at=LONG_AGO, expires=LONG_AGO + MINUTE)
     await restart(database, LONG_AGO + SECOND)
     find = {
         "stale": lambda cursor, limit: find_stale(cursor, NOON, LONG_AGO, limit),
         "lost": lambda cursor, limit: find_lost_in_restart(cursor, NOON, LONG_AGO, limit),
-        "unused": lambda cursor, limit: find_unused(cursor, NOON, 3 * MINUTE, limit),
         "overdue": lambda cursor, limit: find_overdue(cursor, NOON, LONG_AGO, limit),
     }[kind]
     has_found: Deferred[None] = Deferred()

@@ -128,13 +128,13 @@ async def test_a_stale_session_ends_at_its_last_report(database: Database, upkee
 
 @ensureDeferred
 async def test_a_token_never_used_ends_when_it_lapsed(database: Database, upkeep: Upkeep) -> None:
-    """Three minutes after it was minted, whenever the timer comes."""
+    """Three minutes after it was minted, and it is no part of the history, which strangers could fill."""
     await open_pending(database, 1, at=NOON - 3 * MINUTE)
     await open_pending(database, 2, at=NOON - 3 * MINUTE + SECOND)
     await open_pending(database, 3, at=NOON - HOUR)
     await within(10, upkeep.end_unused())
-    past = [(None, at, "never used", 0, 0) for at in (NOON, NOON - HOUR + 3 * MINUTE)]
-    assert await history(database) == past
+    assert await history(database) == []
+    assert await rows(database, "SELECT opened_at FROM sessions") == [(NOON - 3 * MINUTE + SECOND,)]
 
 
 @ensureDeferred
@@ -306,7 +306,6 @@ async def test_without_a_store_nobody_is_judged(watch: Watch, directory: Directo
     ("timer", "reason", "activated", "expires"),
     [
         ("end_stale", "no more reports", NOON - HOUR, None),
-        ("end_unused", "never used", None, None),
         ("end_overdue", "time is up", NOON - HOUR, NOON - HOUR / 2),
     ],
 )
@@ -409,8 +408,8 @@ async def test_minutes_farewells_and_devices_that_stay_away_are_forgotten(
         database,
         """
         INSERT INTO plans (name, title) VALUES ('p', 'P');
-        INSERT INTO allowances (owner, network, plan, claimed_at)
-        VALUES ('device default 1', 'default', 'p', %(noon)s), ('voucher 1', 'default', 'p', %(noon)s);
+        INSERT INTO allowances (owner, network, plan, claimed_at, first_used_at)
+        VALUES ('device default 1', 'default', 'p', %(noon)s, %(noon)s), ('voucher 1', 'default', 'p', %(noon)s, NULL);
         INSERT INTO allowance_slots SELECT allowance_id, %(noon)s, '1 minute', 1 FROM allowances;
         INSERT INTO farewells VALUES ('lobby', '02:00:00:00:00:01', 'time is up', %(noon)s, NULL)
         """,

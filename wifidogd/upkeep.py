@@ -21,7 +21,7 @@ from wifidogd.store.farewells import forget_farewells
 from wifidogd.store.gateways import forget_waiting
 from wifidogd.store.servers import ask_others, forget_servers, leave, say_heard
 from wifidogd.store.sessions import end_sessions, lock_sessions
-from wifidogd.store.sweeps import find_lost_in_restart, find_overdue, find_stale, find_unused, purge_history
+from wifidogd.store.sweeps import find_lost_in_restart, find_overdue, find_stale, forget_unused, purge_history
 
 log = Logger()
 
@@ -38,7 +38,7 @@ KEEP_DEVICES = timedelta(days=366)
 """How long the allowance of a device that does not come back is kept."""
 
 SEEN_WITHIN = timedelta(hours=1)
-"""How long a device is remembered that no gateway has let in."""
+"""How long a device is remembered that no gateway has let in, and its allowance kept: anybody can invent a MAC."""
 
 LOST_AFTER = timedelta(hours=1)
 """How long the others wait for a server that says nothing any more before they judge without it."""
@@ -114,9 +114,9 @@ class Upkeep:
         await self._end_silent(find_lost_in_restart, Reason.GATEWAY_RESTARTED, _last_report)
 
     async def end_unused(self) -> None:
-        """End pending sessions whose token nobody used in time."""
-        find = partial(find_unused, now=self._utc_now(), within=FIRST_USE_WITHIN, limit=ROWS)
-        await self._end(find, Reason.NEVER_USED, lambda session: session.opened_at + FIRST_USE_WITHIN)
+        """Forget pending sessions whose token nobody used in time; they were no stays."""
+        forget = partial(forget_unused, now=self._utc_now(), within=FIRST_USE_WITHIN, limit=ROWS)
+        await self._repeat(forget, "tokens never used forgotten")
 
     async def end_overdue(self) -> None:
         """
@@ -144,7 +144,10 @@ class Upkeep:
         await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use forgotten")
         await self._repeat(partial(forget_farewells, before=now - KEEP_SLOTS, limit=ROWS), "farewells forgotten")
         await self._repeat(
-            partial(forget_device_allowances, before=now - KEEP_DEVICES, limit=ROWS), "allowances of devices forgotten"
+            partial(
+                forget_device_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS
+            ),
+            "allowances of devices forgotten",
         )
         unseen = partial(forget_old_devices, now=now, unseen_since=now - SEEN_WITHIN, limit=ROWS)
         await self._repeat(unseen, "devices forgotten")

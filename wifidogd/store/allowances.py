@@ -108,7 +108,8 @@ FORGET_DEVICE_ALLOWANCES = """
            SELECT allowance_id
              FROM allowances
             WHERE owner LIKE 'device %%'
-              AND claimed_at < %(before)s
+              AND claimed_at < %(unused_before)s
+              AND (claimed_at < %(before)s OR first_used_at IS NULL)
               AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.allowance_id = allowances.allowance_id)
             LIMIT %(limit)s
               FOR UPDATE SKIP LOCKED))
@@ -210,13 +211,14 @@ async def forget_slots(cursor: Cursor, before: datetime, limit: int) -> int:
     return cursor.rowcount
 
 
-async def forget_device_allowances(cursor: Cursor, before: datetime, limit: int) -> int:
+async def forget_device_allowances(cursor: Cursor, before: datetime, unused_before: datetime, limit: int) -> int:
     """
     Delete the allowances of devices whose guests last signed in before an instant and are not online.
 
+    @param unused_before: a later one; for those that no gateway has ever let in.
     @return: how many, C{limit} at most.
     """
-    await cursor.execute(FORGET_DEVICE_ALLOWANCES, {"before": before, "limit": limit})
+    await cursor.execute(FORGET_DEVICE_ALLOWANCES, {"before": before, "unused_before": unused_before, "limit": limit})
     return cursor.rowcount
 
 

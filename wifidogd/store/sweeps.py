@@ -33,13 +33,15 @@ FIND_LOST_IN_RESTART = """
        FOR UPDATE OF sessions SKIP LOCKED
 """
 
-FIND_UNUSED = """
-    SELECT token_hash
-      FROM sessions
-     WHERE activated_at IS NULL
-       AND opened_at <= %(now)s - %(within)s
-     LIMIT %(limit)s
-       FOR UPDATE SKIP LOCKED
+FORGET_UNUSED = """
+    DELETE FROM sessions
+     WHERE token_hash IN (
+           SELECT token_hash
+             FROM sessions
+            WHERE activated_at IS NULL
+              AND opened_at <= %(now)s - %(within)s
+            LIMIT %(limit)s
+              FOR UPDATE SKIP LOCKED)
 """
 
 FIND_OVERDUE = """
@@ -83,14 +85,17 @@ async def find_lost_in_restart(cursor: Cursor, now: datetime, heard_since: datet
     return _token_hashes(cursor)
 
 
-async def find_unused(cursor: Cursor, now: datetime, within: timedelta, limit: int) -> list[bytes]:
+async def forget_unused(cursor: Cursor, now: datetime, within: timedelta, limit: int) -> int:
     """
-    Find and hold pending sessions whose token no gateway has asked about in time.
+    Forget pending sessions whose token no gateway has asked about in time.
+
+    They were no stays and are not kept as such: anybody on the internet can open as many as they like.
 
     @param within: how long a token is good for.
+    @return: how many, C{limit} at most.
     """
-    await cursor.execute(FIND_UNUSED, {"now": now, "within": within, "limit": limit})
-    return _token_hashes(cursor)
+    await cursor.execute(FORGET_UNUSED, {"now": now, "within": within, "limit": limit})
+    return cursor.rowcount
 
 
 async def find_overdue(cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]:
