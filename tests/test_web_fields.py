@@ -33,6 +33,14 @@ def test_a_query_is_names_and_values(query: bytes, fields: dict[str, str]) -> No
     assert read_query(query) == fields
 
 
+@pytest.mark.parametrize("first", [b"a=1", b"a=%31"])
+def test_only_so_many_fields_are_read(first: bytes) -> None:
+    """A query of thousands would take as long as dozens of requests."""
+    fields = read_query(b"&".join([first, *(b"p%d=%d" % (number, number) for number in range(5000))]))
+    assert fields["a"] == "1"
+    assert 50 <= len(fields) <= 100
+
+
 @pytest.mark.parametrize(
     ("raw", "text"),
     [

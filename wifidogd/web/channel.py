@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 from zope.interface import implementer
+
+from wifidogd.errors import WifidogdError
 
 if TYPE_CHECKING:
     from wifidogd.web.front import Front
@@ -33,6 +35,10 @@ _MOST_LENGTH_DIGITS = 15
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
+class BodyTooLarge(WifidogdError):
+    """A request goes on for longer than anybody needs to say anything here."""
+
+
 @implementer(IHalfCloseableProtocol)
 class Channel(HTTPChannel):
     """One connection of a client, which may close its half once it has asked."""
@@ -45,6 +51,7 @@ class Channel(HTTPChannel):
     _peer_has_finished = False
     _is_refusing = False
     _discarded = 0
+    _turn: IDelayedCall | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,6 +68,9 @@ class Channel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Make room for another."""
         self._company.discard(self)
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
         self.site.free_room(self)
         super().connectionLost(reason)
 
@@ -100,8 +110,7 @@ class Channel(HTTPChannel):
     def readConnectionLost(self) -> None:
         """Answer what the client has asked before it closed its half; drop what it has not."""
         self._peer_has_finished = True
-        if not self._handlingRequest:
-            self.loseConnection()
+        self._end_with_peer()
 
     def writeConnectionLost(self) -> None:
         """Give up a connection on which nothing can be answered."""
@@ -114,8 +123,31 @@ class Channel(HTTPChannel):
             self._end_in(ANSWER_DEADLINE)
             return
         super().requestDone(request)
-        if self._peer_has_finished and not self._handlingRequest:
+        if self._buffer and self._busyReceiving and not self._is_leaving:
+            self._wait_for_a_turn()
+        self._end_with_peer()
+
+    def _end_with_peer(self) -> None:
+        """Hang up if the client has closed its half and nothing that it asked before is left to be answered."""
+        if self._peer_has_finished and not self._handlingRequest and self._turn is None:
             self.loseConnection()
+
+    def _wait_for_a_turn(self) -> None:
+        """Let everybody else be served before the next of many requests that came at once, and read no more of them."""
+        self.paused = True
+        self._networkProducer.pauseProducing()
+        self._turn = self.callLater(0, self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Read on; listen again if that has not begun another request, which does so when it is done."""
+        self._turn = None
+        self.paused = False
+        if self._is_leaving:
+            return
+        self.dataReceived(b"")
+        if self._turn is None and not (self._handlingRequest or self._waitingForTransport or self._is_leaving):
+            self._networkProducer.resumeProducing()
+            self._end_with_peer()
 
     def resumeProducing(self) -> None:
         """Go on with what had to wait until the client took its answers."""
@@ -152,9 +184,12 @@ class Channel(HTTPChannel):
             super().lineReceived(line)
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Read a part of the body."""
+        """Read a part of the body, up to where it is too large."""
         if not self._is_refusing:
-            super().rawDataReceived(data)
+            try:
+                super().rawDataReceived(data)
+            except BodyTooLarge:
+                self.refuse_body()
 
     def allContentReceived(self) -> None:
         """Begin to answer."""

@@ -18,6 +18,9 @@ from wifidogd.errors import MalformedRequest
 
 GATEWAY_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}")
+_MOST_FIELDS = 100
+"""Of a query; the most that gateways are known to send is 20 or so, and each takes time."""
+
 _CUT_ESCAPE = re.compile(rb"%[0-9A-Fa-f]?\Z")
 
 
@@ -25,12 +28,14 @@ def read_query(query: bytes) -> Mapping[str, str]:
     """
     Decode what follows C{?} as received.
 
-    @return: the first value of each name; bytes that are not UTF-8, such as a character cut in half, are dropped.
+    @return: the first value of each name; bytes that are not UTF-8, such as a character cut in half, are dropped, and
+        so is what comes after L{_MOST_FIELDS} fields.
     """
     if b"%" not in query:
-        return dict(pair.partition("=")[::2] for pair in reversed(query.decode("utf-8", "ignore").split("&")))
+        pairs = query.decode("utf-8", "ignore").split("&", _MOST_FIELDS)[:_MOST_FIELDS]
+        return dict(pair.partition("=")[::2] for pair in reversed(pairs))
     fields: dict[str, str] = {}
-    for pair in query.split(b"&"):
+    for pair in query.split(b"&", _MOST_FIELDS)[:_MOST_FIELDS]:
         name, _, value = pair.partition(b"=")
         fields.setdefault(_text(name), _text(_CUT_ESCAPE.sub(b"", value)))
     return fields

@@ -9,9 +9,14 @@ from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES
 from twisted.web.server import Request
 
+from wifidogd.web.channel import BodyTooLarge
+
 if TYPE_CHECKING:
     from wifidogd.web.channel import Channel
     from wifidogd.web.front import Front
+
+_MOST_PIECES = 250
+"""Chunks of a body, or packets it comes in: each costs time, however short it is."""
 
 
 class WholeRequest(Request):
@@ -26,6 +31,8 @@ class WholeRequest(Request):
     site: Front
     content: BytesIO
 
+    _pieces_of_body = 0
+
     def __init__(self, channel: Channel, *args: Any, **kwargs: Any) -> None:
         super().__init__(channel, *args, **kwargs)
         self._pieces: list[bytes] = []
@@ -37,11 +44,15 @@ class WholeRequest(Request):
             self.channel.refuse_body()
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Take a part of the body."""
-        if self.content.tell() + len(data) > self.channel.site.most_octets:
-            self.channel.refuse_body()
-        else:
-            self.content.write(data)
+        """
+        Take a part of the body.
+
+        @raise BodyTooLarge: if there is too much of it, or it comes in too many pieces.
+        """
+        self._pieces_of_body += 1
+        if self.content.tell() + len(data) > self.channel.site.most_octets or self._pieces_of_body > _MOST_PIECES:
+            raise BodyTooLarge("the body of a request is too large")
+        self.content.write(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Begin to answer; queries and forms are read by whoever needs them, with L{wifidogd.web.fields}."""
