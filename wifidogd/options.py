@@ -13,6 +13,7 @@ import platformdirs
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
+from wifidogd.activation import described
 from wifidogd.errors import ConfigurationError
 from wifidogd.mail_address import read_mail_address
 from wifidogd.mail_server import EXAMPLE, MailServer, read_mail_server
@@ -124,14 +125,16 @@ def checked_endpoint(text: str) -> str:
     """
     Accept the description of a server endpoint.
 
-    @raise ConfigurationError: if Twisted cannot read it, or its certificate.
+    @raise ConfigurationError: if Twisted cannot read it, or its certificate, or systemd has not passed its socket.
     """
     if re.match("(tcp6?|ssl):", text):
         port = re.search(r"(?:\A\w+:|:port=)([0-9]+)", text)
         if port is None or int(port[1]) > 65535:
             raise ConfigurationError(f"--listen {text}: write a port from 1 to 65535, such as tcp:8080.")
     try:
-        serverFromString(None, text)
+        serverFromString(None, described(text))
+    except ConfigurationError:
+        raise
     except Exception as problem:
         raise ConfigurationError(
             f"--listen {text}: {problem}; write a Twisted endpoint such as tcp:8080, tcp:8080:interface=127.0.0.1 "
@@ -150,10 +153,10 @@ def checked_workers(text: str, listen: Sequence[str]) -> int:
     if re.fullmatch("[1-9][0-9]?", text) is None or int(text) > MOST_WORKERS:
         raise ConfigurationError(f"--workers {text}: write a number from 1 to {MOST_WORKERS}, such as 2.")
     for endpoint in listen:
-        if text != "1" and re.match("(haproxy:)?(tcp6?|ssl|unix):", endpoint) is None:
+        if text != "1" and re.match("systemd:|(haproxy:)?(tcp6?|ssl|unix):", endpoint) is None:
             raise ConfigurationError(
-                f"--workers {text}: --listen {endpoint} cannot be shared; write tcp, tcp6, ssl or unix endpoints, "
-                "or leave out --workers."
+                f"--workers {text}: --listen {endpoint} cannot be shared; write tcp, tcp6, ssl, unix or systemd "
+                "endpoints, or leave out --workers."
             )
     return int(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from wifidogd.account_care import AccountCare
+from wifidogd.activation import described
 from wifidogd.admission import Admission
 from wifidogd.attention import LOOK, Attention
 from wifidogd.collector import spare_what_stays
@@ -37,6 +39,7 @@ from wifidogd.smtp import deliver
 from wifidogd.steady import go_by_steady_time
 from wifidogd.store.cluster import Cluster
 from wifidogd.store.database import Database
+from wifidogd.systemd import Systemd
 from wifidogd.upkeep import Upkeep
 from wifidogd.vouchers import Vouchers
 from wifidogd.watchdog import Watchdog
@@ -71,18 +74,25 @@ def makeService(
     @param reactor: for tests; the global reactor otherwise, named here only.
     @param utc_now: for tests, as is C{mint}, which makes tokens; workers ask the wall clock and chance.
     """
-    watchdog = None
+    watchdog, systemd = None, Systemd({})
     if reactor is None:
         from twisted.internet import reactor as running
 
-        reactor, watchdog = running, take_charge(running)
+        reactor, watchdog, systemd = running, take_charge(running), Systemd(os.environ)
+        systemd.attend(reactor)
     count = options["workers"]
-    url = options["public-url"] or guess_url(options["listen"][0])
+    listen = [described(text) for text in options["listen"]]
+    url = options["public-url"] or guess_url(listen[0])
     ctl = ctl_command(None if options["data-dir"] == default_data_dir() else options["data-dir"])
-    up = partial(log.info, "{text}", text=welcome(url, options["path"], ctl))
+
+    def up() -> None:
+        log.info("{text}", text=welcome(url, options["path"], ctl))
+        systemd.say("READY=1", f"STATUS=serving guests at {url}")
+
     if count == 1:
         return auth_server(options, Place(1, 1, reactor, up, watchdog), reactor, utc_now=utc_now, mint=mint)
-    return Workers(options, private_cluster(options, reactor), endpoints(options, reactor), up=up, reactor=reactor)
+    theirs = {**options, "listen": listen}
+    return Workers(theirs, private_cluster(options, reactor), endpoints(options, reactor), up=up, reactor=reactor)
 
 
 def take_charge(reactor: Any) -> Watchdog:
@@ -140,7 +150,9 @@ def auth_server(
         utc_now=utc_now,
         unsettled_at=lambda: ledger.unsettled_at,
         attentive_since=lambda: attention.since,
-        name=None if cluster else f"{socket.gethostname()} {options['listen'][0]}"[:250] + f" {place.number}",
+        name=None
+        if cluster
+        else f"{socket.gethostname()} {described(options['listen'][0])}"[:250] + f" {place.number}",
     )
     lag = ReactorLag(reactor)
     post, by_mail = mailing(options, database, directory, passwords, utc_now, mint, reactor)

@@ -52,7 +52,7 @@ class Workers(SlowStart):
     ) -> None:
         """
         @param cluster: the private PostgreSQL; None where the operator named a database.
-        @param up: called once guests can be served.
+        @param up: called once guests can be served, by all workers.
         """
         super().__init__(reactor)
         self._options = options
@@ -60,7 +60,7 @@ class Workers(SlowStart):
         self._endpoints = endpoints
         self._up = up
         self._seats = [Seat(number, self._start_worker, reactor) for number in range(1, options["workers"] + 1)]
-        self._has_been_up = False
+        self._have_been_up: set[int] = set()
         self.ports: list[Port] = []
 
     @property
@@ -95,19 +95,20 @@ class Workers(SlowStart):
     def _start_worker(self, number: int) -> Worker:
         families = tuple(int(port.addressFamily) for port in self.ports)
         worker = Worker(Orders(number, len(self._seats), families, self._options), self._reactor)
-        _ = ensureDeferred(self._welcome(worker))
+        _ = ensureDeferred(self._welcome(number, worker))
         spawn(worker, [port.fileno() for port in self.ports], self._reactor)
         return worker
 
-    async def _welcome(self, worker: Worker) -> None:
-        """Say once that guests can be served."""
+    async def _welcome(self, number: int, worker: Worker) -> None:
+        """Say once that guests can be served: when all have been up."""
         await worker.up.wait()
-        if worker.is_up and not self._has_been_up:
-            self._has_been_up = True
-            self._up()
+        if worker.is_up and number not in self._have_been_up:
+            self._have_been_up.add(number)
+            if len(self._have_been_up) == len(self._seats):
+                self._up()
 
     def _may_refuse(self) -> bool:
-        return not self._has_been_up
+        return not self._have_been_up
 
     def _gave_up(self, failure: Failure) -> None:
         """Stop everything as one process would, and say why once."""
