@@ -1,6 +1,9 @@
 """
 C{klein}: our durable counters request beside a Klein server that does nothing, and beside one transaction a request.
 
+The limit is held against Klein as its C{run()} serves, which is how it comes; without its access log, which wifidogd
+does not keep either, is the strict reading, and shown beside it.
+
 The rival with one transaction a request is a server of its own, not our ledger with batches of one: it shares our
 pool and nothing else, so none of the ledger's machinery counts against it.
 """
@@ -15,13 +18,15 @@ from functools import partial
 from benchmarks import scene
 from benchmarks.gateways import Rounds
 from benchmarks.house import House, Server, free_port
+from benchmarks.klein_server import AS_IT_COMES
 from benchmarks.load import Load, drive
 from benchmarks.measure import Measured, measure
 from benchmarks.table import Limit, Result, Table, alternate, number, ratios, spread
 
 GUESTS, GATEWAYS, AT_A_TIME = 2000, 20, 64
 
-OURS, CONSTANT, ALONE = "wifidogd, durable", "Klein, a constant", "Klein, one transaction a request"
+OURS, ALONE = "wifidogd, durable", "Klein, one transaction a request"
+AS_IT_IS, STRIPPED = "Klein, a constant, by its run()", "Klein, a constant, no access log"
 
 WARM_UP = 1.0
 """Seconds of the load that each server gets before it counts."""
@@ -42,7 +47,7 @@ FULL, QUICK = Length(7, 4.0), Length(3, 1.5)
 
 
 def run(house: House, quick: bool) -> Result:
-    """Measure all three in turns."""
+    """Measure all in turns."""
     length = QUICK if quick else FULL
     servers = start(house)
     counters = Rounds(GUESTS, GATEWAYS)
@@ -64,15 +69,16 @@ def start(house: House) -> dict[str, Server]:
         scene.adopt(each, GATEWAYS)
         scene.admit(each, GUESTS, GATEWAYS)
         scene.settle(each)
-    servers[CONSTANT] = klein_server(house)
+    servers[AS_IT_IS] = klein_server(house, AS_IT_COMES)
+    servers[STRIPPED] = klein_server(house)
     servers[ALONE] = klein_server(house, other)
     return servers
 
 
-def klein_server(house: House, *dsn: str) -> Server:
+def klein_server(house: House, *what: str) -> Server:
     """Start a L{benchmarks.klein_server}."""
     port = free_port()
-    return house.serve([sys.executable, "-m", "benchmarks.klein_server", str(port), *dsn], port=port)
+    return house.serve([sys.executable, "-m", "benchmarks.klein_server", str(port), *what], port=port)
 
 
 def once(house: House, server: Server, counters: Rounds, seconds: float) -> Measured:
@@ -90,7 +96,7 @@ def once(house: House, server: Server, counters: Rounds, seconds: float) -> Meas
 def report(found: Mapping[str, Sequence[Measured]]) -> Result:
     """Put it in a table."""
     cpu = {name: [each.server_micros for each in measured] for name, measured in found.items()}
-    to_constant, to_alone = ratios(cpu[OURS], cpu[CONSTANT]), ratios(cpu[OURS], cpu[ALONE])
+    to_constant, to_alone = ratios(cpu[OURS], cpu[AS_IT_IS]), ratios(cpu[OURS], cpu[ALONE])
     rows = [
         [
             name,
@@ -109,7 +115,7 @@ def report(found: Mapping[str, Sequence[Measured]]) -> Result:
         "klein",
         [Table(title, columns, rows)],
         [
-            Limit("CPU of wifidogd to Klein's that answers a constant", to_constant.median, most=MOST_TO_CONSTANT),
+            Limit("CPU of wifidogd to Klein's run() with a constant", to_constant.median, most=MOST_TO_CONSTANT),
             Limit("CPU of wifidogd to one transaction a request", to_alone.median, most=MOST_TO_ALONE),
         ],
         {
@@ -120,5 +126,8 @@ def report(found: Mapping[str, Sequence[Measured]]) -> Result:
             }
             for name, measured in found.items()
         },
-        ["The server's CPU is user and system of its process tree; the load has processes of its own."],
+        [
+            "The server's CPU is user and system of its process tree; the load has processes of its own.",
+            "Klein's run() keeps an access log, and accepts with a backlog of 50; wifidogd and the others keep none.",
+        ],
     )

@@ -242,7 +242,7 @@ def test_the_smallest_bench_runs_from_end_to_end(monkeypatch):
         home = house.home
         result = klein.run(house, quick=True)
     assert not home.exists()
-    assert [row[0] for row in result.tables[0].rows] == [klein.OURS, klein.CONSTANT, klein.ALONE]
+    assert [row[0] for row in result.tables[0].rows] == [klein.OURS, klein.AS_IT_IS, klein.STRIPPED, klein.ALONE]
     assert [limit.value > 0 for limit in result.limits] == [True, True]
     assert result.figures[klein.OURS]["postgres_micros"][0] > 0
 
