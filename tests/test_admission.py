@@ -159,13 +159,31 @@ async def test_an_account_is_closed_to_guessing_from_everywhere_until_its_window
 
 @pytest_twisted.ensureDeferred
 async def test_a_device_is_stopped_from_guessing_many_accounts_and_its_neighbour_is_not(desk):
-    """The limit is of the device at the gateway, never of an address that all share."""
+    """The limit is of the device at the gateway; that of the address which all share is much higher."""
     for number in range(MOST_TRIES):
         assert await desk.sign_in("wrong", f"guess{number}") == Refused(Refusal.WRONG_PASSWORD)
     refused = await desk.sign_in("right")
     assert isinstance(refused, Refused)
     assert refused.why is Refusal.TOO_MANY_TRIES
     assert isinstance(await desk.sign_in("right", visitor=LAPTOP), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_source_is_stopped_from_trying_one_password_on_every_account(desk, monkeypatch):
+    """Whatever devices it claims, or none; a right password costs nothing, and another source is another."""
+    monkeypatch.setattr("wifidogd.password_check.MOST_FROM_SOURCE", 4)
+
+    async def sign_in(name: str, source: str, password: str = "wrong") -> Admitted | Refused:
+        return await within(10, desk.admission.account(GATEWAY, Visitor("gw1"), name, password, source))
+
+    for number in range(4):
+        assert await sign_in(f"guess{number}", "2001:db8::1") == Refused(Refusal.WRONG_PASSWORD)
+        assert isinstance(await sign_in("zoë", "198.51.100.7", "right"), Admitted)
+    assert await sign_in("guess9", "2001:db8::2:3") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert await sign_in("zoë", "2001:db8::1", "right") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert isinstance(await sign_in("zoë", "198.51.100.7", "right"), Admitted)
+    desk.now += TRIES_WINDOW
+    assert isinstance(await sign_in("zoë", "2001:db8::1", "right"), Admitted)
 
 
 @pytest_twisted.ensureDeferred

@@ -130,15 +130,16 @@ class AccountCare:
 
         return await self._database.transaction(replace)
 
-    async def change_password(self, name: str, password: str, new: str) -> Outcome | Refused:
+    async def change_password(self, name: str, password: str, new: str, source: str | None = None) -> Outcome | Refused:
         """
         Replace the password of an account by who knows it.
 
+        @param source: as in L{PasswordCheck.identify}.
         @raise StoreError: as L{Database.transaction}.
         """
         if not is_acceptable(new):
             return Refused(Refusal.WEAK_PASSWORD)
-        known = await self._check.identify(name, password)
+        known = await self._check.identify(name, password, source=source)
         if isinstance(known, Refused):
             return known
         try:
@@ -147,17 +148,20 @@ class AccountCare:
             return Refused(Refusal.BUSY)
         return await self._database.transaction(lambda cursor: _replace_password(cursor, account, password_hash))
 
-    async def change_address(self, name: str, password: str, typed: str, reader: Reader) -> Outcome | Refused:
+    async def change_address(
+        self, name: str, password: str, typed: str, reader: Reader, source: str | None = None
+    ) -> Outcome | Refused:
         """
         Ask for another address: it is the account's once the link sent there is followed.
 
         @param typed: the new address; if somebody has it, nothing is sent, and nobody is told.
+        @param source: as in L{PasswordCheck.identify}.
         @raise StoreError: as L{Database.transaction}.
         """
         address = read_mail_address(typed)
         if address is None:
             return Refused(Refusal.NO_ADDRESS)
-        known = await self._check.identify(name, password)
+        known = await self._check.identify(name, password, source=source)
         if isinstance(known, Refused):
             return known
         account = known

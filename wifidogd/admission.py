@@ -98,14 +98,16 @@ class Admission:
             return Refused(Refusal.NO_DEVICE)
         return await self._database.transaction(lambda cursor: self._open(cursor, gateway, visitor, None))
 
-    async def account(self, gateway: Gateway, visitor: Visitor, name: str, password: str) -> Admitted | Refused:
+    async def account(
+        self, gateway: Gateway, visitor: Visitor, name: str, password: str, source: str | None = None
+    ) -> Admitted | Refused:
         """
         Admit who knows the password of an account.
 
-        @param name: as L{PasswordCheck.identify} takes it, who says how tries are limited.
+        @param name: as L{PasswordCheck.identify} takes it, who says how tries are limited; C{source} too.
         @raise StoreError: as L{Database.transaction}.
         """
-        known = await self._check.identify(name, password, visitor=visitor)
+        known = await self._check.identify(name, password, visitor=visitor, source=source)
         if isinstance(known, Refused):
             return known
         account, upgraded = known, await self._upgraded(known, password)

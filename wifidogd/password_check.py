@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import timedelta
 
 from wifidogd.credentials import Passwords
 from wifidogd.errors import Overloaded
@@ -10,10 +10,18 @@ from wifidogd.model import UtcNow, Visitor
 from wifidogd.opening import Refusal, Refused
 from wifidogd.rules import TRIES_WINDOW, wait_after
 from wifidogd.store.accounts import Account, fetch_account, fold_name
-from wifidogd.store.attempts import count_try, forgive_try, of_account, of_device
+from wifidogd.store.attempts import count_try, forgive_try, of_account, of_device, of_source
 from wifidogd.store.database import Cursor, Database
 
 LONGEST_NAME = 100
+
+MOST_FROM_SOURCE = 300
+"""
+Wrong passwords in a window from one source, for whatever accounts.
+
+All guests of a site may share it, hence many; who tries one password on every account would otherwise be stopped by
+nothing, as a device is what a URL claims.
+"""
 
 
 class PasswordCheck:
@@ -21,9 +29,9 @@ class PasswordCheck:
     Tells who somebody is by name, or address, and password.
 
     Tries count against the account, however it is called; against what was
-    typed where there is none, so that the answers are the same; and against
-    the device at its gateway.  They never count against an address of the
-    network, which all guests of a site share.
+    typed where there is none, so that the answers are the same; against the
+    device at its gateway; and, with a limit for a whole site, against the
+    source that they come from.
     """
 
     def __init__(self, database: Database, passwords: Passwords, *, utc_now: UtcNow) -> None:
@@ -32,7 +40,13 @@ class PasswordCheck:
         self._utc_now = utc_now
 
     async def identify(
-        self, typed: str, password: str, *, visitor: Visitor | None = None, even_locked: bool = False
+        self,
+        typed: str,
+        password: str,
+        *,
+        visitor: Visitor | None = None,
+        source: str | None = None,
+        even_locked: bool = False,
     ) -> Account | Refused:
         """
         Find the account of a name and its password.
@@ -40,19 +54,24 @@ class PasswordCheck:
         Unknown, locked and wrong are one answer that takes the same time.
 
         @param visitor: whose device the try counts against, too; None for somebody who may be anywhere.
+        @param source: address of the connection; None where tries are limited otherwise.
         @param even_locked: whether the operator's lock does not matter.
         @raise StoreError: as L{Database.transaction}.
         """
         now, name = self._utc_now(), _known_form(typed)
         device = [] if visitor is None or visitor.mac is None else [of_device(visitor.gw_id, visitor.mac)]
 
-        async def begin(cursor: Cursor) -> tuple[Account | None, list[str], list[tuple[int, datetime]]]:
+        async def begin(cursor: Cursor) -> tuple[Account | None, list[str], timedelta | None]:
             account = await fetch_account(cursor, name)
             subjects = [of_account(name if account is None else account.name), *device]
-            return account, subjects, await count_try(cursor, subjects, now, now - TRIES_WINDOW)
+            wait = wait_after(await count_try(cursor, subjects, now, now - TRIES_WINDOW), now)
+            if wait is None and source is not None:
+                subjects.append(of_source(source))
+                tries = await count_try(cursor, subjects[-1:], now, now - TRIES_WINDOW)
+                wait = wait_after(tries, now, MOST_FROM_SOURCE)
+            return account, subjects, wait
 
-        account, subjects, tries = await self._database.transaction(begin)
-        wait = wait_after(tries, now)
+        account, subjects, wait = await self._database.transaction(begin)
         if wait is not None:
             return Refused(Refusal.TOO_MANY_TRIES, wait)
         hashes = (None, None) if account is None else (account.password_hash, account.old_hash)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from wifidogd.addresses import neighbourhood
 from wifidogd.store.database import Cursor
 
 COUNT_TRY = """
@@ -54,6 +55,11 @@ def of_device(gw_id: str, mac: str) -> str:
 def of_sign_ups(gw_id: str, mac: str) -> str:
     """Say what accounts made on a device at a gateway are counted by."""
     return f"sign-up device {gw_id} {mac}"
+
+
+def of_source(address: str) -> str:
+    """Say what wrong passwords from an address are counted by."""
+    return f"passwords from {neighbourhood(address)}"
 
 
 async def count_try(

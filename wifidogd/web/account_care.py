@@ -76,9 +76,9 @@ class AccountCareDesk:
         outcome: Outcome | Refused
         if form.get("change") == "address":
             reader = Reader(self._network(form.get("state", "")), caller.language.tag)
-            outcome = await self._care.change_address(name, password, form.get("email", ""), reader)
+            outcome = await self._care.change_address(name, password, form.get("email", ""), reader, caller.source)
         else:
-            outcome = await self._care.change_password(name, password, form.get("new_password", ""))
+            outcome = await self._care.change_password(name, password, form.get("new_password", ""), caller.source)
         return self._told("account.html", outcome, form)
 
     def glance(self) -> Answer:

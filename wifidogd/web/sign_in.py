@@ -136,7 +136,7 @@ class SignInDesk:
         if "back" in form:
             outcome = await self._remembered.come_back(gateway, visitor, caller.keys.get(gateway.network))
         else:
-            outcome = await self._try(gateway, visitor, form)
+            outcome = await self._try(gateway, visitor, form, caller)
         if not isinstance(outcome, Admitted):
             return self._form(gateway, visitor, caller, outcome, form)
         location = links.admitting(gateway, outcome.token)
@@ -166,7 +166,9 @@ class SignInDesk:
         body = sign_in_pages.back(network, state, other, recalled.until, now, farewell, can_forget=not recalled.by_mac)
         return Answer(body, forms=links.way_in(gateway, caller.host))
 
-    async def _try(self, gateway: Gateway, visitor: Visitor, form: Mapping[str, str]) -> Admitted | Refused | None:
+    async def _try(
+        self, gateway: Gateway, visitor: Visitor, form: Mapping[str, str], caller: Caller
+    ) -> Admitted | Refused | None:
         """
         Let a guest in the way of the form that they have sent.
 
@@ -176,7 +178,8 @@ class SignInDesk:
         if way is SignIn.VOUCHER:
             return await self._vouchers.sign_in(gateway, visitor, form["code"])
         if way is SignIn.ACCOUNT:
-            return await self._admission.account(gateway, visitor, form["name"], form.get("password", ""))
+            password = form.get("password", "")
+            return await self._admission.account(gateway, visitor, form["name"], password, caller.source)
         return await self._admission.splash(gateway, visitor) if way is SignIn.SPLASH else None
 
     def _way_of(self, gateway: Gateway, form: Mapping[str, str]) -> SignIn | None:
