@@ -79,7 +79,7 @@ class Guest:
         token = await self._submit(gateway, form)
         if token is None:
             return
-        self._token = token
+        self._token, self._button = token, None
         target = await gateway.admit(self, token)
         if target is not None:
             await self._look_at_portal(gateway, target)
