@@ -1,0 +1,44 @@
+"""A failing database under load, in a few seconds; C{make chaos} takes its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tests.chaos.database import FAR, FEW_SLOTS, SMALL, TROUBLES
+from tests.chaos.far import FarHouse
+from tests.chaos.house import House
+from tests.chaos.judgement import Limits, rows
+from tests.chaos.load import Scale
+from tests.chaos.small import SmallHouse
+from tests.chaos.trouble import Trouble, suffer
+
+FEW = Scale(gateways=12, guests=20, interval=1.0)
+
+GENEROUS = Limits(report=4.0, login=30.0, page=16.0, ping=4.0, recovery=15.0, cpu=0.6, log=20_000.0, memory=60_000_000)
+"""For a machine that has other things to do."""
+
+SECONDS = 1.5
+
+
+def missed(house: House, troubles: Iterable[Trouble]) -> dict[str, list[str]]:
+    """Go through troubles, a short time each; what went wrong, by trouble."""
+    brief = [replace(trouble, seconds=min(SECONDS, trouble.seconds)) for trouble in troubles]
+    with house:
+        judged = rows(suffer(house, brief, FEW, before=2.5, after=0.5), GENEROUS)
+    return {row.fault: list(row.missed) for row in judged if row.missed}
+
+
+def test_a_failing_postgresql_costs_no_guest_and_no_octet() -> None:
+    """Stopped, killed, frozen, locked, full of others, replaced: answers as promised, and the books balance."""
+    assert missed(House(FEW_SLOTS), TROUBLES.values()) == {}
+
+
+def test_a_network_that_loses_everything_costs_no_guest_and_no_octet() -> None:
+    """The connections are there for minutes, for whoever does not look at the time."""
+    assert missed(FarHouse(FEW_SLOTS), FAR.values()) == {}
+
+
+def test_a_full_disk_costs_no_guest_and_no_octet() -> None:
+    """Statements that fail, then a PostgreSQL that gives up."""
+    assert missed(SmallHouse(FEW_SLOTS), SMALL.values()) == {}
