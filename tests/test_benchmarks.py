@@ -233,7 +233,7 @@ def test_a_meter_counts_from_when_it_was_made():
 
 
 def test_the_smallest_bench_runs_from_end_to_end(monkeypatch):
-    """Three servers, a PostgreSQL, and a table of all that was asked."""
+    """Four servers, a PostgreSQL, and a table of all that was asked."""
     monkeypatch.setattr(klein, "GUESTS", 40)
     monkeypatch.setattr(klein, "GATEWAYS", 2)
     monkeypatch.setattr(klein, "WARM_UP", 0.1)
