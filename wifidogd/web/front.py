@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import resource
+from functools import partial
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IListeningPort, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.internet.tcp import Port
 from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
@@ -15,6 +17,7 @@ from wifidogd.deadlines import Deadlines
 from wifidogd.model import UtcNow
 from wifidogd.web.channel import REQUEST_DEADLINE, Channel
 from wifidogd.web.request import WholeRequest
+from wifidogd.web.turnstile import Turnstile
 
 MOST_CONNECTIONS = 10_000
 SPARE_DESCRIPTORS = 64
@@ -26,6 +29,13 @@ MOST_OCTETS = 64 * 1024
 _MACHINE_NAMES = (b"ping", b"auth")
 _HEALTH = [b"healthz"]
 _NOWHERE = [b"nowhere"]
+_UNASKED = 1.0
+"""Seconds in which somebody who has come in may still ask for something when the server closes."""
+
+_TAKEN = 0.25
+"""Seconds for the last answers to be taken."""
+
+_LOOK = 0.02
 _FEW = 12
 _ROUND = _FEW + 20
 """Connections that one round of accepting may bring after it should have paused; see L{Front.make_room}."""
@@ -37,6 +47,8 @@ class Front(Site):
 
     When as many connections are open as there may be, the listening ports
     pause: clients wait in the kernel's backlog, and nothing spins.
+
+    @ivar is_closing: whether each client gets one more answer at most.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -63,6 +75,7 @@ class Front(Site):
         self._gateway = gateway
         self._guest = guest
         self._health = health
+        self._turnstile = Turnstile(clock=clock)
         self.deadlines: Deadlines[Channel] = Deadlines(Channel.overdue, step=1.0, clock=clock)
         self._clock = clock
         self._utc_now = utc_now
@@ -73,6 +86,7 @@ class Front(Site):
         self._channels: set[Channel] = set()
         self._ports: list[Port] = []
         self.most_octets = most_octets
+        self.is_closing = False
 
     def watch(self, port: IListeningPort) -> None:
         """Pause accepting on this port while the house is full."""
@@ -90,6 +104,36 @@ class Front(Site):
     def figures(self) -> dict[str, int]:
         """Count C{clients} that are connected."""
         return {"clients": len(self._channels)}
+
+    def take_in(self) -> None:
+        """Accept who waits at the ports; they would be turned away when those close."""
+        for port in self._listening():
+            known = -1
+            while known < len(self._channels) < self._pause_at:
+                known = len(self._channels)
+                port.doRead()
+
+    async def drain(self, seconds: float) -> None:
+        """
+        Answer who has come in, for some time at most, and see that they take it.
+
+        Who does not ask within L{_UNASKED} is sent away.
+        """
+        self.is_closing = True
+        for channel in self._channels:
+            channel.persistent = False
+        began = self._clock.seconds()
+        while unserved := [channel for channel in self._channels if not channel.is_served]:
+            passed = self._clock.seconds() - began
+            if passed >= seconds:
+                return
+            for channel in unserved:
+                if passed >= _UNASKED and not channel.has_asked:
+                    channel.loseConnection()
+            await deferLater(self._clock, _LOOK)
+        until = self._clock.seconds() + _TAKEN
+        while self._channels and self._clock.seconds() < until:
+            await deferLater(self._clock, _LOOK)
 
     def make_room(self, channel: Channel) -> bool:
         """
@@ -112,6 +156,14 @@ class Front(Site):
         self._channels.discard(channel)
         if len(self._channels) == self._pause_at - 1:
             self._resume()
+
+    def lead(self, request: WholeRequest) -> None:
+        """Have a request answered where its path leads, guests by turns."""
+        room = self.getResourceFor(request)
+        if room is self._guest:
+            self._turnstile.enter(request, partial(request.answer, room))
+        else:
+            request.answer(room)
 
     def getResourceFor(self, request: Request) -> IResource:
         """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES
+from twisted.web.resource import IResource
 from twisted.web.server import Request
 
 from wifidogd.web.channel import BodyTooLarge
@@ -63,10 +64,14 @@ class WholeRequest(Request):
         self.process()
 
     def process(self) -> None:
-        """Have the page that the path leads to make the answer."""
+        """Go where the path leads."""
         self.site = self.channel.site
+        self.site.lead(self)
+
+    def answer(self, room: IResource) -> None:
+        """Have a page make the answer."""
         try:
-            self.render(self.site.getResourceFor(self))
+            self.render(room)
         except Exception:
             self.processingFailed(Failure())
 

@@ -1,0 +1,100 @@
+"""Many guests at once: in order, a few at a time, and gateways in between."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from pytest_twisted import ensureDeferred
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
+
+from tests.deadline import within
+from tests.raw_http import connect
+from tests.test_web_front import LAST_HELLO, Door, close
+from wifidogd.web.turnstile import MOST_A_TURN, MOST_INSIDE, Turnstile
+
+
+class Guest:
+    """A request as far as a turnstile sees; C{channel} is None once its client has gone."""
+
+    def __init__(self) -> None:
+        self.channel: object | None = self
+        self.answered: Deferred[None] = Deferred()
+
+    def notifyFinish(self) -> Deferred[None]:
+        """Tell when it is answered."""
+        return self.answered
+
+
+class Scene:
+    """
+    A turnstile and who comes to it.
+
+    @ivar inside: the numbers of guests that were let in, in this order.
+    """
+
+    def __init__(self, guests: int) -> None:
+        self.clock = Clock()
+        self.inside: list[int] = []
+        self.guests = [Guest() for _ in range(guests)]
+        self._turnstile = Turnstile(clock=self.clock)
+
+    def come(self) -> None:
+        """Let everybody ask at once."""
+        for number, guest in enumerate(self.guests):
+            request: Any = guest
+            self._turnstile.enter(request, partial(self.inside.append, number))
+
+
+def test_a_few_are_let_in_at_once_and_the_others_by_turns() -> None:
+    """First come, first served."""
+    scene = Scene(3 * MOST_A_TURN)
+    scene.come()
+    assert scene.inside == list(range(MOST_A_TURN))
+    scene.clock.advance(0)
+    assert scene.inside == list(range(2 * MOST_A_TURN))
+    scene.clock.pump([0, 0, 0])
+    assert scene.inside == list(range(3 * MOST_A_TURN))
+    assert scene.clock.getDelayedCalls() == []
+
+
+def test_only_so_many_are_inside_at_a_time() -> None:
+    """Who waits enters as somebody leaves; nothing ticks meanwhile."""
+    scene = Scene(MOST_INSIDE + 2)
+    scene.come()
+    scene.clock.pump([0] * MOST_INSIDE)
+    assert len(scene.inside) == MOST_INSIDE
+    assert scene.clock.getDelayedCalls() == []
+    scene.guests[3].answered.callback(None)
+    scene.clock.advance(0)
+    assert scene.inside[-1] == MOST_INSIDE
+    scene.guests[4].answered.errback(ConnectionResetError())
+    scene.clock.pump([0, 0])
+    assert scene.inside[-1] == MOST_INSIDE + 1
+    assert scene.clock.getDelayedCalls() == []
+
+
+def test_who_has_gone_is_passed_over() -> None:
+    """It takes no room."""
+    scene = Scene(MOST_A_TURN + 3)
+    scene.come()
+    scene.guests[MOST_A_TURN].channel = None
+    scene.clock.advance(0)
+    assert scene.inside == [*range(MOST_A_TURN), MOST_A_TURN + 1, MOST_A_TURN + 2]
+
+
+@ensureDeferred
+async def test_a_gateway_is_answered_among_a_hundred_guests() -> None:
+    """Before most of those who asked ahead of it; all of them are answered in the end."""
+    door = Door()
+    guests = await within(20, gatherResults([Deferred.fromCoroutine(connect(door.port)) for _ in range(100)]))
+    gateway = await connect(door.port)
+    for guest in guests:
+        guest.say(LAST_HELLO.replace(b"auth", b"login"))
+    gateway.say(LAST_HELLO)
+    assert (await gateway.ends()).endswith(b"gateway auth 0")
+    assert sum(b"guest" in guest.heard for guest in guests) <= 50
+    for guest in guests:
+        assert (await guest.ends()).endswith(b"guest login 0")
+    close(door)
