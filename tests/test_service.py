@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
+import psycopg2
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 
 from tests.deadline import within
 from tests.postgres import ThrowawayPostgres
-from tests.running import RunningServer
+from tests.running import Answer, RunningServer
 from wifidogd.service import AuthServer
 from wifidogd.tap import Options, makeService
 
@@ -109,3 +113,62 @@ async def test_a_data_directory_that_cannot_be_used_stops_the_process_with_a_sen
     await within(10, stoppable.stopped)
     await within(10, service.stopService())
     assert service.ports == []
+
+
+async def is_waiting(dsn: str, count: int) -> None:
+    """Wait until so many statements wait for a lock."""
+    watch = psycopg2.connect(dsn)
+    watch.autocommit = True
+    cursor = watch.cursor()
+    waiting = 0
+    while waiting < count:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        (waiting,) = cursor.fetchone()
+        await deferLater(reactor, 0.02)
+    watch.close()
+
+
+async def held_up(server: RunningServer, dsn: str) -> tuple[psycopg2.extensions.connection, list[Deferred[Answer]]]:
+    """Have a guest sign in and a gateway report, while somebody holds the table."""
+    page = await server.get("/wifidog/login/?gw_id=g&gw_address=10.0.0.1&gw_port=2060&mac=02:00:00:00:00:01")
+    state = unescape(re.search(r'name="state" value="([^"]+)"', page.text)[1])
+    holder = psycopg2.connect(dsn)
+    holder.cursor().execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+    report = server.get("/wifidog/auth/?stage=login&token=x&gw_id=g")
+    asked = [ensureDeferred(server.post("/wifidog/login", f"state={state}")), ensureDeferred(report)]
+    await within(10, is_waiting(dsn, 2))
+    return holder, asked
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stop_waits_for_what_guests_and_gateways_have_asked(dsn):
+    """The guest is let in, and the gateway has its verdict."""
+    server = RunningServer(dsn, "--trust-new-gateways")
+    await within(20, server.start())
+    holder, (sign_in, report) = await held_up(server, dsn)
+    stopping = ensureDeferred(server.stop())
+    await deferLater(reactor, 0.3)
+    holder.rollback()
+    assert "token=" in (await within(10, sign_in)).headers["location"]
+    assert (await within(10, report)).text == "Auth: 0\n"
+    await within(15, stopping)
+    cursor = holder.cursor()
+    cursor.execute("SELECT count(*) FROM sessions")
+    assert cursor.fetchone() == (1,)
+    holder.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_cannot_be_finished_at_a_stop_has_an_answer_too(dsn, monkeypatch):
+    """The guest may try again, and the gateway leaves its guest alone."""
+    monkeypatch.setattr("wifidogd.service.SERVE_ON", 0.5)
+    monkeypatch.setattr("wifidogd.service.DRAIN", 0.5)
+    server = RunningServer(dsn, "--trust-new-gateways")
+    await within(20, server.start())
+    holder, (sign_in, report) = await held_up(server, dsn)
+    await server.stop()
+    assert (await within(10, sign_in)).code == 503
+    assert (await within(10, report)).text == "Auth: -1\n"
+    holder.close()

@@ -541,3 +541,68 @@ def test_the_date_of_an_answer_is_the_wall_clocks() -> None:
     clock = Clock()
     front = Front(Resource(), Resource(), Resource(), path="/", clock=clock, utc_now=lambda: NOON)
     assert front.date() == b"Sun, 22 Nov 2026 12:00:00 GMT"
+
+
+async def pass_time(door: Door, seconds: float) -> None:
+    """Let the clock go on while the reactor turns."""
+    for _ in range(round(seconds / 0.1)):
+        door.clock.advance(0.1)
+        await deferLater(reactor, 0)
+
+
+@ensureDeferred
+async def test_a_closing_server_answers_who_has_come_in(door: Door) -> None:
+    """Whether they have asked, are asking or are about to; each once more, and they are told that it is the last."""
+    waits, asks, idles = [await door.connect() for _ in range(3)]
+    waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    await door.slow.has_been_asked(1)
+    asks.say(HELLO[:-9])
+    idles.say(HELLO)
+    await idles.hears(b"gateway auth 0")
+    draining = Deferred.fromCoroutine(door.front.drain(30))
+    await pass_time(door, 0.5)
+    idles.say(HELLO)
+    await idles.hears(b"Connection: close")
+    await pass_time(door, 2.0)
+    asks.say(HELLO[-9:])
+    await asks.hears(b"Connection: close")
+    for wire in (asks, idles):
+        assert (await wire.ends()).endswith(b"gateway auth 0")
+    assert not draining.called
+    door.slow.asked[0].finish()
+    await waits.ends()
+    await pass_time(door, 1.0)
+    await within(5, draining)
+    assert door.front.figures()["clients"] == 0
+
+
+@ensureDeferred
+async def test_a_closing_server_does_not_wait_for_who_asks_nothing(door: Door) -> None:
+    """And for nobody longer than it is told to."""
+    idle, silent, waits = [await door.connect() for _ in range(3)]
+    idle.say(HELLO)
+    await idle.hears(b"gateway auth 0")
+    waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    await door.slow.has_been_asked(1)
+    draining = Deferred.fromCoroutine(door.front.drain(5))
+    await pass_time(door, 1.5)
+    await idle.ends()
+    await silent.ends()
+    assert not draining.called
+    await pass_time(door, 4)
+    await within(5, draining)
+    door.slow.asked[0].finish()
+    assert (await waits.ends()).startswith(b"HTTP/1.1 200 OK")
+
+
+@ensureDeferred
+async def test_who_waits_at_the_door_comes_in_before_it_closes(door: Door) -> None:
+    """The kernel has said yes to them already."""
+    door.listener.stopReading()
+    wires = [await connect(door.port) for _ in range(40)]
+    assert door.front.figures()["clients"] == 0
+    door.front.take_in()
+    assert door.front.figures()["clients"] == 40
+    for wire in wires:
+        wire.leave()
+    await door.has_clients(0)

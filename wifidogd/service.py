@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, maybeDeferred
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -31,11 +31,14 @@ log = Logger()
 RETRY = 2.0
 """Seconds between two tries to prepare a database that is away when the server starts."""
 
-DRAIN = 2.0
-"""Seconds that work which was accepted gets to be finished when the server stops."""
+SERVE_ON = 6.0
+"""Seconds in which who has come in is served when the server stops: what guests ask is given up before that anyway."""
 
-LAST_WORDS = 0.05
-"""Seconds for answers to be sent that have just been found: what is not when the reactor stops is lost."""
+DRAIN = 2.0
+"""Seconds that each other piece of work gets to be finished then."""
+
+LAST_WORDS = 1.0
+"""Seconds for that news to be sent, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,23 +154,28 @@ class AuthServer(SlowStart):
             timer.startService()
 
     async def end(self) -> None:
-        """Stop accepting, finish what was accepted, then stop the rest; a few seconds at most."""
+        """
+        Stop accepting, answer who was accepted, then stop the rest; some seconds at most.
+
+        Whatever still waits for the database then fails with it, and so has an answer too.
+        """
         rooms = self._rooms
         if rooms.cluster is not None and not self.ports:
             await rooms.cluster.stop()
         self.give_up_starting()
+        rooms.front.take_in()
         for port in self.ports:
             await maybeDeferred(port.stopListening)
+        await rooms.front.drain(SERVE_ON)
         await self._finish(rooms.ledger.drain())
-        for timer in rooms.timers:
-            if timer.running:
-                await self._finish(maybeDeferred(timer.stopService))
+        timers = [maybeDeferred(timer.stopService) for timer in rooms.timers if timer.running]
+        await self._finish(gatherResults(timers))
         await self._finish(rooms.heartbeats.flush())
         if rooms.directory.loaded:
             await self._finish(rooms.upkeep.take_leave())
-        rooms.passwords.stop()
-        await deferLater(self._reactor, LAST_WORDS)
         await rooms.database.stop()
+        await rooms.front.drain(LAST_WORDS)
+        rooms.passwords.stop()
         if rooms.cluster is not None:
             await rooms.cluster.stop()
 

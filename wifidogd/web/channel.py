@@ -78,6 +78,28 @@ class Channel(HTTPChannel):
         """Tell whether the client came over TLS."""
         return self._is_secure
 
+    @property
+    def is_served(self) -> bool:
+        """Whether it has its last answer, taken or not."""
+        return self._is_leaving or self._is_refusing
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether it has begun to ask for something that is not answered."""
+        return bool(self.requests or self._buffer)
+
+    def end_with_answer(self) -> None:
+        """Hang up after the answer that is being made, if one is."""
+        if self._handlingRequest:
+            self.persistent = False
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        """Tell whether another request may follow; none while the server closes, and the answer says so."""
+        if self.site.is_closing:
+            request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+            return False
+        return bool(super().checkPersistence(request, version))
+
     def setTimeout(self, period: int | None) -> int | None:
         """Give the client this many seconds from now, None for no end; a client that is leaving gets no other."""
         before, self.timeOut = self.timeOut, period

@@ -121,7 +121,7 @@ class Front(Site):
         """
         self.is_closing = True
         for channel in self._channels:
-            channel.persistent = False
+            channel.end_with_answer()
         began = self._clock.seconds()
         while unserved := [channel for channel in self._channels if not channel.is_served]:
             passed = self._clock.seconds() - began

@@ -18,8 +18,8 @@ from wifidogd.workers.talk import ALIVE_EVERY, Kind, Lines, Orders, Word, read_w
 
 log = Logger()
 
-PATIENCE = 10.0
-"""Seconds that a worker gets to finish what it has accepted; it needs more only if it is stuck."""
+PATIENCE = 20.0
+"""Seconds that a worker gets to finish what it has accepted; it needs more only if it is stuck (L{AuthServer.end})."""
 
 FROZEN_AFTER = 75.0
 """Seconds without a word that its reactor turns; its own watchdog, which can say who is to blame, comes before."""
