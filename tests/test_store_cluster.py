@@ -535,6 +535,29 @@ async def test_a_postgresql_that_dies_is_started_again(new_cluster: NewCluster, 
 
 
 @ensureDeferred
+async def test_a_postgresql_that_cannot_start_is_tried_for_ever_and_told_of_seldom(
+    new_cluster: NewCluster, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a full disk, which must not get fuller by it; once the cause is gone it is soon back."""
+    monkeypatch.setattr(cluster, "BACK_OFF", (0.0, 0.01))
+    server = new_cluster(data_dir)
+    dsn = await within(60, server.start())
+    settings = data_dir / "postgresql" / "postgresql.conf"
+    sound = settings.read_text()
+    settings.write_text(f"{sound}\nno_such_setting = 1\n")
+    pid = server_pid(data_dir / "postgresql")
+    assert pid is not None
+    with capturedLogs() as events:
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: any(event.get("failures", 0) > cluster.SELDOM for event in events))
+        settings.write_text(sound)
+        await until(lambda: answers(dsn))
+    told = [event["failures"] for event in events if "starting it again" in event.get("log_format", "")]
+    assert told[:3] == [1, 2, cluster.SELDOM + 1]
+    assert len(told) <= 4
+
+
+@ensureDeferred
 async def test_a_guardian_that_dies_is_replaced(new_cluster: NewCluster, data_dir: Path) -> None:
     """What it guarded is an orphan, stopped before a new server starts."""
     server = new_cluster(data_dir, guarded=True)

@@ -42,8 +42,11 @@ START_DEADLINE = 60.0
 CONNECTIONS_EACH, MORE_CONNECTIONS = 4, 16
 """What the pool of a server process may open, and what is left for the operator's programs."""
 
-BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds before each further attempt to restart; the last one stays."""
+BACK_OFF = (0.0, 1.0, 2.0, 4.0)
+"""Seconds before each further attempt to restart; the last one stays, so that it is soon back when the disk has space."""
+
+SELDOM = 15
+"""Of the attempts with the last pause every so many is told of: one a minute."""
 
 STABLE = 30.0
 """Seconds after which a server that ends counts as having worked, so that the first pause is taken again."""
@@ -218,10 +221,11 @@ class Cluster:
             failures = 0 if self._reactor.seconds() - started_at > STABLE else failures
             pause = BACK_OFF[min(failures, len(BACK_OFF) - 1)]
             failures += 1
-            log.error(
-                "PostgreSQL {ending}; starting it again in {pause} s. It last said:\n{last_words}",
-                ending=server.ending, pause=pause, last_words=server.last_words,
-            )  # fmt: skip
+            if failures <= len(BACK_OFF) or failures % SELDOM == 1:
+                log.error(
+                    "PostgreSQL {ending}; starting it again in {pause} s. It last said:\n{last_words}",
+                    ending=server.ending, pause=pause, last_words=server.last_words, failures=failures,
+                )  # fmt: skip
             await self._runner.sleep(pause)
             try:
                 await self._clear_the_way()
