@@ -73,3 +73,18 @@ def test_a_machine_that_slept_missed_something() -> None:
     clocks.go_on(10)
     clocks.now += timedelta(hours=8)
     assert clocks.attention.since == 10
+
+
+def test_it_knows_when_a_process_that_was_stopped_went_on() -> None:
+    """A clock that was set is no such thing: nobody's words have waited."""
+    clocks = Clocks()
+    clocks.go_on(10)
+    clocks.now += timedelta(hours=1)
+    clocks.go_on(10)
+    assert clocks.attention.woke_at is None
+    clocks.pass_unseen(MISSED + 0.1)
+    woke_at = clocks.clock.seconds()
+    clocks.go_on(10)
+    assert clocks.attention.woke_at == woke_at + LOOK.total_seconds()
+    clocks.pass_unseen(MISSED + 0.1)
+    assert clocks.attention.woke_at == clocks.clock.seconds()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.defer import DeferredList, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
 from tests.deadline import within
@@ -19,7 +20,7 @@ from wifidogd.credentials import Passwords, hash_secret
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreUnavailable
 from wifidogd.gateways import Gateway
-from wifidogd.ledger import ANSWER_WITHIN, BATCH, MAX_WAITING, Ledger
+from wifidogd.ledger import ANSWER_WITHIN, BATCH, HELD_MOST, MAX_WAITING, Ledger
 from wifidogd.model import AuthCode, Dialect, Octets, Report, Stage, Visitor
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
@@ -305,3 +306,37 @@ class TestWithoutDatabase:
             server.thaw()
         site.now += timedelta(minutes=1)
         assert await verdict(site, said(Stage.COUNTERS, token, Octets(9, 9))) is AuthCode.ALLOWED
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_process_hears_after_it_was_stopped_may_be_old_news(site):
+    """Another server may have settled later totals since: these would look like a gateway that started over."""
+    token = await site.token()
+    assert await code(site, said(Stage.COUNTERS, token, Octets(500, 50))) is AuthCode.ALLOWED
+    awake = [reactor.seconds()]
+    site.ledger = Ledger(site.database, site.directory, clock=reactor, utc_now=site.utc_now, woke_at=lambda: awake[0])
+    for stage in (Stage.COUNTERS, Stage.LOGIN):
+        with pytest.raises(StoreUnavailable, match="was stopped"):
+            await code(site, said(stage, token, Octets(100, 10)))
+    assert site.ledger.unsettled_at == NOON
+    awake[0] -= HELD_MOST
+    assert await code(site, said(Stage.COUNTERS, token, Octets(600, 60))) is AuthCode.ALLOWED
+    assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(600, 60, 600, 60)]
+    awake[0] = reactor.seconds()
+    assert await code(site, said(Stage.LOGOUT, token, Octets(700, 70))) is AuthCode.DENIED
+    assert await site.rows(SELECT_PAST) == [("gw1", PHONE, "logged out", 700, 70)]
+
+
+@pytest.mark.impatient
+@pytest_twisted.ensureDeferred
+async def test_a_report_that_was_kept_too_long_is_not_settled(site, monkeypatch):
+    """As when the process is stopped while it waits its turn."""
+    monkeypatch.setattr("wifidogd.ledger.HELD_MOST", 0.1)
+    token = await site.token()
+    settling = site.ledger.settle(said(Stage.COUNTERS, token, Octets(500, 50)))
+    waiting = site.ledger.settle(said(Stage.COUNTERS, token, Octets(600, 60)))
+    time.sleep(ANSWER_WITHIN + 0.2)
+    outcomes = await within(10, DeferredList([settling, waiting], consumeErrors=True))
+    assert not outcomes[1][0]
+    await within(10, site.ledger.drain())
+    assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(500, 50, 500, 50)]

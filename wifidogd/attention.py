@@ -25,6 +25,8 @@ class Attention:
     """
     Knows since when gateways could be heard, and what they said be compared with now.
 
+    What they said while a process was stopped waits in its sockets, and is as old as the break when it is heard.
+
     Whoever judges by silence, by instants of the wall clock, needs both: after
     a process was stopped for an hour, or the clock was set forward by one, all
     have been silent for an hour, and nobody has.
@@ -38,6 +40,13 @@ class Attention:
         self._utc_now = utc_now
         self._since = self._looked_at = clock.seconds()
         self._wall = utc_now()
+        self._woke_at: float | None = None
+
+    @property
+    def woke_at(self) -> float | None:
+        """Seconds of the clock, when this process went on after it had been stopped; None if it never was."""
+        self._look()
+        return self._woke_at
 
     @property
     def since(self) -> float:
@@ -60,6 +69,8 @@ class Attention:
                 direction="forward" if step > 0 else "back",
                 seconds=round(abs(step)),
             )
+        if passed > MISSED:
+            self._woke_at = now
         if abs(step) > STEP or passed > MISSED:
             self._since = now
         self._looked_at, self._wall = now, wall

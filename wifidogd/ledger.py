@@ -9,7 +9,7 @@ answer goes out only after COMMIT.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -64,6 +64,13 @@ ANSWER_STEP = 0.1
 PATIENT_ANSWER_WITHIN = 10.0
 """The reference gateway waits 30 s, and a guest signing in does not notice a restarting database."""
 
+HELD_MOST = 3.0
+"""
+Seconds for which a report may still be settled when its answer is due; less than any gateway lets pass between two.
+
+Totals that are older than those that another server has settled would look like a gateway that started over.
+"""
+
 KEEP_LOGOUT = 600.0
 """Seconds that a logout is kept for a database that is away; then the session counts as stale anyway."""
 
@@ -92,7 +99,19 @@ class Ledger:
     @ivar unsettled_at: when a report last could not be settled; None if that never happened.
     """
 
-    def __init__(self, database: Database, directory: Directory, *, clock: IReactorTime, utc_now: UtcNow) -> None:
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        *,
+        clock: IReactorTime,
+        utc_now: UtcNow,
+        woke_at: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        """
+        @param woke_at: tells when this process went on after it had been stopped; None for never.
+        """
+        self._woke_at = woke_at
         self._database = database
         self._directory = directory
         self._clock = clock
@@ -113,8 +132,9 @@ class Ledger:
         """
         Judge one report; what it changes is on disk when the answer comes.
 
-        A report whose answer comes too late may still be settled: totals and
-        repeated logins make that harmless.
+        A report whose answer comes too late may still be settled, for a
+        while: totals and repeated logins make that harmless.  A logout is the
+        last word on its session, however old.
 
         @return: fails with L{StoreUnavailable} if it takes longer than the gateway waits, or cannot be done, and with
             L{Overloaded} if too many reports are waiting.
@@ -124,6 +144,9 @@ class Ledger:
         if len(self._waiting) >= MAX_WAITING:
             self.unsettled_at = self._utc_now()
             return fail(Overloaded("too many reports are waiting"))
+        if report.stage is not Stage.LOGOUT and self._has_just_woken():
+            self.unsettled_at = self._utc_now()
+            return fail(StoreUnavailable("this process was stopped, and the report may be as old"))
         patience = answer_within(report)
         keep = KEEP_LOGOUT if report.stage is Stage.LOGOUT else patience
         entry = _Entry(report, hash_secret(report.token), Deferred(), self._clock.seconds() + keep)
@@ -161,6 +184,11 @@ class Ledger:
             self._started_at = self._clock.seconds()
             _ = Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done, tokens)
 
+    def _has_just_woken(self) -> bool:
+        """Tell whether what is heard now may have been said long ago."""
+        woke_at = self._woke_at()
+        return woke_at is not None and self._clock.seconds() - woke_at < HELD_MOST
+
     def _next_start(self) -> float:
         """Say when the next batch may start, by the clock: beside another only if it is full, or that one is stuck."""
         if self._in_flight and len(self._waiting) < BATCH:
@@ -178,6 +206,9 @@ class Ledger:
         passed_over: list[_Entry] = []
         while self._waiting and len(batch) < BATCH:
             entry = self._waiting.popleft()
+            if self._clock.seconds() > entry.keep_until + HELD_MOST:
+                self._fail(entry, StoreUnavailable("the report has become too old"))
+                continue
             (passed_over if entry.token_hash in self._held else batch).append(entry)
         self._waiting.extendleft(reversed(passed_over))
         return batch

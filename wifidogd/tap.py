@@ -136,13 +136,13 @@ def auth_server(
         trust_new_gateways=options["trust-new-gateways"],
         spread=None if place.count == 1 else partial(deferLater, reactor, 1.5 * READ_DIRECTORY.total_seconds()),
     )
-    ledger = Ledger(database, directory, clock=reactor, utc_now=utc_now)
+    attention = Attention(reactor, utc_now)
+    ledger = Ledger(database, directory, clock=reactor, utc_now=utc_now, woke_at=lambda: attention.woke_at)
     heartbeats = Heartbeats(database, directory)
     passwords = Passwords(reactor, threads=2 if place.count == 1 else 1)
     admission = Admission(database, directory, passwords, utc_now=utc_now, mint=mint)
     vouchers = Vouchers(database, directory, utc_now=utc_now, mint=mint)
     cluster = private_cluster(options, reactor)
-    attention = Attention(reactor, utc_now)
     upkeep = Upkeep(
         database,
         directory,
