@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from wifidogd.errors import ConfigurationError
 from wifidogd.store.child import ENVIRONMENT, Child
+from wifidogd.store.damage import way_back
 from wifidogd.store.ownership import Owner
 from wifidogd.store.threads import Reactor
 
@@ -155,8 +156,8 @@ def major_of(cluster: Path) -> int | None:
         return major
     except (FileNotFoundError, NotADirectoryError, ValueError) as problem:
         raise ConfigurationError(
-            f"{cluster} is in the way and is not a complete data directory of PostgreSQL:"
-            " move it elsewhere, or choose another --data-dir."
+            f"{cluster} is in the way and is not a complete data directory of PostgreSQL; nothing was written over."
+            f" {way_back(cluster)} Or choose another --data-dir."
         ) from problem
 
 

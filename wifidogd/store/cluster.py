@@ -23,6 +23,7 @@ from wifidogd.errors import ConfigurationError
 from wifidogd.store.binaries import Binaries, can_run, find_binaries, major_of
 from wifidogd.store.child import Child
 from wifidogd.store.commands import PORT, SOCKET_NAME, SUPERUSER, initdb_command, server_command, socket_directory
+from wifidogd.store.damage import advice
 from wifidogd.store.leftovers import evict, remove_lock_files
 from wifidogd.store.lock import DirectoryLock, is_in_use
 from wifidogd.store.moment import Moment
@@ -155,10 +156,11 @@ class Cluster:
         owner = choose_owner(self._directory)
         make_data_directory(self._data_dir, owner)
         self._lock.acquire()
+        found = major_of(self._directory)
         make_private_directory(self._sockets, owner)
         await self._clear_the_way()
         binaries = await self._find_binaries(owner)
-        if major_of(self._directory) is None:
+        if found is None:
             await self._initialise(binaries, owner)
         command = server_command(binaries, self._directory, self._sockets, self._connections)
         server = self._runner.spawn(command, self._directory, owner)
@@ -166,7 +168,8 @@ class Cluster:
         self._runner.check()
         if not server.is_ready:
             raise ConfigurationError(
-                f"The embedded PostgreSQL in {self._data_dir} {server.ending}. It last said:\n{server.last_words}"
+                f"The embedded PostgreSQL in {self._data_dir} {server.ending}. It last said:\n"
+                f"{server.last_words}\n{advice(self._directory, owner, server.last_words)}".rstrip()
             )
         log.info(
             "PostgreSQL {version} serves {directory} as the user {owner}",
@@ -202,7 +205,8 @@ class Cluster:
         self._runner.check()
         if initdb.has_failed:
             raise ConfigurationError(
-                f"A database cannot be made in {self._data_dir}: initdb {initdb.ending}. It said:\n{initdb.last_words}"
+                f"A database cannot be made in {self._data_dir}: initdb {initdb.ending}. It said:\n"
+                f"{initdb.last_words}\n{advice(self._data_dir, owner, initdb.last_words)}".rstrip()
             )
         await in_thread(self._reactor, _rename, unfinished, self._directory)
         log.info("Made a database in {directory}", directory=str(self._directory))

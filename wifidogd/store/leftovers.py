@@ -86,7 +86,7 @@ def server_pid(cluster: Path) -> int | None:
     """Read the process id of the server from C{postmaster.pid}; it proves nothing.  None if there is none."""
     try:
         return abs(int((cluster / "postmaster.pid").read_text().split("\n", 1)[0]))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 
 

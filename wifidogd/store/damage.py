@@ -1,0 +1,44 @@
+"""What to do about a data directory that PostgreSQL does not take, by what it says; pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wifidogd.store.ownership import Owner
+
+NO_SPACE = "No space left on device"
+NOT_THEIRS = ("Permission denied", "has wrong ownership")
+NOT_CLOSED = "has invalid permissions"
+"""Of its data directory, which others may enter."""
+
+LOST = ("could not open file", "could not read", "could not load", "could not locate a valid checkpoint", "PANIC:",
+        "could not access status of transaction", "incompatible with server", "does not exist", "could not access",
+        "invalid page", "invalid data in file", "contains invalid data", "is not a valid data directory")  # fmt: skip
+"""How PostgreSQL says that files are missing, or not what it wrote (C{src/backend}, English)."""
+
+
+def advice(cluster: Path, owner: Owner, said: str) -> str:
+    """
+    Say what the operator can do; never what PostgreSQL hints at, which is to make a new database over this one.
+
+    @param owner: who PostgreSQL runs as.
+    @param said: its last words, in English.
+    @return: empty if nothing is known.
+    """
+    if NO_SPACE in said:
+        return f"The disk of {cluster} is full: make room on it and start again."
+    if NOT_CLOSED in said:
+        return f"Close the directory to others (chmod 700 {cluster}) and start again."
+    if any(words in said for words in NOT_THEIRS):
+        return f"Give all of it to the user it runs as (chown -R {owner.name}: {cluster}) and start again."
+    if any(words in said for words in LOST):
+        return f"Files of the database are damaged; nothing was written over. {way_back(cluster)}"
+    return ""
+
+
+def way_back(cluster: Path) -> str:
+    """Say how to go on from a database that is damaged."""
+    return (
+        f"Keep what is there (mv {cluster} {cluster}.damaged), then bring back a copy of the whole directory, or a"
+        f" backup with `wifidogctl --data-dir {cluster.parent} restore FILE`."
+    )
