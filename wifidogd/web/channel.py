@@ -17,6 +17,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from wifidogd.errors import WifidogdError
+from wifidogd.web.stragglers import Stragglers
 
 if TYPE_CHECKING:
     from wifidogd.web.front import Front
@@ -56,6 +57,7 @@ class Channel(HTTPChannel):
     def __init__(self) -> None:
         super().__init__()
         self._company: set[Channel] = set()
+        self._among: Stragglers[Channel] | None = None
         self._unread: Request | None = None
 
     def connectionMade(self) -> None:
@@ -67,7 +69,7 @@ class Channel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Make room for another."""
-        self._company.discard(self)
+        self._go_on()
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
@@ -104,7 +106,9 @@ class Channel(HTTPChannel):
         """Give the client this many seconds from now, None for no end; a client that is leaving gets no other."""
         before, self.timeOut = self.timeOut, period
         if not self._is_leaving:
-            self._end_in(period)
+            self._go_on()
+            if period is not None:
+                self._await(period, self.site.silent)
         return before
 
     def resetTimeout(self) -> None:
@@ -121,13 +125,24 @@ class Channel(HTTPChannel):
         """Close once everything has been sent, L{ANSWER_DEADLINE} from now in any case."""
         if not self._is_leaving:
             self._is_leaving = True
-            self._end_in(ANSWER_DEADLINE)
+            self._go_on()
+            self._await(ANSWER_DEADLINE, self.site.slow)
         super().loseConnection()
 
-    def _end_in(self, seconds: int | None) -> None:
+    def _await(self, seconds: int, among: Stragglers[Channel]) -> None:
+        """
+        Wait for the client, so long at most.
+
+        @param among: as one of those who make room when there is none, each after the time that such clients get.
+        """
+        self._company, self._among = self.site.deadlines.add(self, seconds), among
+        among.add(self)
+
+    def _go_on(self) -> None:
+        """Wait for the client no more."""
         self._company.discard(self)
-        if seconds is not None:
-            self._company = self.site.deadlines.add(self, seconds)
+        if self._among is not None:
+            self._among.discard(self)
 
     def readConnectionLost(self) -> None:
         """Answer what the client has asked before it closed its half; drop what it has not."""
@@ -142,7 +157,7 @@ class Channel(HTTPChannel):
         """Go on with the next request, if there is one, somebody to answer, and room for the answer."""
         if self._waitingForTransport and self.persistent and not self._is_leaving:
             self._unread = request
-            self._end_in(ANSWER_DEADLINE)
+            self._await(ANSWER_DEADLINE, self.site.slow)
             return
         super().requestDone(request)
         if self._buffer and self._busyReceiving and not self._is_leaving:
@@ -176,7 +191,7 @@ class Channel(HTTPChannel):
         super().resumeProducing()
         request, self._unread = self._unread, None
         if request is not None:
-            self._end_in(None)
+            self._go_on()
             self.requestDone(request)
 
     def refuse_body(self) -> None:

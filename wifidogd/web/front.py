@@ -6,7 +6,7 @@ import resource
 from functools import partial
 from urllib.parse import unquote_to_bytes
 
-from twisted.internet.interfaces import IListeningPort, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Port
 from twisted.web.http import datetimeToString
@@ -17,6 +17,7 @@ from wifidogd.deadlines import Deadlines
 from wifidogd.model import UtcNow
 from wifidogd.web.channel import REQUEST_DEADLINE, Channel
 from wifidogd.web.request import WholeRequest
+from wifidogd.web.stragglers import Stragglers
 from wifidogd.web.turnstile import Turnstile
 
 MOST_CONNECTIONS = 10_000
@@ -36,6 +37,12 @@ _TAKEN = 0.25
 """Seconds for the last answers to be taken."""
 
 _LOOK = 0.02
+_SILENT, _SLOW = 1.0, 5.0
+"""Seconds after which clients make room for others if there is none: who does not ask, and who takes no answer."""
+
+_PRESS = 0.25
+"""Seconds between two looks whether somebody has become one of them."""
+
 _FEW = 12
 _ROUND = _FEW + 20
 """Connections that one round of accepting may bring after it should have paused; see L{Front.make_room}."""
@@ -46,8 +53,11 @@ class Front(Site):
     Leads requests to gateway pages, guest pages or health, and bounds what clients may hold.
 
     When as many connections are open as there may be, the listening ports
-    pause: clients wait in the kernel's backlog, and nothing spins.
+    pause: clients wait in the kernel's backlog, and nothing spins.  Who has
+    kept us waiting the longest then makes room, long before the deadline.
 
+    @ivar silent: connections on which nothing has been asked yet.
+    @ivar slow: connections on which an answer is to be taken.
     @ivar is_closing: whether each client gets one more answer at most.
     """
 
@@ -77,6 +87,9 @@ class Front(Site):
         self._health = health
         self._turnstile = Turnstile(clock=clock)
         self.deadlines: Deadlines[Channel] = Deadlines(Channel.overdue, step=1.0, clock=clock)
+        self.silent: Stragglers[Channel] = Stragglers(_SILENT, clock)
+        self.slow: Stragglers[Channel] = Stragglers(_SLOW, clock)
+        self._pressing: IDelayedCall | None = None
         self._clock = clock
         self._utc_now = utc_now
         self._dated, self._date = -1, b""
@@ -198,8 +211,22 @@ class Front(Site):
     def _pause(self) -> None:
         for port in self._listening():
             port.stopReading()
+        if self._pressing is None:
+            self._pressing = self._clock.callLater(0, self._press)
+
+    def _press(self) -> None:
+        """Send some away who keep us waiting, and look again as long as it is full."""
+        self._pressing = None
+        excess = len(self._channels) - self._pause_at
+        if excess >= 0:
+            for channel in self.silent.longest(excess + _FEW) or self.slow.longest(excess + _FEW):
+                channel.overdue()
+            self._pressing = self._clock.callLater(_PRESS, self._press)
 
     def _resume(self) -> None:
+        if self._pressing is not None:
+            self._pressing.cancel()
+            self._pressing = None
         for port in self._listening():
             port.startReading()
 
