@@ -127,7 +127,7 @@ EVERY_PAGE = {
     },
     "stale": PAGES.stale("/wifidog/login?gw_id=gw1"),
     "forged": PAGES.stale(None),
-    **{f"message {name}": PAGES.message(name, None, None) for name in [*MESSAGES, "other", None]},
+    **{f"message {name}": PAGES.message(name, None, None) for name in [*sorted(MESSAGES), "other", None]},
     **{f"notice {notice.value}": PAGES.notice(notice) for notice in Notice},
 }
 
