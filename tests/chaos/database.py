@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
-from tests.chaos import far, faults, small
+from tests.chaos import embedded, far, faults, small
 from tests.chaos.house import House
 from tests.chaos.judgement import Limits, rows
 from tests.chaos.load import TWO_HUNDRED
@@ -36,15 +36,25 @@ SMALL = {
     "no-space-for-the-log": Trouble("the disk full for 15 s, not even the log fits", small.no_space_for_the_log, 15),
 }
 
+EMBEDDED = {
+    "embedded-killed": Trouble("the embedded PostgreSQL killed with SIGKILL", embedded.killed, 0, is_felt=False),
+    "embedded-no-space": Trouble("the disk of the embedded PostgreSQL full for 30 s", embedded.no_space, 30),
+}
 
-def endure(trouble: Trouble, make_house: Callable[[Mapping[str, str]], House]) -> list[Row]:
+
+def endure(trouble: Trouble, make_house: Callable[[], House]) -> list[Row]:
     """Put wifidogd and its database through a trouble, under two hundred requests a second."""
-    with make_house(FEW_SLOTS) as house:
+    with make_house() as house:
         return rows(suffer(house, [trouble], TWO_HUNDRED, before=BEFORE, after=AFTER), Limits())
 
 
 TRIALS = {
     name: partial(endure, trouble, make_house)
-    for make_house, troubles in ((House, TROUBLES), (far.FarHouse, FAR), (small.SmallHouse, SMALL))
+    for make_house, troubles in (
+        (partial(House, FEW_SLOTS), TROUBLES),
+        (far.FarHouse, FAR),
+        (small.SmallHouse, SMALL),
+        (embedded.EmbeddedHouse, EMBEDDED),
+    )
     for name, trouble in troubles.items()
 }

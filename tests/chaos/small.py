@@ -15,22 +15,38 @@ from tests.postgres import ThrowawayPostgres
 MEGABYTES = 192
 
 
+def mount(place: Path) -> None:
+    """Put a small disk there."""
+    options = f"size={MEGABYTES}m,mode=755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "chaos", place], check=True)
+
+
+def unmount(place: Path) -> None:
+    """Take it away."""
+    subprocess.run(["umount", place], check=True)
+
+
+def fill(filler: Path) -> None:
+    """Leave no space on the disk that a new file is on."""
+    with open(filler, "ab", buffering=0) as file:
+        for size in (64 * 1024, 4096):
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(size))
+
+
 class SmallPostgres(ThrowawayPostgres):
     """All its files are on a disk of its own."""
 
     def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "chaos", home], check=True)
+        mount(home)
         self._disk = home
         self._filler = home / "filler"
         super().__init__(home, {"max_wal_size": "48MB"} | settings)
 
     def fill(self) -> None:
         """Leave no space."""
-        with open(self._filler, "ab", buffering=0) as file:
-            for size in (64 * 1024, 4096):
-                with suppress(OSError):
-                    while True:
-                        file.write(bytes(size))
+        fill(self._filler)
 
     def empty(self) -> None:
         """Undo L{fill}, and start what has not survived it."""
@@ -44,7 +60,7 @@ class SmallPostgres(ThrowawayPostgres):
         """As L{ThrowawayPostgres.remove}, with the disk."""
         if self.runs:
             self.stop()
-        subprocess.run(["umount", self._disk], check=True)
+        unmount(self._disk)
         self._disk.rmdir()
 
 
@@ -69,7 +85,12 @@ def no_space(postgres: SmallPostgres, dsn: str) -> Iterator[None]:
 def no_space_for_the_log(postgres: SmallPostgres, dsn: str) -> Iterator[None]:
     """Take what space is left when another file of the write-ahead log is to begin; PostgreSQL gives up then."""
     postgres.fill()
-    with suppress(psycopg2.OperationalError):
-        execute(dsn, "SELECT pg_switch_wal()", "CREATE TABLE straw (it integer)")
+    exhaust(dsn)
     yield
     postgres.empty()
+
+
+def exhaust(dsn: str) -> None:
+    """Have another file of the write-ahead log begun."""
+    with suppress(psycopg2.DatabaseError):
+        execute(dsn, "SELECT pg_switch_wal()", "CREATE TABLE straw (it integer)")
