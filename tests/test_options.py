@@ -155,6 +155,8 @@ IMPOSSIBLE = [
             "tcp:interface=127.0.0.1",
             "tcp:interface=127.0.0.1:port=65536",
             "tcp:99999999999999999999",
+            "haproxy:tcp:65536",
+            "haproxy:tcp:interface=127.0.0.1",
             "tcp:8080:nonsense=1",
             "http:80",
             "ssl:443:privateKey=/nowhere.pem:certKey=/nowhere.pem",

@@ -50,6 +50,7 @@ def test_wifidogctl_is_told_where_the_server_s_data_is() -> None:
         ("tcp:8080", "tcp:8080:backlog=1024"),
         ("ssl:443:privateKey=a:certKey=b", "ssl:443:privateKey=a:certKey=b:backlog=1024"),
         ("unix:/run/wifidogd", "unix:/run/wifidogd:backlog=1024"),
+        ("haproxy:tcp:8080", "haproxy:tcp:8080:backlog=1024"),
         ("tcp:8080:backlog=7", "tcp:8080:backlog=7"),
         ("systemd:domain=INET:index=0", "systemd:domain=INET:index=0"),
     ],

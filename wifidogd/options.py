@@ -127,8 +127,8 @@ def checked_endpoint(text: str) -> str:
 
     @raise ConfigurationError: if Twisted cannot read it, or its certificate, or systemd has not passed its socket.
     """
-    if re.match("(tcp6?|ssl):", text):
-        port = re.search(r"(?:\A\w+:|:port=)([0-9]+)", text)
+    if re.match("(haproxy:)?(tcp6?|ssl):", text):
+        port = re.search(r"(?:\A(?:haproxy:)?\w+:|:port=)([0-9]+)", text)
         if port is None or int(port[1]) > 65535:
             raise ConfigurationError(f"--listen {text}: write a port from 1 to 65535, such as tcp:8080.")
     try:

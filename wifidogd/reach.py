@@ -40,7 +40,7 @@ def with_backlog(listen: str) -> str:
     @param listen: a Twisted endpoint description.
     @return: the same, naming a backlog where its kind has one.
     """
-    has_one = re.match("(tcp6?|ssl|unix):", listen) and ":backlog=" not in listen
+    has_one = re.match("(haproxy:)?(tcp6?|ssl|unix):", listen) and ":backlog=" not in listen
     return f"{listen}:backlog={BACKLOG}" if has_one else listen
 
 

@@ -76,5 +76,5 @@ def _of_page(answer: bytes) -> Outcome:
         return Outcome.AMISS
     if page.status != UNAVAILABLE:
         return Outcome.SERVED
-    is_human = b"Retry-After:" in answer and "<html" in page.body
+    is_human = b"retry-after:" in answer.lower() and "<html" in page.body
     return Outcome.CANNOT_SAY if is_human else Outcome.AMISS
