@@ -182,6 +182,14 @@ def test_a_lost_login_is_made_good_by_counters() -> None:
     assert book.used == {(100,)}
 
 
+def test_a_stay_that_is_over_is_not_online() -> None:
+    """Nor is one that has never been: nothing is left of either."""
+    book = Book().online("a")
+    assert book.says("a", LOGOUT, ONCE, DENIED)
+    assert not book.journal.is_online(LOBBY, "a")
+    assert not book.journal.is_online(LOBBY, "b")
+
+
 def test_a_gateway_that_forgot_leaves_two_accounts_where_totals_have_grown_past_the_old() -> None:
     """The server may have noticed and ended the old stay, or let the new one count on; smaller totals tell."""
     for totals, used in ((THRICE, {(100, 200), (100, 300)}), (Octets(50, 5), {(100, 50)})):

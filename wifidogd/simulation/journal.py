@@ -131,8 +131,8 @@ class Journal:
         page = self._pages.get(place)
         if page is None or page.under_way or page.given_up:
             return False
-        stays = (stay for course in page.courses for stay in course.stays if stay.token == token)
-        return all(stay.phase is Phase.ONLINE for stay in stays)
+        phases = {stay.phase for course in page.courses for stay in course.stays if stay.token == token}
+        return phases == {Phase.ONLINE}
 
     def accounts(self) -> Iterator[tuple[Place, list[Stays]]]:
         """List what may be stored: for each place, all stays there by each possible course; no course if it gave up."""
