@@ -37,7 +37,7 @@ SMALL = {
 }
 
 EMBEDDED = {
-    "embedded-killed": Trouble("the embedded PostgreSQL killed with SIGKILL", embedded.killed, 0, is_felt=False),
+    "embedded-killed": Trouble("the embedded PostgreSQL killed with SIGKILL", embedded.killed, 3, is_felt=False),
     "embedded-no-space": Trouble("the disk of the embedded PostgreSQL full for 30 s", embedded.no_space, 30),
 }
 

@@ -43,10 +43,10 @@ START_DEADLINE = 60.0
 CONNECTIONS_EACH, MORE_CONNECTIONS = 4, 16
 """What the pool of a server process may open, and what is left for the operator's programs."""
 
-BACK_OFF = (0.0, 1.0, 2.0, 4.0)
+BACK_OFF = (0.0, 1.0, 2.0)
 """Seconds before each further attempt to restart; the last one stays: a disk may have space again at any moment."""
 
-SELDOM = 15
+SELDOM = 30
 """Of the attempts with the last pause every so many is told of: one a minute."""
 
 STABLE = 30.0
