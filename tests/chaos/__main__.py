@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.chaos import database, standby
+from tests.chaos import clients, database, standby
 from tests.chaos.row import Row, write
 
 Trial = Callable[[], Sequence[Row]]
 
 TRIALS: dict[str, Trial] = {
+    **clients.TRIALS,
     **database.TRIALS,
     **standby.TRIALS,
 }
