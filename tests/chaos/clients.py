@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks import scene
@@ -22,6 +20,7 @@ from tests.chaos.nuisances import CROWD, FAMILIES, NUISANCES, Nuisance
 from tests.chaos.row import Row
 from tests.chaos.swarm import Away
 from tests.chaos.watch import Span, Watch
+from tests.test_workers_inherited import certificate
 from wifidogd.web.channel import REQUEST_DEADLINE
 
 GOOD, RATE = "Auth: 1", 5.0
@@ -104,19 +103,10 @@ def open_place(house: House, *, descriptors: int | None = None) -> tuple[Place, 
     house.wifidogd(dsn).end()
     scene.adopt(dsn, furnishing.gateways)
     scene.admit(dsn, furnishing.guests, furnishing.gateways)
-    key, certificate = make_certificate(house.home)
-    port = free_port()
-    tls = f"ssl:{port}:interface=127.0.0.1:privateKey={key}:certKey={certificate}"
+    port, both = free_port(), certificate(house.home)
+    tls = f"ssl:{port}:interface=127.0.0.1:privateKey={both}:certKey={both}"
     there: Any = house
     return Place(there, house.wifidogd(dsn, "--listen", tls, descriptors=descriptors), dsn, furnishing), port
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a key and a certificate that nobody trusts, as an operator would."""
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    words = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout {key} -out {certificate}"
-    subprocess.run(words.split(), check=True, capture_output=True)
-    return key, certificate
 
 
 def meet(place: Place, tls_port: int, name: str, seconds: float, count: int | None = None) -> Seen:
