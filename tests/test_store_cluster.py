@@ -337,6 +337,22 @@ async def test_a_refused_restart_does_not_hurt_the_server_of_another(
 
 
 @ensureDeferred
+async def test_whoever_the_directory_belongs_to_can_come_back(
+    new_cluster: NewCluster, data_dir: Path, owner: Owner, host: Callable[..., Host]
+) -> None:
+    """After root has used it, for a backup, say."""
+    data_dir.mkdir(mode=0o711)
+    os.chown(data_dir, owner.uid, owner.gid)
+    server = new_cluster(data_dir)
+    await within(60, server.start())
+    await within(10, server.stop())
+    theirs = host(*as_unprivileged(data_dir.parent))
+    assert ask((await theirs.said())["dsn"], "SELECT 1") == 1
+    theirs.process.terminate()
+    assert await theirs.ended() == 0
+
+
+@ensureDeferred
 async def test_an_orphan_is_stopped_first(new_cluster: NewCluster, data_dir: Path, owner: Owner) -> None:
     """A PostgreSQL that runs on the directory without a wifidogd, whoever started it."""
     server = new_cluster(data_dir)

@@ -36,6 +36,7 @@ class DirectoryLock:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(descriptor, 0)
             os.write(descriptor, b"%d\n" % os.getpid())
+            self._leave_to_owner(descriptor)
         except BlockingIOError as problem:
             holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
             os.close(descriptor)
@@ -47,6 +48,12 @@ class DirectoryLock:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+
+    def _leave_to_owner(self, descriptor: int) -> None:
+        """Have root, who may only make a backup, not lock out the user whose directory it is."""
+        if os.geteuid() == 0:
+            owner = self._path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def release(self) -> None:
         """Let others have it; nothing happens if we have not got it."""
