@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.chaos import clients, database, standby
+from tests.chaos import clients, database, pair, standby
 from tests.chaos.row import Row, write
 
 Trial = Callable[[], Sequence[Row]]
@@ -18,6 +18,7 @@ TRIALS: dict[str, Trial] = {
     **clients.TRIALS,
     **database.TRIALS,
     **standby.TRIALS,
+    **pair.TRIALS,
 }
 """The long form of everything, by name, in the order in which they run."""
 
