@@ -132,3 +132,15 @@ async def test_what_a_sign_in_window_cannot_do_can_be_done_elsewhere(house: Gues
     reply = await house.get(f"p/{token}")
     assert reply.headers["location"] == f"/wifidog/portal?token={token}"
     assert "You are online" in (await house.get(reply.headers["location"].removeprefix("/wifidog/"))).body
+
+
+@ensureDeferred
+async def test_a_server_that_has_just_begun_denies_no_stay(house: GuestHouse, database: Database) -> None:
+    """It does not know yet who is adopted, so it cannot say; a worker that takes another's place is asked at once."""
+    token = await come_online(house, MAC)
+    beginner = GuestHouse(database, now=house.now).listen()
+    for target in ("portal", "portal.json"):
+        assert (await beginner.get(f"{target}?token={token}&gw_id=gw1&live=1")).status == 503
+    await beginner.refresh()
+    assert loads((await beginner.get(f"portal.json?token={token}")).body)["online"]
+    await beginner.close()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from wifidogd.credentials import Passwords, hash_secret, mint_token
 from wifidogd.directory import Directory
-from wifidogd.errors import Overloaded
+from wifidogd.errors import Overloaded, StoreUnavailable
 from wifidogd.gateways import Gateway
 from wifidogd.limits import Limit, Use, left
 from wifidogd.model import Octets, Reason, UtcNow, Visitor
@@ -195,6 +195,8 @@ class Admission:
         )
 
     async def _look(self, cursor: Cursor, token: str) -> Stay | None:
+        if not self._directory.loaded:
+            raise StoreUnavailable("which gateways are adopted is not known yet")
         found = await look_at(cursor, hash_secret(token))
         gateway = None if found is None else self._directory.gateway(found.gw_id)
         if found is None or gateway is None:
