@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from klein import Klein
 from twisted.internet.interfaces import IReactorTime
@@ -97,7 +96,7 @@ class GuestPages:
             care=self._care,
             remember_waiting=remember_waiting,
             utc_now=utc_now,
-            public_host=urlsplit(public_url or "").hostname,
+            public_url=public_url,
         )
         self._my_data = MyDataDesk(directory, my_data, state, path, utc_now=utc_now)
         self._preview = PreviewDesk(directory, state, path, utc_now=utc_now)

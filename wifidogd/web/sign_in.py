@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from wifidogd.admission import Admission
 from wifidogd.directory import Directory
@@ -58,11 +59,12 @@ class SignInDesk:
         care: AccountCareDesk,
         remember_waiting: Callable[[WaitingGateway], None],
         utc_now: UtcNow,
-        public_host: str | None,
+        public_url: str | None,
     ) -> None:
         """
         @param remember_waiting: told of each guest that an unknown gateway sends.
-        @param public_host: name under which guests reach this server; None when only their browsers know.
+        @param public_url: what guests reach this server by, perhaps through a proxy that ends TLS; None when only
+            their browsers know.
         """
         self._directory = directory
         self._admission = admission
@@ -74,7 +76,9 @@ class SignInDesk:
         self._care = care
         self._remember_waiting = remember_waiting
         self._utc_now = utc_now
-        self._own_hosts = {public_host} if public_host else set()
+        parts = urlsplit(public_url or "")
+        self._own_hosts = {parts.hostname} if parts.hostname else set()
+        self._is_public_over_tls = parts.scheme == "https"
 
     async def show(self, query: bytes, caller: Caller, code: str | None = None) -> Answer:
         """
@@ -151,7 +155,8 @@ class SignInDesk:
             return None
         if keepsake is None:
             return None
-        return keep(gateway.network, keepsake, self._path, self._utc_now(), is_secure=caller.is_secure)
+        is_secure = caller.is_secure or self._is_public_over_tls
+        return keep(gateway.network, keepsake, self._path, self._utc_now(), is_secure=is_secure)
 
     async def _welcome_back(
         self, gateway: Gateway, visitor: Visitor, caller: Caller, farewell: Farewell | None
