@@ -1,7 +1,7 @@
 # make run      install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
 # make test     the whole suite, e.g. make test ARGS="-k ledger"
 # make bench    all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
-# make soak     half an hour under load; memory, descriptors and CPU must stay flat, e.g. make soak ARGS=--quick
+# make soak     half an hour under load with a fault every minute; everything must stay flat, e.g. make soak ARGS=--quick
 # make chaos    break it under load, e.g. make chaos CHAOS=frozen
 # make lint     ruff
 # make types    mypy
@@ -29,8 +29,7 @@ bench: .venv/installed
 
 soak: .venv/installed
 	mkdir -p build
-	.venv/bin/python -m benchmarks soak --json build/soak.json $(ARGS)
-	.venv/bin/python -m benchmarks.oldstack.plots build/soak.json build
+	tools/for-tests .venv/bin/python -m tests.chaos.soak --json build $(ARGS)
 
 chaos: .venv/installed
 	mkdir -p build

@@ -1,0 +1,275 @@
+"""
+C{python -m tests.chaos.soak [--quick] [--json DIRECTORY]}: half an hour, and each minute a fault and bad clients.
+
+Each minute begins with both at once, and ends in a while of calm, in which is looked whether everything is as it was
+in the minutes before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+
+from benchmarks.server import Server, is_healthy
+from benchmarks.soak import CACHES_FILL, rise
+from tests.chaos.answers import Outcome
+from tests.chaos.database import TROUBLES
+from tests.chaos.house import House
+from tests.chaos.load import SMALL, TWO_HUNDRED, Load, Scale, Told
+from tests.chaos.nuisances import NUISANCES
+from tests.chaos.row import Row, write
+from tests.chaos.swarm import Away
+from tests.chaos.trouble import HEALTHY_WITHIN, Trouble
+from tests.chaos.watch import Watch
+
+MOST_BUSY = 60
+"""Percent of a core that is left to bad clients; those who ask for all of one have a trial of their own."""
+
+CROWDS = [name for name, each in NUISANCES.items() if each.busy <= MOST_BUSY and not each.tls]
+"""Who comes, in turn."""
+
+SLOTS = {"max_connections": "20"}
+
+SESSION_ENDED = b"] session "
+"""A line of log for each guest who leaves is no noise, and as much as guests make of it."""
+
+
+RECOVERY = 5.0
+"""Seconds."""
+
+MEMORY, CPU = 5.0, 25.0
+"""Percent of the median by which it may grow over the whole; other programs may disturb the CPU."""
+
+DESCRIPTORS = 3.0
+LOG = 60.0
+"""Kilobytes a minute, but for the lines about sessions that ended."""
+
+ENOUGH = 12
+"""Minutes, or what is called so, that can show whether something grows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """
+    How long everything takes, in seconds.
+
+    @ivar fault: at most; many are shorter.
+    @ivar crowd: for which bad clients are there.
+    @ivar minute: from one fault to the next.
+    @ivar calm: at the end of each.
+    """
+
+    scale: Scale
+    minutes: int
+    minute: float
+    fault: float
+    crowd: float
+    calm: float
+
+
+LONG = Course(TWO_HUNDRED, minutes=30, minute=60.0, fault=15.0, crowd=30.0, calm=18.0)
+QUICK = Course(TWO_HUNDRED, minutes=6, minute=12.0, fault=3.0, crowd=5.0, calm=4.0)
+BRIEF = Course(SMALL, minutes=2, minute=1.8, fault=0.4, crowd=0.7, calm=0.4)
+"""For CI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """
+    What was seen of a minute.
+
+    @ivar fault: and C{crowd}, by their names.
+    @ivar recovery: seconds from the end of the fault until the server said that all is well.
+    @ivar came: bad clients that were there.
+    @ivar begin: of the calm, as the monotonic clock has it; C{end} is that of the minute.
+    @ivar memory: megabytes in the calm, pages that processes share divided among them; the median, as C{descriptors}.
+    @ivar cpu: seconds of CPU in the calm.
+    @ivar log: kilobytes in the whole minute, but for the lines about sessions that ended.
+    """
+
+    fault: str
+    crowd: str
+    recovery: float
+    came: int
+    begin: float
+    end: float
+    memory: float
+    descriptors: float
+    cpu: float
+    log: float
+
+
+@dataclass(frozen=True, slots=True)
+class Soaked:
+    """All that came of it."""
+
+    course: Course
+    minutes: Sequence[Minute]
+    told: Told
+
+    @property
+    def requests(self) -> list[int]:
+        """Answers in the calm of each minute."""
+        return [len(self.told.answers.between(each.begin, each.end)) for each in self.minutes]
+
+    @property
+    def cost(self) -> list[float]:
+        """Milliseconds of CPU for each of them, by minute."""
+        return [1000 * each.cpu / max(1, count) for each, count in zip(self.minutes, self.requests, strict=True)]
+
+
+class Log:
+    """Counts what is new in the log of a server."""
+
+    def __init__(self, server: Server) -> None:
+        self._path = server.log
+        self._read = server.log.stat().st_size
+
+    def octets(self) -> int:
+        """Count octets since the last time, without the lines about sessions that ended."""
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
+        self._read += len(new)
+        return sum(len(line) for line in new.splitlines(keepends=True) if SESSION_ENDED not in line)
+
+
+def soak(course: Course) -> Soaked:
+    """Let it soak."""
+    with House(SLOTS) as house:
+        dsn = house.database()
+        server = house.wifidogd(dsn)
+        watch = Watch(server)
+        try:
+            with Load(server, dsn, course.scale, house.home) as load:
+                time.sleep(course.minute / 2)
+                log = Log(server)
+                pairs = islice(zip(cycle(TROUBLES), cycle(CROWDS), strict=False), course.minutes)
+                minutes = [live(course, house, dsn, server, watch, log, pair) for pair in pairs]
+                return Soaked(course, minutes, load.end())
+        finally:
+            watch.end()
+
+
+def live(
+    course: Course, house: House, dsn: str, server: Server, watch: Watch, log: Log, pair: tuple[str, str]
+) -> Minute:
+    """Live through a minute."""
+    began = time.monotonic()
+    crowd = Away(pair[1], server.port, course.crowd, NUISANCES[pair[1]].count)
+    recovery = suffer(TROUBLES[pair[0]], course, house, dsn, server)
+    came = crowd.visits().opened
+    time.sleep(max(0.0, began + course.minute - course.calm - time.monotonic()))
+    calm = watch.now()
+    time.sleep(max(0.0, began + course.minute - time.monotonic()))
+    after = watch.now()
+    glances = watch.between(calm.at, after.at).glances
+    minute = Minute(
+        *pair,
+        recovery,
+        came,
+        calm.at,
+        after.at,
+        median(each.memory for each in glances) / 1e6,
+        median(each.descriptors for each in glances),
+        after.cpu - calm.cpu,
+        log.octets() / 1000,
+    )
+    print(json.dumps(asdict(minute)), file=sys.stderr, flush=True)
+    return minute
+
+
+def suffer(trouble: Trouble, course: Course, house: House, dsn: str, server: Server) -> float:
+    """
+    Go through one fault.
+
+    @return: seconds from its end until the server was well again.
+    @raise RuntimeError: if it does not become well.
+    """
+    with trouble.fault(house.postgres, dsn):
+        time.sleep(min(trouble.seconds, course.fault))
+    ended = time.monotonic()
+    while not is_healthy(server.port):
+        if time.monotonic() - ended > HEALTHY_WITHIN:
+            raise RuntimeError(f"no recovery after {trouble.what}:\n{server.log.read_text(errors='replace')[-3000:]}")
+        time.sleep(0.05)
+    return time.monotonic() - ended
+
+
+def judge(soaked: Soaked) -> Row:
+    """Hold it against what was promised."""
+    course, minutes, told = soaked.course, soaked.minutes, soaked.told
+    rate = sum(soaked.requests) / sum(each.end - each.begin for each in minutes)
+    return Row(
+        f"{course.minutes} times {course.minute:.0f} s, each with a fault of the database and a crowd of bad clients",
+        f"{course.scale.guests} guests at {course.scale.gateways} gateways, {rate:.0f} requests a second in the calm; "
+        f"{sum(each.came for each in minutes)} bad clients",
+        f"well within {RECOVERY:g} s of each fault; memory grows by {MEMORY:g} % at most over all, CPU of a request by "
+        f"{CPU:g} %, descriptors by {DESCRIPTORS:g}, the log by {LOG:g} kB a minute at most; everybody is answered, "
+        "nobody thrown off, books balance",
+        f"{', '.join(f'{what} {value:+.1f} {unit}' for what, value, unit, _ in growths(soaked))}; the slowest recovery "
+        f"took {max(each.recovery for each in minutes):.1f} s; {len(told.answers)} answers, {told.wrong} wrong; "
+        f"{told.sessions} sessions and {told.stored} octets stored, {told.difference_count} differences "
+        f"({told.open_questions} devices with more than one right sum)",
+        misses(soaked),
+    )
+
+
+def growths(soaked: Soaked) -> list[tuple[str, float, str, float]]:
+    """Tell what rose by how much, in which unit, and what is the most; by a straight line, once caches have filled."""
+    counted = slice(int(len(soaked.minutes) * CACHES_FILL), None)
+    memory, cost = [each.memory for each in soaked.minutes][counted], soaked.cost[counted]
+    return [
+        ("memory", 100 * rise(memory) / median(memory), "%", MEMORY),
+        ("CPU of a request", 100 * rise(cost) / median(cost), "%", CPU),
+        ("descriptors", rise([each.descriptors for each in soaked.minutes][counted]), "", DESCRIPTORS),
+        ("log", max(each.log for each in soaked.minutes), "kB", LOG),
+    ]
+
+
+def misses(soaked: Soaked) -> list[str]:
+    """Say which promises were not kept; a few short minutes do not say what is flat."""
+    outcomes = soaked.told.answers.outcomes
+    found = list(soaked.told.complaints())
+    unanswered = outcomes[Outcome.LOST] + outcomes[Outcome.REFUSED]
+    if unanswered:
+        found.append(f"{unanswered} requests got no answer")
+    late = [each for each in soaked.minutes if each.recovery > RECOVERY]
+    found += [f"well only {each.recovery:.1f} s after {each.fault}" for each in late]
+    if len(soaked.minutes) >= ENOUGH:
+        grown = [(what, value, unit) for what, value, unit, most in growths(soaked) if value > most]
+        found += [f"{what} {value:+.1f} {unit}" for what, value, unit in grown]
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """
+    Soak.
+
+    @return: 0 if all promises were kept.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.soak", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="take a good minute instead of half an hour")
+    parser.add_argument("--json", type=Path, metavar="DIRECTORY", help="write soak.json and soak-minutes.json there")
+    asked = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    soaked = soak(QUICK if asked.quick else LONG)
+    row = judge(soaked)
+    print(row.text())
+    if asked.json is not None:
+        write(asked.json / "soak.json", [row])
+        minutes = [{**asdict(each), "cost": cost} for each, cost in zip(soaked.minutes, soaked.cost, strict=True)]
+        (asked.json / "soak-minutes.json").write_text(json.dumps(minutes, indent=1) + "\n")
+    return 0 if row.held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
