@@ -1,0 +1,327 @@
+"""wifidogd itself killed, stopped, blocked and frozen under load, with somebody who starts it again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from benchmarks.cost import children_of
+from benchmarks.house import CHECKOUT, Server, Servers, free_port
+from benchmarks.server import is_healthy
+from tests.chaos.answers import Outcome
+from tests.chaos.house import House
+from tests.chaos.load import TWO_HUNDRED, Load, Scale, Told
+from tests.chaos.row import Row
+from wifidogd.store.cluster import dsn_of
+from wifidogd.watchdog import EXIT_STATUS, LIMIT
+from wifidogd.workers.process import FROZEN_AFTER
+
+TWISTD = Path(sys.executable).with_name("twistd")
+
+SETTLE = 6.0
+"""Seconds for a load to get going, and for the server after the last blow."""
+
+BACK_WITHIN = 60.0
+
+SOCKET = "systemd:domain=INET:name=web"
+"""Where the server listens; the keeper has opened it."""
+
+BLOCKABLE = CHECKOUT / "tests" / "chaos" / "blockable.tac"
+
+BOOKS = "every acknowledged login, octet and logout is in the tables, nothing twice; nobody is thrown off"
+
+Strike = Callable[[Server], None]
+"""Does something to the server below a keeper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A server with a keeper, the DSN of what it stores in, and a directory to write into."""
+
+    server: Server
+    dsn: str
+    home: Path
+
+
+Make = Callable[[], AbstractContextManager[Place]]
+
+
+@contextmanager
+def beside(*options: str) -> Iterator[Place]:
+    """Have a server on a PostgreSQL that nothing happens to."""
+    with House() as house:
+        dsn = house.database()
+        server = keep(house, "wifidogd", "--listen", SOCKET, "--database", dsn, *options)
+        yield Place(server, dsn, house.home)
+
+
+@contextmanager
+def embedded() -> Iterator[Place]:
+    """Have a server that brings its PostgreSQL along."""
+    servers = Servers()
+    data_dir = servers.home / "data"
+    try:
+        server = keep(servers, "wifidogd", "--listen", SOCKET, "--data-dir", str(data_dir))
+        yield Place(server, dsn_of(data_dir), servers.home)
+    finally:
+        servers.end_servers()
+        servers.clear()
+
+
+@contextmanager
+def blockable(seconds: float) -> Iterator[Place]:
+    """Have a server that L{block} blocks for so long."""
+    with House() as house:
+        dsn = house.database()
+        environment = {"WIFIDOGD_DATABASE": dsn, "WIFIDOGD_LISTEN": SOCKET, "BLOCKED_FOR": str(seconds)}
+        yield Place(keep(house, "--python", str(BLOCKABLE), environment=environment), dsn, house.home)
+
+
+def keep(servers: Servers, *arguments: str, environment: Mapping[str, str] = {}) -> Server:
+    """Start C{twistd} with a keeper, and wait until it serves guests."""
+    port = free_port()
+    keeper = [sys.executable, "-m", "tests.chaos.keeper", str(port)]
+    twistd = [sys.executable, str(TWISTD), "--nodaemon", "--pidfile=", *arguments]
+    return servers.serve([*keeper, *twistd], port=port, is_ready=is_healthy, environment=environment)
+
+
+def service_of(server: Server) -> int | None:
+    """Name the process that a keeper keeps; None while there is none."""
+    return next(iter(children_of(server.pid)), None)
+
+
+def send(number: signal.Signals, server: Server) -> None:
+    """Give the service a signal, if it is there."""
+    pid = service_of(server)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+kill = partial(send, signal.SIGKILL)
+stop = partial(send, signal.SIGTERM)
+block = partial(send, signal.SIGUSR1)
+
+
+def kill_a_worker(server: Server) -> None:
+    """Kill the oldest of the processes below the service, if there is one."""
+    workers = children_of(service_of(server) or 0)
+    if workers:
+        with suppress(ProcessLookupError):
+            os.kill(min(workers), signal.SIGKILL)
+
+
+def is_back(server: Server) -> float:
+    """
+    Wait until guests are served.
+
+    @return: seconds that it took.
+    @raise RuntimeError: if it takes too long.
+    """
+    began = time.monotonic()
+    while not is_healthy(server.port):
+        if time.monotonic() - began > BACK_WITHIN:
+            raise RuntimeError(f"the server does not come back:\n{server.log.read_text(errors='replace')[-3000:]}")
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def says(server: Server, text: str, within: float) -> float:
+    """
+    Wait until the log has a text.
+
+    @return: seconds that it took.
+    @raise RuntimeError: if it has not within so many seconds.
+    """
+    began = time.monotonic()
+    while text not in (said := server.log.read_text(errors="replace")):
+        if time.monotonic() - began > within:
+            raise RuntimeError(f"the log never said {text!r}:\n{said[-3000:]}")
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def suffer(make: Make, scale: Scale, ordeal: Callable[[Server], float], settle: float = SETTLE) -> tuple[Told, float]:
+    """
+    Put a server through an ordeal under load.
+
+    @return: what the load tells, and what the ordeal returns.
+    """
+    with make() as place, Load(place.server, place.dsn, scale, place.home) as load:
+        time.sleep(settle)
+        longest = ordeal(place.server)
+        time.sleep(settle)
+        return load.end(), longest
+
+
+def judge(
+    fault: str, promised: str, told: Told, seen: str, missed: Iterable[str] = (), *, may_lose: bool = False
+) -> Row:
+    """
+    Hold what the load tells against what is promised.
+
+    @param seen: what else was seen, and C{missed} what of that was promised otherwise.
+    @param may_lose: whether requests may be lost that a dying process had accepted.
+    """
+    outcomes = told.answers.outcomes
+    missed = [*missed, *told.complaints()]
+    if outcomes[Outcome.REFUSED]:
+        missed.append(f"{outcomes[Outcome.REFUSED]} connections were refused")
+    if outcomes[Outcome.LOST] and not may_lose:
+        missed.append(f"{outcomes[Outcome.LOST]} requests got no answer")
+    answers = told.answers.all
+    rate = len(answers) / (answers[-1].at - answers[0].at)
+    counts = ", ".join(f"{count} {outcome.value}" for outcome, count in outcomes.most_common())
+    seen += (
+        f"; {counts}; longest answer {told.answers.longest:.1f} s; {told.wrong} wrong answers; {told.sessions} "
+        f"sessions and {told.stored} octets stored, {told.difference_count} differences "
+        f"({told.open_questions} devices with more than one right sum)"
+    )
+    return Row(fault, f"{rate:.0f} requests a second", promised, seen, missed)
+
+
+def struck(
+    fault: str,
+    make: Make,
+    strike: Strike,
+    times: int,
+    *,
+    scale: Scale = TWO_HUNDRED,
+    may_lose: bool = True,
+    back_within: float = 8.0,
+    settle: float = SETTLE,
+    dice: Random | None = None,
+) -> Row:
+    """
+    Strike a server at random moments, now and then while it has not even begun again.
+
+    @param back_within: seconds for guests to be served again, which is promised.
+    """
+    chance = dice or Random(7)
+
+    def ordeal(server: Server) -> float:
+        longest = 0.0
+        for _ in range(times):
+            time.sleep(chance.uniform(0.2, 3.0))
+            strike(server)
+            if chance.random() < 0.75:
+                longest = max(longest, is_back(server))
+        return max(longest, is_back(server))
+
+    told, longest = suffer(make, scale, ordeal, settle)
+    promised = f"{BOOKS}; no connection is refused, as systemd keeps the socket; served again within {back_within:g} s"
+    if not may_lose:
+        promised += "; whatever was accepted has an answer"
+    seen = f"served again within {longest:.1f} s"
+    missed = [] if longest <= back_within else [f"it took {longest:.1f} s to serve again"]
+    return judge(f"{fault}, {times} times at random moments", promised, told, seen, missed, may_lose=may_lose)
+
+
+def slowed(seconds: float, scale: Scale = TWO_HUNDRED) -> Row:
+    """Block the reactor for a while."""
+
+    def ordeal(server: Server) -> float:
+        block(server)
+        says(server, "the reactor has been blocked for", seconds)
+        says(server, "in <lambda>", seconds)
+        says(server, "the reactor goes on; it was blocked for", BACK_WITHIN)
+        return is_back(server)
+
+    told, _ = suffer(partial(blockable, seconds), scale, ordeal)
+    promised = f"the log shows the stack while it lasts, and its length after that; whoever waited is answered; {BOOKS}"
+    return judge(f"reactor blocked for {seconds:g} s", promised, told, "the log named the culprit")
+
+
+def hung(scale: Scale = TWO_HUNDRED) -> Row:
+    """Block the reactor for good."""
+    took: list[float] = []
+
+    def ordeal(server: Server) -> float:
+        block(server)
+        took.append(says(server, f"the service ended with {EXIT_STATUS}", 2 * LIMIT))
+        return is_back(server)
+
+    told, longest = suffer(partial(blockable, 3600.0), scale, ordeal)
+    promised = f"after {LIMIT:g} s the process ends with status {EXIT_STATUS}, and another serves; {BOOKS}"
+    seen = f"ended after {took[0]:.0f} s, guests served {longest:.1f} s later"
+    return judge("reactor blocked for good", promised, told, seen, may_lose=True)
+
+
+def frozen_worker(scale: Scale = TWO_HUNDRED) -> Row:
+    """Freeze one of two workers."""
+    took: list[float] = []
+
+    def ordeal(server: Server) -> float:
+        os.kill(min(children_of(service_of(server) or 0)), signal.SIGSTOP)
+        took.append(says(server, "is frozen; killing it", 2 * FROZEN_AFTER))
+        return is_back(server)
+
+    told, _ = suffer(partial(beside, "--workers", "2"), scale, ordeal)
+    promised = f"after {FROZEN_AFTER:g} s it is killed and replaced, the other serves meanwhile; {BOOKS}"
+    seen = f"killed after {took[0]:.0f} s"
+    return judge("one of two workers frozen by SIGSTOP", promised, told, seen, may_lose=True)
+
+
+def slept(seconds: float, scale: Scale = TWO_HUNDRED) -> Row:
+    """Stop the whole server for a while, as a machine that sleeps does."""
+
+    def ordeal(server: Server) -> float:
+        send(signal.SIGSTOP, server)
+        time.sleep(seconds)
+        send(signal.SIGCONT, server)
+        longest = is_back(server)
+        if "blocked for" in server.log.read_text(errors="replace"):
+            raise RuntimeError("the watchdog took a stopped process for a blocked one")
+        return longest
+
+    told, longest = suffer(beside, scale, ordeal)
+    seen = f"served again after {longest:.1f} s, and nobody was blamed"
+    promised = f"whoever waited is answered, the watchdog blames nobody; {BOOKS}"
+    return judge(f"wifidogd stopped by SIGSTOP for {seconds:g} s", promised, told, seen)
+
+
+def alone() -> list[Row]:
+    """Kill and stop one process."""
+    return [
+        struck("wifidogd killed with SIGKILL", beside, kill, 20),
+        struck("wifidogd stopped by SIGTERM", beside, stop, 10, may_lose=False),
+    ]
+
+
+def with_workers() -> list[Row]:
+    """Kill and stop one of two workers, and both with their parent."""
+    two = partial(beside, "--workers", "2")
+    return [
+        struck("one of two workers killed with SIGKILL", two, kill_a_worker, 20),
+        struck("wifidogd --workers 2 killed with SIGKILL", two, kill, 10),
+        struck("wifidogd --workers 2 stopped by SIGTERM", two, stop, 5, may_lose=False),
+    ]
+
+
+def with_its_postgresql() -> list[Row]:
+    """Kill and stop a server that brings its PostgreSQL."""
+    return [
+        struck("wifidogd killed with SIGKILL, and its own PostgreSQL with it", embedded, kill, 20),
+        struck("wifidogd stopped by SIGTERM, and its own PostgreSQL with it", embedded, stop, 5, may_lose=False),
+    ]
+
+
+def stuck() -> list[Row]:
+    """Block, freeze and stop it."""
+    return [slowed(8.0), hung(), frozen_worker(), slept(30.0)]
+
+
+TRIALS = {
+    "killed": alone,
+    "killed-workers": with_workers,
+    "killed-embedded": with_its_postgresql,
+    "stuck": stuck,
+}
