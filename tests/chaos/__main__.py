@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.chaos import clients, database, pair, standby
+from tests.chaos import clients, database, ends, pair, standby
 from tests.chaos.row import Row, write
 
 Trial = Callable[[], Sequence[Row]]
@@ -19,6 +19,7 @@ TRIALS: dict[str, Trial] = {
     **database.TRIALS,
     **standby.TRIALS,
     **pair.TRIALS,
+    **ends.TRIALS,
 }
 """The long form of everything, by name, in the order in which they run."""
 
