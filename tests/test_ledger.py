@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import psycopg2
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
@@ -20,7 +22,7 @@ from wifidogd.credentials import Passwords, hash_secret
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreUnavailable
 from wifidogd.gateways import Gateway
-from wifidogd.ledger import ANSWER_WITHIN, BATCH, HELD_MOST, MAX_WAITING, Ledger
+from wifidogd.ledger import ANSWER_WITHIN, BATCH, HELD_MOST, MAX_WAITING, PACE, Ledger
 from wifidogd.model import AuthCode, Dialect, Octets, Report, Stage, Visitor
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
@@ -333,6 +335,8 @@ async def test_a_report_that_was_kept_too_long_is_not_settled(site, monkeypatch)
     """As when the process is stopped while it waits its turn."""
     monkeypatch.setattr("wifidogd.ledger.HELD_MOST", 0.1)
     token = await site.token()
+    assert await verdict(site, said(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    await deferLater(reactor, 2 * PACE)
     settling = site.ledger.settle(said(Stage.COUNTERS, token, Octets(500, 50)))
     waiting = site.ledger.settle(said(Stage.COUNTERS, token, Octets(600, 60)))
     time.sleep(ANSWER_WITHIN + 0.2)
@@ -340,3 +344,21 @@ async def test_a_report_that_was_kept_too_long_is_not_settled(site, monkeypatch)
     assert not outcomes[1][0]
     await within(10, site.ledger.drain())
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(500, 50, 500, 50)]
+
+
+@pytest.mark.impatient
+@pytest_twisted.ensureDeferred
+async def test_a_sign_in_that_was_given_up_does_not_throw_out_the_one_after_it(site, dsn):
+    """Its gateway was told that nobody can say, the guest signed in anew, and then the lock was released."""
+    stuck, old, new = [await site.token() for _ in range(3)]
+    other_phone = said(Stage.COUNTERS, stuck, Octets(), mac="02:ab:cd:ef:01:02")
+    assert await code(site, other_phone) is AuthCode.ALLOWED
+    with closing(psycopg2.connect(dsn)) as somebody:
+        somebody.cursor().execute("SELECT 1 FROM sessions WHERE mac IS NOT NULL FOR UPDATE")
+        first = site.ledger.settle(said(Stage.COUNTERS, "unknown"))
+        given_up = [site.ledger.settle(report) for report in (other_phone, said(Stage.COUNTERS, old, Octets()))]
+        await within(10, DeferredList([first, *given_up], consumeErrors=True))
+        assert await code(site, said(Stage.LOGIN, new)) is AuthCode.ALLOWED
+    await within(10, site.ledger.drain())
+    assert [place for place, *_ in await site.rows(SELECT_PAST)] == []
+    assert await site.rows(SELECT_OPEN, token_hash=hash_secret(new)) == [(0, 0, 0, 0)]

@@ -9,7 +9,7 @@ answer goes out only after COMMIT.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -226,13 +226,13 @@ class Ledger:
     async def _settle(self, batch: Sequence[_Entry]) -> None:
         """Settle a batch and hand out the answers; never fails."""
         try:
-            decisions = await self._database.transaction(partial(self._judge, batch), deadline=SETTLE_WITHIN)
+            settled = await self._database.transaction(partial(self._judge, batch), deadline=SETTLE_WITHIN)
         except StoreUnavailable as problem:
             self._put_off(batch, problem)
         except Exception as problem:
             await self._settle_apart(batch, problem)
         else:
-            for entry, decision in zip(batch, decisions, strict=True):
+            for entry, decision in settled:
                 entry.company.discard(entry)
                 if not entry.answer.called:
                     entry.answer.callback(decision)
@@ -273,23 +273,40 @@ class Ledger:
         if not entry.answer.called:
             entry.answer.errback(problem)
 
-    async def _judge(self, batch: Sequence[_Entry], cursor: Cursor) -> list[Decision]:
+    async def _judge(self, batch: Sequence[_Entry], cursor: Cursor) -> list[tuple[_Entry, Decision]]:
+        """Settle what is not too late."""
         if not self._directory.loaded:
             raise StoreUnavailable("which gateways are adopted is not known yet")
         now = self._utc_now()
         sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}))
-        places = {
-            (sessions[entry.token_hash].gw_id, str(entry.report.mac))
-            for entry in batch
-            if takes_place(sessions.get(entry.token_hash), entry.report)
-        }
+        arriving = [entry for entry in batch if takes_place(sessions.get(entry.token_hash), entry.report)]
+        late = _too_late(arriving)
+        places = {(sessions[entry.token_hash].gw_id, str(entry.report.mac)) for entry in arriving if entry not in late}
         online = await lock_online(cursor, sorted(places)) if places else []
         tallies = await open_books(cursor, (*sessions.values(), *online), now)
         settlement = Settlement(sessions, online, self._directory.may_ask, tallies)
-        decisions = [settlement.enter(entry.token_hash, entry.report, now) for entry in batch]
+        settled = [
+            (entry, settlement.enter(entry.token_hash, entry.report, now)) for entry in batch if entry not in late
+        ]
         if settlement.ended:
             await end_sessions(cursor, settlement.ended)
         if settlement.changed:
             save_sessions(cursor, settlement.changed)
         await close_books(cursor, settlement, now)
-        return decisions
+        return settled
+
+
+def _too_late(arriving: Iterable[_Entry]) -> set[_Entry]:
+    """
+    Pick the first reports on tokens whose answer was given up.
+
+    The guest may have signed in anew since, and the old token would take the place of the new one.
+    """
+    late: set[_Entry] = set()
+    arrived: set[bytes] = set()
+    for entry in arriving:
+        if entry.answer.called and entry.token_hash not in arrived:
+            late.add(entry)
+        else:
+            arrived.add(entry.token_hash)
+    return late
