@@ -40,6 +40,7 @@ from wifidogd.web.language import ENGLISH, FALLBACK, NAMES, Language, Switch, ne
         (";;;,,,=", "en"),
         ("\xff\xfe", "en"),
         (",".join(["nl"] * 20 + ["de"]), "en"),
+        (" " * 600 + "de", "en"),
         ("a" * 60_000, "en"),
         ("de-" * 20_000, "en"),
     ],

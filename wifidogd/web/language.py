@@ -35,6 +35,9 @@ _LONGEST_QUERY = 1500
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
 _MOST_PREFERENCES = 20
+_LONGEST_PREFERENCES = 500
+"""Characters of an Accept-Language header that are read, and remembered; browsers send fewer than 200."""
+
 _PREFERENCE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4})\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?")
 
 
@@ -108,7 +111,7 @@ def negotiate(accepted: str, wanted: str = "") -> Language:
     @param accepted: the Accept-Language header (RFC 9110, section 12.5.4); empty for none.
     @param wanted: what the guest picked on a page of ours; nothing of L{NAMES} counts as nothing.
     """
-    return Language(wanted, chosen=True) if wanted in NAMES else Language(_preferred(accepted))
+    return Language(wanted, chosen=True) if wanted in NAMES else Language(_preferred(accepted[:_LONGEST_PREFERENCES]))
 
 
 def text_in(texts: Mapping[str, str], tag: str) -> tuple[str, str] | None:

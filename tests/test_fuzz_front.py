@@ -1,0 +1,86 @@
+"""The whole HTTP side against bytes that no well-meaning client sends; the long form is C{make chaos CHAOS=fuzz}."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos.fuzz import conversations
+from tests.chaos.fuzz_front import FrontInMemory
+from tests.chaos.fuzz_replies import Unfit, read_answers
+from tests.chaos.fuzz_words import WORDS, seeds, sign
+from tests.chaos.nuisances import NUISANCES
+
+KEPT = [
+    pytest.param(b"GET /wifidog/ping?gw_id=gw1 HTTP/1.1\r\n\r\n" * 300, id="a pipeline"),
+    pytest.param(b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 900, id="many chunks"),
+    pytest.param(b"GET /wifidog/p/Pong HTTP/1.1\r\n\r\n", id="a word of gateways in an address"),
+    pytest.param(b"GET /wifidog/forgotten?state=%00<zzz> HTTP/1.1\r\n\r\n", id="NUL in a state"),
+    pytest.param(b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", id="a length of 5,000 digits"),
+    pytest.param(
+        b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", id="two lengths"
+    ),
+]
+"""What has been, or might have been, too much for some server."""
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[FrontInMemory]:
+    """A server in memory; anything that it logs as an error fails the test that is on."""
+    with FrontInMemory() as front:
+        yield front
+
+
+@pytest.mark.parametrize("said", KEPT)
+@pytest.mark.parametrize("reads", [True, False], ids=["reading", "not reading"])
+def test_what_once_was_too_much(front: FrontInMemory, said: bytes, reads: bool) -> None:
+    """Is answered, or the connection closed."""
+    front.hear([said], reads=reads)
+
+
+@pytest.mark.parametrize("name", NUISANCES)
+def test_every_nuisance_comes_to_an_end(front: FrontInMemory, name: str) -> None:
+    """In memory, too, where it takes no time."""
+    nuisance = NUISANCES[name]
+    front.hear([nuisance.says[:200_000], *[nuisance.goes_on] * 20], reads=nuisance.reads)
+
+
+def test_well_meant_requests_are_answered(front: FrontInMemory) -> None:
+    """What the fuzzer begins with is understood, or it would break nothing but the first line."""
+    for request in seeds(sign(front.state)):
+        assert not {400, 413, 500} & set(front.hear([request])), request
+
+
+def test_every_word_in_every_place_of_a_head(front: FrontInMemory) -> None:
+    """In method, path, query, version, name and value of a field."""
+    for word in WORDS:
+        for said in (b"%bGET /%b?%b=%b HTTP/1.1%b\r\nHo%bst: %b\r\n%b\r\n", b"GET /%b?%b HTTP/1.1\r\nHost: %b\r\n\r\n"):
+            front.hear([said.replace(b"%b", word)])
+
+
+def test_many_conversations(front: FrontInMemory) -> None:
+    """The same ones each time."""
+    course, statuses = conversations(700, seed=5)
+    assert course.complaints == []
+    assert {200, 303, 400, 404, 405, 413, 503} <= set(statuses)
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\nX-Auth: 1\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: Pong\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nPing",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 7\r\n\r\n<zzz>hi",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nmore",
+        b"<html>",
+    ],
+)
+def test_unfit_answers_are_noticed(heard: bytes) -> None:
+    """Or nothing above would mean anything."""
+    with pytest.raises(Unfit):
+        read_answers(heard)
