@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from twisted.logger import formatEvent
 from twisted.python.usage import UsageError
 
+from tests.observing import log_lines
 from wifidogd.mail_server import MailServer, Security
 from wifidogd.options import Options, default_data_dir
 
@@ -277,6 +279,30 @@ def test_a_dsn_is_not_repeated_when_refused() -> None:
     with pytest.raises(UsageError) as refused:
         parsed("--database", "password=secret host='x")
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "is_seen"),
+    [
+        ("postgresql://wifidogd:secret@db.example/wifidogd", True),
+        ("host=db.example password=secret", True),
+        ("host=db.example passfile=/etc/wifidogd.pgpass", False),
+        (URL, False),
+    ],
+)
+def test_a_password_that_everybody_can_read_is_pointed_out(
+    monkeypatch: pytest.MonkeyPatch, dsn: str, is_seen: bool
+) -> None:
+    """On the command line, not in the environment; without repeating it, and it is used all the same."""
+    with log_lines("wifidogd.options") as events:
+        assert parsed("--database", dsn)["database"] == dsn
+    said = [formatEvent(event) for event in events]
+    assert ["WIFIDOGD_DATABASE" in text for text in said] == [True] * is_seen
+    assert "secret" not in str(said)
+    monkeypatch.setenv("WIFIDOGD_DATABASE", dsn)
+    with log_lines("wifidogd.options") as events:
+        parsed()
+    assert events == []
 
 
 def test_a_password_in_a_url_is_not_repeated_when_refused() -> None:

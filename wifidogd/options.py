@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from twisted.internet.endpoints import serverFromString
+from twisted.logger import Logger
 from twisted.python import usage
 
 from wifidogd.activation import described
@@ -25,6 +26,13 @@ ORIGIN = re.compile(r"https?://([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:
 """What a browser, a gateway and its wifidog.conf read alike; L{urlsplit} checks the numbers."""
 
 MOST_WORKERS = 64
+
+SEEN = (
+    "ps shows every user of this machine the password in --database: put the DSN into the environment as "
+    "WIFIDOGD_DATABASE, or the password into a file that the DSN names as passfile=FILE."
+)
+
+log = Logger()
 
 TRUE = ("1", "yes", "true", "on")
 FALSE = ("", "0", "no", "false", "off")
@@ -91,12 +99,14 @@ class Options(usage.Options):
             self["data-dir"] = checked_data_dir(self._said("data-dir"))
             self["path"] = checked_path(self._said("path") or "/wifidog/")
             self["public-url"] = checked_url(self._said("public-url"))
-            self["database"] = self._said("database")
+            is_seen, self["database"] = bool(self["database"]), self._said("database")
             self["mail"], self["mail-from"] = self._mail()
             self["workers"] = checked_workers(self._said("workers") or "1", self["listen"])
             self["trust-new-gateways"] = bool(self["trust-new-gateways"]) or _flag_from_environment()
             if self["database"] is not None:
-                session_parameters(self["database"])
+                parameters = session_parameters(self["database"])
+                if is_seen and "password" in parameters:
+                    log.warn(SEEN)
         except ConfigurationError as problem:
             raise usage.UsageError(str(problem)) from problem
 
