@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
+from importlib.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -16,8 +20,9 @@ from tests.deadline import within
 from tests.old_databases import DEVICE, INCOMING, ONLINE, OUTGOING, PENDING, ROWS, all_rows, make_old_database
 from tests.postgres import ThrowawayPostgres, newest_binaries
 from tests.running import RunningServer
+from wifidogd.errors import StoreRefused
 from wifidogd.store.database import Database
-from wifidogd.store.migrations import migrate, released
+from wifidogd.store.migrations import SCHEMA, migrate, released
 
 NEWEST = released()[-1][0]
 
@@ -32,12 +37,12 @@ def structure(dsn: str) -> list[str]:
     return sorted(line.strip().rstrip(",") for line in lines if not line.startswith("\\"))
 
 
-async def upgrade(dsn: str) -> None:
+async def upgrade(dsn: str, schema: Traversable = SCHEMA) -> None:
     """Bring a database up to date."""
     database = Database(clock=reactor)  # type: ignore[arg-type]
     database.start(dsn)
     try:
-        await within(30, migrate(database))
+        await within(30, migrate(database, schema))
     finally:
         await within(10, database.stop())
 
@@ -91,6 +96,32 @@ async def test_what_moved_in_the_second_schema_is_still_said(dsn: str) -> None:
     ]
     assert query(dsn, "SELECT network, language, text FROM terms") == [("rooms", "en", "Be kind.")]
     assert query(dsn, "SELECT count(*) FROM accounts WHERE validated_at = created_at") == [(1,)]
+
+
+@ensureDeferred
+async def test_an_upgrade_that_fails_leaves_the_old_database(dsn: str, tmp_path: Path) -> None:
+    """However many files came before: the version that was there can go on."""
+    make_old_database(dsn, 1)
+    before, built = all_rows(dsn), structure(dsn)
+    for _, name in released()[:-1]:
+        shutil.copy(str(SCHEMA / name), tmp_path / name)
+    (tmp_path / released()[-1][1]).write_text("UPDATE networks SET title = 'lost'; SELECT 1 / 0")
+    with pytest.raises(StoreRefused, match="division by zero"):
+        await upgrade(dsn, tmp_path)
+    assert all_rows(dsn) == before
+    assert structure(dsn) == built
+
+
+def test_a_server_refuses_a_newer_database(dsn: str) -> None:
+    """With a sentence, and leaves it as it is."""
+    make_old_database(dsn, NEWEST)
+    query(dsn, "INSERT INTO schema_versions VALUES (9999, 'later.sql')")
+    before = all_rows(dsn)
+    words = ["-m", "twisted", "wifidogd", "--database", dsn, "--listen", "tcp:0:interface=127.0.0.1"]
+    ended = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=60, check=False)
+    assert f"This database has schema 9999, this wifidogd knows {NEWEST} at most" in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert all_rows(dsn) == before
 
 
 @pytest.mark.parametrize("schema", range(1, NEWEST))
