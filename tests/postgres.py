@@ -88,6 +88,11 @@ class ThrowawayPostgres:
             return pwd.getpwnam("nobody")
 
     @property
+    def owner(self) -> Mapping[str, int]:
+        """Say for L{subprocess.Popen} as whom its programs run; empty for as whom we do."""
+        return self._drop
+
+    @property
     def socket(self) -> Path:
         """Where it listens."""
         return self._home / ".s.PGSQL.5432"

@@ -9,16 +9,19 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.chaos import clients, database, ends, pair, standby
+from tests.chaos import backup, clients, database, ends, fuzz, pair, pooler, standby
 from tests.chaos.row import Row, write
 
 Trial = Callable[[], Sequence[Row]]
 
 TRIALS: dict[str, Trial] = {
     **clients.TRIALS,
+    **fuzz.TRIALS,
     **database.TRIALS,
     **standby.TRIALS,
     **pair.TRIALS,
+    **pooler.TRIALS,
+    **backup.TRIALS,
     **ends.TRIALS,
 }
 """The long form of everything, by name, in the order in which they run."""

@@ -20,8 +20,8 @@ from wifidogd.simulation.figures import Kind
 DOCUMENTED = CHECKOUT / "docs" / "haproxy.cfg"
 """What is tested is what operators copy."""
 
-QUICK = 3.0
-"""Seconds in which pings, counters and logouts are answered: HAProxy asks the other server after 1.2."""
+QUICK = 4.5
+"""Seconds in which pings, counters and logouts are answered: HAProxy asks the other server after 3."""
 
 PATIENT = 13.5
 """Seconds in which logins and pages are answered: HAProxy gives a server up after 12."""
