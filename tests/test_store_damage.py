@@ -31,6 +31,10 @@ WAY_BACK = "backup with `wifidogctl --data-dir /srv/data restore FILE`"
     [
         ('FATAL:  could not write lock file "postmaster.pid": No space left on device', "make room on it"),
         ('PANIC:  could not write to file "pg_wal/xlogtemp.9": No space left on device', "make room on it"),
+        (
+            "FATAL:  could not extend file: wrote only 4096 of 8192 octets\nHINT:  Check free disk space.",
+            "make room on it",
+        ),
         ('FATAL:  data directory "/srv/data/postgresql" has invalid permissions', "chmod 700 /srv/data/postgresql)"),
         (
             'FATAL:  data directory "/srv/data/postgresql" has wrong ownership',

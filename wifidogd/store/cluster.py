@@ -23,7 +23,7 @@ from wifidogd.errors import ConfigurationError
 from wifidogd.store.binaries import Binaries, can_run, find_binaries, major_of
 from wifidogd.store.child import Child
 from wifidogd.store.commands import PORT, SOCKET_NAME, SUPERUSER, initdb_command, server_command, socket_directory
-from wifidogd.store.damage import advice
+from wifidogd.store.damage import advice, space_advice
 from wifidogd.store.leftovers import evict, remove_lock_files
 from wifidogd.store.lock import DirectoryLock, is_in_use
 from wifidogd.store.moment import Moment
@@ -206,7 +206,7 @@ class Cluster:
         if initdb.has_failed:
             raise ConfigurationError(
                 f"A database cannot be made in {self._data_dir}: initdb {initdb.ending}. It said:\n"
-                f"{initdb.last_words}\n{advice(self._data_dir, owner, initdb.last_words)}".rstrip()
+                f"{initdb.last_words}\n{space_advice(self._data_dir, initdb.last_words)}".rstrip()
             )
         await in_thread(self._reactor, _rename, unfinished, self._directory)
         log.info("Made a database in {directory}", directory=str(self._directory))

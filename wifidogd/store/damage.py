@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wifidogd.store.ownership import Owner
 
-NO_SPACE = "No space left on device"
+NO_SPACE = ("No space left on device", "Check free disk space")
 NOT_THEIRS = ("Permission denied", "has wrong ownership")
 NOT_CLOSED = "has invalid permissions"
 """Of its data directory, which others may enter."""
@@ -25,14 +25,21 @@ def advice(cluster: Path, owner: Owner, said: str) -> str:
     @param said: its last words, in English.
     @return: empty if nothing is known.
     """
-    if NO_SPACE in said:
-        return f"The disk of {cluster} is full: make room on it and start again."
+    if full := space_advice(cluster, said):
+        return full
     if NOT_CLOSED in said:
         return f"Close the directory to others (chmod 700 {cluster}) and start again."
     if any(words in said for words in NOT_THEIRS):
         return f"Give all of it to the user it runs as (chown -R {owner.name}: {cluster}) and start again."
     if any(words in said for words in LOST):
         return f"Files of the database are damaged; nothing was written over. {way_back(cluster)}"
+    return ""
+
+
+def space_advice(place: Path, said: str) -> str:
+    """Say what to do if it is for lack of space; empty if not."""
+    if any(words in said for words in NO_SPACE):
+        return f"The disk of {place} is full: make room on it and start again."
     return ""
 
 
