@@ -32,7 +32,8 @@ OUR_VERSIONS = re.compile(r"[0-9]+; [0-9]+ [0-9]+ TABLE DATA (.+) schema_version
 APPLIED = re.compile(r"([0-9]+)\t")
 
 PSQL = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}", "--file=-")
-BEGIN, COMMIT = b"BEGIN;\n", b"\nCOMMIT;\n"
+BEGIN, COMMIT = b"BEGIN;\n", b"\nANALYZE;\nCOMMIT;\n"
+"""What goes before and after; until tables are analysed PostgreSQL would read them from end to end."""
 
 
 @dataclass(frozen=True, slots=True)
