@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.chaos import backup, clients, database, ends, fuzz, pair, pooler, standby
+from tests.chaos import backup, clients, database, ends, fuzz, jumps, pair, pooler, standby
 from tests.chaos.row import Row, write
 
 Trial = Callable[[], Sequence[Row]]
@@ -23,6 +23,7 @@ TRIALS: dict[str, Trial] = {
     **pooler.TRIALS,
     **backup.TRIALS,
     **ends.TRIALS,
+    **jumps.TRIALS,
 }
 """The long form of everything, by name, in the order in which they run."""
 
