@@ -31,6 +31,9 @@ MOST_MEMORY, MOST_LOG = 64_000_000, 20_000
 LONG, SETTLED = 15.0, 0.5
 """Seconds: long enough to be sent away, and for a process of clients to begin."""
 
+KNOWN_AFTER = 1.5
+"""Seconds until a server has seen gateways that were put into its database."""
+
 _SENT_AWAY = REQUEST_DEADLINE + 3.0
 _PROMISED = (
     "5 reports a second all served within 5 s; CPU bounded; descriptors back 5 s after they left; at most 64 MB of "
@@ -100,13 +103,14 @@ def open_place(house: House, *, descriptors: int | None = None) -> tuple[Place, 
     @return: it, and the port where it speaks TLS.
     """
     dsn, furnishing = house.database(), Furnishing(guests=100, gateways=10)
-    house.wifidogd(dsn).end()
-    scene.adopt(dsn, furnishing.gateways)
-    scene.admit(dsn, furnishing.guests, furnishing.gateways)
     port, both = free_port(), certificate(house.home)
     tls = f"ssl:{port}:interface=127.0.0.1:privateKey={both}:certKey={both}"
+    server = house.wifidogd(dsn, "--listen", tls, descriptors=descriptors)
+    scene.adopt(dsn, furnishing.gateways)
+    scene.admit(dsn, furnishing.guests, furnishing.gateways)
+    time.sleep(KNOWN_AFTER)
     there: Any = house
-    return Place(there, house.wifidogd(dsn, "--listen", tls, descriptors=descriptors), dsn, furnishing), port
+    return Place(there, server, dsn, furnishing), port
 
 
 def meet(place: Place, tls_port: int, name: str, seconds: float, count: int | None = None) -> Seen:
