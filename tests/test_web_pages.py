@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import shutil
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from json import loads
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wifidogd.account_care import Outcome
 from wifidogd.admission import Stay
+from wifidogd.correspondence import Letter
 from wifidogd.gateways import Gateway
 from wifidogd.model import Octets, Visitor
 from wifidogd.offers import Allowance, Network, Plan, SignIn, TimeCounts
@@ -23,6 +26,7 @@ from wifidogd.store.companions import Companion
 from wifidogd.web import links, notices, sign_in_pages, stay_pages
 from wifidogd.web.brand import Page, source_of
 from wifidogd.web.human import Size, Span, minutes_to_wait, size, span
+from wifidogd.web.letters import Letters
 from wifidogd.web.notices import MESSAGES, Notice
 from wifidogd.web.pages import FOLDERS, Pages
 from wifidogd.web.stay_pages import Aside
@@ -391,6 +395,16 @@ def test_no_owner_is_told_to_send_guests_to_the_internet() -> None:
 def test_templates_are_found_in_package_or_checkout() -> None:
     """One of the two is there."""
     assert any((folder / "base.html").exists() for folder in FOLDERS)
+
+
+def test_templates_are_read_before_the_first_request(tmp_path: Path) -> None:
+    """Whoever root becomes after that may not be let into where they are."""
+    source = next(folder for folder in FOLDERS if folder.exists())
+    copy = shutil.copytree(source, tmp_path / "templates")
+    pages, letters = Pages("/", [copy]), Letters([copy])
+    shutil.rmtree(copy)
+    assert b"Hello" in pages.write(notices.notice(Notice.HOME))
+    assert "link" in letters.write(Letter.RECOVER, "ja", title="t", name="n", link="link", minutes=1)[1]
 
 
 @pytest.mark.parametrize(

@@ -24,18 +24,18 @@ CATALOGUES = Path(__file__).parents[1] / "locale"
 
 
 class SharedCode(BytecodeCache):
-    """Lets the environments share what they compile: a template is the same program in all languages."""
+    """Lets all environments share what they compile: a template is the same program in all languages."""
 
     def __init__(self) -> None:
         self._code: dict[str, Any] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Take what another environment compiled."""
-        bucket.code = self._code.get(bucket.key)
+        bucket.code = self._code.get(bucket.key + bucket.checksum)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Leave it for the others."""
-        self._code[bucket.key] = bucket.code
+        self._code[bucket.key + bucket.checksum] = bucket.code
 
 
 def make_environments(folders: Sequence[Path], common: Mapping[str, Any]) -> dict[str, Environment]:
@@ -44,8 +44,24 @@ def make_environments(folders: Sequence[Path], common: Mapping[str, Any]) -> dic
 
     @param common: what templates of all languages see.
     """
-    code = SharedCode()
-    return {tag: _environment(tag, folders, common, code) for tag in NAMES}
+    return {tag: _environment(tag, folders, common, shared_code()) for tag in NAMES}
+
+
+def read_all(environments: Mapping[str, Environment], *kinds: str) -> None:
+    """
+    Read all templates now, so that no request waits for one, nor needs to open a file that only root may.
+
+    @param kinds: endings of their names.
+    """
+    for environment in environments.values():
+        for name in environment.list_templates(kinds):
+            environment.get_template(name)
+
+
+@cache
+def shared_code() -> SharedCode:
+    """Make what all environments of this process share."""
+    return SharedCode()
 
 
 @cache

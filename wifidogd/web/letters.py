@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wifidogd.correspondence import Letter
-from wifidogd.web.environments import make_environments
+from wifidogd.web.environments import make_environments, read_all
 from wifidogd.web.pages import FOLDERS
 
 
@@ -15,6 +15,7 @@ class Letters:
 
     def __init__(self, folders: Sequence[Path] = FOLDERS) -> None:
         self._templates = make_environments(folders, {})
+        read_all(self._templates, "txt")
 
     def write(self, letter: Letter, language: str, **values: object) -> tuple[str, str]:
         """As L{Writer.write<wifidogd.correspondence.Writer>}; the first line of a template is the subject."""

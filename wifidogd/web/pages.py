@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from wifidogd.web.brand import Page, source_of
-from wifidogd.web.environments import make_environments
+from wifidogd.web.environments import make_environments, read_all
 from wifidogd.web.language import ENGLISH, Language, Switch
 
 _PACKAGE = Path(__file__).parents[1]
@@ -31,6 +31,7 @@ class Pages:
         style, script = _tight(_read("style.css", folders)), _read("portal.js", folders)
         common = {"path": path, "style": Markup(style), "script": Markup(script)}  # noqa: S704 - ours
         self._templates = make_environments(folders, common)
+        read_all(self._templates, "html", "json")
         self._style, self._script = source_of(style), source_of(script)
 
     def policy(self, page: Page | bytes, forms: Sequence[str] = (), images: str | None = None) -> str:
