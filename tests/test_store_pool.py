@@ -185,3 +185,42 @@ async def test_while_it_is_down_for_long_jobs_are_refused_at_once():
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         pool.submit(query("SELECT 1"), 5.0)
     await within(5, pool.stop())
+
+
+@ensureDeferred
+async def test_what_is_urgent_finds_a_connection_when_all_others_are_stuck(dsn):
+    """One of three is kept for it; ordinary jobs wait in their own queue, which is as bounded as ever."""
+    pool = Pool(clock=reactor, size=3, max_waiting=5, reserved=1)
+    pool.start(session_parameters(dsn))
+    await outcomes([pool.submit(query("SELECT 1 FROM pg_sleep(0.1)"), 10.0, urgent=True) for _ in "abc"])
+    stuck = [pool.submit(query("SELECT 1 FROM pg_sleep(1.5)"), 10.0) for _ in range(2 + 5)]
+    with pytest.raises(StoreUnavailable, match="5 transactions are waiting"):
+        pool.submit(query("SELECT 1"), 10.0)
+    assert pool.figures() == {"connections": 3, "waiting": 5}
+    since = reactor.seconds()
+    assert await outcomes([pool.submit(query("SELECT 2"), 10.0, urgent=True) for _ in "abc"]) == [2, 2, 2]
+    assert reactor.seconds() - since < 1.4
+    assert not any(job.called for job in stuck)
+    assert await outcomes(stuck) == [1] * 7
+    await within(10, pool.stop())
+
+
+@ensureDeferred
+async def test_a_lost_connection_is_not_held_against_ordinary_jobs(dsn):
+    """Nor does keeping one stop them when it is the only one."""
+    pool = Pool(clock=reactor, size=2, max_waiting=5, reserved=1)
+    pool.start(session_parameters(dsn))
+    never, held = Deferred(), []
+
+    async def task(connection):
+        held.append(connection)
+        await never
+
+    stuck = pool.submit(task, 20.0)
+    while not held:
+        await deferLater(reactor, 0.02)
+    held[0].abort(ConnectionAbortedError("lost"))
+    assert await outcomes([pool.submit(query("SELECT 1"), 10.0) for _ in "ab"]) == [1, 1]
+    never.callback(None)
+    assert await outcomes([stuck]) == [None]
+    await within(10, pool.stop())

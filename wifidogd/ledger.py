@@ -226,7 +226,8 @@ class Ledger:
     async def _settle(self, batch: Sequence[_Entry]) -> None:
         """Settle a batch and hand out the answers; never fails."""
         try:
-            settled = await self._database.transaction(partial(self._judge, batch), deadline=SETTLE_WITHIN)
+            work = partial(self._judge, batch)
+            settled = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=True)
         except StoreUnavailable as problem:
             self._put_off(batch, problem)
         except Exception as problem:

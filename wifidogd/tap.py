@@ -25,7 +25,7 @@ from wifidogd.correspondence import Correspondence
 from wifidogd.credentials import Passwords, mint_token
 from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
-from wifidogd.ledger import Ledger
+from wifidogd.ledger import IN_FLIGHT, Ledger
 from wifidogd.model import UtcNow
 from wifidogd.my_data import MyData
 from wifidogd.options import Options, default_data_dir
@@ -129,7 +129,7 @@ def auth_server(
 
     @param options: as L{Options} holds them.
     """
-    database = Database(clock=reactor)
+    database = Database(clock=reactor, reserved=IN_FLIGHT)
     directory = Directory(
         database,
         utc_now=utc_now,

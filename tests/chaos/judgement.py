@@ -28,7 +28,7 @@ class Limits:
 
     report: float = 1.0
     login: float = 10.5
-    page: float = 5.5
+    page: float = 10.5
     ping: float = 0.5
     recovery: float = 5.0
     cpu: float = 0.15

@@ -61,13 +61,14 @@ class Database:
     It may be started while PostgreSQL is away, and survives whatever happens to it.
     """
 
-    def __init__(self, *, clock: IStoreReactor, size: int = 4, max_waiting: int = 200) -> None:
+    def __init__(self, *, clock: IStoreReactor, size: int = 4, max_waiting: int = 200, reserved: int = 0) -> None:
         """
         @param clock: the reactor.
         @param size: connections.
         @param max_waiting: transactions that may wait for a connection; more are refused.
+        @param reserved: connections for urgent transactions alone.
         """
-        self._pool = Pool(clock=clock, size=size, max_waiting=max_waiting)
+        self._pool = Pool(clock=clock, size=size, max_waiting=max_waiting, reserved=reserved)
 
     def start(self, dsn: str) -> None:
         """
@@ -81,7 +82,7 @@ class Database:
         """Close all connections; transactions under way or waiting fail with L{StoreUnavailable}."""
         await self._pool.stop()
 
-    async def transaction(self, work: Work[T], *, deadline: timedelta = PATIENCE) -> T:
+    async def transaction(self, work: Work[T], *, deadline: timedelta = PATIENCE, urgent: bool = False) -> T:
         """
         Await C{work(cursor)} between BEGIN and COMMIT.
 
@@ -90,12 +91,13 @@ class Database:
         itself rolls back and passes unchanged.
 
         @param deadline: for everything, waiting for a connection included.
+        @param urgent: before all that are not, as a gateway's report is before a guest's page.
         @raise StoreUnavailable: if PostgreSQL cannot be reached, is too slow or too busy, or went away before COMMIT
             was confirmed; the outcome is then unknown.  At once while it has been away for more than a second.
         @raise StoreConflict: on a deadlock, a serialisation failure or a unique key that exists; nothing was changed.
         @raise StoreRefused: if PostgreSQL refuses a statement or a value; nothing was changed.
         """
-        return await self._pool.submit(partial(_transact, work), deadline.total_seconds())
+        return await self._pool.submit(partial(_transact, work), deadline.total_seconds(), urgent=urgent)
 
     @property
     def available_since(self) -> float | None:

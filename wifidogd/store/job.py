@@ -24,15 +24,25 @@ class Job(Generic[T]):
     A task, its deadline, and the caller who waits for it.
 
     @ivar deadline: seconds from now on.
+    @ivar urgent: whether it goes before all that are not.
     @ivar result: what the caller awaits.  It has no canceller: a caller who goes leaves the task undisturbed.
     @ivar connection: where the task runs; None while it waits.
     @ivar started: when it began to run, by the clock.
     """
 
-    def __init__(self, task: Task[T], deadline: float, clock: IReactorTime, expire: Callable[[Job[T]], None]) -> None:
+    def __init__(
+        self,
+        task: Task[T],
+        deadline: float,
+        clock: IReactorTime,
+        expire: Callable[[Job[T]], None],
+        *,
+        urgent: bool = False,
+    ) -> None:
         """@param expire: called at the deadline, unless the job was settled before."""
         self.task = task
         self.deadline = deadline
+        self.urgent = urgent
         self.result: Deferred[T] = Deferred()
         self.connection: Connection | None = None
         self.started = 0.0

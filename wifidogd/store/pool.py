@@ -31,7 +31,8 @@ class Pool:
     Runs tasks on a few connections.
 
     A connection serves again only when it is open and idle, else it is closed and another is opened.  A task that runs
-    for too long loses its connection; it is never cancelled.
+    for too long loses its connection; it is never cancelled.  Some connections are for urgent jobs alone, so that these
+    go on while all others are stuck at a lock.
 
     @ivar available_since: seconds of the clock since when at least one connection was open without interruption; None
         while there is none.
@@ -43,23 +44,27 @@ class Pool:
         clock: IStoreReactor,
         size: int,
         max_waiting: int,
+        reserved: int = 0,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """
         @param size: connections.
-        @param max_waiting: jobs that may wait for one; more are refused.
+        @param max_waiting: jobs that may wait for one, and urgent ones beside them; more are refused.
+        @param reserved: connections that ordinary jobs do not take, except for the last.
         @param chance: 0 to 1, spreads the attempts to reconnect.
         """
         self.available_since: float | None = None
         self._clock = clock
         self._size = size
         self._max_waiting = max_waiting
+        self._reserved = reserved
         self._chance = chance
         self._links: list[Link] = []
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._jobs: set[Job[Any]] = set()
-        self._waiting: deque[Job[Any]] = deque()
+        self._waiting: dict[bool, deque[Job[Any]]] = {True: deque(), False: deque()}
+        self._ordinary: set[Connection] = set()
         self._down_since: float | None = None
         self._serving = False
         self._log = SparingLog(log, clock)
@@ -81,29 +86,32 @@ class Pool:
             link.stop(ConnectionAbortedError("the server is stopping"))
         for job in tuple(self._jobs):
             self._fail(job, "the server is stopping")
-        self._waiting.clear()
+        for waiting in self._waiting.values():
+            waiting.clear()
         await deferLater(self._clock, 0)
 
-    def submit(self, task: Task[T], deadline: float) -> Deferred[T]:
+    def submit(self, task: Task[T], deadline: float, *, urgent: bool = False) -> Deferred[T]:
         """
         Run C{task(connection)} as soon as a connection is free.
 
         @param deadline: seconds, waiting included.
+        @param urgent: before all that are not, and on connections that these do not get.
         @return: a copy of the result; cancelling it does not disturb the task.
         @raise StoreUnavailable: if there is no hope; at once.  The result may fail with it too.
         """
-        self._refuse_if_hopeless(deadline)
-        job = Job(task, deadline, self._clock, self._expire)
+        waiting = self._waiting[urgent]
+        self._refuse_if_hopeless(deadline, len(waiting))
+        job = Job(task, deadline, self._clock, self._expire, urgent=urgent)
         self._jobs.add(job)
-        self._waiting.append(job)
+        waiting.append(job)
         self._serve()
         return job.result
 
     def figures(self) -> dict[str, int]:
         """Count open connections and waiting jobs."""
-        return {"connections": len(self._open), "waiting": len(self._waiting)}
+        return {"connections": len(self._open), "waiting": sum(map(len, self._waiting.values()))}
 
-    def _refuse_if_hopeless(self, deadline: float) -> None:
+    def _refuse_if_hopeless(self, deadline: float, waiting: int) -> None:
         """@raise StoreUnavailable: if stopped, down for more than L{GRACE}, out of time, or the queue is full."""
         if not self._links:
             raise StoreUnavailable("the database is not in use before the server has started or once it stops")
@@ -111,7 +119,7 @@ class Pool:
             raise StoreUnavailable("PostgreSQL cannot be reached")
         if deadline <= 0:
             raise StoreUnavailable("no time is left for the database")
-        if not self._idle and len(self._waiting) >= self._max_waiting:
+        if waiting >= self._max_waiting:
             raise StoreUnavailable(f"{self._max_waiting} transactions are waiting already")
 
     def _serve(self) -> None:
@@ -124,20 +132,29 @@ class Pool:
             return
         self._serving = True
         try:
-            while self._idle and self._waiting:
-                self._run(self._idle.pop(), self._waiting.popleft())
+            while self._idle and (queue := self._next_queue()):
+                self._run(self._idle.pop(), queue.popleft())
         finally:
             self._serving = False
+
+    def _next_queue(self) -> deque[Job[Any]]:
+        """Tell whose turn it is; an empty queue for nobody's."""
+        if self._waiting[True] or len(self._ordinary) >= max(1, len(self._open) - self._reserved):
+            return self._waiting[True]
+        return self._waiting[False]
 
     def _run(self, connection: Connection, job: Job[Any]) -> None:
         """Start a task on an idle connection."""
         job.connection = connection
         job.started = self._clock.seconds()
+        if not job.urgent:
+            self._ordinary.add(connection)
         running = Deferred.fromCoroutine(job.task(connection))
         running.addBoth(self._ran, connection, job)  # type: ignore[unused-awaitable]
 
     def _ran(self, outcome: object, connection: Connection, job: Job[Any]) -> None:
         """Take the connection back, unless it is gone already or unfit."""
+        self._ordinary.discard(connection)
         if connection.is_idle:
             connection.spare()
             self._idle.append(connection)
@@ -154,7 +171,7 @@ class Pool:
         pool would reconnect instead of working off its queue.
         """
         if job.connection is None:
-            self._waiting.remove(job)
+            self._waiting[job.urgent].remove(job)
             self._fail(job, "no connection was free within the deadline")
         else:
             self._fail(job, "PostgreSQL did not answer within the deadline")
@@ -182,6 +199,7 @@ class Pool:
     def _lost(self, connection: Connection, reason: BaseException) -> None:
         """Note that a connection is gone, or did not open."""
         self._open.discard(connection)
+        self._ordinary.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         if not self._open:
