@@ -1,5 +1,5 @@
 # make run      install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
-# make test     the whole suite, e.g. make test ARGS="-k ledger"
+# make test     the whole suite, on all cores, e.g. make test ARGS="-k ledger"
 # make bench    all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
 # make soak     half an hour under load with a fault every minute; everything must stay flat, e.g. make soak ARGS=--quick
 # make chaos    break it under load, e.g. make chaos CHAOS=frozen
@@ -22,7 +22,7 @@ run: .venv/installed
 	.venv/bin/twistd --nodaemon --pidfile= wifidogd $(ARGS)
 
 test: .venv/installed .venv/developing
-	tools/for-tests .venv/bin/python -m pytest $(ARGS)
+	tools/for-tests .venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 bench: .venv/installed
 	.venv/bin/python -m benchmarks $(BENCH) $(ARGS)

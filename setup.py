@@ -66,6 +66,7 @@ setup(
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-twisted>=1.14.3",
+            "pytest-xdist>=3.6",
             "ruff>=0.6",
             "selenium>=4.20",
             "zxing-cpp>=2.2",
