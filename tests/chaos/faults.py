@@ -79,16 +79,14 @@ def _holding(dsn: str, statement: str) -> Iterator[None]:
 def out_of_slots(postgres: ThrowawayPostgres, dsn: str) -> Iterator[None]:
     """Take every connection that it has, those of wifidogd too."""
     with ExitStack() as taken:
+        keeper = taken.enter_context(closing(psycopg2.connect(dsn)))
+        keeper.autocommit = True
+        cursor = keeper.cursor()
         while True:
-            keeper = taken.enter_context(closing(psycopg2.connect(dsn)))
-            keeper.autocommit = True
             _take_all(dsn, taken)
-            cursor = keeper.cursor()
             cursor.execute(TERMINATE)
             if cursor.fetchone() == (0,):
                 break
-            _take_all(dsn, taken)
-            keeper.close()
         yield
 
 
