@@ -101,7 +101,7 @@ def states(inputs: int, seed: int) -> Course:
 
 def conversations(inputs: int, seed: int) -> tuple[Course, Counter[int]]:
     """
-    Talk to the whole HTTP side in memory; a tenth of the clients do not read, a third close their half.
+    Talk to the whole HTTP side in memory; some clients do not read, some close their half, some vanish.
 
     @return: also how often each status was answered.
     """
@@ -110,9 +110,11 @@ def conversations(inputs: int, seed: int) -> tuple[Course, Counter[int]]:
         voice = Babble(seeds(sign(front.state)), seed)
 
         def one() -> None:
-            pieces, reads, finishes = voice.conversation(), voice.chance.random() > 0.1, voice.chance.random() < 0.3
+            pieces, way = voice.conversation(), voice.chance.random()
             try:
-                statuses.update(front.hear(pieces, reads=reads, finishes=finishes))
+                statuses.update(
+                    front.hear(pieces, reads=way > 0.1, finishes=0.05 < way < 0.4, vanishes=0.4 < way < 0.45)
+                )
             except Exception as problem:
                 raise AssertionError(f"{problem!r} to {b''.join(pieces)[:2000]!r}") from problem
 

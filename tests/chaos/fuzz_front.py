@@ -81,12 +81,15 @@ class FrontInMemory:
         if "log_failure" in event or event.get("log_level") in _BAD:
             self.trouble.append(event)
 
-    def hear(self, pieces: Iterable[bytes], *, reads: bool = True, finishes: bool = False) -> list[int]:
+    def hear(
+        self, pieces: Iterable[bytes], *, reads: bool = True, finishes: bool = False, vanishes: bool = False
+    ) -> list[int]:
         """
         Let one client come, say something, and wait until it is sent away.
 
         @param reads: whether it takes what it is sent.
         @param finishes: whether it closes its half after what it said.
+        @param vanishes: whether it goes by RST then.
         @return: the status of each answer.
         @raise Unfit: if an answer is none, the connection outlives its deadlines, or anything was logged as an error.
         """
@@ -96,13 +99,15 @@ class FrontInMemory:
         line.say(pieces)
         if finishes:
             line.half_close()
+        if vanishes:
+            line.vanish()
         for _ in range(LONGEST):
             if not line.is_open:
                 break
             self.clock.advance(1)
             while self._moves(line):
                 pass
-        codes = read_answers(bytes(line.sent + line.unsent), complete=reads)
+        codes = read_answers(bytes(line.sent + line.unsent), complete=reads and not vanishes)
         if line.is_open or self.front.figures()["clients"]:
             raise Unfit("a connection without end")
         if self.trouble:

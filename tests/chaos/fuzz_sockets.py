@@ -87,6 +87,7 @@ def converse(port: int, pieces: Sequence[bytes]) -> list[int]:
         with suppress(ConnectionResetError, BrokenPipeError):
             for piece in pieces:
                 line.sendall(piece)
+        with suppress(OSError):
             line.shutdown(socket.SHUT_WR)
         with suppress(ConnectionResetError):
             while piece := line.recv(65536):

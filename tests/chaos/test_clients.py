@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
+from socket import create_connection
 
 import pytest
 
 from benchmarks.loads.place import Place
 from tests.chaos.clients import meet, open_place
+from tests.chaos.fuzz_replies import read_answers
 from tests.chaos.fuzz_sockets import babble, furnish
 from tests.chaos.house import House
 
@@ -36,6 +39,18 @@ def test_everybody_else_is_served(place: tuple[Place, int], name: str, count: in
     """Gateways that just report; and nothing is left behind."""
     server, tls_port = place
     assert meet(server, tls_port, name, 1.0, count).missed() == []
+
+
+def test_a_guest_is_served_over_tls(place: tuple[Place, int]) -> None:
+    """At an C{ssl:} endpoint."""
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    heard = bytearray()
+    with create_connection(("127.0.0.1", place[1]), 10) as line, trusting.wrap_socket(line) as secure:
+        secure.sendall(b"GET /wifidog/gw_message.php?message=denied HTTP/1.0\r\n\r\n")
+        while piece := secure.recv(65536):
+            heard += piece
+    assert read_answers(bytes(heard)) == [200]
 
 
 def test_a_hundred_conversations_of_a_fuzzer_are_borne(place: tuple[Place, int]) -> None:
