@@ -15,6 +15,7 @@ from tests.chaos.house import House
 from tests.chaos.judgement import PAGES
 from tests.chaos.load import TWO_HUNDRED, Load, Scale, Told
 from tests.chaos.row import Row
+from tests.chaos.standby import Twins
 from wifidogd.simulation.figures import Kind
 
 DOCUMENTED = CHECKOUT / "docs" / "haproxy.cfg"
@@ -143,6 +144,21 @@ def without_database(seconds: float) -> Blow:
     )
 
 
+class Everything(Pair, Twins):
+    """Two servers, two databases, and HAProxy: the whole of docs/high-availability.md."""
+
+
+def promoted(seconds: float) -> Blow:
+    """Kill the primary of L{Everything}, and promote its standby a while later."""
+
+    def strike(pair: Pair) -> None:
+        assert isinstance(pair, Everything)
+        with pair.crashed(pair.postgres, ""):
+            time.sleep(seconds)
+
+    return Blow(f"two servers: primary killed with SIGKILL, synchronous standby promoted {seconds:g} s later", strike)
+
+
 @dataclass(frozen=True, slots=True)
 class Felt:
     """A blow, and when it began and was over and done with."""
@@ -152,14 +168,14 @@ class Felt:
     until: float
 
 
-def suffer(blows: Sequence[Blow], scale: Scale, *, before: float, after: float) -> list[Row]:
+def suffer(blows: Sequence[Blow], scale: Scale, *, before: float, after: float, house: type[Pair] = Pair) -> list[Row]:
     """
     Let a pair go through blows under one load, and say how it was.
 
     @param before: seconds of peace; the first half is for everybody to arrive.
     @param after: seconds to watch after each blow.
     """
-    with Pair() as pair:
+    with house() as pair:
         pair.open(pair.database())
         with pair.load(scale) as load:
             time.sleep(before)
@@ -206,7 +222,8 @@ def misses(answers: Answers, quick: Answers, patient: Answers) -> Iterator[str]:
 
 def pair() -> list[Row]:
     """Do everything to a pair, under two hundred requests a second."""
-    return suffer([updated(), frozen(10), without_database(10), killed(6)], TWO_HUNDRED, before=20, after=10)
+    blows = [updated(), frozen(10), without_database(10), killed(6), promoted(5)]
+    return suffer(blows, TWO_HUNDRED, before=20, after=10, house=Everything)
 
 
 TRIALS = {"pair": pair}
