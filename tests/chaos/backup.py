@@ -78,7 +78,7 @@ def restore(house: House, file: Path, kills: int) -> Row:
     found: Counter[str] = Counter()
     for _ in range(kills):
         process = wifidogctl(dsn, "restore", "--replace", str(file))
-        time.sleep(dice.uniform(0.3, 1.0) * took)
+        time.sleep(dice.uniform(0.2, 0.95) * took)
         process.kill()
         process.wait()
         wait_for_peace(dsn)
