@@ -220,3 +220,18 @@ async def test_two_servers_do_not_undo_each_others_pings(database: Database, dir
             await within(10, servers[number].flush())
         query = "SELECT seen_at, version, restarted_at FROM heartbeats"
         assert await rows(database, query) == [(start + MINUTE, "new", start + MINUTE - SECOND)]
+
+
+def test_a_full_waiting_list_makes_no_ping_dearer(heartbeats: Heartbeats, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is taken up, the others on it need not be looked at: invented names come by the thousand."""
+    asked: list[str] = []
+
+    def neighbourhood(source: str) -> str:
+        asked.append(source)
+        return source
+
+    monkeypatch.setattr("wifidogd.heartbeat.neighbourhood", neighbourhood)
+    pings = 3 * WAITING_ROOM
+    for number in range(pings):
+        heartbeats.wait(replace(STRANGER, gw_id=f"invented-{number}", source=f"192.0.2.{number % 250}"))
+    assert len(asked) <= 3 * pings

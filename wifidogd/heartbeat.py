@@ -7,7 +7,6 @@ may open a network to strangers), so nothing here waits for it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -44,6 +43,7 @@ class Heartbeats:
         self._directory = directory
         self._beats: dict[str, Heartbeat] = {}
         self._waiting: dict[str, WaitingGateway] = {}
+        self._crowds: dict[str, dict[str, None]] = {}
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Remember a ping; one of a gateway that is not adopted puts it on the waiting list."""
@@ -55,16 +55,24 @@ class Heartbeats:
 
     def wait(self, waiting: WaitingGateway) -> None:
         """Remember a gateway that waits to be adopted; it may take the place of another."""
-        known = self._waiting.pop(waiting.gw_id, None)
-        self._waiting[waiting.gw_id] = waiting if known is None else _newer(known, waiting)
+        known = self._forget(waiting.gw_id)
+        kept = self._waiting[waiting.gw_id] = waiting if known is None else _newer(known, waiting)
+        self._crowds.setdefault(neighbourhood(kept.source), {})[kept.gw_id] = None
         if len(self._waiting) > WAITING_ROOM:
-            del self._waiting[self._least_missed()]
+            self._forget(self._least_missed())
+
+    def _forget(self, gw_id: str) -> WaitingGateway | None:
+        known = self._waiting.pop(gw_id, None)
+        if known is not None:
+            source = neighbourhood(known.source)
+            del self._crowds[source][gw_id]
+            if not self._crowds[source]:
+                del self._crowds[source]
+        return known
 
     def _least_missed(self) -> str:
         """Choose who makes room: of the source with the most gateways the one not heard of for longest."""
-        sources = {gw_id: neighbourhood(waiting.source) for gw_id, waiting in self._waiting.items()}
-        [(crowd, _)] = Counter(sources.values()).most_common(1)
-        return next(gw_id for gw_id, source in sources.items() if source == crowd)
+        return next(iter(max(self._crowds.values(), key=len)))
 
     async def flush(self) -> None:
         """
@@ -76,7 +84,7 @@ class Heartbeats:
         @raise StoreError: as L{Database.transaction}.
         """
         batches: list[Sequence[Word]] = [[*self._beats.values(), *self._waiting.values()]]
-        self._beats, self._waiting = {}, {}
+        self._beats, self._waiting, self._crowds = {}, {}, {}
         refusals: list[str] = []
         while batches:
             batch = batches.pop()
@@ -101,7 +109,7 @@ class Heartbeats:
             if isinstance(word, Heartbeat):
                 self._beats.setdefault(word.gw_id, word)
             else:
-                newer = self._waiting.pop(word.gw_id, None)
+                newer = self._forget(word.gw_id)
                 self.wait(word)
                 if newer is not None:
                     self.wait(newer)
