@@ -72,7 +72,8 @@ class Heartbeats:
 
     def _least_missed(self) -> str:
         """Choose who makes room: of the source with the most gateways the one not heard of for longest."""
-        return next(iter(max(self._crowds.values(), key=len)))
+        crowd = max(self._crowds.values(), key=len)
+        return next(iter(crowd))
 
     async def flush(self) -> None:
         """
