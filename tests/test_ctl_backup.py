@@ -28,7 +28,8 @@ from tests.scratch import make_scratch
 from tests.test_ctl import ROOT, Outcome, wifidogctl
 from wifidogd.ctl.errand import NotDone, WrongUsage
 from wifidogd.ctl.restore import check_words, expect_fitting, expect_room
-from wifidogd.store.cluster import Cluster
+from wifidogd.errors import ConfigurationError
+from wifidogd.store.cluster import Cluster, is_served
 from wifidogd.store.dump import Contents
 from wifidogd.store.leftovers import processes_on
 from wifidogd.store.migrations import released
@@ -235,6 +236,15 @@ async def test_the_private_database_is_reached_running_or_not(backup: Path, full
         assert "The server runs on" in refused.err
     finally:
         await within(20, server.stop())
+
+
+def test_a_data_directory_that_is_closed_to_us_is_told(place: Path) -> None:
+    """To somebody who is neither root nor its user; the lock is not followed elsewhere."""
+    assert is_served(place) is False
+    (place / "lock").symlink_to(place / "elsewhere")
+    with pytest.raises(ConfigurationError, match="cannot be looked into .*: do this as root"):
+        is_served(place)
+    assert not (place / "elsewhere").exists()
 
 
 def query(dsn: str, statement: str) -> list[tuple[object, ...]]:

@@ -61,8 +61,18 @@ def dsn_of(data_dir: Path) -> str:
 
 
 def is_served(data_dir: Path) -> bool:
-    """Tell whether a wifidogd uses a data directory now."""
-    return is_in_use(data_dir.resolve() / LOCK)
+    """
+    Tell whether a wifidogd uses a data directory now.
+
+    @raise ConfigurationError: if we may not look.
+    """
+    try:
+        return is_in_use(data_dir.resolve() / LOCK)
+    except OSError as problem:
+        raise ConfigurationError(
+            f"The data directory {data_dir} cannot be looked into ({problem.strerror}):"
+            " do this as root, or as the user it belongs to."
+        ) from problem
 
 
 def has_database(data_dir: Path) -> bool:
