@@ -242,7 +242,7 @@ def test_a_data_directory_that_is_closed_to_us_is_told(place: Path) -> None:
     """To somebody who is neither root nor its user; the lock is not followed elsewhere."""
     assert is_served(place) is False
     (place / "lock").symlink_to(place / "elsewhere")
-    with pytest.raises(ConfigurationError, match="cannot be looked into .*: do this as root"):
+    with pytest.raises(ConfigurationError, match=r"cannot be looked into .*: do this as root"):
         is_served(place)
     assert not (place / "elsewhere").exists()
 
