@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from tests.deadline import within
 from tests.raw_http import connect
 from tests.test_web_front import LAST_HELLO, Door, close
-from wifidogd.web.turnstile import MOST_A_TURN, MOST_INSIDE, Turnstile
+from wifidogd.web.turnstile import MOST_A_TURN, Turnstile
 
 
 class Guest:
@@ -20,11 +20,6 @@ class Guest:
 
     def __init__(self) -> None:
         self.channel: object | None = self
-        self.answered: Deferred[None] = Deferred()
-
-    def notifyFinish(self) -> Deferred[None]:
-        """Tell when it is answered."""
-        return self.answered
 
 
 class Turning(Clock):
@@ -68,22 +63,6 @@ def test_a_few_are_let_in_at_once_and_the_others_by_turns() -> None:
     assert scene.inside == list(range(2 * MOST_A_TURN))
     scene.clock.turn(2)
     assert scene.inside == list(range(3 * MOST_A_TURN))
-    assert scene.clock.getDelayedCalls() == []
-
-
-def test_only_so_many_are_inside_at_a_time() -> None:
-    """Who waits enters as somebody leaves; nothing ticks meanwhile."""
-    scene = Scene(MOST_INSIDE + 2)
-    scene.come()
-    scene.clock.turn(MOST_INSIDE)
-    assert len(scene.inside) == MOST_INSIDE
-    assert scene.clock.getDelayedCalls() == []
-    scene.guests[3].answered.callback(None)
-    scene.clock.turn()
-    assert scene.inside[-1] == MOST_INSIDE
-    scene.guests[4].answered.errback(ConnectionResetError())
-    scene.clock.turn(2)
-    assert scene.inside[-1] == MOST_INSIDE + 1
     assert scene.clock.getDelayedCalls() == []
 
 

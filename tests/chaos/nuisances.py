@@ -98,7 +98,7 @@ TOO_EAGER = {
         _GET + b"\r\n", _PING * 20, reads=False, count=20, rate=8, busy=101, may_stay=True
     ),
     "impatient guests": Nuisance(_GET + b"\r\n", _GET + b"\r\n", count=300, busy=101, may_stay=True),
-    "impatient gateways": Nuisance(_REPORT, _REPORT, count=300, busy=101, may_stay=True),
+    "impatient gateways": Nuisance(_REPORT, _REPORT, pause=1.0, count=300, busy=101, may_stay=True),
 }
 
 CROWD = {"more than there is room for": Nuisance(count=1100, rate=400, may_stay=True)}

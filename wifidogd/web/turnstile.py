@@ -8,9 +8,6 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.web.server import Request
 
-MOST_INSIDE = 50
-"""Pages that are being made at a time; each may have a transaction waiting, and reports wait among them."""
-
 MOST_A_TURN = 8
 """Pages that are begun in one turn of the reactor, a millisecond each."""
 
@@ -20,13 +17,13 @@ class Turnstile:
     Begins to answer guests in the order in which they ask, a few at a time.
 
     A page costs as much as five reports, and its guest waits for it; a gateway
-    gives up after a second.  The queue is as long as there are connections.
+    gives up after a second.  The queue is as long as there are connections,
+    and goes on whatever the database does: who needs it is told, or waits, inside.
     """
 
     def __init__(self, *, clock: IReactorTime) -> None:
         self._clock = clock
         self._waiting: deque[tuple[Request, Callable[[], None]]] = deque()
-        self._inside = 0
         self._begun = 0
         self._turn: IDelayedCall | None = None
 
@@ -34,28 +31,21 @@ class Turnstile:
         """
         Call C{begin} when it is this request's turn, at once if nobody waits.
 
-        @param request: has left as soon as it is answered, or its client has gone, who is then forgotten.
+        @param request: is forgotten once its client has gone.
         """
         self._waiting.append((request, begin))
+        if self._turn is None:
+            self._turn = self._clock.callLater(0, self._next_turn)
         self._let_in()
 
     def _let_in(self) -> None:
-        while self._waiting and self._inside < MOST_INSIDE and self._begun < MOST_A_TURN:
+        while self._waiting and self._begun < MOST_A_TURN:
             request, begin = self._waiting.popleft()
             if request.channel is not None:
-                self._inside += 1
                 self._begun += 1
-                request.notifyFinish().addBoth(self._left)
                 begin()
-        if self._begun and self._turn is None:
-            self._turn = self._clock.callLater(0, self._next_turn)
 
     def _next_turn(self) -> None:
-        self._turn = None
         self._begun = 0
+        self._turn = self._clock.callLater(0, self._next_turn) if self._waiting else None
         self._let_in()
-
-    def _left(self, _: object) -> None:
-        self._inside -= 1
-        if self._waiting and self._turn is None:
-            self._turn = self._clock.callLater(0, self._next_turn)
