@@ -34,6 +34,7 @@ FLOORS = (
     {"rules", "smtp", "pg_dump", "credentials", "periodic", "slow_start", "store", "wifidog_conf"},
     {
         "directory",
+        "lane",
         "settlement",
         "welcome",
         "reach",

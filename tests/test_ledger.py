@@ -22,7 +22,8 @@ from wifidogd.credentials import Passwords, hash_secret
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreUnavailable
 from wifidogd.gateways import Gateway
-from wifidogd.ledger import ANSWER_WITHIN, BATCH, HELD_MOST, MAX_WAITING, PACE, Ledger
+from wifidogd.lane import BATCH, PACE
+from wifidogd.ledger import ANSWER_WITHIN, HELD_MOST, MAX_WAITING, Ledger
 from wifidogd.model import AuthCode, Dialect, Octets, Report, Stage, Visitor
 from wifidogd.store.database import Database
 from wifidogd.store.gateways import adopt
@@ -362,3 +363,42 @@ async def test_a_sign_in_that_was_given_up_does_not_throw_out_the_one_after_it(s
     await within(10, site.ledger.drain())
     assert [place for place, *_ in await site.rows(SELECT_PAST)] == []
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(new)) == [(0, 0, 0, 0)]
+
+
+@pytest.mark.impatient
+@pytest_twisted.ensureDeferred
+async def test_logouts_that_are_stuck_keep_nobody_else_waiting(site, dsn):
+    """Somebody makes an index on the history, which takes as long as it takes; then they are settled after all."""
+    leaving = [await site.token() for _ in "abc"]
+    staying = await site.token()
+    for number, token in enumerate(leaving):
+        assert await code(site, said(Stage.LOGIN, token, mac=f"02:ab:cd:ef:02:{number:02}")) is AuthCode.ALLOWED
+    with closing(psycopg2.connect(dsn)) as somebody:
+        somebody.cursor().execute("LOCK TABLE past_sessions IN SHARE MODE")
+        for number, token in enumerate(leaving):
+            logout = said(Stage.LOGOUT, token, Octets(5, 5), mac=f"02:ab:cd:ef:02:{number:02}")
+            with pytest.raises(StoreUnavailable):
+                await code(site, logout)
+            assert await code(site, said(Stage.COUNTERS, staying, Octets(number, 0))) is AuthCode.ALLOWED
+    while site.ledger.figures()["reports_waiting"]:
+        await deferLater(reactor, 0.1)
+    await within(10, site.ledger.drain())
+    assert [row[2:] for row in await site.rows(SELECT_PAST)] == [("logged out", 5, 5)] * 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_totals_are_settled_in_the_order_in_which_they_came_though_the_first_try_failed(site, dsn):
+    """Later ones wait for the second try: else the older ones would look like those of a gateway that started over."""
+    token = await site.token()
+    assert await code(site, said(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    with closing(psycopg2.connect(dsn)) as somebody:
+        somebody.cursor().execute("SELECT 1 FROM sessions FOR UPDATE")
+        settled = [site.ledger.settle(said(Stage.COUNTERS, token, Octets(octets, octets))) for octets in (500, 600)]
+        await deferLater(reactor, 0.3)
+        with closing(psycopg2.connect(dsn)) as killer:
+            killer.cursor().execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            )
+    settled.append(site.ledger.settle(said(Stage.COUNTERS, token, Octets(700, 700))))
+    assert [decision.code for decision in await within(20, gatherResults(settled))] == [AuthCode.ALLOWED] * 3
+    assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(700, 700, 700, 700)]

@@ -4,18 +4,20 @@ Group commit for gateway reports.
 Reports that arrive while a batch is being settled form the next one: a lone
 report is settled at once, a busy server pays one COMMIT for hundreds.  An
 answer goes out only after COMMIT.
+
+Logouts, and whatever could not be settled at the first try, go another way
+than the others: a table of history that is locked, or a disk that is full,
+stops those that need it, and nobody else.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from wifidogd.books import close_books, open_books
@@ -23,6 +25,7 @@ from wifidogd.credentials import hash_secret
 from wifidogd.deadlines import Deadlines
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreError, StoreRefused, StoreUnavailable
+from wifidogd.lane import BATCH, Entry, Lane
 from wifidogd.model import Dialect, Report, Stage, UtcNow
 from wifidogd.rules import Decision, takes_place
 from wifidogd.settlement import Settlement
@@ -30,24 +33,11 @@ from wifidogd.sparing import SparingLog
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.sessions import end_sessions, lock_online, lock_sessions, save_sessions
 
-BATCH = 300
-"""Reports settled in one transaction, at most."""
-
 IN_FLIGHT = 2
-"""Batches being settled at the same time, at most."""
-
-PACE = 0.01
-"""
-Seconds between the starts of two batches, at least.
-
-A lone report is settled at once; on a busy server a few more share a COMMIT.
-"""
-
-HELD_UP = 0.05
-"""Seconds after which a batch in flight is not waited for: it may be stuck at rows that somebody else holds."""
+"""Batches being settled at the same time, at most; one more of those that go the other way."""
 
 MAX_WAITING = 5000
-"""Reports waiting for a batch, at most; beyond it gateways are told to leave their guests as they are."""
+"""Reports waiting either way, at most; beyond it gateways are told to leave their guests as they are."""
 
 SETTLE_WITHIN = timedelta(seconds=2)
 """How long one batch may take before its connection is given up."""
@@ -81,17 +71,6 @@ def answer_within(report: Report) -> float:
     return PATIENT_ANSWER_WITHIN if patient else ANSWER_WITHIN
 
 
-@dataclass(slots=True, eq=False)
-class _Entry:
-    """A report in the queue; after C{keep_until} nobody needs it settled any more."""
-
-    report: Report
-    token_hash: bytes
-    answer: Deferred[Decision]
-    keep_until: float
-    company: set[_Entry] = field(default_factory=set)
-
-
 class Ledger:
     """
     Settles what gateways report.
@@ -117,13 +96,10 @@ class Ledger:
         self._clock = clock
         self._utc_now = utc_now
         self._log = SparingLog(Logger(), clock)
-        self._waiting: deque[_Entry] = deque()
-        self._in_flight = 0
-        self._started_at = 0.0
+        self._prompt = Lane(IN_FLIGHT, self._begin, clock=clock)
+        self._patient = Lane(1, self._begin, clock=clock)
         self._held: set[bytes] = set()
-        self._pause: IDelayedCall | None = None
-        self._turn: IDelayedCall | None = None
-        self._due: Deadlines[_Entry] = Deadlines(self._give_up, step=ANSWER_STEP, clock=clock)
+        self._due: Deadlines[Entry] = Deadlines(self._give_up, step=ANSWER_STEP, clock=clock)
         self._idle: Deferred[None] | None = None
         self._stopping = False
         self.unsettled_at: datetime | None = None
@@ -141,140 +117,137 @@ class Ledger:
         """
         if self._stopping:
             return fail(StoreUnavailable("the server is stopping"))
-        if len(self._waiting) >= MAX_WAITING:
+        token_hash = hash_secret(report.token)
+        is_last_word = report.stage is Stage.LOGOUT
+        lane = self._patient if is_last_word or self._patient.has(token_hash) else self._prompt
+        if len(lane.waiting) >= MAX_WAITING:
             self.unsettled_at = self._utc_now()
             return fail(Overloaded("too many reports are waiting"))
-        if report.stage is not Stage.LOGOUT and self._has_just_woken():
+        if not is_last_word and self._has_just_woken():
             self.unsettled_at = self._utc_now()
             return fail(StoreUnavailable("this process was stopped, and the report may be as old"))
         patience = answer_within(report)
-        keep = KEEP_LOGOUT if report.stage is Stage.LOGOUT else patience
-        entry = _Entry(report, hash_secret(report.token), Deferred(), self._clock.seconds() + keep)
+        keep = KEEP_LOGOUT if is_last_word else patience
+        entry = Entry(report, token_hash, Deferred(), self._clock.seconds() + keep)
         entry.company = self._due.add(entry, patience)
-        self._waiting.append(entry)
-        if self._turn is None:
-            self._start_batches()
+        lane.add(entry)
+        lane.go_on()
         return entry.answer
 
     def figures(self) -> dict[str, int]:
         """Count what is queued, for monitors."""
-        return {"reports_waiting": len(self._waiting), "batches_in_flight": self._in_flight}
+        lanes = (self._prompt, self._patient)
+        return {
+            "reports_waiting": sum(len(lane.waiting) for lane in lanes),
+            "batches_in_flight": sum(lane.in_flight for lane in lanes),
+        }
 
     async def drain(self) -> None:
         """Accept nothing more and wait until what was accepted has been settled or given up."""
         self._stopping = True
-        if self._in_flight or self._waiting:
+        if not self._is_empty():
             self._idle = Deferred()
             await self._idle
 
-    def _start_batches(self) -> None:
-        """Start as many batches as may be now, and look again when the next one may."""
-        self._turn = None
-        while self._waiting and self._in_flight < IN_FLIGHT and self._pause is None:
-            wait = self._next_start() - self._clock.seconds()
-            if wait > 0:
-                self._turn = self._clock.callLater(wait, self._start_batches)
-                return
-            batch = self._next_batch()
-            if not batch:
-                return
+    def _is_empty(self) -> bool:
+        return self._prompt.is_empty and self._patient.is_empty
+
+    def _begin(self, lane: Lane) -> bool:
+        """Begin to settle the next batch, if there is one that may be settled now."""
+        batch = self._next_batch(lane)
+        if batch:
             tokens = {entry.token_hash for entry in batch}
             self._held |= tokens
-            self._in_flight += 1
-            self._started_at = self._clock.seconds()
-            _ = Deferred.fromCoroutine(self._settle(batch)).addBoth(self._batch_done, tokens)
+            lane.began()
+            _ = Deferred.fromCoroutine(self._settle(batch, lane)).addBoth(self._ended, lane, tokens)
+        return bool(batch)
 
     def _has_just_woken(self) -> bool:
         """Tell whether what is heard now may have been said long ago."""
         woke_at = self._woke_at()
         return woke_at is not None and self._clock.seconds() - woke_at < HELD_MOST
 
-    def _next_start(self) -> float:
-        """Say when the next batch may start, by the clock: beside another only if it is full, or that one is stuck."""
-        if self._in_flight and len(self._waiting) < BATCH:
-            return self._started_at + HELD_UP
-        return self._started_at + PACE
-
-    def _next_batch(self) -> list[_Entry]:
+    def _next_batch(self, lane: Lane) -> list[Entry]:
         """
         Take the reports that may be settled now, in order of arrival.
 
-        Those on a session that another batch is about wait for it: totals
-        that came out of order would look like a gateway that started over.
+        Those on a session that another batch is about, or an earlier report
+        that waits for another try, wait for it: totals that came out of order
+        would look like a gateway that started over.
         """
-        batch: list[_Entry] = []
-        passed_over: list[_Entry] = []
-        while self._waiting and len(batch) < BATCH:
-            entry = self._waiting.popleft()
+        batch: list[Entry] = []
+        passed_over: list[Entry] = []
+        while lane.waiting and len(batch) < BATCH:
+            entry = lane.take()
             if self._clock.seconds() > entry.keep_until + HELD_MOST:
                 self._fail(entry, StoreUnavailable("the report has become too old"))
-                continue
-            (passed_over if entry.token_hash in self._held else batch).append(entry)
-        self._waiting.extendleft(reversed(passed_over))
+            elif lane is self._prompt and self._patient.has(entry.token_hash):
+                self._patient.add(entry)
+            else:
+                (passed_over if entry.token_hash in self._held else batch).append(entry)
+        lane.put_back(passed_over)
         return batch
 
-    def _batch_done(self, result: object, tokens: set[bytes]) -> None:
-        self._in_flight -= 1
+    def _ended(self, result: object, lane: Lane, tokens: set[bytes]) -> None:
         self._held -= tokens
-        if self._turn is not None:
-            self._turn.cancel()
-        self._start_batches()
-        if self._idle is not None and not self._in_flight and not self._waiting:
+        lane.ended()
+        for each in (self._prompt, self._patient):
+            each.go_on()
+        if self._idle is not None and self._is_empty():
             idle, self._idle = self._idle, None
             idle.callback(None)
 
-    async def _settle(self, batch: Sequence[_Entry]) -> None:
+    async def _settle(self, batch: Sequence[Entry], lane: Lane) -> None:
         """Settle a batch and hand out the answers; never fails."""
         try:
             work = partial(self._judge, batch)
-            settled = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=True)
+            is_urgent = lane is self._prompt
+            settled = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=is_urgent)
         except StoreUnavailable as problem:
             self._put_off(batch, problem)
         except Exception as problem:
-            await self._settle_apart(batch, problem)
+            await self._settle_apart(batch, lane, problem)
         else:
             for entry, decision in settled:
                 entry.company.discard(entry)
                 if not entry.answer.called:
                     entry.answer.callback(decision)
 
-    async def _settle_apart(self, batch: Sequence[_Entry], problem: Exception) -> None:
+    async def _settle_apart(self, batch: Sequence[Entry], lane: Lane, problem: Exception) -> None:
         """Settle the halves of a batch that failed as a whole, until the report to blame is alone."""
         if len(batch) > 1:
             middle = len(batch) // 2
-            await self._settle(batch[:middle])
-            await self._settle(batch[middle:])
+            await self._settle(batch[:middle], lane)
+            await self._settle(batch[middle:], lane)
         elif isinstance(problem, StoreConflict):
             self._put_off(batch, problem)
         else:
             self._log.warn("report {report} cannot be settled: {problem}", report=batch[0].report, problem=problem)
             self._fail(batch[0], StoreRefused(str(problem)))
 
-    def _put_off(self, batch: Sequence[_Entry], problem: StoreError) -> None:
+    def _put_off(self, batch: Sequence[Entry], problem: StoreError) -> None:
         """Keep the reports that may wait for another try; give up the others."""
         self.unsettled_at = self._utc_now()
         now = self._clock.seconds()
-        for entry in reversed(batch):
+        kept = []
+        for entry in batch:
             if self._stopping or now + PAUSE >= entry.keep_until:
                 self._fail(entry, problem)
             else:
-                self._waiting.appendleft(entry)
-        if self._waiting and self._pause is None:
-            self._pause = self._clock.callLater(PAUSE, self._go_on)
+                kept.append(entry)
+        if kept:
+            self._patient.put_back(kept)
+            self._patient.rest(PAUSE)
 
-    def _go_on(self) -> None:
-        self._pause = None
-        self._start_batches()
-
-    def _give_up(self, entry: _Entry) -> None:
+    def _give_up(self, entry: Entry) -> None:
         self._fail(entry, StoreUnavailable("the database is too slow"))
 
-    def _fail(self, entry: _Entry, problem: StoreError) -> None:
+    def _fail(self, entry: Entry, problem: StoreError) -> None:
         entry.company.discard(entry)
         if not entry.answer.called:
             entry.answer.errback(problem)
 
-    async def _judge(self, batch: Sequence[_Entry], cursor: Cursor) -> list[tuple[_Entry, Decision]]:
+    async def _judge(self, batch: Sequence[Entry], cursor: Cursor) -> list[tuple[Entry, Decision]]:
         """Settle what is not too late."""
         if not self._directory.loaded:
             raise StoreUnavailable("which gateways are adopted is not known yet")
@@ -297,13 +270,13 @@ class Ledger:
         return settled
 
 
-def _too_late(arriving: Iterable[_Entry]) -> set[_Entry]:
+def _too_late(arriving: Iterable[Entry]) -> set[Entry]:
     """
     Pick the first reports on tokens whose answer was given up.
 
     The guest may have signed in anew since, and the old token would take the place of the new one.
     """
-    late: set[_Entry] = set()
+    late: set[Entry] = set()
     arrived: set[bytes] = set()
     for entry in arriving:
         if entry.answer.called and entry.token_hash not in arrived:
