@@ -271,7 +271,7 @@ def frozen_worker(scale: Scale = TWO_HUNDRED) -> Row:
 
 
 def slept(seconds: float, scale: Scale = TWO_HUNDRED) -> Row:
-    """Stop the whole server for a while, as a machine that sleeps does."""
+    """Stop the whole server for a while, as a machine that sleeps does; gateways hang up after 30 s."""
 
     def ordeal(server: Server) -> float:
         send(signal.SIGSTOP, server)
@@ -316,7 +316,7 @@ def with_its_postgresql() -> list[Row]:
 
 def stuck() -> list[Row]:
     """Block, freeze and stop it."""
-    return [slowed(8.0), hung(), frozen_worker(), slept(30.0)]
+    return [slowed(8.0), hung(), frozen_worker(), slept(20.0)]
 
 
 TRIALS = {
