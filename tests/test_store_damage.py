@@ -9,15 +9,18 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg2
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.logger import capturedLogs, formatEvent
 
 from tests.deadline import within
 from tests.scratch import make_scratch
 from wifidogd.errors import ConfigurationError
 from wifidogd.store.cluster import Cluster
-from wifidogd.store.damage import advice
+from wifidogd.store.damage import advice, remark
 from wifidogd.store.ownership import Owner
 
 CLUSTER = Path("/srv/data/postgresql")
@@ -52,6 +55,42 @@ def test_what_postgresql_says_becomes_what_to_do(said: str, advised: str) -> Non
     """PostgreSQL's own hint would make a new database over the old one."""
     assert advised in advice(CLUSTER, OWNER, said)
     assert bool(advice(CLUSTER, OWNER, said)) is bool(advised)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_damage"),
+    [
+        ('FATAL:  database "postgres" does not exist', True),
+        ('ERROR:  could not open file "base/5/16384": No such file or directory', True),
+        ("ERROR:  invalid page in block 7 of relation base/5/16384", True),
+        ('PANIC:  could not write to file "pg_wal/xlogtemp.9": No space left on device', False),
+        ('ERROR:  relation "gests" does not exist', False),
+        ("FATAL:  sorry, too many clients already", False),
+    ],
+)
+def test_what_a_running_server_says_of_damage_is_told_with_the_way_back(line: str, is_damage: bool) -> None:
+    """Not what it says of somebody's typing error, nor of a disk that may have room again."""
+    assert (WAY_BACK in remark(CLUSTER, line)) is is_damage
+    assert bool(remark(CLUSTER, line)) is is_damage
+
+
+@ensureDeferred
+async def test_damage_behind_the_start_is_told_with_the_way_back(sound: Path) -> None:
+    """PostgreSQL itself starts without the files of its databases."""
+    data_dir = sound / "hollow"
+    subprocess.run(["cp", "-a", sound / "sound", data_dir], check=True)
+    shutil.rmtree(data_dir / "postgresql" / "base")
+    cluster = Cluster(data_dir, reactor=reactor)  # type: ignore[arg-type]
+    try:
+        with capturedLogs() as events:
+            dsn = await within(30, cluster.start())
+            with pytest.raises(psycopg2.OperationalError, match="does not exist"):
+                psycopg2.connect(dsn)
+            while not any("restore FILE" in (formatEvent(event) or "") for event in events):
+                await within(10, deferLater(reactor, 0.02))  # type: ignore[arg-type]
+    finally:
+        await within(20, cluster.stop())
+        shutil.rmtree(data_dir)
 
 
 @pytest.fixture(scope="module")

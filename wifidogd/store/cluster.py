@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from psycopg2.extensions import make_dsn
@@ -23,7 +24,7 @@ from wifidogd.errors import ConfigurationError
 from wifidogd.store.binaries import Binaries, can_run, find_binaries, major_of
 from wifidogd.store.child import Child
 from wifidogd.store.commands import PORT, SOCKET_NAME, SUPERUSER, initdb_command, server_command, socket_directory
-from wifidogd.store.damage import advice, space_advice
+from wifidogd.store.damage import advice, remark, space_advice
 from wifidogd.store.leftovers import evict, remove_lock_files
 from wifidogd.store.lock import DirectoryLock, is_in_use
 from wifidogd.store.moment import Moment
@@ -116,7 +117,7 @@ class Cluster:
         self._sockets = socket_directory(self._data_dir)
         self._lock = DirectoryLock(self._data_dir / LOCK)
         self._reactor = reactor
-        self._runner = Runner(reactor, guarded=guarded)
+        self._runner = Runner(reactor, guarded=guarded, remark=partial(remark, self._directory))
         self._started: Moment | None = None
         self._supervision: Moment | None = None
 

@@ -17,6 +17,11 @@ LOST = ("could not open file", "could not read", "could not load", "could not lo
 """How PostgreSQL says that files are missing, or not what it wrote (C{src/backend}, English)."""
 
 
+LOST_MEANWHILE = ("PANIC:", "could not open file", "could not read block", "invalid page in block",
+                  "contains invalid data", 'database "postgres" does not exist')  # fmt: skip
+"""The same, of a server that runs; what else it says may be about somebody's statement."""
+
+
 def advice(cluster: Path, owner: Owner, said: str) -> str:
     """
     Say what the operator can do; never what PostgreSQL hints at, which is to make a new database over this one.
@@ -33,6 +38,13 @@ def advice(cluster: Path, owner: Owner, said: str) -> str:
         return f"Give all of it to the user it runs as (chown -R {owner.name}: {cluster}) and start again."
     if any(words in said for words in LOST):
         return f"Files of the database are damaged; nothing was written over. {way_back(cluster)}"
+    return ""
+
+
+def remark(cluster: Path, line: str) -> str:
+    """Say how to go on when a server that runs tells of damage; empty if it does not."""
+    if any(words in line for words in LOST_MEANWHILE) and not space_advice(cluster, line):
+        return f" Files of the database are damaged. {way_back(cluster)}"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -26,10 +27,12 @@ class Runner:
     @ivar is_interrupted: whether it is to come to an end; nothing more can be spawned then.
     """
 
-    def __init__(self, reactor: Reactor, *, guarded: bool) -> None:
+    def __init__(self, reactor: Reactor, *, guarded: bool, remark: Callable[[str], str] = lambda line: "") -> None:
         """
         @param guarded: whether a process in between ends each program after our death, where the kernel does not.
+        @param remark: what is to be said after a line that an operator should see.
         """
+        self._remark = remark
         self._reactor = reactor
         self._guarded = guarded
         self._sparing = SparingLog(log, reactor)
@@ -95,4 +98,4 @@ class Runner:
 
     def _hear(self, line: str) -> None:
         if line.startswith(NOTEWORTHY):
-            self._sparing.warn("PostgreSQL says: {line}", line=line)
+            self._sparing.warn("PostgreSQL says: {line}{remark}", line=line, remark=self._remark(line))
