@@ -16,6 +16,7 @@ from wifidogd.errors import StoreUnavailable
 from wifidogd.store.database import Database
 from wifidogd.store.dsn import session_parameters
 from wifidogd.store.link import FIRST_PAUSE, LONGEST_PAUSE, PROVEN, Link, pause_after
+from wifidogd.store.names import Names
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,12 @@ class Watcher:
 def link_to(dsn, watcher):
     """Make a link without chance."""
     return Link(
-        session_parameters(dsn), clock=reactor, chance=lambda: 1.0, opened=watcher.opened.append, lost=watcher.note_loss
+        session_parameters(dsn),
+        Names(reactor),
+        clock=reactor,
+        chance=lambda: 1.0,
+        opened=watcher.opened.append,
+        lost=watcher.note_loss,
     )
 
 
@@ -130,4 +136,3 @@ async def test_a_hopeless_peer_is_asked_a_bounded_number_of_times(protocol):
 def door_sockets(protocol):
     """How many sockets one attempt takes: libpq tries again in clear what failed under TLS."""
     return 2 if protocol is FeignsTls else 1
-

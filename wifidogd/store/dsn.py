@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import psycopg2
 from psycopg2.extensions import parse_dsn
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import DNSLookupError
-from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
-from zope.interface import implementer
 
 from wifidogd.errors import ConfigurationError
 from wifidogd.store.surroundings import whereabouts
+
+LookUp = Callable[[str], Awaitable[list[str]]]
+"""Lists the numeric addresses of a host; empty if there is none."""
 
 LIMITS = {
     "statement_timeout": "30s",
@@ -83,7 +83,7 @@ def _check(parameters: Mapping[str, str]) -> None:
     _rows(parameters)
 
 
-async def places(parameters: Mapping[str, str], resolver: IHostnameResolver) -> list[Mapping[str, str]]:
+async def places(parameters: Mapping[str, str], look_up: LookUp) -> list[Mapping[str, str]]:
     """
     List where the server may be: each address of each host in the order of the DSN, with all that connecting takes.
 
@@ -91,10 +91,11 @@ async def places(parameters: Mapping[str, str], resolver: IHostnameResolver) -> 
     beside its address for TLS and the password file.  One address at a time is for libpq, because it would wait at one
     that does not answer until our deadline is over, and never come to the next.
 
+    @param look_up: as L{Names.addresses}.
     @raise DNSLookupError: if none of the names has an address.
     """
     rows = _rows(parameters)
-    found = await gatherResults([Deferred.fromCoroutine(_addresses(host, known, resolver)) for host, known, _ in rows])
+    found = await gatherResults([Deferred.fromCoroutine(_addresses(host, known, look_up)) for host, known, _ in rows])
     if not any(found):
         raise DNSLookupError(f"no address found for {', '.join(host for host, _, _ in rows)}")
     return [
@@ -125,36 +126,6 @@ def _is_local(host: str) -> bool:
     return host[:1] in ("", "/", "@")
 
 
-async def _addresses(host: str, known: str, resolver: IHostnameResolver) -> list[str]:
-    """@return: numeric addresses in the resolver's order, C{""} for a unix socket; empty if there is none."""
-    if known or _is_local(host):
-        return [known]
-    if isIPAddress(host) or isIPv6Address(host):
-        return [host]
-    answers = _Answers()
-    resolver.resolveHostName(answers, host)
-    return await answers.complete
-
-
-@implementer(IResolutionReceiver)
-class _Answers:
-    """
-    Collects the addresses of one name.
-
-    @ivar complete: fires once with all of them, without repetition.
-    """
-
-    def __init__(self) -> None:
-        self.complete: Deferred[list[str]] = Deferred()
-        self._found: dict[str, None] = {}
-
-    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        """The look-up has started; the C library bounds how long it takes."""
-
-    def addressResolved(self, address: IAddress) -> None:
-        """Remember one address."""
-        self._found[address.host] = None  # type: ignore[attr-defined]
-
-    def resolutionComplete(self) -> None:
-        """No more are coming."""
-        self.complete.callback(list(self._found))
+async def _addresses(host: str, known: str, look_up: LookUp) -> list[str]:
+    """@return: numeric addresses, C{""} for a unix socket; empty if there is none."""
+    return [known] if known or _is_local(host) else await look_up(host)

@@ -9,10 +9,11 @@ from twisted.internet.interfaces import IDelayedCall
 
 from wifidogd.store.connection import Connection, IStoreReactor
 from wifidogd.store.dsn import places
+from wifidogd.store.names import Names
 
 CONNECT_DEADLINE = 5.0
 """
-Seconds for a connection to be open, not counting the look-up of names, which the C library bounds.
+Seconds for a connection to be open, not counting the look-up of names.
 
 Of several places each gets an equal share of what those before it have left, and L{LEAST_SHARE} in any case.
 """
@@ -48,6 +49,7 @@ class Link:
     def __init__(
         self,
         parameters: Mapping[str, str],
+        names: Names,
         *,
         clock: IStoreReactor,
         chance: Callable[[], float],
@@ -59,6 +61,7 @@ class Link:
         @param lost: called when it is gone, and each time that none opened anywhere.
         """
         self._parameters = parameters
+        self._names = names
         self._clock = clock
         self._chance = chance
         self._opened = opened
@@ -92,7 +95,7 @@ class Link:
         """Open a connection at the next place; a failure of any kind goes the way of a loss."""
         try:
             if not self._places:
-                self._places = await places(self._parameters, self._clock.nameResolver)
+                self._places = await places(self._parameters, self._names.addresses)
                 self._give_up_at = self._clock.seconds() + CONNECT_DEADLINE
             share = (self._give_up_at - self._clock.seconds()) / len(self._places)
             place = self._places.pop(0)

@@ -17,6 +17,7 @@ from wifidogd.sparing import SparingLog
 from wifidogd.store.connection import Connection, IStoreReactor
 from wifidogd.store.job import Job, Task
 from wifidogd.store.link import Link
+from wifidogd.store.names import Names
 
 T = TypeVar("T")
 
@@ -72,8 +73,9 @@ class Pool:
     def start(self, parameters: Mapping[str, str]) -> None:
         """Begin to connect; jobs are accepted from now on."""
         self._down_since = self._clock.seconds()
+        names = Names(self._clock)
         self._links = [
-            Link(parameters, clock=self._clock, chance=self._chance, opened=self._opened, lost=self._lost)
+            Link(parameters, names, clock=self._clock, chance=self._chance, opened=self._opened, lost=self._lost)
             for _ in range(self._size)
         ]
         for link in self._links:
