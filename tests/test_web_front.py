@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 from collections.abc import Iterator
 from socket import SO_LINGER, SOL_SOCKET, create_connection
@@ -23,7 +24,7 @@ from tests.deadline import within
 from tests.observing import descriptors, log_lines
 from tests.raw_http import Wire, ask, connect, read_reply
 from wifidogd.web.channel import ANSWER_DEADLINE, LINGER, REQUEST_DEADLINE
-from wifidogd.web.front import MOST_OCTETS, Front
+from wifidogd.web.front import MOST_OCTETS, Front, most_connections
 
 HELLO = b"GET /wifidog/auth HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST_HELLO = b"GET /wifidog/auth HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -528,6 +529,23 @@ async def test_a_client_that_vanishes_while_we_think_needs_no_answer(door: Door)
         door.slow.asked[0].write(b"too late")
         door.slow.asked[0].finish()
     assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "gigabytes", "most"),
+    [
+        (1024, 8, 960),
+        (65536, 24, 10_000),
+        (resource.RLIM_INFINITY, 24, 10_000),
+        (65536, 1, 1250),
+        (1024, 1, 960),
+        (65, 1, 1),
+        (10, 1, 1),
+    ],
+)
+def test_as_many_may_come_as_there_is_room_for(descriptors: int, gigabytes: int, most: int) -> None:
+    """Whatever they do: by descriptors, and by a quarter of the memory."""
+    assert most_connections(descriptors, gigabytes * 10**9) == most
 
 
 def test_tls_clients_are_offered_http_1_1_only() -> None:

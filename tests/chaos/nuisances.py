@@ -63,6 +63,7 @@ TOO_SLOW = {
 }
 
 TOO_MUCH = {
+    "most of a body of 64 kB": Nuisance(_POST + b"Content-Length: 65536\r\n\r\n" + b"x" * 65535, count=800),
     "head of 64 kB": Nuisance(_GET + b"X: " + b"x" * 65536 + b"\r\n\r\n"),
     "head of 64 kB in lines": Nuisance(_GET + (b"X: " + b"x" * 61 + b"\r\n") * 1024 + b"\r\n"),
     "body of 1 MB": Nuisance(_POST + b"Content-Length: 1048576\r\n\r\n" + b"x" * 1048576),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from functools import partial
 from urllib.parse import unquote_to_bytes
@@ -26,6 +27,9 @@ SPARE_DESCRIPTORS = 64
 
 MOST_OCTETS = 64 * 1024
 """Largest body of a request."""
+
+MOST_HELD = 200_000
+"""Octets that are held for a connection at worst: a body or requests ahead, and answers that are not taken."""
 
 _MACHINE_NAMES = (b"ping", b"auth")
 _HEALTH = [b"healthz"]
@@ -77,7 +81,7 @@ class Front(Site):
     ) -> None:
         """
         @param path: under which the server is reached, with slashes around.
-        @param most_connections: None for as many as descriptors allow, up to L{MOST_CONNECTIONS}.
+        @param most_connections: None for as many as descriptors and memory allow, up to L{MOST_CONNECTIONS}.
         """
         super().__init__(
             guest, requestFactory=WholeRequest, timeout=REQUEST_DEADLINE, reactor=clock, parsePOSTFormSubmission=False
@@ -94,7 +98,7 @@ class Front(Site):
         self._utc_now = utc_now
         self._dated, self._date = -1, b""
         self._prefix = _named(path.encode())
-        self._most = most_connections or _most_connections()
+        self._most = most_connections or _most_here()
         self._pause_at = max(1, self._most - _ROUND)
         self._channels: set[Channel] = set()
         self._ports: list[Port] = []
@@ -252,8 +256,17 @@ def _safe(segment: bytes) -> bytes:
     return segment.decode("utf-8", "replace").replace("/", "\ufffd").encode()
 
 
-def _most_connections() -> int:
+def most_connections(descriptors: int, memory: int) -> int:
+    """
+    Say how many clients may be connected.
+
+    @param descriptors: that the process may have, C{RLIM_INFINITY} included.
+    @param memory: octets of the machine; clients that try get a quarter of it at most.
+    """
+    by_descriptors = MOST_CONNECTIONS if descriptors == resource.RLIM_INFINITY else descriptors - SPARE_DESCRIPTORS
+    return max(1, min(MOST_CONNECTIONS, by_descriptors, memory // 4 // MOST_HELD))
+
+
+def _most_here() -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    return max(1, min(MOST_CONNECTIONS, limit - SPARE_DESCRIPTORS))
+    return most_connections(limit, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
