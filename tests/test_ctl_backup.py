@@ -168,6 +168,15 @@ def test_the_operator_learns_what_would_be_lost(present: Present, sentence: str)
     expect_room(present, replace=True)
 
 
+def test_a_backup_goes_to_standard_output(full: str) -> None:
+    """To be encrypted on its way, say; nothing else is said there."""
+    words = [sys.executable, "-m", "wifidogd.ctl", "--database", full, "backup", "-"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(words, check=True, capture_output=True, env=environment, timeout=30)
+    assert said.stdout.startswith(b"PGDMP")
+    assert said.stderr == b""
+
+
 @ensureDeferred
 async def test_what_is_no_backup_is_refused(backup: Path, dsn: str, tmp_path: Path) -> None:
     """A file that is missing, another one, and one that was cut off."""
