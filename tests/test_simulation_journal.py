@@ -190,6 +190,39 @@ def test_a_stay_that_is_over_is_not_online() -> None:
     assert not book.journal.is_online(LOBBY, "b")
 
 
+def test_a_log_out_that_could_not_be_settled_may_be_later() -> None:
+    """Counters that were on their way are answered before, and the next stay counts from zero after it or not."""
+    book = Book().online("a")
+    counting = book.begins("a", COUNTERS, ONCE)
+    book.loses("a", LOGOUT, TWICE)
+    assert book.journal.heard(LOBBY, counting, ALLOWED)
+    assert not book.journal.is_certain(LOBBY)
+    book.online("b")
+    assert book.journal.is_certain(LOBBY) is False
+    assert book.says("b", COUNTERS, THRICE, ALLOWED)
+    assert book.used == {(200, 300), (100, 200)}
+
+
+def test_a_log_out_is_late_no_longer_than_its_stay_goes_on() -> None:
+    """Once the next stay has taken its place for certain."""
+    book = Book().online("a")
+    book.loses("a", LOGOUT, ONCE)
+    assert book.says("a", COUNTERS, TWICE, DENIED)
+    assert book.used == {(100,)}
+    assert book.journal.is_certain(LOBBY)
+
+
+def test_a_gateway_may_forget_while_its_counters_are_on_their_way() -> None:
+    """They are answered as if nothing had happened, and the server hears of it by the next ping."""
+    book = Book().online("a")
+    counting = book.begins("a", COUNTERS, ONCE)
+    book.journal.forgotten(LOBBY)
+    assert book.journal.heard(LOBBY, counting, ALLOWED)
+    book.online("b")
+    assert book.says("b", COUNTERS, THRICE, ALLOWED)
+    assert book.used == {(100, 200), (100, 300)}
+
+
 def test_a_gateway_that_forgot_leaves_two_accounts_where_totals_have_grown_past_the_old() -> None:
     """The server may have noticed and ended the old stay, or let the new one count on; smaller totals tell."""
     for totals, used in ((THRICE, {(100, 200), (100, 300)}), (Octets(50, 5), {(100, 50)})):

@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from wifidogd.model import AuthCode, Octets, Stage
-from wifidogd.simulation.expectation import Act, Phase, Stay, Stays, outcomes, swept
+from wifidogd.simulation.expectation import IN_USE, Act, Phase, Stay, Stays, outcomes, swept
 
 LAPSES_AFTER = 150.0
 """Seconds after which a token that no gateway has asked about may have lapsed; it is good for three minutes."""
 
 MOST_COURSES = 500
 """Courses kept for a place; where there are more the journal gives up, rather than using up the memory."""
+
+
+GOING_ON = (*IN_USE, Phase.PENDING)
 
 
 class Place(NamedTuple):
@@ -47,12 +50,17 @@ class _Page:
     What the journal has on one place.
 
     @ivar settled: stays that are over and certain.
+    @ivar late: log-outs that the server could not settle at once, and may at any time as long as their stay goes on.
+    @ivar forgotten: acts that were under way when the gateway forgot the device, so that the server may hear of that
+        after them.
     @ivar given_up: True once there were too many courses.
     """
 
     settled: list[Stay] = field(default_factory=list)
     courses: set[Course] = field(default_factory=lambda: {Course(())})
     under_way: dict[int, Act] = field(default_factory=dict)
+    late: set[int] = field(default_factory=set)
+    forgotten: set[int] = field(default_factory=set)
     given_up: bool = False
 
 
@@ -106,9 +114,18 @@ class Journal:
         return is_right
 
     def lost(self, place: Place, number: int) -> None:
-        """Note that there was no answer, or that the server could not say: the act may have been heard or not."""
+        """
+        Note that there was no answer, or that the server could not say: the act may have been heard or not.
+
+        A log-out may also be heard later, as the server keeps it until it can settle it.
+        """
         page = self._pages[place]
-        self._conclude(page, number, _unfolded(page))
+        if page.under_way[number].stage is Stage.LOGOUT:
+            page.late.add(number)
+            page.courses = _unfolded(page)
+            self._let_go(page)
+        else:
+            self._conclude(page, number, _unfolded(page))
 
     def unsaid(self, place: Place, number: int) -> None:
         """Note that the server could not be reached, so that it has not heard of the act."""
@@ -119,7 +136,8 @@ class Journal:
         """Note that a gateway has forgotten a device, so that the server may end its stays unasked."""
         page = self._pages.get(place)
         if page is not None:
-            page.courses |= {Course(swept(course.stays), course.answered) for course in page.courses}
+            page.forgotten |= page.under_way.keys()
+            page.courses |= _swept(page.courses)
 
     def is_certain(self, place: Place) -> bool:
         """Tell whether only one course is possible."""
@@ -142,11 +160,20 @@ class Journal:
 
     def _conclude(self, page: _Page, number: int, courses: set[Course]) -> None:
         """Take an act off those under way, and what is over and certain off the courses."""
+        page.courses = _without(courses, number)
         del page.under_way[number]
-        page.courses = {
-            Course(course.stays, frozenset(known for known in course.answered if known[0] != number))
-            for course in courses
-        }
+        if number in page.forgotten:
+            page.forgotten.discard(number)
+            page.courses |= _swept(page.courses)
+        self._let_go(page)
+
+    def _let_go(self, page: _Page) -> None:
+        """Forget log-outs that can change nothing any more, and what is certain."""
+        for number in [number for number in page.late if _is_over(page, page.under_way[number].token)]:
+            page.late.discard(number)
+            page.forgotten.discard(number)
+            page.courses = _without(page.courses, number)
+            del page.under_way[number]
         if len(page.courses) == 1 and not page.under_way:
             [course] = page.courses
             self._settle(page, course.stays)
@@ -157,6 +184,24 @@ class Journal:
             page.settled.append(stays[0])
             stays = stays[1:]
         page.courses = {Course(stays)}
+
+
+def _without(courses: set[Course], number: int) -> set[Course]:
+    """Drop what courses say of the answer to an act."""
+    return {
+        Course(course.stays, frozenset(known for known in course.answered if known[0] != number)) for course in courses
+    }
+
+
+def _swept(courses: set[Course]) -> set[Course]:
+    """Let the server end what is in use."""
+    return {Course(swept(course.stays), course.answered) for course in courses}
+
+
+def _is_over(page: _Page, token: str) -> bool:
+    """Tell whether a stay goes on in no course."""
+    stays = (stay for course in page.courses for stay in course.stays)
+    return not any(stay.token == token and stay.phase in GOING_ON for stay in stays)
 
 
 def _unfolded(page: _Page) -> set[Course]:
