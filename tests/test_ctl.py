@@ -217,6 +217,17 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(operator: Operator, databa
 
 
 @ensureDeferred
+async def test_a_gateway_without_a_key_is_pointed_out_once(dsn: str, database: Database) -> None:
+    """When it is adopted, with the command that makes one; not to scripts, which read standard output."""
+    words = ("--database", dsn, "gateway", "adopt", "lobby", "--address", "192.168.1.1")
+    outcome = await wifidogctl(*words)
+    assert "`wifidogctl gateway config lobby --new-key`" in outcome.err
+    assert "key" not in outcome.out
+    assert (await wifidogctl(*words)).err == ""
+    assert "has no key" not in (await wifidogctl(*words[:4], "bar", *words[5:], "--with-key")).err
+
+
+@ensureDeferred
 async def test_the_configuration_can_be_pasted_into_a_router(dsn: str, operator: Operator) -> None:
     """Standard output holds nothing else; advice goes to standard error."""
     await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--port", "2061", "--interval", "2m")

@@ -87,6 +87,11 @@ async def adopt_one(errand: Errand) -> None:
     host = f"[{gateway.address}]" if ":" in gateway.address else gateway.address
     done = "Adopted" if is_new else "Changed"
     print(f"{done} {gateway.gw_id} of network {gateway.network}: guests go to http://{host}:{gateway.port}/")
+    if is_new and key is None:
+        complain(
+            "It has no key: whoever reaches the server can speak for it.  "
+            f"If its software can have one: `wifidogctl gateway config {gateway.gw_id} --new-key`."
+        )
     if key is not None:
         complain("The key is shown this once only; put these lines into the router's wifidog.conf.")
         _advise()
