@@ -75,17 +75,41 @@ async def test_who_is_being_answered_stays(small: Door) -> None:
 
 
 @ensureDeferred
-async def test_who_was_served_and_keeps_the_connection_makes_room_too(small: Door) -> None:
+async def test_nobody_keeps_a_place_by_asking_again_and_again() -> None:
+    """In a house that is nearly full everybody has to queue anew after the answer; elsewhere not."""
+    door = Door(most_connections=36)
+    one, two = await door.connect(), await door.connect()
+    one.say(HELLO)
+    await one.hears(SERVED)
+    assert not one.closed.called
+    three = await door.connect()
+    one.say(HELLO)
+    assert b"connection: close" in (await one.ends()).lower()
+    two.leave()
+    three.leave()
+    await door.has_clients(0)
+    close(door)
+
+
+@ensureDeferred
+async def test_who_was_served_and_keeps_the_connection_makes_room_too() -> None:
     """Counted from the answer."""
-    served, other = await small.connect(), await small.connect()
-    other.say(b"GET /healthz HTTP/1.0\r\n\r\n")
+    door = Door(most_connections=36)
+    served = await door.connect()
     served.say(HELLO)
     await served.hears(SERVED)
-    guest = await outside(small)
-    await wait(small, 1)
+    others = [await door.connect() for _ in range(3)]
+    for other in others:
+        other.say(b"GET /healthz HTTP/1.0\r\n\r\n")
+    await door.slow.has_been_asked(3)
+    guest = await outside(door)
+    await wait(door, 1)
     assert (await guest.ends()).endswith(SERVED)
     assert served.closed.called
-    other.leave()
+    for other in others:
+        other.leave()
+    await door.has_clients(0)
+    close(door)
 
 
 @ensureDeferred

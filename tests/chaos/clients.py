@@ -151,7 +151,7 @@ def trial() -> Sequence[Row]:
         narrow, narrow_tls_port = open_place(house, descriptors=1024)
         rows.append(compared(hostile.too_many(narrow, "wifidogd", False), "1,100 silent clients at ulimit -n 1024"))
         crowd = [told(meet(narrow, narrow_tls_port, name, LONG)) for name in CROWD]
-        rows.append(summed_up("1,100 silent clients that come again, at ulimit -n 1024", CROWD, crowd))
+        rows.append(summed_up("crowds of 1,100 clients that come again, at ulimit -n 1024", CROWD, crowd))
     return rows
 
 

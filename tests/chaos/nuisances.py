@@ -102,7 +102,12 @@ TOO_EAGER = {
     "impatient gateways": Nuisance(_REPORT, _REPORT, pause=1.0, count=300, busy=101, may_stay=True),
 }
 
-CROWD = {"more than there is room for": Nuisance(count=1100, rate=400, may_stay=True)}
+CROWD = {
+    "more silent ones than there is room for": Nuisance(count=1100, rate=400, may_stay=True),
+    "more that go on asking than there is room for": Nuisance(
+        _PING, _PING, 0.9, count=1100, rate=400, busy=101, may_stay=True
+    ),
+}
 
 FAMILIES: Mapping[str, Mapping[str, Nuisance]] = {
     "clients that come to no end": TOO_SLOW,

@@ -32,7 +32,7 @@ def place() -> Iterator[tuple[Place, int]]:
         ("half a handshake", 120),
         ("20,000 pings in one piece", 3),
         ("impatient guests", 150),
-        ("more than there is room for", 330),
+        ("more silent ones than there is room for", 330),
     ],
 )
 def test_everybody_else_is_served(place: tuple[Place, int], name: str, count: int) -> None:

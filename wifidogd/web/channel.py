@@ -96,8 +96,8 @@ class Channel(HTTPChannel):
             self.persistent = False
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
-        """Tell whether another request may follow; none while the server closes, and the answer says so."""
-        if self.site.is_closing:
+        """Tell whether another request may follow; the answer says if the server is why not."""
+        if not self.site.keeps_connections:
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
             return False
         return bool(super().checkPersistence(request, version))

@@ -122,6 +122,11 @@ class Front(Site):
         """Count C{clients} that are connected."""
         return {"clients": len(self._channels)}
 
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether clients may ask again on the same connection: not in a house that closes, or is nearly full."""
+        return not self.is_closing and 4 * len(self._channels) < 3 * self._pause_at
+
     def take_in(self) -> None:
         """Accept who waits at the ports; they would be turned away when those close."""
         for port in self._listening():
