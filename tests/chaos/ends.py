@@ -297,12 +297,12 @@ def alone() -> list[Row]:
 
 
 def with_workers() -> list[Row]:
-    """Kill and stop one of two workers, and both with their parent."""
-    two = partial(beside, "--workers", "2")
+    """Kill and stop one of two workers, and both with their parent; on two busy cores, three processes take a while to begin."""
+    strike = partial(struck, make=partial(beside, "--workers", "2"), back_within=20.0)
     return [
-        struck("one of two workers killed with SIGKILL", two, kill_a_worker, 20),
-        struck("wifidogd --workers 2 killed with SIGKILL", two, kill, 10),
-        struck("wifidogd --workers 2 stopped by SIGTERM", two, stop, 5, may_lose=False),
+        strike("one of two workers killed with SIGKILL", strike=kill_a_worker, times=20),
+        strike("wifidogd --workers 2 killed with SIGKILL", strike=kill, times=10),
+        strike("wifidogd --workers 2 stopped by SIGTERM", strike=stop, times=5, may_lose=False),
     ]
 
 
