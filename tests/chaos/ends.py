@@ -297,7 +297,7 @@ def alone() -> list[Row]:
 
 
 def with_workers() -> list[Row]:
-    """Kill and stop one of two workers, and both with their parent; on two busy cores, three processes take a while to begin."""
+    """Kill and stop one of two workers, and both with their parent; three processes take a while to begin."""
     strike = partial(struck, make=partial(beside, "--workers", "2"), back_within=20.0)
     return [
         strike("one of two workers killed with SIGKILL", strike=kill_a_worker, times=20),
