@@ -74,14 +74,17 @@ class Server:
 
 
 @contextmanager
-def running(dsn: str, place: Path) -> Iterator[Server]:
-    """Start it as an operator would who is root; who is not can only be who they are."""
+def running(dsn: str, place: Path, *options: str) -> Iterator[Server]:
+    """
+    Start it.
+
+    @param options: of C{twistd}.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    become = ["--uid", "nobody"] if os.geteuid() == 0 else []
     twistd = str(Path(sys.executable).with_name("twistd"))
-    command = [sys.executable, twistd, "--nodaemon", "--pidfile=", *become, "wifidogd"]
+    command = [sys.executable, twistd, "--nodaemon", "--pidfile=", *options, "wifidogd"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "WIFIDOGD_DATABASE": f"{dsn} password={SECRET}"}
     environment["WIFIDOGD_LISTEN"] = f"tcp:{port}:interface=127.0.0.1"
     log = place / "log"
@@ -151,7 +154,8 @@ async def test_gateways_and_pages_are_served_through_a_storm_of_sign_ins(
     assert set(reports) <= {"Auth: 1", "Auth: -1"}, "nobody is denied"
     assert reports["Auth: 1"] >= 0.5 * reports.total() > 0, reports
     assert set(pages) == {200}
-    logged = (tmp_path / "log").read_text()
+    logged = server.log.read_text()
+    assert ("runs as root" in logged) == (os.geteuid() == 0)
     assert not re.search(f"Traceback|12345678|{TOKEN}|{SECRET}", logged), logged
 
 
@@ -159,9 +163,17 @@ async def test_gateways_and_pages_are_served_through_a_storm_of_sign_ins(
 async def test_a_server_that_root_started_is_nobody_and_shows_no_password(
     database: Database, dsn: str, tmp_path: Path
 ) -> None:
-    """No user, no group and no capability of root is left, and what ps shows has no secret in it."""
-    with running(dsn, tmp_path) as server:
+    """
+    No user, no group and no capability of root is left, what ps shows has no secret in it, and guests are served.
+
+    Who is not root can only be who they are.
+    """
+    await furnish(database)
+    with running(dsn, tmp_path, *(["--uid", "nobody"] if os.geteuid() == 0 else [])) as server:
         await within(40, deferToThread(server.wait))
+        page = await within(40, deferToThread(server.ask, f"login/?gw_id=lobby&gw_address={LOBBY.address}"))
+        assert (page[0], 'name="password"' in page[1]) == (200, True)
+        assert "runs as root" not in server.log.read_text()
         here = Path(f"/proc/{server.pid}")
         status = dict(line.split(":\t", 1) for line in (here / "status").read_text().splitlines() if ":\t" in line)
         assert status["Uid"].split().count("0") == status["Gid"].split().count("0") == 0 or os.geteuid() != 0

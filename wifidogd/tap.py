@@ -87,6 +87,8 @@ def makeService(
 
     def up() -> None:
         log.info("{text}", text=welcome(url, options["path"], ctl))
+        if os.geteuid() == 0:
+            log.warn("wifidogd runs as root and need not: use twistd --uid USER, or the unit in docs/wifidogd.service.")
         systemd.say("READY=1", f"STATUS=serving guests at {url}")
 
     if count == 1:
