@@ -25,7 +25,7 @@ DOCUMENTED = CHECKOUT / "docs" / "pgbouncer.ini"
 """What is tested is what operators copy."""
 
 LIMITS_BEHIND = Limits(page=16.0, recovery=10.0)
-"""What is promised: the pool sees open connections while the database is away, so that each transaction of a page waits."""
+"""What is promised: connections stay open while the database is away, so that each transaction of a page waits."""
 
 START_WITHIN = 10.0
 
