@@ -24,7 +24,8 @@ from tests.deadline import within
 from tests.observing import descriptors, log_lines
 from tests.raw_http import Wire, ask, connect, read_reply
 from wifidogd.web.channel import ANSWER_DEADLINE, LINGER, REQUEST_DEADLINE
-from wifidogd.web.front import MOST_OCTETS, Front, most_connections
+from wifidogd.web.front import MOST_OCTETS, Front
+from wifidogd.web.places import most_connections
 
 HELLO = b"GET /wifidog/auth HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST_HELLO = b"GET /wifidog/auth HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -99,7 +100,7 @@ class Door:
             most_connections=most_connections,
         )
         self.listener: Port = reactor.listenTCP(0, self.front, backlog=300, interface="127.0.0.1")
-        self.front.watch(self.listener)
+        self.front.places.watch(self.listener)
         self.port: int = self.listener.getHost().port
 
     async def connect(self) -> Wire:
@@ -130,7 +131,7 @@ def door() -> Iterator[Door]:
 def close(door: Door) -> None:
     """Stop listening, and send everybody away."""
     door.listener.stopListening()
-    for channel in list(door.front._channels):
+    for channel in list(door.front.places.taken):
         channel.transport.abortConnection()
 
 
@@ -577,7 +578,7 @@ async def test_a_closing_server_answers_who_has_come_in(door: Door) -> None:
     asks.say(HELLO[:-9])
     idles.say(HELLO)
     await idles.hears(b"gateway auth 0")
-    draining = Deferred.fromCoroutine(door.front.drain(30))
+    draining = Deferred.fromCoroutine(door.front.places.drain(30))
     await pass_time(door, 0.5)
     idles.say(HELLO)
     await idles.hears(b"Connection: close")
@@ -602,7 +603,7 @@ async def test_a_closing_server_does_not_wait_for_who_asks_nothing(door: Door) -
     await idle.hears(b"gateway auth 0")
     waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
     await door.slow.has_been_asked(1)
-    draining = Deferred.fromCoroutine(door.front.drain(5))
+    draining = Deferred.fromCoroutine(door.front.places.drain(5))
     await pass_time(door, 1.5)
     await idle.ends()
     await silent.ends()
@@ -619,7 +620,7 @@ async def test_who_waits_at_the_door_comes_in_before_it_closes(door: Door) -> No
     door.listener.stopReading()
     wires = [await connect(door.port) for _ in range(40)]
     assert door.front.figures()["clients"] == 0
-    door.front.take_in()
+    door.front.places.take_in()
     assert door.front.figures()["clients"] == 40
     for wire in wires:
         wire.leave()

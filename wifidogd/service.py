@@ -137,7 +137,7 @@ class AuthServer(SlowStart):
         rooms.passwords.start()
         for endpoint in self._endpoints:
             port = await endpoint.listen(rooms.front)
-            rooms.front.watch(port)
+            rooms.front.places.watch(port)
             self.ports.append(port)
 
     async def _prepare(self) -> None:
@@ -163,10 +163,10 @@ class AuthServer(SlowStart):
         if rooms.cluster is not None and not self.ports:
             await rooms.cluster.stop()
         self.give_up_starting()
-        rooms.front.take_in()
+        rooms.front.places.take_in()
         for port in self.ports:
             await maybeDeferred(port.stopListening)
-        await rooms.front.drain(SERVE_ON)
+        await rooms.front.places.drain(SERVE_ON)
         await self._finish(rooms.ledger.drain())
         timers = [maybeDeferred(timer.stopService) for timer in rooms.timers if timer.running]
         await self._finish(gatherResults(timers))
@@ -174,7 +174,7 @@ class AuthServer(SlowStart):
         if rooms.directory.loaded:
             await self._finish(rooms.upkeep.take_leave())
         await rooms.database.stop()
-        await rooms.front.drain(LAST_WORDS)
+        await rooms.front.places.drain(LAST_WORDS)
         rooms.passwords.stop()
         if rooms.cluster is not None:
             await rooms.cluster.stop()
