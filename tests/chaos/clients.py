@@ -31,6 +31,9 @@ MOST_MEMORY, MOST_LOG = 64_000_000, 20_000
 LONG, SETTLED = 15.0, 0.5
 """Seconds: long enough to be sent away, and for a process of clients to begin."""
 
+NO_DISK = {"fsync": "off", "synchronous_commit": "off"}
+"""Settings of PostgreSQL: a slow disk is not the subject."""
+
 KNOWN_AFTER = 1.5
 """Seconds until a server has seen gateways that were put into its database."""
 
@@ -143,7 +146,7 @@ def until_gone(server: Server, before: int) -> int:
 
 def trial() -> Sequence[Row]:
     """Let every kind come for as long as it takes to be sent away."""
-    with House() as house:
+    with House(NO_DISK) as house:
         place, tls_port = open_place(house)
         rows = [compared(load(place, "wifidogd", False), fault) for fault, load in BENCHED.items()]
         for fault, family in FAMILIES.items():

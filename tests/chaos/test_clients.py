@@ -9,7 +9,7 @@ from socket import create_connection
 import pytest
 
 from benchmarks.loads.place import Place
-from tests.chaos.clients import meet, open_place
+from tests.chaos.clients import NO_DISK, meet, open_place
 from tests.chaos.fuzz_replies import read_answers
 from tests.chaos.fuzz_sockets import babble, furnish
 from tests.chaos.house import House
@@ -21,7 +21,7 @@ DESCRIPTORS = 300
 @pytest.fixture(scope="module")
 def place() -> Iterator[tuple[Place, int]]:
     """A server with little room, and where it speaks TLS."""
-    with House() as house:
+    with House(NO_DISK) as house:
         yield open_place(house, descriptors=DESCRIPTORS)
 
 
