@@ -259,6 +259,21 @@ async def test_a_gateway_has_its_limit_too(office: Office) -> None:
 
 
 @ensureDeferred
+async def test_so_has_a_source_whichever_gateways_it_names(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is at none of them must not write to the whole world through all; an IPv6 network is one source."""
+    monkeypatch.setattr("wifidogd.registration.MOST_FROM_SOURCE", 2)
+
+    async def sign_up(source: str) -> Admitted | Refused:
+        words = (GATEWAY, Visitor("gw1"), f"guest{len(source)}@example.org", GOOD, "en", source)
+        return await within(10, office.registration.sign_up(*words))
+
+    assert isinstance(await sign_up("2001:db8::1"), Admitted)
+    assert isinstance(await sign_up("2001:db8::1:2"), Admitted)
+    assert await sign_up("2001:db8::1:2:3") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert isinstance(await sign_up("198.51.100.7"), Admitted)
+
+
+@ensureDeferred
 async def test_a_full_queue_makes_no_account(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whose owner would wait for a mail in vain."""
     monkeypatch.setattr(mails, "MOST", 0)
@@ -335,8 +350,9 @@ async def test_the_forgetful_get_one_answer(office: Office, letter: Letter, addr
 async def test_one_source_cannot_ask_for_everybody(office: Office) -> None:
     """A hundred addresses in a window is what a whole site may forget."""
     for number in range(100):
-        assert await office.ask(address=f"guest{number}@example.org") is Outcome.MAIL_SENT
-    assert await office.ask(address=EVE) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+        source = f"2001:db8::{number}"
+        assert await office.ask(address=f"guest{number}@example.org", source=source) is Outcome.MAIL_SENT
+    assert await office.ask(address=EVE, source="2001:db8::a:b") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
     assert await office.ask(address=EVE, source="192.0.2.2") is Outcome.MAIL_SENT
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from wifidogd.addresses import neighbourhood
 from wifidogd.correspondence import Correspondence, Letter, Reader
 from wifidogd.credentials import Passwords, hash_secret, is_acceptable
 from wifidogd.errors import Overloaded
@@ -73,7 +74,7 @@ class AccountCare:
 
         async def write(cursor: Cursor) -> Outcome | Refused:
             refused = await self._count(
-                cursor, {f"source {source}": MOST_FROM_SOURCE, f"mail {address}": MOST_TO_ADDRESS}
+                cursor, {f"source {neighbourhood(source)}": MOST_FROM_SOURCE, f"mail {address}": MOST_TO_ADDRESS}
             )
             if refused is not None:
                 return refused

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from wifidogd.addresses import neighbourhood
 from wifidogd.correspondence import Correspondence, Letter, Reader
 from wifidogd.credentials import Passwords, hash_secret, is_acceptable, mint_token
 from wifidogd.directory import Directory
@@ -23,6 +24,9 @@ from wifidogd.store.email_links import forget_links
 
 MOST_AT_GATEWAY = 300
 """Sign-ups at one gateway in a window: a conference arrives, no more."""
+
+MOST_FROM_SOURCE = 300
+"""The same from one source, whichever gateways it names: a site may share it, a stranger has no more."""
 
 MOST_ON_DEVICE = 5
 """The same on one device, which may belong to a family."""
@@ -66,7 +70,13 @@ class Registration:
         self._mint = mint
 
     async def sign_up(
-        self, gateway: Gateway, visitor: Visitor, typed: str, password: str, language: str
+        self,
+        gateway: Gateway,
+        visitor: Visitor,
+        typed: str,
+        password: str,
+        language: str,
+        source: str | None = None,
     ) -> Admitted | Refused:
         """
         Make an account and let its guest in for the grace of the network.
@@ -78,6 +88,7 @@ class Registration:
 
         @param typed: the address.
         @param language: tag of the one the mail is written in.
+        @param source: address of the connection; None for nobody's.
         @raise StoreError: as L{Database.transaction}.
         """
         address = read_mail_address(typed)
@@ -85,7 +96,9 @@ class Registration:
             return Refused(Refusal.NO_ADDRESS)
         if not is_acceptable(password):
             return Refused(Refusal.WEAK_PASSWORD)
-        refused = await self._database.transaction(lambda cursor: self._begin(cursor, gateway, visitor, address))
+        refused = await self._database.transaction(
+            lambda cursor: self._begin(cursor, gateway, visitor, address, source)
+        )
         if refused is not None:
             return refused
         try:
@@ -118,10 +131,14 @@ class Registration:
         while count >= ROWS:
             count = await self._database.transaction(lambda cursor: forget_unvalidated(cursor, before, ROWS))
 
-    async def _begin(self, cursor: Cursor, gateway: Gateway, visitor: Visitor, address: str) -> Refused | None:
+    async def _begin(
+        self, cursor: Cursor, gateway: Gateway, visitor: Visitor, address: str, source: str | None
+    ) -> Refused | None:
         """Count the sign-up, which may write a mail."""
         now = self._utc_now()
         limits = [(f"sign-up gateway {gateway.gw_id}", MOST_AT_GATEWAY), (f"mail {address}", MOST_TO_ADDRESS)]
+        if source is not None:
+            limits.insert(0, (f"sign-up source {neighbourhood(source)}", MOST_FROM_SOURCE))
         if visitor.mac is not None:
             limits.insert(0, (of_sign_ups(gateway.gw_id, visitor.mac), MOST_ON_DEVICE))
         for subject, most in limits:

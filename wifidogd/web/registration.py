@@ -86,7 +86,7 @@ class RegistrationDesk:
             if visitor.mac is not None and await self._admission.is_online(gateway, visitor.mac):
                 return lead_to(links.login_of(self._path, visitor))
             outcome = await self._registration.sign_up(
-                gateway, visitor, form.get("email", ""), form.get("password", ""), caller.language.tag
+                gateway, visitor, form.get("email", ""), form.get("password", ""), caller.language.tag, caller.source
             )
         except (StoreUnavailable, Overloaded):
             outcome = Refused(Refusal.BUSY)
