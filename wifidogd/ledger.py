@@ -200,9 +200,9 @@ class Ledger:
     async def _settle(self, batch: Sequence[Entry], lane: Lane) -> None:
         """Settle a batch and hand out the answers; never fails."""
         try:
-            work = partial(self._judge, batch)
+            work = partial(self._judge, batch, lane)
             is_urgent = lane is self._prompt
-            settled = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=is_urgent)
+            settled, endings = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=is_urgent)
         except StoreUnavailable as problem:
             self._put_off(batch, problem)
         except Exception as problem:
@@ -212,6 +212,7 @@ class Ledger:
                 entry.company.discard(entry)
                 if not entry.answer.called:
                     entry.answer.callback(decision)
+            self._patient.put_back(endings)
 
     async def _settle_apart(self, batch: Sequence[Entry], lane: Lane, problem: Exception) -> None:
         """Settle the halves of a batch that failed as a whole, until the report to blame is alone."""
@@ -247,8 +248,14 @@ class Ledger:
         if not entry.answer.called:
             entry.answer.errback(problem)
 
-    async def _judge(self, batch: Sequence[Entry], cursor: Cursor) -> list[tuple[Entry, Decision]]:
-        """Settle what is not too late."""
+    async def _judge(
+        self, batch: Sequence[Entry], lane: Lane, cursor: Cursor
+    ) -> tuple[list[tuple[Entry, Decision]], list[Entry]]:
+        """
+        Settle what is not too late.
+
+        @return: what was settled, and what goes the other way, as it ends a session.
+        """
         if not self._directory.loaded:
             raise StoreUnavailable("which gateways are adopted is not known yet")
         now = self._utc_now()
@@ -258,16 +265,35 @@ class Ledger:
         places = {(sessions[entry.token_hash].gw_id, str(entry.report.mac)) for entry in arriving if entry not in late}
         online = await lock_online(cursor, sorted(places)) if places else []
         tallies = await open_books(cursor, (*sessions.values(), *online), now)
-        settlement = Settlement(sessions, online, self._directory.may_ask, tallies)
-        settled = [
-            (entry, settlement.enter(entry.token_hash, entry.report, now)) for entry in batch if entry not in late
-        ]
+        timely = [entry for entry in batch if entry not in late]
+        known = partial(Settlement, sessions, online, self._directory.may_ask, tallies)
+        settlement, settled = _enter(timely, known(), now)
+        endings: list[Entry] = []
+        if settlement.ended and lane is self._prompt:
+            involved = _involved(settled, settlement)
+            endings = [entry for entry in timely if entry.token_hash in involved]
+            others = [entry for entry in timely if entry.token_hash not in involved]
+            settlement, settled = _enter(others, known(), now)
         if settlement.ended:
             await end_sessions(cursor, settlement.ended)
         if settlement.changed:
             save_sessions(cursor, settlement.changed)
         await close_books(cursor, settlement, now)
-        return settled
+        return settled, endings
+
+
+def _enter(
+    entries: Iterable[Entry], settlement: Settlement, now: datetime
+) -> tuple[Settlement, list[tuple[Entry, Decision]]]:
+    return settlement, [(entry, settlement.enter(entry.token_hash, entry.report, now)) for entry in entries]
+
+
+def _involved(settled: Iterable[tuple[Entry, Decision]], settlement: Settlement) -> set[bytes]:
+    """Name the tokens of sessions that end, and of those that take their places."""
+    ended = {each.session.token_hash for each in settlement.ended}
+    places = {(each.session.gw_id, each.session.mac) for each in settlement.ended}
+    heirs = (decision.session for _, decision in settled if decision.session is not None)
+    return ended | {heir.token_hash for heir in heirs if (heir.gw_id, heir.mac) in places}
 
 
 def _too_late(arriving: Iterable[Entry]) -> set[Entry]:
