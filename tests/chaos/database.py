@@ -11,6 +11,7 @@ from tests.chaos.judgement import Limits, rows
 from tests.chaos.load import TWO_HUNDRED
 from tests.chaos.row import Row
 from tests.chaos.trouble import Trouble, suffer
+from wifidogd.simulation.figures import Kind
 
 BEFORE, AFTER = 20.0, 12.0
 
@@ -26,6 +27,20 @@ TROUBLES = {
     "out-of-slots": Trouble("connections refused for lack of slots for 15 s", faults.out_of_slots, 15),
     "replaced": Trouble("a peer that logs in and hangs up for 15 s", faults.replaced, 15),
 }
+
+ELSEWHERE_LOCKED = {
+    "gateways-locked": Trouble(
+        "the table of gateways locked for 8 s", faults.gateways_locked, 8, is_felt=False, spares=[Kind.COUNTERS]
+    ),
+    "history-locked": Trouble(
+        "the table of past sessions locked for 15 s, as by CREATE INDEX",
+        faults.history_locked,
+        15,
+        is_felt=False,
+        spares=[Kind.COUNTERS],
+    ),
+}
+"""What some reports need and others do not; tests/test_ledger.py has the short form."""
 
 FAR = {
     "cut-off": Trouble("every packet to and from PostgreSQL lost for 30 s", far.cut_off, 30),
@@ -51,7 +66,7 @@ def endure(trouble: Trouble, make_house: Callable[[], House]) -> list[Row]:
 TRIALS = {
     name: partial(endure, trouble, make_house)
     for make_house, troubles in (
-        (partial(House, FEW_SLOTS), TROUBLES),
+        (partial(House, FEW_SLOTS), TROUBLES | ELSEWHERE_LOCKED),
         (far.FarHouse, FAR),
         (small.SmallHouse, SMALL),
         (embedded.EmbeddedHouse, EMBEDDED),

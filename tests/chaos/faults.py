@@ -69,6 +69,20 @@ def rows_locked(postgres: ThrowawayPostgres, dsn: str) -> Iterator[None]:
 
 
 @contextmanager
+def gateways_locked(postgres: ThrowawayPostgres, dsn: str) -> Iterator[None]:
+    """Hold the strongest lock on the table of gateways, which every sign-in and every end of a session needs."""
+    with _holding(dsn, "LOCK TABLE gateways IN ACCESS EXCLUSIVE MODE"):
+        yield
+
+
+@contextmanager
+def history_locked(postgres: ThrowawayPostgres, dsn: str) -> Iterator[None]:
+    """Hold the lock on the history that C{CREATE INDEX} holds for as long as it takes."""
+    with _holding(dsn, "LOCK TABLE past_sessions IN SHARE MODE"):
+        yield
+
+
+@contextmanager
 def _holding(dsn: str, statement: str) -> Iterator[None]:
     with closing(psycopg2.connect(dsn)) as connection:
         connection.cursor().execute(statement)

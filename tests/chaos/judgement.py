@@ -77,7 +77,8 @@ class Judge:
 
     def seen(self) -> str:
         """Say what was measured."""
-        counts = ", ".join(f"{count} {outcome.value}" for outcome, count in self._during.outcomes.most_common())
+        counts = _counts(self._during)
+        counts += "".join(f" ({kind.value}: {_counts(self._during.of(kind))})" for kind in self._passed.trouble.spares)
         longest = ", ".join(f"{name} {answers.longest:.2f}" for name, answers, _ in self._by_deadline())
         audit = self._story.told
         return (
@@ -114,6 +115,10 @@ class Judge:
             yield f"{silent} requests got no answer"
         if self._passed.trouble.is_felt and not self._during.outcomes[Outcome.CANNOT_SAY]:
             yield "nobody noticed the trouble, so that it shows nothing"
+        for kind in self._passed.trouble.spares:
+            spared = self._during.of(kind)
+            if spared.outcomes[Outcome.CANNOT_SAY] > len(spared) / 10:
+                yield f"{spared.outcomes[Outcome.CANNOT_SAY]} of {len(spared)} {kind.value} were not served"
         if self.recovery > self._limits.recovery:
             yield f"the last request was turned away {self.recovery:.1f} s after the end"
         yield from self._costs()
@@ -136,6 +141,10 @@ class Judge:
             ("page", answers.of(*PAGES), limits.page),
             ("ping", answers.of(Kind.PING), limits.ping),
         ]
+
+
+def _counts(answers: Answers) -> str:
+    return ", ".join(f"{count} {outcome.value}" for outcome, count in answers.outcomes.most_common()) or "no answer"
 
 
 def _share(span: Span) -> float:

@@ -12,6 +12,7 @@ from tests.chaos.faults import Fault
 from tests.chaos.house import House
 from tests.chaos.load import Load, Scale, Told
 from tests.chaos.watch import Watch
+from wifidogd.simulation.figures import Kind
 
 HEALTHY_WITHIN = 30.0
 """Seconds to wait for a server that ought to be back in five."""
@@ -24,12 +25,14 @@ class Trouble:
 
     @ivar what: in words.
     @ivar is_felt: whether some answers must say "cannot say", or else it was no trouble at all.
+    @ivar spares: what must be served as ever, but for one in ten.
     """
 
     what: str
     fault: Fault
     seconds: float
     is_felt: bool = True
+    spares: Sequence[Kind] = ()
 
 
 @dataclass(frozen=True, slots=True)
