@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from babel import Locale
 
 from wifidogd.web.language import ENGLISH, FALLBACK, NAMES, Language, Switch, negotiate, switch_at, switch_to, text_in
 
@@ -35,6 +36,16 @@ from wifidogd.web.language import ENGLISH, FALLBACK, NAMES, Language, Switch, ne
         ("zh-TW,zh;q=0.9,en-US;q=0.8", "zh-Hans"),
         ("zh-TW,en;q=0.1", "en"),
         ("zh-Hant-HK", "zh-Hans"),
+        ("zh-US", "zh-Hans"),
+        ("zh-SG,en;q=0.1", "zh-Hans"),
+        ("zh-Hant-SG,en;q=0.1", "en"),
+        ("cmn-CN", "zh-Hans"),
+        ("ger-AT", "de"),
+        ("pt-XX", "pt"),
+        ("de-1996", "de"),
+        ("de-x-foo", "de"),
+        ("de-Abcd-XX-9", "de"),
+        ("dex", "en"),
         ("de;q=9", "en"),
         ("de;q=x,fr", "fr"),
         (";;;,,,=", "en"),
@@ -121,3 +132,13 @@ def test_an_operators_text_is_found_in_the_best_language(
 def test_the_fallback_is_one_of_ours() -> None:
     """And stands first in the switch."""
     assert next(iter(NAMES)) == FALLBACK
+
+
+def test_languages_that_nobody_speaks_cost_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Babel is not asked, which looks for files and through a thousand names for each."""
+
+    def parse(*tag: object, **how: object) -> None:
+        raise AssertionError(tag)
+
+    monkeypatch.setattr(Locale, "parse", parse)
+    assert negotiate("nl-Abcd-XX,it-Abcd-YY;q=0.5") == Language("it")

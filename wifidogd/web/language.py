@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
+from babel.core import get_global
 
 NAMES = {
     "en": "English",
@@ -38,6 +39,8 @@ _MOST_PREFERENCES = 20
 _LONGEST_PREFERENCES = 500
 """Characters of an Accept-Language header that are read, and remembered; browsers send fewer than 200."""
 
+_TAG = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}))?(?:-|\Z)")
+_OURS = {name.partition("-")[0]: name for name in NAMES}
 _PREFERENCE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4})\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?")
 
 
@@ -154,13 +157,18 @@ def _by_preference(accepted: str) -> list[str]:
 
 
 def _known(tag: str) -> tuple[str, bool] | None:
-    """Name the language of ours that a tag such as C{de-AT} means, and whether in the same script."""
-    try:
-        asked = Locale.parse(tag, sep="-", resolve_likely_subtags=True)
-    except (ValueError, UnknownLocaleError):
+    """
+    Name the language of ours that a tag such as C{de-AT} means, and whether in the same script.
+
+    Babel would look for its data of each; what a stranger makes up takes a third of a millisecond there.
+    """
+    language, script, region = _TAG.match(tag.lower()).groups()  # type: ignore[union-attr]  # a preference is one
+    ours = _OURS.get(get_global("language_aliases").get(language, language))
+    if ours is None:
         return None
-    for ours in NAMES:
-        known = locale_of(ours)
-        if known.language == asked.language:
-            return ours, asked.script in (None, known.script)
-    return None
+    language, _, needed = ours.partition("-")
+    if not needed:
+        return ours, True
+    likely = get_global("likely_subtags")
+    usual = likely.get(f"{language}_{(region or '').upper()}", likely[language])
+    return ours, (script or usual.split("_")[1]).title() == needed
