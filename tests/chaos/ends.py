@@ -288,40 +288,28 @@ def slept(seconds: float, scale: Scale = TWO_HUNDRED) -> Row:
     return judge(f"wifidogd stopped by SIGSTOP for {seconds:g} s", promised, told, seen)
 
 
-def alone() -> list[Row]:
-    """Kill and stop one process."""
-    return [
-        struck("wifidogd killed with SIGKILL", beside, kill, 20),
-        struck("wifidogd stopped by SIGTERM", beside, stop, 10, may_lose=False),
-    ]
+TWO = partial(beside, "--workers", "2")
+SLOW = 20.0
+"""Seconds that three processes may take to begin on two busy cores."""
 
-
-def with_workers() -> list[Row]:
-    """Kill and stop one of two workers, and both with their parent; three processes take a while to begin."""
-    strike = partial(struck, make=partial(beside, "--workers", "2"), back_within=20.0)
-    return [
-        strike("one of two workers killed with SIGKILL", strike=kill_a_worker, times=20),
-        strike("wifidogd --workers 2 killed with SIGKILL", strike=kill, times=10),
-        strike("wifidogd --workers 2 stopped by SIGTERM", strike=stop, times=5, may_lose=False),
-    ]
-
-
-def with_its_postgresql() -> list[Row]:
-    """Kill and stop a server that brings its PostgreSQL."""
-    return [
-        struck("wifidogd killed with SIGKILL, and its own PostgreSQL with it", embedded, kill, 20),
-        struck("wifidogd stopped by SIGTERM, and its own PostgreSQL with it", embedded, stop, 5, may_lose=False),
-    ]
-
-
-def stuck() -> list[Row]:
-    """Block, freeze and stop it."""
-    return [slowed(8.0), hung(), frozen_worker(), slept(20.0)]
-
-
-TRIALS = {
-    "killed": alone,
-    "killed-workers": with_workers,
-    "killed-embedded": with_its_postgresql,
-    "stuck": stuck,
+TRIALS: dict[str, Callable[[], list[Row]]] = {
+    "killed": lambda: [struck("wifidogd killed with SIGKILL", beside, kill, 20)],
+    "stopped": lambda: [struck("wifidogd stopped by SIGTERM", beside, stop, 10, may_lose=False)],
+    "killed-with-postgresql": lambda: [
+        struck("wifidogd killed with SIGKILL, and its own PostgreSQL with it", embedded, kill, 20)
+    ],
+    "stopped-with-postgresql": lambda: [
+        struck("wifidogd stopped by SIGTERM, and its own PostgreSQL with it", embedded, stop, 5, may_lose=False)
+    ],
+    "killed-worker": lambda: [
+        struck("one of two workers killed with SIGKILL", TWO, kill_a_worker, 20, back_within=SLOW)
+    ],
+    "killed-workers": lambda: [struck("wifidogd --workers 2 killed with SIGKILL", TWO, kill, 10, back_within=SLOW)],
+    "stopped-workers": lambda: [
+        struck("wifidogd --workers 2 stopped by SIGTERM", TWO, stop, 5, may_lose=False, back_within=SLOW)
+    ],
+    "blocked": lambda: [slowed(8.0)],
+    "hung": lambda: [hung()],
+    "frozen-worker": lambda: [frozen_worker()],
+    "slept": lambda: [slept(20.0)],
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,7 +31,7 @@ SETTLE = 6.0
 SWEPT_AFTER = 40.0
 """Seconds in which every timer that ends sessions has come round."""
 
-LEARNT_WITHIN = 10.0
+LEARNT_WITHIN = 30.0
 """Seconds for a server to see that a gateway was adopted; a timer looks every second."""
 
 WINTER = datetime(2026, 10, 25, 1, tzinfo=UTC)
@@ -161,16 +161,18 @@ def towards(moment: datetime, clock: WallClock) -> None:
     clock.approach(moment, SETTLE + SWEPT_AFTER / 2)
 
 
-def clock() -> list[Row]:
-    """Set the clock of a server under two hundred requests a second, and change its zone's time."""
-    begin = partial(live_through, scale=TWO_HUNDRED)
-    return [
-        begin("clock set forward an hour", leave, forward),
-        begin("clock set back an hour", leave, back),
-        begin("clock an hour ahead, then two hours back, and right again", forward, back, forward, WallClock.set_right),
-        begin("end of summer time", partial(towards, WINTER), leave),
-        begin("beginning of summer time", partial(towards, SUMMER), leave),
-    ]
+AHEAD_AND_BACK: Sequence[Change] = (forward, back, forward, WallClock.set_right)
 
 
-TRIALS = {"clock": clock}
+def trial(fault: str, *changes: Change) -> list[Row]:
+    """Change the clock of a server under two hundred requests a second."""
+    return [live_through(fault, *changes, scale=TWO_HUNDRED)]
+
+
+TRIALS = {
+    "clock-forward": partial(trial, "clock set forward an hour", leave, forward),
+    "clock-back": partial(trial, "clock set back an hour", leave, back),
+    "clock-both": partial(trial, "clock an hour ahead set back by two, forward by two, and right", *AHEAD_AND_BACK),
+    "winter-time": partial(trial, "end of summer time", partial(towards, WINTER), leave),
+    "summer-time": partial(trial, "beginning of summer time", partial(towards, SUMMER), leave),
+}
