@@ -293,23 +293,23 @@ SLOW = 20.0
 """Seconds that three processes may take to begin on two busy cores."""
 
 TRIALS: dict[str, Callable[[], list[Row]]] = {
-    "killed": lambda: [struck("wifidogd killed with SIGKILL", beside, kill, 20)],
-    "stopped": lambda: [struck("wifidogd stopped by SIGTERM", beside, stop, 10, may_lose=False)],
-    "killed-with-postgresql": lambda: [
+    "server-killed": lambda: [struck("wifidogd killed with SIGKILL", beside, kill, 20)],
+    "server-stopped": lambda: [struck("wifidogd stopped by SIGTERM", beside, stop, 10, may_lose=False)],
+    "server-killed-with-postgresql": lambda: [
         struck("wifidogd killed with SIGKILL, and its own PostgreSQL with it", embedded, kill, 20)
     ],
-    "stopped-with-postgresql": lambda: [
+    "server-stopped-with-postgresql": lambda: [
         struck("wifidogd stopped by SIGTERM, and its own PostgreSQL with it", embedded, stop, 5, may_lose=False)
     ],
-    "killed-worker": lambda: [
+    "worker-killed": lambda: [
         struck("one of two workers killed with SIGKILL", TWO, kill_a_worker, 20, back_within=SLOW)
     ],
-    "killed-workers": lambda: [struck("wifidogd --workers 2 killed with SIGKILL", TWO, kill, 10, back_within=SLOW)],
-    "stopped-workers": lambda: [
+    "workers-killed": lambda: [struck("wifidogd --workers 2 killed with SIGKILL", TWO, kill, 10, back_within=SLOW)],
+    "workers-stopped": lambda: [
         struck("wifidogd --workers 2 stopped by SIGTERM", TWO, stop, 5, may_lose=False, back_within=SLOW)
     ],
-    "blocked": lambda: [slowed(8.0)],
-    "hung": lambda: [hung()],
-    "frozen-worker": lambda: [frozen_worker()],
-    "slept": lambda: [slept(20.0)],
+    "reactor-blocked": lambda: [slowed(8.0)],
+    "reactor-hung": lambda: [hung()],
+    "worker-frozen": lambda: [frozen_worker()],
+    "server-slept": lambda: [slept(20.0)],
 }
