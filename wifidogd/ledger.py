@@ -254,7 +254,7 @@ class Ledger:
         """
         Settle what is not too late.
 
-        @return: what was settled, and what goes the other way, as it ends a session.
+        @return: what was settled, and what goes the other way: it ends a session, or would if those did not.
         """
         if not self._directory.loaded:
             raise StoreUnavailable("which gateways are adopted is not known yet")
@@ -268,10 +268,9 @@ class Ledger:
         timely = [entry for entry in batch if entry not in late]
         known = partial(Settlement, sessions, online, self._directory.may_ask, tallies)
         settlement, settled = _enter(timely, known(), now)
-        endings: list[Entry] = []
-        if settlement.ended and lane is self._prompt:
-            involved = _involved(settled, settlement)
-            endings = [entry for entry in timely if entry.token_hash in involved]
+        involved: set[bytes] = set()
+        while lane is self._prompt and (more := _involved(settled, settlement) - involved):
+            involved |= more
             others = [entry for entry in timely if entry.token_hash not in involved]
             settlement, settled = _enter(others, known(), now)
         if settlement.ended:
@@ -279,7 +278,7 @@ class Ledger:
         if settlement.changed:
             save_sessions(cursor, settlement.changed)
         await close_books(cursor, settlement, now)
-        return settled, endings
+        return settled, [entry for entry in timely if entry.token_hash in involved]
 
 
 def _enter(
@@ -290,6 +289,8 @@ def _enter(
 
 def _involved(settled: Iterable[tuple[Entry, Decision]], settlement: Settlement) -> set[bytes]:
     """Name the tokens of sessions that end, and of those that take their places."""
+    if not settlement.ended:
+        return set()
     ended = {each.session.token_hash for each in settlement.ended}
     places = {(each.session.gw_id, each.session.mac) for each in settlement.ended}
     heirs = (decision.session for _, decision in settled if decision.session is not None)
