@@ -19,7 +19,7 @@ FEW_SLOTS = {"max_connections": "20"}
 
 TROUBLES = {
     "stopped": Trouble("PostgreSQL stopped and started 15 s later", faults.stopped, 15),
-    "killed": Trouble("PostgreSQL killed with SIGKILL and started 5 s later", faults.killed, 5),
+    "postgresql-killed": Trouble("PostgreSQL killed with SIGKILL and started 5 s later", faults.killed, 5),
     "terminated": Trouble("every backend of wifidogd terminated", faults.terminated, 3, is_felt=False),
     "frozen": Trouble("PostgreSQL frozen by SIGSTOP for 30 s", faults.frozen, 30),
     "table-locked": Trouble("the table of sessions locked for 8 s", faults.table_locked, 8),

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from benchmarks.house import Server
-from tests.chaos.house import House
+from tests.chaos.house import House, expect_root
 from tests.postgres import ThrowawayPostgres
 
 NOBODY = "02:00:00:00:de:ad"
@@ -41,6 +41,7 @@ class Wire:
 
     def lay(self) -> None:
         """Make the namespace and connect it."""
+        expect_root("A network of its own")
         _ip("netns", "add", self.namespace)
         _ip("link", "add", self._ours, "type", "veth", "peer", "name", self._theirs, "netns", self.namespace)
         _ip("addr", "add", f"{self.here}/30", "dev", self._ours)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -58,6 +59,12 @@ class House(Servers):
         name = f"chaos_{next(self._names)}"
         execute(self.postgres.dsn, f"CREATE DATABASE {name}")
         return self.postgres.dsn.replace("dbname=postgres", f"dbname={name}")
+
+
+def expect_root(what: str) -> None:
+    """@raise RuntimeError: if we are not root."""
+    if os.geteuid() != 0:
+        raise RuntimeError(f"{what} takes root; the other trials do not: name them, or run this with sudo")
 
 
 def execute(dsn: str, *statements: str) -> list[tuple[object, ...]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg2
 
-from tests.chaos.house import House, execute
+from tests.chaos.house import House, execute, expect_root
 from tests.postgres import ThrowawayPostgres
 
 MEGABYTES = 192
@@ -17,6 +17,7 @@ MEGABYTES = 192
 
 def mount(place: Path) -> None:
     """Put a small disk there."""
+    expect_root("A disk of its own")
     options = f"size={MEGABYTES}m,mode=755"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "chaos", place], check=True)
 
