@@ -173,6 +173,21 @@ async def test_a_gateway_is_closed_to_guessing_whatever_devices_are_claimed(desk
 
 
 @ensureDeferred
+async def test_a_stranger_cannot_close_a_gateway_to_its_guests(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever devices a source claims, and however many addresses of an IPv6 network it has."""
+    monkeypatch.setattr("wifidogd.vouchers.MOST_TRIES_FROM_SOURCE", 3)
+    monkeypatch.setattr("wifidogd.vouchers.MOST_TRIES_AT_GATEWAY", 5)
+
+    async def guess(source: str, code: str) -> Admitted | Refused:
+        return await within(10, desk.vouchers.sign_in(GATEWAY, replace(PHONE, mac=None), code, source))
+
+    for number in range(6):
+        await guess(f"2001:db8::{number}", mint_code())
+    assert await guess("2001:db8::9", desk.codes[0]) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert isinstance(await guess("198.51.100.7", desk.codes[0]), Admitted)
+
+
+@ensureDeferred
 async def test_many_guesses_at_once_do_not_slip_through(desk: Desk) -> None:
     """Each is counted before it is looked at."""
     outcomes = await together(*(desk.vouchers.sign_in(GATEWAY, PHONE, mint_code()) for _ in range(MOST_TRIES + 10)))

@@ -22,11 +22,11 @@ from wifidogd.store.attempts import count_try, forgive_try, of_account, of_sign_
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.email_links import forget_links
 
-MOST_AT_GATEWAY = 300
-"""Sign-ups at one gateway in a window: a conference arrives, no more."""
+MOST_AT_GATEWAY = 1_000
+"""Sign-ups at one gateway in a window: so much above the next, that a stranger cannot close it to its guests alone."""
 
 MOST_FROM_SOURCE = 300
-"""The same from one source, whichever gateways it names: a site may share it, a stranger has no more."""
+"""The same from one source, whichever gateways it names: a conference arrives at a site, a stranger has no more."""
 
 MOST_ON_DEVICE = 5
 """The same on one device, which may belong to a family."""

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from wifidogd.addresses import neighbourhood
 from wifidogd.credentials import hash_secret, mint_token
 from wifidogd.directory import Directory
 from wifidogd.gateways import Gateway
 from wifidogd.model import UtcNow, Visitor
 from wifidogd.opening import Admitted, Refusal, Refused, allowance_for, open_stay
-from wifidogd.rules import TRIES_WINDOW, wait_after
+from wifidogd.rules import MOST_TRIES, TRIES_WINDOW, wait_after
 from wifidogd.store.attempts import count_try, forgive_try, of_device
 from wifidogd.store.database import Cursor, Database
 from wifidogd.store.vouchers import Voucher, forget_code, lock_voucher
 from wifidogd.voucher_codes import read_code
 
-MOST_TRIES_AT_GATEWAY = 500
+MOST_TRIES_AT_GATEWAY = 2_500
 """
 Codes that do not exist, in one window, of all devices at a gateway.
 
 Who guesses can name any device, so that this is what holds: with a million
-vouchers sold, a code is found at one gateway in 700 years on average.
+vouchers sold, a code is found at one gateway in 140 years on average.
 """
+
+MOST_TRIES_FROM_SOURCE = 250
+"""The same from one source at that gateway: so much below, that a stranger cannot close it to its guests alone."""
 
 
 class Vouchers:
@@ -45,35 +49,41 @@ class Vouchers:
         self._utc_now = utc_now
         self._mint = mint
 
-    async def sign_in(self, gateway: Gateway, visitor: Visitor, typed: str) -> Admitted | Refused:
+    async def sign_in(
+        self, gateway: Gateway, visitor: Visitor, typed: str, source: str | None = None
+    ) -> Admitted | Refused:
         """
         Admit who has the code of a voucher for the network of this gateway.
 
-        A typo costs no try.  Tries count against the device at this gateway
-        and against the gateway, never against an address, which all guests of
-        a site share.
+        A typo costs no try.  Tries count against the device at this gateway,
+        against the source there, which all guests of a site may share, and
+        against the gateway.
 
+        @param source: address of the connection; None for nobody's.
         @raise StoreError: as L{Database.transaction}.
         """
         code = read_code(typed)
         if code is None:
             return Refused(Refusal.MISTYPED_CODE)
-        return await self._database.transaction(lambda cursor: self._try(cursor, gateway, visitor, code))
+        return await self._database.transaction(lambda cursor: self._try(cursor, gateway, visitor, code, source))
 
-    async def _try(self, cursor: Cursor, gateway: Gateway, visitor: Visitor, code: str) -> Admitted | Refused:
+    async def _try(
+        self, cursor: Cursor, gateway: Gateway, visitor: Visitor, code: str, source: str | None
+    ) -> Admitted | Refused:
         now = self._utc_now()
-        device = [of_device(gateway.gw_id, visitor.mac)] if visitor.mac else []
-        site = [f"gateway {gateway.gw_id}"]
-        wait = wait_after(await count_try(cursor, device, now, now - TRIES_WINDOW), now)
-        if wait is None:
-            tries = await count_try(cursor, site, now, now - TRIES_WINDOW)
-            wait = wait_after(tries, now, MOST_TRIES_AT_GATEWAY)
-        if wait is not None:
-            return Refused(Refusal.TOO_MANY_TRIES, wait)
+        limits = {f"gateway {gateway.gw_id}": MOST_TRIES_AT_GATEWAY}
+        if source is not None:
+            limits = {f"codes at {gateway.gw_id} from {neighbourhood(source)}": MOST_TRIES_FROM_SOURCE} | limits
+        if visitor.mac is not None:
+            limits = {of_device(gateway.gw_id, visitor.mac): MOST_TRIES} | limits
+        for subject, most in limits.items():
+            wait = wait_after(await count_try(cursor, [subject], now, now - TRIES_WINDOW), now, most)
+            if wait is not None:
+                return Refused(Refusal.TOO_MANY_TRIES, wait)
         voucher = await lock_voucher(cursor, hash_secret(code))
         if voucher is None or voucher.network != gateway.network:
             return Refused(Refusal.UNKNOWN_CODE)
-        await forgive_try(cursor, device + site)
+        await forgive_try(cursor, list(limits))
         if voucher.revoked:
             return Refused(Refusal.REVOKED)
         return await self._open(cursor, gateway, visitor, voucher, now)

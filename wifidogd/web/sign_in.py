@@ -181,7 +181,7 @@ class SignInDesk:
         """
         way = self._way_of(gateway, form)
         if way is SignIn.VOUCHER:
-            return await self._vouchers.sign_in(gateway, visitor, form["code"])
+            return await self._vouchers.sign_in(gateway, visitor, form["code"], caller.source)
         if way is SignIn.ACCOUNT:
             password = form.get("password", "")
             return await self._admission.account(gateway, visitor, form["name"], password, caller.source)
