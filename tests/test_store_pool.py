@@ -193,13 +193,12 @@ async def test_what_is_urgent_finds_a_connection_when_all_others_are_stuck(dsn):
     pool = Pool(clock=reactor, size=3, max_waiting=5, reserved=1)
     pool.start(session_parameters(dsn))
     await outcomes([pool.submit(query("SELECT 1 FROM pg_sleep(0.1)"), 10.0, urgent=True) for _ in "abc"])
-    stuck = [pool.submit(query("SELECT 1 FROM pg_sleep(1.5)"), 10.0) for _ in range(2 + 5)]
+    stuck = [pool.submit(query("SELECT 1 FROM pg_sleep(1.5)"), 10.0) for _ in "ab"]
+    stuck += [pool.submit(query("SELECT 1"), 10.0) for _ in range(5)]
     with pytest.raises(StoreUnavailable, match="5 transactions are waiting"):
         pool.submit(query("SELECT 1"), 10.0)
     assert pool.figures() == {"connections": 3, "waiting": 5}
-    since = reactor.seconds()
     assert await outcomes([pool.submit(query("SELECT 2"), 10.0, urgent=True) for _ in "abc"]) == [2, 2, 2]
-    assert reactor.seconds() - since < 1.4
     assert not any(job.called for job in stuck)
     assert await outcomes(stuck) == [1] * 7
     await within(10, pool.stop())

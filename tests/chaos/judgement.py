@@ -113,7 +113,7 @@ class Judge:
         silent = self._answers.outcomes[Outcome.LOST] + self._answers.outcomes[Outcome.REFUSED]
         if silent:
             yield f"{silent} requests got no answer"
-        if self._passed.trouble.is_felt and not self._during.outcomes[Outcome.CANNOT_SAY]:
+        if self._passed.trouble.is_felt and not self._answers.outcomes[Outcome.CANNOT_SAY]:
             yield "nobody noticed the trouble, so that it shows nothing"
         for kind in self._passed.trouble.spares:
             spared = self._during.of(kind)

@@ -18,14 +18,14 @@ FEW = Scale(gateways=12, guests=20, interval=1.0)
 GENEROUS = Limits(report=4.0, login=30.0, page=16.0, ping=4.0, recovery=15.0, cpu=0.6, log=20_000.0, memory=60_000_000)
 """For a machine that has other things to do."""
 
-SECONDS = 1.5
+SECONDS = 1.2
 
 
 def missed(house: House, troubles: Iterable[Trouble]) -> dict[str, list[str]]:
     """Go through troubles, a short time each; what went wrong, by trouble."""
     brief = [replace(trouble, seconds=min(SECONDS, trouble.seconds)) for trouble in troubles]
     with house:
-        judged = rows(suffer(house, brief, FEW, before=2, after=0.3), GENEROUS)
+        judged = rows(suffer(house, brief, FEW, before=1.5, after=0.3), GENEROUS)
     return {row.fault: list(row.missed) for row in judged if row.missed}
 
 
