@@ -80,3 +80,12 @@ async def test_each_body_is_counted_anew(door: Door) -> None:
     heard = await wire.ends()
     assert heard.count(b"guest login 40960") == 3
     assert heard.endswith(ANSWER)
+
+
+@pytest.mark.parametrize(("length", "status"), [(100, b"200"), (101, b"400"), (16_000, b"400")])
+@ensureDeferred
+async def test_names_of_fields_are_short(door: Door, length: int, status: bytes) -> None:
+    """Twisted keeps 10,000 of them, twice and for good: 330 MB of names as long as a head may be."""
+    wire = await door.connect()
+    wire.say(LAST_HELLO[:-2] + b"X" * length + b": y\r\nZ: z\r\n\r\n")
+    assert (await wire.ends()).startswith(b"HTTP/1.1 " + status)

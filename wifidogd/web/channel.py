@@ -31,6 +31,9 @@ ANSWER_DEADLINE = 30
 LINGER = 2
 """Seconds in which a client that sends too much may still read that it does."""
 
+_LONGEST_NAME = 100
+"""Octets of the name of a field; Twisted remembers 10,000 names for good (C{twisted.web.http_headers._NameEncoder})."""
+
 _MOST_DISCARDED = 1024 * 1024
 _MOST_LENGTH_DIGITS = 15
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -219,6 +222,13 @@ class Channel(HTTPChannel):
         """Read a line of the head."""
         if not self._is_refusing:
             super().lineReceived(line)
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Read a field of the head; False for one that is none, which ends the connection."""
+        if line.find(b":", 0, _LONGEST_NAME + 1) < 0:
+            self._respondToBadRequestAndDisconnect()
+            return False
+        return bool(super().headerReceived(line))
 
     def rawDataReceived(self, data: bytes) -> None:
         """Read a part of the body, up to where it is too large."""
