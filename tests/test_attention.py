@@ -88,3 +88,17 @@ def test_it_knows_when_a_process_that_was_stopped_went_on() -> None:
     assert clocks.attention.woke_at == woke_at + LOOK.total_seconds()
     clocks.pass_unseen(MISSED + 0.1)
     assert clocks.attention.woke_at == clocks.clock.seconds()
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_it_knows_when_the_clock_was_set(hours: int) -> None:
+    """By the clock as it is now; a process that was stopped has nothing to do with it."""
+    clocks = Clocks()
+    clocks.go_on(10)
+    clocks.pass_unseen(MISSED + 0.1)
+    assert clocks.attention.set_at is None
+    clocks.now += timedelta(hours=hours)
+    set_at = clocks.now
+    assert clocks.attention.set_at == set_at
+    clocks.go_on(60)
+    assert clocks.attention.set_at == set_at

@@ -114,3 +114,17 @@ async def test_a_first_uptime_is_no_restart(database: Database) -> None:
     await run(database, save_heartbeats, [later(timedelta(), None)])
     await run(database, save_heartbeats, [later(MINUTE, HOUR)])
     assert await restarted_at(database) is None
+
+
+@ensureDeferred
+async def test_a_clock_that_was_set_tells_of_no_restart(database: Database) -> None:
+    """An hour that nobody lived through lies between two pings; what they say of uptimes still counts, and the next."""
+    await adopt_all(database, LOBBY)
+    await run(database, save_heartbeats, [later(timedelta(), 40 * MINUTE)])
+    set_at = NOON + HOUR
+    await run(database, save_heartbeats, [later(HOUR + MINUTE, 41 * MINUTE)], set_at)
+    assert await restarted_at(database) is None
+    await run(database, save_heartbeats, [later(HOUR + 2 * MINUTE, MINUTE)], set_at)
+    assert await restarted_at(database) == NOON + HOUR + MINUTE
+    await run(database, save_heartbeats, [later(HOUR + 9 * MINUTE, 5 * MINUTE)], set_at)
+    assert await restarted_at(database) == NOON + HOUR + 4 * MINUTE

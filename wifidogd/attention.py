@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -41,6 +41,15 @@ class Attention:
         self._since = self._looked_at = clock.seconds()
         self._wall = utc_now()
         self._woke_at: float | None = None
+        self._set_at: float | None = None
+
+    @property
+    def set_at(self) -> datetime | None:
+        """When the wall clock was last set, as it tells now; None if it never was."""
+        self._look()
+        if self._set_at is None:
+            return None
+        return self._wall - timedelta(seconds=self._looked_at - self._set_at)
 
     @property
     def woke_at(self) -> float | None:
@@ -69,6 +78,7 @@ class Attention:
                 direction="forward" if step > 0 else "back",
                 seconds=round(abs(step)),
             )
+            self._set_at = now
         if passed > MISSED:
             self._woke_at = now
         if abs(step) > STEP or passed > MISSED:

@@ -7,8 +7,9 @@ may open a network to strangers), so nothing here waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from twisted.logger import Logger
@@ -38,7 +39,13 @@ Word = Heartbeat | WaitingGateway
 class Heartbeats:
     """What gateways said of themselves and is not in the store yet: the last word of each."""
 
-    def __init__(self, database: Database, directory: Directory) -> None:
+    def __init__(
+        self, database: Database, directory: Directory, *, clock_set_at: Callable[[], datetime | None] = lambda: None
+    ) -> None:
+        """
+        @param clock_set_at: tells when the wall clock was last set; None for never.
+        """
+        self._clock_set_at = clock_set_at
         self._database = database
         self._directory = directory
         self._beats: dict[str, Heartbeat] = {}
@@ -90,7 +97,7 @@ class Heartbeats:
         while batches:
             batch = batches.pop()
             try:
-                await self._database.transaction(partial(_write, batch))
+                await self._database.transaction(partial(_write, batch, self._clock_set_at()))
             except StoreRefused as problem:
                 middle = len(batch) // 2
                 if middle:
@@ -116,10 +123,10 @@ class Heartbeats:
                     self.wait(newer)
 
 
-async def _write(words: Sequence[Word], cursor: Cursor) -> None:
+async def _write(words: Sequence[Word], clock_set_at: datetime | None, cursor: Cursor) -> None:
     beats = [word for word in words if isinstance(word, Heartbeat)]
     if beats:
-        await save_heartbeats(cursor, beats)
+        await save_heartbeats(cursor, beats, clock_set_at)
     waiting = [word for word in words if isinstance(word, WaitingGateway)]
     if waiting:
         await remember_waiting(cursor, waiting, WAITING_ROOM)

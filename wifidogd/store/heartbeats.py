@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from wifidogd.gateways import Heartbeat
 from wifidogd.store.database import Cursor
@@ -21,14 +22,18 @@ SAVE_HEARTBEATS = """
            sys_uptime = excluded.sys_uptime, memory_free = excluded.memory_free, load = excluded.load,
            wifidog_uptime = coalesce(excluded.wifidog_uptime, known.wifidog_uptime),
            restarted_at = CASE WHEN excluded.wifidog_uptime < known.wifidog_uptime
-                                 OR excluded.seen_at - excluded.wifidog_uptime > known.seen_at
+                                 OR (excluded.seen_at - excluded.wifidog_uptime > known.seen_at
+                                     AND (%(clock_set_at)s::timestamptz IS NULL
+                                          OR known.seen_at >= %(clock_set_at)s::timestamptz))
                                THEN excluded.seen_at - excluded.wifidog_uptime
                                ELSE known.restarted_at END
      WHERE known.seen_at < excluded.seen_at
 """
 
 
-async def save_heartbeats(cursor: Cursor, heartbeats: Sequence[Heartbeat]) -> None:
+async def save_heartbeats(
+    cursor: Cursor, heartbeats: Sequence[Heartbeat], clock_set_at: datetime | None = None
+) -> None:
     """
     Keep the newest ping of each gateway; those of gateways not adopted are left out.
 
@@ -36,6 +41,8 @@ async def save_heartbeats(cursor: Cursor, heartbeats: Sequence[Heartbeat]) -> No
     gateway restarted, and when.
 
     @param heartbeats: each gateway once.
+    @param clock_set_at: when the clock by which they were seen was last set; None if it never was.  A ping before that
+        was seen by another clock, as it were: an hour between the two need not have passed.
     """
     await cursor.execute(
         SAVE_HEARTBEATS,
@@ -48,5 +55,6 @@ async def save_heartbeats(cursor: Cursor, heartbeats: Sequence[Heartbeat]) -> No
             "memory": [beat.memory_free for beat in heartbeats],
             "loads": [beat.load for beat in heartbeats],
             "wifidog_uptimes": [beat.wifidog_uptime for beat in heartbeats],
+            "clock_set_at": clock_set_at,
         },
     )
