@@ -140,7 +140,7 @@ def auth_server(
     )
     attention = Attention(reactor, utc_now)
     ledger = Ledger(database, directory, clock=reactor, utc_now=utc_now, woke_at=lambda: attention.woke_at)
-    heartbeats = Heartbeats(database, directory)
+    heartbeats = Heartbeats(database, directory, clock_set_at=lambda: attention.set_at)
     passwords = Passwords(reactor, threads=2 if place.count == 1 else 1)
     admission = Admission(database, directory, passwords, utc_now=utc_now, mint=mint)
     vouchers = Vouchers(database, directory, utc_now=utc_now, mint=mint)
