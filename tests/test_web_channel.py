@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+from twisted.web.http import _ChunkedTransferDecoder
 
 from tests.observing import log_lines
 from tests.test_web_front import HELLO, LAST_HELLO, Door, close
@@ -68,6 +70,23 @@ async def test_the_pieces_of_a_body_count_as_well(door: Door) -> None:
     await deferLater(reactor, 0.05)
     door.clock.advance(LINGER)
     assert (await wire.ends()).count(b"HTTP/1.1") == 1
+
+
+@ensureDeferred
+async def test_a_body_that_is_refused_is_let_go_at_once(door: Door) -> None:
+    """Not once the collector comes: until then a thousand of them had 16 MB."""
+    gc.collect()
+    gc.disable()
+    try:
+        wire = await door.connect()
+        wire.say(CHUNKED + b"1\r\nx\r\n" * 20_000)
+        await wire.hears(b"413 Content Too Large")
+        assert not [each for each in gc.get_objects() if isinstance(each, _ChunkedTransferDecoder)]
+        await deferLater(reactor, 0.05)
+        door.clock.advance(LINGER)
+        await wire.ends()
+    finally:
+        gc.enable()
 
 
 @ensureDeferred

@@ -237,6 +237,7 @@ class Channel(HTTPChannel):
                 super().rawDataReceived(data)
             except BodyTooLarge:
                 self.refuse_body()
+                self._transferDecoder = None  # it holds the rest of a packet, and us
 
     def allContentReceived(self) -> None:
         """Begin to answer."""
