@@ -27,7 +27,7 @@ from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreError, StoreRefused, StoreUnavailable
 from wifidogd.lane import BATCH, Entry, Lane
 from wifidogd.model import Dialect, Report, Stage, UtcNow
-from wifidogd.rules import Decision, takes_place
+from wifidogd.rules import Decision, count_anew, takes_place
 from wifidogd.settlement import Settlement
 from wifidogd.sparing import SparingLog
 from wifidogd.store.database import Cursor, Database
@@ -35,6 +35,9 @@ from wifidogd.store.sessions import end_sessions, lock_online, lock_sessions, sa
 
 IN_FLIGHT = 2
 """Batches being settled at the same time, at most; one more of those that go the other way."""
+
+TRANSACTIONS = IN_FLIGHT + 1
+"""Of the ledger, at the same time, at most."""
 
 MAX_WAITING = 5000
 """Reports waiting either way, at most; beyond it gateways are told to leave their guests as they are."""
@@ -86,11 +89,14 @@ class Ledger:
         clock: IReactorTime,
         utc_now: UtcNow,
         woke_at: Callable[[], float | None] = lambda: None,
+        clock_set_at: Callable[[], datetime | None] = lambda: None,
     ) -> None:
         """
         @param woke_at: tells when this process went on after it had been stopped; None for never.
+        @param clock_set_at: tells when the wall clock was last set; None for never.
         """
         self._woke_at = woke_at
+        self._clock_set_at = clock_set_at
         self._database = database
         self._directory = directory
         self._clock = clock
@@ -201,8 +207,7 @@ class Ledger:
         """Settle a batch and hand out the answers; never fails."""
         try:
             work = partial(self._judge, batch, lane)
-            is_urgent = lane is self._prompt
-            settled, endings = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=is_urgent)
+            settled, endings = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=True)
         except StoreUnavailable as problem:
             self._put_off(batch, problem)
         except Exception as problem:
@@ -260,6 +265,9 @@ class Ledger:
             raise StoreUnavailable("which gateways are adopted is not known yet")
         now = self._utc_now()
         sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}))
+        set_at = self._clock_set_at()
+        if set_at is not None:
+            sessions = {token: count_anew(session, set_at) for token, session in sessions.items()}
         arriving = [entry for entry in batch if takes_place(sessions.get(entry.token_hash), entry.report)]
         late = _too_late(arriving)
         places = {(sessions[entry.token_hash].gw_id, str(entry.report.mac)) for entry in arriving if entry not in late}

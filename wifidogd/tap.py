@@ -25,7 +25,7 @@ from wifidogd.correspondence import Correspondence
 from wifidogd.credentials import Passwords, mint_token
 from wifidogd.directory import Directory
 from wifidogd.heartbeat import Heartbeats
-from wifidogd.ledger import IN_FLIGHT, Ledger
+from wifidogd.ledger import TRANSACTIONS, Ledger
 from wifidogd.model import UtcNow
 from wifidogd.my_data import MyData
 from wifidogd.options import Options, default_data_dir
@@ -131,7 +131,7 @@ def auth_server(
 
     @param options: as L{Options} holds them.
     """
-    database = Database(clock=reactor, reserved=IN_FLIGHT)
+    database = Database(clock=reactor, reserved=TRANSACTIONS)
     directory = Directory(
         database,
         utc_now=utc_now,
@@ -139,7 +139,14 @@ def auth_server(
         spread=None if place.count == 1 else partial(deferLater, reactor, 1.5 * READ_DIRECTORY.total_seconds()),
     )
     attention = Attention(reactor, utc_now)
-    ledger = Ledger(database, directory, clock=reactor, utc_now=utc_now, woke_at=lambda: attention.woke_at)
+    ledger = Ledger(
+        database,
+        directory,
+        clock=reactor,
+        utc_now=utc_now,
+        woke_at=lambda: attention.woke_at,
+        clock_set_at=lambda: attention.set_at,
+    )
     heartbeats = Heartbeats(database, directory, clock_set_at=lambda: attention.set_at)
     passwords = Passwords(reactor, threads=2 if place.count == 1 else 1)
     admission = Admission(database, directory, passwords, utc_now=utc_now, mint=mint)

@@ -41,7 +41,7 @@ CLUSTER, LOCK = "postgresql", "lock"
 START_DEADLINE = 60.0
 """Seconds for everything up to the first accepted connection."""
 
-CONNECTIONS_EACH, MORE_CONNECTIONS = 4, 16
+CONNECTIONS_EACH, MORE_CONNECTIONS = 6, 16
 """What the pool of a server process may open, and what is left for the operator's programs."""
 
 BACK_OFF = (0.0, 1.0, 2.0)

@@ -61,7 +61,7 @@ class Database:
     It may be started while PostgreSQL is away, and survives whatever happens to it.
     """
 
-    def __init__(self, *, clock: IStoreReactor, size: int = 4, max_waiting: int = 200, reserved: int = 0) -> None:
+    def __init__(self, *, clock: IStoreReactor, size: int = 6, max_waiting: int = 200, reserved: int = 0) -> None:
         """
         @param clock: the reactor.
         @param size: connections.
