@@ -330,6 +330,18 @@ async def test_what_a_process_hears_after_it_was_stopped_may_be_old_news(site):
     assert await site.rows(SELECT_PAST) == [("gw1", PHONE, "logged out", 700, 70)]
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_clock_set_forward_between_form_and_login_keeps_nobody_out(site):
+    """The token was minted an hour ago as far as the table tells; the device came with it at once."""
+    token = await site.token()
+    site.now += timedelta(hours=1)
+    set_at = site.now
+    site.ledger = Ledger(
+        site.database, site.directory, clock=reactor, utc_now=site.utc_now, clock_set_at=lambda: set_at
+    )
+    assert await code(site, said(Stage.LOGIN, token)) is AuthCode.ALLOWED
+
+
 @pytest.mark.impatient
 @pytest_twisted.ensureDeferred
 async def test_a_report_that_was_kept_too_long_is_not_settled(site, monkeypatch):

@@ -20,6 +20,7 @@ from wifidogd.rules import (
     Decision,
     Refusal,
     add_totals,
+    count_anew,
     decide,
     end_replaced,
     find_refusal,
@@ -92,6 +93,16 @@ def test_a_token_lapses_three_minutes_after_minting(report: Report) -> None:
     assert decide(FRESH, report, lapses - MICROSECOND).reason is not Reason.NEVER_USED
     for late in (lapses, lapses + HOUR):
         assert decide(FRESH, report, late) == Decision(AuthCode.DENIED, FRESH, Reason.NEVER_USED, lapses)
+
+
+def test_a_clock_that_was_set_gives_a_token_its_time_anew() -> None:
+    """One that was minted since, or is in use, has the time it has."""
+    set_at = FRESH.opened_at + HOUR
+    anew = count_anew(FRESH, set_at)
+    assert decide(anew, LOGIN, set_at + timedelta(minutes=3) - MICROSECOND).code is AuthCode.ALLOWED
+    assert decide(anew, LOGIN, set_at + timedelta(minutes=3)).reason is Reason.NEVER_USED
+    for session in (replace(FRESH, opened_at=set_at), replace(FRESH, activated_at=FRESH.opened_at)):
+        assert count_anew(session, set_at) is session
 
 
 def test_a_used_token_does_not_lapse() -> None:

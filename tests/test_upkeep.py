@@ -525,3 +525,18 @@ async def test_a_stopped_process_reaps_nobody_when_it_goes_on(database: Database
     watch.go_on(9 * MINUTE)
     await sweep(upkeep)
     assert await history(database) == []
+
+
+@ensureDeferred
+async def test_a_clock_that_was_set_gives_tokens_their_time_anew(database: Database, directory: Directory) -> None:
+    """The guest may be on the way to the gateway."""
+    watch = SetClock(NOON)
+    upkeep = watch.upkeep(database, directory)
+    await open_pending(database, 1, at=NOON)
+    watch.now += HOUR
+    watch.go_on(3 * MINUTE - 2 * SECOND)
+    await within(10, upkeep.end_unused())
+    assert len(await rows(database, "SELECT FROM sessions")) == 1
+    watch.go_on(3 * SECOND)
+    await within(10, upkeep.end_unused())
+    assert await rows(database, "SELECT FROM sessions") == []

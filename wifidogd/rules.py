@@ -75,6 +75,17 @@ def find_refusal(session: Session | None, report: Report) -> Refusal | None:
     return None
 
 
+def count_anew(session: Session, clock_set_at: datetime) -> Session:
+    """
+    Give a token its time anew that was minted before the clock was set: nobody can tell how much of it has passed.
+
+    @return: the session to judge by; what is stored stays as it is.
+    """
+    if session.activated_at is None and session.opened_at < clock_set_at:
+        return replace(session, opened_at=clock_set_at)
+    return session
+
+
 def takes_place(session: Session | None, report: Report) -> bool:
     """
     Tell whether a report first says which device a session belongs to.

@@ -114,7 +114,13 @@ class Upkeep:
         await self._end_silent(find_lost_in_restart, Reason.GATEWAY_RESTARTED, _last_report)
 
     async def end_unused(self) -> None:
-        """Forget pending sessions whose token nobody used in time; they were no stays."""
+        """
+        Forget pending sessions whose token nobody used in time; they were no stays.
+
+        After a break of attention, such as a clock that was set, each gets its time anew.
+        """
+        if self._clock.seconds() - self._attentive_since() < FIRST_USE_WITHIN.total_seconds():
+            return
         forget = partial(forget_unused, now=self._utc_now(), within=FIRST_USE_WITHIN, limit=ROWS)
         await self._repeat(forget, "tokens never used forgotten")
 
@@ -144,9 +150,7 @@ class Upkeep:
         await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use forgotten")
         await self._repeat(partial(forget_farewells, before=now - KEEP_SLOTS, limit=ROWS), "farewells forgotten")
         await self._repeat(
-            partial(
-                forget_device_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS
-            ),
+            partial(forget_device_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS),
             "allowances of devices forgotten",
         )
         unseen = partial(forget_old_devices, now=now, unseen_since=now - SEEN_WITHIN, limit=ROWS)
