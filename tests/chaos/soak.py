@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.server import Server, is_healthy
-from benchmarks.soak import CACHES_FILL, rise
+from benchmarks.soak import rise
 from tests.chaos.answers import Outcome
 from tests.chaos.database import TROUBLES
 from tests.chaos.house import House
@@ -30,11 +30,24 @@ from tests.chaos.swarm import Away
 from tests.chaos.trouble import HEALTHY_WITHIN, Trouble
 from tests.chaos.watch import Watch
 
-MOST_BUSY = 60
-"""Percent of a core that is left to bad clients; those who ask for all of one have a trial of their own."""
+CROWDS = (
+    "silent",
+    "most of a body of 64 kB",
+    "trickled head",
+    "chunks of one octet",
+    "never reading",
+    "body of 1 MB",
+    "chunks without end",
+    "10,000 fields",
+    "half a head",
+    "%00 and no UTF-8",
+)
+"""
+Who comes, in turn: of each sort of L{NUISANCES<tests.chaos.nuisances.NUISANCES>}, those that leave other things to do.
 
-CROWDS = [name for name, each in NUISANCES.items() if each.busy <= MOST_BUSY and not each.tls]
-"""Who comes, in turn."""
+Each comes three times in half an hour.  What memory a crowd took for the first time the process keeps for the next one
+like it, so that what grows is seen once all have been there.
+"""
 
 SLOTS = {"max_connections": "20"}
 
@@ -52,7 +65,7 @@ DESCRIPTORS = 3.0
 LOG = 60.0
 """Kilobytes a minute, but for the lines about sessions that ended."""
 
-ENOUGH = 12
+ENOUGH = 20
 """Minutes, or what is called so, that can show whether something grows."""
 
 
@@ -224,8 +237,12 @@ def judge(soaked: Soaked) -> Row:
 
 
 def growths(soaked: Soaked) -> list[tuple[str, float, str, float]]:
-    """Tell what rose by how much, in which unit, and what is the most; by a straight line, once caches have filled."""
-    counted = slice(int(len(soaked.minutes) * CACHES_FILL), None)
+    """
+    Tell what rose by how much, in which unit, and what is the most.
+
+    By a straight line through the minutes once all crowds have been there, if there are so many.
+    """
+    counted = slice(len(CROWDS) if len(soaked.minutes) >= ENOUGH else 0, None)
     memory, cost = [each.memory for each in soaked.minutes][counted], soaked.cost[counted]
     return [
         ("memory", 100 * rise(memory) / median(memory), "%", MEMORY),

@@ -6,7 +6,8 @@ import pytest
 
 from tests.chaos.answers import Answer, Answers, Outcome
 from tests.chaos.load import SMALL, Told
-from tests.chaos.soak import BRIEF, LONG, Course, Minute, Soaked, judge, misses, soak
+from tests.chaos.nuisances import NUISANCES
+from tests.chaos.soak import BRIEF, CROWDS, LONG, Course, Minute, Soaked, judge, misses, soak
 from wifidogd.simulation.figures import Kind
 
 
@@ -16,6 +17,12 @@ def test_faults_and_bad_clients_cost_nobody_anything() -> None:
     assert judge(soaked).missed == []
     assert all(each.came for each in soaked.minutes)
     assert soaked.told.sessions > 0
+
+
+def test_all_crowds_are_known_and_come_more_than_once() -> None:
+    """What grows shows in the second and third time."""
+    assert set(CROWDS) <= set(NUISANCES)
+    assert LONG.minutes >= 3 * len(CROWDS)
 
 
 def soaked(course: Course = LONG, *, wrong: int = 0, outcome: Outcome = Outcome.SERVED, **grows: float) -> Soaked:
@@ -41,9 +48,9 @@ def soaked(course: Course = LONG, *, wrong: int = 0, outcome: Outcome = Outcome.
     ("seen", "missed"),
     [
         (soaked(), []),
-        (soaked(memory=0.5), ["memory +13.6 %"]),
-        (soaked(cpu=0.02), ["CPU of a request +35.8 %"]),
-        (soaked(descriptors=1.0), ["descriptors +24.0 "]),
+        (soaked(memory=0.5), ["memory +10.6 %"]),
+        (soaked(cpu=0.02), ["CPU of a request +27.3 %"]),
+        (soaked(descriptors=1.0), ["descriptors +19.0 "]),
         (soaked(log=3.0), ["log +88.0 kB"]),
         (soaked(recovery=0.16), ["well only 5.1 s after frozen"]),
         (soaked(wrong=1), ["wrong: denied a guest who was online"]),
