@@ -40,6 +40,13 @@ MOST_SESSIONS = 1_000_000
 KNOWN_WITHIN, BACK_WITHIN = 20.0, 60.0
 """Seconds for the servers to know the gateways, and for the database to be there when the books are compared."""
 
+LEEWAY = 4.0
+"""
+Seconds by which the servers take the interval for longer than it is.
+
+They end a session of which they have heard nothing for three, and when everybody has gone home the books take a while.
+"""
+
 LONGEST = 7200.0
 """Seconds after which everybody goes home unasked."""
 
@@ -77,7 +84,7 @@ class Leash(Protocol):
 
 async def run(orders: Orders) -> dict[str, Any]:
     """Let a town live; what came of it is ready for JSON."""
-    gateways = sites(orders.gateways, timedelta(seconds=orders.interval))
+    gateways = sites(orders.gateways, timedelta(seconds=orders.interval + LEEWAY))
     await _adopt(orders.dsn, gateways)
     for port in orders.known_by:
         await _expect_known(wire.Server("127.0.0.1", port, "/wifidog/"), gateways[-1])
