@@ -604,7 +604,7 @@ async def test_a_closing_server_does_not_wait_for_who_asks_nothing(door: Door) -
     waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
     await door.slow.has_been_asked(1)
     draining = Deferred.fromCoroutine(door.front.places.drain(5))
-    await pass_time(door, 1.5)
+    await pass_time(door, 2.5)
     await idle.ends()
     await silent.ends()
     assert not draining.called

@@ -28,8 +28,8 @@ _SILENT, _SLOW = 1.0, 5.0
 _PRESS = 0.25
 """Seconds between two looks whether somebody has become one of them."""
 
-_UNASKED = 1.0
-"""Seconds in which somebody who has come in may still ask for something when the server closes."""
+_UNASKED = 2.0
+"""Seconds in which who has come in may still ask for something when the server closes: a lost packet costs one."""
 
 _TAKEN = 0.25
 """Seconds for the last answers to be taken."""
