@@ -15,7 +15,7 @@ from wifidogd.store.audit import Kept
 
 LOBBY = Place("sim-0001", "02:51:4d:00:00:01")
 
-PAST = Kept(7, None, *LOBBY, Octets(100, 10))
+PAST = Kept(7, None, *LOBBY, Octets(100, 10), "logged out")
 OPEN = Kept(8, hash_secret("b"), *LOBBY, Octets(20, 2))
 NEVER_USED = Kept(9, None, "sim-0001", None, Octets())
 
@@ -44,13 +44,13 @@ def test_tables_that_agree() -> None:
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([PAST], "reported 100 down 10 up (ended), 20 down 2 up (open), stored 100 down 10 up (ended)"),
+        ([PAST], "reported 100 down 10 up (ended), 20 down 2 up (open), stored 100 down 10 up (logged out)"),
         ([], "stored nothing"),
-        ([replace(PAST, used=Octets(101, 10)), OPEN], "stored 101 down 10 up (ended), 20 down 2 up (open)"),
-        ([PAST, replace(OPEN, used=Octets(20, 1))], "stored 100 down 10 up (ended), 20 down 1 up (open)"),
-        ([PAST, replace(OPEN, token_hash=None)], "20 down 2 up (ended)"),
+        ([replace(PAST, used=Octets(101, 10)), OPEN], "stored 101 down 10 up (logged out), 20 down 2 up (open)"),
+        ([PAST, replace(OPEN, used=Octets(20, 1))], "stored 100 down 10 up (logged out), 20 down 1 up (open)"),
+        ([PAST, replace(OPEN, token_hash=None, reason="time is up")], "20 down 2 up (time is up)"),
         ([PAST, replace(OPEN, token_hash=hash_secret("x"))], LOBBY.mac),
-        ([replace(PAST, session_id=9), OPEN], "stored 20 down 2 up (open), 100 down 10 up (ended)"),
+        ([replace(PAST, session_id=9), OPEN], "stored 20 down 2 up (open), 100 down 10 up (logged out)"),
         ([PAST, OPEN, replace(OPEN, session_id=9, used=Octets())], "0 down 0 up (open)"),
         ([PAST, OPEN, replace(OPEN, mac="02:51:4d:00:00:02")], "02:51:4d:00:00:02 at sim-0001: reported nothing"),
         ([PAST, OPEN, replace(NEVER_USED, used=Octets(1, 0))], "never in use but has 1 down 0 up"),

@@ -83,7 +83,8 @@ def _compare(result: Audit, place: Place, courses: list[Stays], rows: list[Kept]
     lines = found if found in possible else min(possible, key=lambda lines: _distance(lines, found))
     result.expected = _sum((result.expected, _sum(used for _, _, used in lines)))
     if found not in possible:
-        result.differ(f"{place.mac} at {place.gw_id}: reported {_said(lines)}, stored {_said(found)}")
+        stored = ", ".join(f"{_octets(row.used)} ({row.reason or 'open'})" for row in rows) or "nothing"
+        result.differ(f"{place.mac} at {place.gw_id}: reported {_said(lines)}, stored {stored}")
 
 
 def _lines(stays: Stays) -> list[Line]:

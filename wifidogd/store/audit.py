@@ -14,7 +14,7 @@ FETCH_LAST_SESSION = """
 """
 
 LIST_OPEN = """
-    SELECT session_id, token_hash, sessions.gw_id, mac, incoming, outgoing
+    SELECT session_id, token_hash, sessions.gw_id, mac, incoming, outgoing, NULL
       FROM sessions
       JOIN gateways USING (gw_id)
      WHERE network = %(network)s
@@ -24,7 +24,7 @@ LIST_OPEN = """
 """
 
 LIST_PAST = """
-    SELECT session_id, NULL::bytea, gw_id, mac, incoming, outgoing, ended_at
+    SELECT session_id, NULL::bytea, gw_id, mac, incoming, outgoing, reason, ended_at
       FROM past_sessions
      WHERE network = %(network)s
        AND (ended_at, session_id) > (%(ended_after)s, %(after)s)
@@ -42,6 +42,7 @@ class Kept:
 
     @ivar token_hash: None for a past one.
     @ivar mac: None for one that was never in use.
+    @ivar reason: why it ended, as stored; None while it goes on.
     """
 
     session_id: int
@@ -49,6 +50,7 @@ class Kept:
     gw_id: str
     mac: str | None
     used: Octets
+    reason: str | None = None
 
 
 async def fetch_last_session(cursor: Cursor) -> int:
@@ -80,6 +82,14 @@ async def list_past(
     return [_kept(*row[:-1]) for row in rows], (rows[-1][-1], rows[-1][0]) if rows else after
 
 
-def _kept(session_id: int, token_hash: bytes | None, gw_id: str, mac: str | None, incoming: int, outgoing: int) -> Kept:
-    octets = Octets(incoming, outgoing)
-    return Kept(session_id, None if token_hash is None else bytes(token_hash), gw_id, mac, octets)
+def _kept(
+    session_id: int,
+    token_hash: bytes | None,
+    gw_id: str,
+    mac: str | None,
+    incoming: int,
+    outgoing: int,
+    reason: str | None,
+) -> Kept:
+    token = None if token_hash is None else bytes(token_hash)
+    return Kept(session_id, token, gw_id, mac, Octets(incoming, outgoing), reason)
