@@ -54,7 +54,8 @@ class Attention:
     @property
     def woke_at(self) -> float | None:
         """Seconds of the clock, when this process went on after it had been stopped; None if it never was."""
-        self._look()
+        if self._clock.seconds() - self._looked_at > MISSED:
+            self._look()
         return self._woke_at
 
     @property

@@ -99,7 +99,7 @@ class Directory:
 
         @raise StoreError: as L{Database.transaction}; what was known stays.
         """
-        await self._database.transaction(self._read)
+        await self._database.transaction(self._read, urgent=True)
 
     async def adopt_if_trusted(self, visitor: Visitor) -> Gateway | None:
         """

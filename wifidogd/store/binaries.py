@@ -96,9 +96,7 @@ async def find_binaries(cluster: Path, owner: Owner, *, reactor: Reactor) -> Bin
     raise ConfigurationError(_advice(cluster, wanted, [binaries.version for binaries in installed]))
 
 
-async def identify(
-    directories: Iterable[Path], reactor: Reactor, programs: Sequence[str] = PROGRAMS
-) -> list[Binaries]:
+async def identify(directories: Iterable[Path], reactor: Reactor, programs: Sequence[str] = PROGRAMS) -> list[Binaries]:
     """
     Ask each installation for its version; what cannot answer is no installation.
 
