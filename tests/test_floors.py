@@ -45,6 +45,7 @@ FLOORS = (
         "simulation",
     },
     {"books", "password_check"},
+    {"batch"},
     {
         "ledger",
         "admission",

@@ -12,7 +12,7 @@ stops those that need it, and nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,18 +20,16 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from wifidogd.books import close_books, open_books
+from wifidogd.batch import Settled, settle
 from wifidogd.credentials import hash_secret
 from wifidogd.deadlines import Deadlines
 from wifidogd.directory import Directory
 from wifidogd.errors import Overloaded, StoreConflict, StoreError, StoreRefused, StoreUnavailable
 from wifidogd.lane import BATCH, Entry, Lane
 from wifidogd.model import Dialect, Report, Stage, UtcNow
-from wifidogd.rules import Decision, count_anew, takes_place
-from wifidogd.settlement import Settlement
+from wifidogd.rules import Decision
 from wifidogd.sparing import SparingLog
 from wifidogd.store.database import Cursor, Database
-from wifidogd.store.sessions import end_sessions, lock_online, lock_sessions, save_sessions
 
 IN_FLIGHT = 2
 """Batches being settled at the same time, at most; one more of those that go the other way."""
@@ -207,17 +205,17 @@ class Ledger:
         """Settle a batch and hand out the answers; never fails."""
         try:
             work = partial(self._judge, batch, lane)
-            settled, endings = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=True)
+            done = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=True)
         except StoreUnavailable as problem:
             self._put_off(batch, problem)
         except Exception as problem:
             await self._settle_apart(batch, lane, problem)
         else:
-            for entry, decision in settled:
+            for entry, decision in done.decisions:
                 entry.company.discard(entry)
                 if not entry.answer.called:
                     entry.answer.callback(decision)
-            self._patient.put_back(endings)
+            self._patient.put_back(done.endings)
 
     async def _settle_apart(self, batch: Sequence[Entry], lane: Lane, problem: Exception) -> None:
         """Settle the halves of a batch that failed as a whole, until the report to blame is alone."""
@@ -253,69 +251,14 @@ class Ledger:
         if not entry.answer.called:
             entry.answer.errback(problem)
 
-    async def _judge(
-        self, batch: Sequence[Entry], lane: Lane, cursor: Cursor
-    ) -> tuple[list[tuple[Entry, Decision]], list[Entry]]:
-        """
-        Settle what is not too late.
-
-        @return: what was settled, and what goes the other way: it ends a session, or would if those did not.
-        """
+    async def _judge(self, batch: Sequence[Entry], lane: Lane, cursor: Cursor) -> Settled:
         if not self._directory.loaded:
             raise StoreUnavailable("which gateways are adopted is not known yet")
-        now = self._utc_now()
-        sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}))
-        set_at = self._clock_set_at()
-        if set_at is not None:
-            sessions = {token: count_anew(session, set_at) for token, session in sessions.items()}
-        arriving = [entry for entry in batch if takes_place(sessions.get(entry.token_hash), entry.report)]
-        late = _too_late(arriving)
-        places = {(sessions[entry.token_hash].gw_id, str(entry.report.mac)) for entry in arriving if entry not in late}
-        online = await lock_online(cursor, sorted(places)) if places else []
-        tallies = await open_books(cursor, (*sessions.values(), *online), now)
-        timely = [entry for entry in batch if entry not in late]
-        known = partial(Settlement, sessions, online, self._directory.may_ask, tallies)
-        settlement, settled = _enter(timely, known(), now)
-        involved: set[bytes] = set()
-        while lane is self._prompt and (more := _involved(settled, settlement) - involved):
-            involved |= more
-            others = [entry for entry in timely if entry.token_hash not in involved]
-            settlement, settled = _enter(others, known(), now)
-        if settlement.ended:
-            await end_sessions(cursor, settlement.ended)
-        if settlement.changed:
-            save_sessions(cursor, settlement.changed)
-        await close_books(cursor, settlement, now)
-        return settled, [entry for entry in timely if entry.token_hash in involved]
-
-
-def _enter(
-    entries: Iterable[Entry], settlement: Settlement, now: datetime
-) -> tuple[Settlement, list[tuple[Entry, Decision]]]:
-    return settlement, [(entry, settlement.enter(entry.token_hash, entry.report, now)) for entry in entries]
-
-
-def _involved(settled: Iterable[tuple[Entry, Decision]], settlement: Settlement) -> set[bytes]:
-    """Name the tokens of sessions that end, and of those that take their places."""
-    if not settlement.ended:
-        return set()
-    ended = {each.session.token_hash for each in settlement.ended}
-    places = {(each.session.gw_id, each.session.mac) for each in settlement.ended}
-    heirs = (decision.session for _, decision in settled if decision.session is not None)
-    return ended | {heir.token_hash for heir in heirs if (heir.gw_id, heir.mac) in places}
-
-
-def _too_late(arriving: Iterable[Entry]) -> set[Entry]:
-    """
-    Pick the first reports on tokens whose answer was given up.
-
-    The guest may have signed in anew since, and the old token would take the place of the new one.
-    """
-    late: set[Entry] = set()
-    arrived: set[bytes] = set()
-    for entry in arriving:
-        if entry.answer.called and entry.token_hash not in arrived:
-            late.add(entry)
-        else:
-            arrived.add(entry.token_hash)
-    return late
+        return await settle(
+            cursor,
+            batch,
+            self._directory.may_ask,
+            self._utc_now(),
+            clock_set_at=self._clock_set_at(),
+            spares_endings=lane is self._prompt,
+        )
