@@ -71,11 +71,11 @@ async def test_what_is_wrong_is_told_and_is_an_exit_code(dsn: str, server: Timel
         """
         CREATE FUNCTION steal() RETURNS trigger LANGUAGE plpgsql
             AS 'BEGIN NEW.incoming = NEW.incoming - 1; RETURN NEW; END';
-        CREATE TRIGGER thief BEFORE INSERT ON past_sessions
-            FOR EACH ROW WHEN (NEW.incoming > 0) EXECUTE FUNCTION steal()
+        CREATE TRIGGER thief BEFORE UPDATE ON sessions
+            FOR EACH ROW WHEN (NEW.incoming > OLD.incoming) EXECUTE FUNCTION steal()
         """,
     )
-    words = ("--database", dsn, "simulate", "--url", url(server), *SMALL, "--duration", "1s", "--json")
+    words = ("--database", dsn, "simulate", "--url", url(server), *SMALL, "--duration", "3s", "--json")
     outcome = await wifidogctl(*words)
     assert outcome.code == 1
     told = json.loads(outcome.out)

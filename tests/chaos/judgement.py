@@ -14,6 +14,9 @@ from wifidogd.simulation.figures import Kind
 PAGES = (Kind.PAGE, Kind.FORM, Kind.PORTAL, Kind.BUTTON)
 
 
+UNNOTICED = "nobody noticed the trouble, so that it shows nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
@@ -120,7 +123,7 @@ class Judge:
         if silent:
             yield f"{silent} requests got no answer"
         if self._passed.trouble.is_felt and not self._answers.outcomes[Outcome.CANNOT_SAY]:
-            yield "nobody noticed the trouble, so that it shows nothing"
+            yield UNNOTICED
         for kind in self._passed.trouble.spares:
             spared = self._during.of(kind)
             if spared.outcomes[Outcome.CANNOT_SAY] > len(spared) / 10:
