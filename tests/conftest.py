@@ -15,6 +15,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from tests.deadline import within
 from tests.postgres import ThrowawayPostgres
+from wifidogd.errors import StoreUnavailable
 from wifidogd.steady import go_by_steady_time
 from wifidogd.store.database import Database
 from wifidogd.store.migrations import migrate
@@ -90,11 +91,20 @@ def dsn(postgres: ThrowawayPostgres) -> str:
     return make_database(postgres)
 
 
+async def migrated(database: Database) -> None:
+    """Make the schema; on a busy machine it may take longer to connect than a server lets its callers wait."""
+    while True:
+        try:
+            return await migrate(database)
+        except StoreUnavailable:
+            await deferLater(reactor, 0.1)
+
+
 @pytest_twisted.async_yield_fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
     """A started L{Database} on a fresh, migrated schema."""
     database = Database(clock=reactor)  # type: ignore[arg-type]
     database.start(dsn)
-    await within(20, migrate(database))
+    await within(20, migrated(database))
     yield database
     await within(10, database.stop())

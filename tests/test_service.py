@@ -145,7 +145,7 @@ async def held_up(server: RunningServer, dsn: str) -> tuple[psycopg2.extensions.
 @pytest_twisted.ensureDeferred
 async def test_a_stop_waits_for_what_guests_and_gateways_have_asked(dsn):
     """The guest is let in, and the gateway has its verdict."""
-    server = RunningServer(dsn, "--trust-new-gateways")
+    server = RunningServer(f"{dsn} options='-c lock_timeout=60s'", "--trust-new-gateways")
     await within(20, server.start())
     holder, (sign_in, report) = await held_up(server, dsn)
     stopping = ensureDeferred(server.stop())
