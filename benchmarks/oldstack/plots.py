@@ -1,5 +1,5 @@
 """
-Draws the plots of docs/why-100-percent.md and of C{make soak} from the figures of a run.
+Draws the plots of docs/why-100-percent.md and of the bench C{soak} from the figures of a run.
 
 C{python -m benchmarks.oldstack.plots FIGURES DIRECTORY}, where FIGURES is what C{--json FIGURES} wrote.
 """
