@@ -11,8 +11,9 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.house import CHECKOUT
+from benchmarks.postgres import execute
 from tests.chaos.answers import Answers, Outcome
-from tests.chaos.house import House, execute
+from tests.chaos.house import House
 from tests.chaos.load import TWO_HUNDRED, Load, Scale
 from tests.chaos.row import Row
 from tests.old_databases import all_rows

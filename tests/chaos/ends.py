@@ -17,7 +17,7 @@ from benchmarks.cost import children_of
 from benchmarks.house import CHECKOUT, Server, Servers, free_port
 from benchmarks.server import is_healthy
 from tests.chaos.answers import Outcome
-from tests.chaos.house import House
+from tests.chaos.house import House, until_well
 from tests.chaos.load import TWO_HUNDRED, Load, Scale, Told
 from tests.chaos.row import Row
 from wifidogd.store.cluster import dsn_of
@@ -126,12 +126,7 @@ def is_back(server: Server) -> float:
     @return: seconds that it took.
     @raise RuntimeError: if it takes too long.
     """
-    began = time.monotonic()
-    while not is_healthy(server.port):
-        if time.monotonic() - began > BACK_WITHIN:
-            raise RuntimeError(f"the server does not come back:\n{server.log.read_text(errors='replace')[-3000:]}")
-        time.sleep(0.02)
-    return time.monotonic() - began
+    return until_well(server, BACK_WITHIN, "it was ended or disturbed")
 
 
 def says(server: Server, text: str, within: float) -> float:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 import psycopg2
 
 from benchmarks.house import CHECKOUT
-from tests.chaos.house import execute
+from benchmarks.postgres import execute
 from tests.postgres import ThrowawayPostgres
 
 Fault = Callable[[ThrowawayPostgres, str], AbstractContextManager[None]]

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+from benchmarks.postgres import execute
 from tests.chaos.fuzz_replies import Unfit, read_answers
 from tests.chaos.fuzz_words import TOKEN, Babble, seeds, sign
-from tests.chaos.house import execute
 from wifidogd.web.state import FormState
 
 PATIENCE = 30.0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
-import psycopg2
-
 from benchmarks.house import Servers
+from benchmarks.postgres import execute
+from benchmarks.server import Server, is_healthy
 from tests.postgres import ThrowawayPostgres
 
 DURABLE = {"fsync": "on"}
@@ -67,15 +67,19 @@ def expect_root(what: str) -> None:
         raise RuntimeError(f"{what} takes root; the other trials do not: name them, or run this with sudo")
 
 
-def execute(dsn: str, *statements: str) -> list[tuple[object, ...]]:
+def until_well(server: Server, within: float, after: str) -> float:
     """
-    Run statements one by one on a connection of their own, each committed at once.
+    Wait until guests are served again.
 
-    @return: the rows of the last one, if it has any.
+    @param within: seconds.
+    @param after: what has happened to the server, in words.
+    @return: seconds that it took.
+    @raise RuntimeError: if it takes longer.
     """
-    with closing(psycopg2.connect(dsn)) as connection:
-        connection.autocommit = True
-        cursor = connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-        return cursor.fetchall() if cursor.description else []
+    began = time.monotonic()
+    while not is_healthy(server.port):
+        if time.monotonic() - began > within:
+            log = server.log.read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"guests are not served again {within:g} s after {after}:\n{log}")
+        time.sleep(0.02)
+    return time.monotonic() - began

@@ -15,10 +15,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.house import Server
+from benchmarks.postgres import execute
 from benchmarks.server import ask
 from tests.chaos.answers import Outcome
 from tests.chaos.ends import BOOKS, judge
-from tests.chaos.house import House, execute
+from tests.chaos.house import House
 from tests.chaos.load import TWO_HUNDRED, Load, Scale, Told
 from tests.chaos.row import Row
 from wifidogd.simulation.figures import Kind

@@ -12,8 +12,9 @@ from types import TracebackType
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from benchmarks.house import CHECKOUT, accepts, free_port
+from benchmarks.postgres import execute
 from tests.chaos import faults
-from tests.chaos.house import House, execute
+from tests.chaos.house import House
 from tests.chaos.judgement import Limits, rows
 from tests.chaos.load import TWO_HUNDRED
 from tests.chaos.row import Row

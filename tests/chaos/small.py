@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psycopg2
 
-from tests.chaos.house import House, execute, expect_root
+from benchmarks.postgres import execute
+from tests.chaos.house import House, expect_root
 from tests.postgres import ThrowawayPostgres
 
 MEGABYTES = 192

@@ -18,11 +18,11 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
-from benchmarks.server import Server, is_healthy
+from benchmarks.server import Server
 from benchmarks.soak import rise
 from tests.chaos.answers import Outcome
 from tests.chaos.database import TROUBLES
-from tests.chaos.house import House
+from tests.chaos.house import House, until_well
 from tests.chaos.load import SMALL, TWO_HUNDRED, Load, Scale, Told
 from tests.chaos.nuisances import NUISANCES
 from tests.chaos.row import Row, write
@@ -209,12 +209,7 @@ def suffer(trouble: Trouble, course: Course, house: House, dsn: str, server: Ser
     """
     with trouble.fault(house.postgres, dsn):
         time.sleep(min(trouble.seconds, course.fault))
-    ended = time.monotonic()
-    while not is_healthy(server.port):
-        if time.monotonic() - ended > HEALTHY_WITHIN:
-            raise RuntimeError(f"no recovery after {trouble.what}:\n{server.log.read_text(errors='replace')[-3000:]}")
-        time.sleep(0.05)
-    return time.monotonic() - ended
+    return until_well(server, HEALTHY_WITHIN, trouble.what)
 
 
 def judge(soaked: Soaked) -> Row:

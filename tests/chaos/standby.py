@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from tests.chaos.house import DURABLE, House, execute
+from benchmarks.postgres import execute
+from tests.chaos.house import DURABLE, House
 from tests.chaos.judgement import Limits, rows
 from tests.chaos.load import TWO_HUNDRED, Scale
 from tests.chaos.row import Row

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from benchmarks.server import Server, is_healthy
+from benchmarks.server import Server
 from tests.chaos.faults import Fault
-from tests.chaos.house import House
+from tests.chaos.house import House, until_well
 from tests.chaos.load import Load, Scale, Told
 from tests.chaos.watch import Watch
 from wifidogd.simulation.figures import Kind
@@ -91,9 +91,6 @@ def _pass(trouble: Trouble, fault: AbstractContextManager[None], server: Server,
     with fault:
         time.sleep(trouble.seconds)
     ended = time.monotonic()
-    while not is_healthy(server.port):
-        if time.monotonic() - ended > HEALTHY_WITHIN:
-            raise RuntimeError(f"no recovery after {trouble.what}:\n{server.log.read_text(errors='replace')[-3000:]}")
-        time.sleep(0.05)
+    until_well(server, HEALTHY_WITHIN, trouble.what)
     time.sleep(after)
     return Passed(trouble, began, ended, time.monotonic())
