@@ -10,21 +10,13 @@ from benchmarks.house import CHECKOUT
 from benchmarks.loads.crowd import Visits
 
 
-class Burden:
-    """A process of L{benchmarks.loads} that has begun."""
+class Apart:
+    """A module of ours that has begun in a process of its own, and says in the end who came."""
 
-    def __init__(
-        self, kind: str, port: int, seconds: float, *, count: int = 1, rate: float = 20.0, again: bool = False
-    ) -> None:
-        """
-        @param kind: C{rst}, or one of L{benchmarks.loads.kinds.NAMES}.
-        @param count: clients at a time, for all but C{rst}.
-        @param rate: clients a second, for C{rst}.
-        @param again: whether another client comes for each that is sent away.
-        """
-        words = [kind, "--port", str(port), "--seconds", str(seconds), "--count", str(count), "--rate", str(rate)]
+    def __init__(self, module: str, *words: str) -> None:
+        self._module = module
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.loads", *words, *(["--again"] if again else [])],
+            [sys.executable, "-m", module, *words],
             stdout=subprocess.PIPE,
             cwd=CHECKOUT,
         )
@@ -37,5 +29,21 @@ class Burden:
         """
         said, _ = self._process.communicate()
         if self._process.returncode:
-            raise RuntimeError("a burden did not work")
+            raise RuntimeError(f"{self._module} did not work")
         return Visits(**json.loads(said))
+
+
+class Burden(Apart):
+    """A process of L{benchmarks.loads} that has begun."""
+
+    def __init__(
+        self, kind: str, port: int, seconds: float, *, count: int = 1, rate: float = 20.0, again: bool = False
+    ) -> None:
+        """
+        @param kind: C{rst}, or one of L{benchmarks.loads.kinds.NAMES}.
+        @param count: clients at a time, for all but C{rst}.
+        @param rate: clients a second, for C{rst}.
+        @param again: whether another client comes for each that is sent away.
+        """
+        words = [kind, "--port", str(port), "--seconds", str(seconds), "--count", str(count), "--rate", str(rate)]
+        super().__init__("benchmarks.loads", *words, *(["--again"] if again else []))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import select
-import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
 
-from benchmarks.house import CHECKOUT
-from benchmarks.loads.crowd import Crowd, Visits
+from benchmarks.loads.burden import Apart
+from benchmarks.loads.crowd import Crowd
 from benchmarks.loads.kinds import Kind
 from tests.chaos.nuisances import NUISANCES, Nuisance
 
@@ -49,7 +48,7 @@ class Swarm(Crowd):
             self._come_at = now
 
 
-class Away:
+class Away(Apart):
     """A swarm in a process of its own, which has begun."""
 
     def __init__(self, name: str, port: int, seconds: float, count: int) -> None:
@@ -57,22 +56,7 @@ class Away:
         @param name: of L{NUISANCES}.
         @param count: clients at a time.
         """
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.swarm", name, str(port), str(seconds), str(count)],
-            stdout=subprocess.PIPE,
-            cwd=CHECKOUT,
-        )
-
-    def visits(self) -> Visits:
-        """
-        Wait for its end.
-
-        @raise RuntimeError: if it failed; it has said why.
-        """
-        said, _ = self._process.communicate()
-        if self._process.returncode:
-            raise RuntimeError("a swarm did not work")
-        return Visits(**json.loads(said))
+        super().__init__("tests.chaos.swarm", name, str(port), str(seconds), str(count))
 
 
 def main(name: str, port: str, seconds: str, count: str) -> None:
