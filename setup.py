@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
@@ -20,23 +20,12 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.11",
-    packages=[
-        "wifidogd",
-        "wifidogd.ctl",
-        "wifidogd.locale",
-        "wifidogd.simulation",
-        "wifidogd.store",
-        "wifidogd.store.schema",
-        "wifidogd.templates",
-        "wifidogd.web",
-        "wifidogd.workers",
-        "twisted.plugins",
-    ],
+    packages=[*find_packages(include=["wifidogd", "wifidogd.*"]), "wifidogd.templates", "twisted.plugins"],
     package_dir={"wifidogd.templates": "templates"},
     package_data={
-        "wifidogd.locale": ["*/LC_MESSAGES/*.po"],
-        "wifidogd.store.schema": ["*.sql"],
+        "wifidogd.store": ["schema/*.sql"],
         "wifidogd.templates": ["*"],
+        "wifidogd.web.rendering": ["locale/*/LC_MESSAGES/*.po"],
     },
     entry_points={"console_scripts": ["wifidogctl = wifidogd.ctl:main"]},
     install_requires=[

@@ -17,8 +17,8 @@ from twisted.internet import reactor
 from twisted.web.iweb import IRequest
 from twisted.web.server import Site
 
-from wifidogd.credentials import hash_secret
-from wifidogd.store.database import Cursor, Database
+from wifidogd.domain.tokens import hash_secret
+from wifidogd.store.driver.database import Cursor, Database
 
 ALLOWED = b"Auth: 1\n"
 

@@ -15,10 +15,9 @@ import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from benchmarks.cost import tree_of
-from wifidogd.store.binaries import Binaries, can_run, system_directories, wheel_directories
-from wifidogd.store.commands import SETTINGS
-from wifidogd.store.ownership import Owner, choose_owner
-from wifidogd.store.transplant import transplant
+from wifidogd.store.embedded.binaries import Binaries, can_run, system_directories, transplant, wheel_directories
+from wifidogd.store.embedded.commands import SETTINGS
+from wifidogd.store.embedded.ownership import Owner, choose_owner
 
 USER = "bench"
 START_WITHIN = 60.0

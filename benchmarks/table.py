@@ -23,7 +23,7 @@ LIBRARIES = ("twisted", "klein", "txpostgres", "psycopg2-binary")
 @dataclass(frozen=True, slots=True)
 class Table:
     """
-    Figures side by side.
+    Statistics side by side.
 
     @ivar rows: cells as they are printed; see L{number}.
     """

@@ -13,11 +13,11 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
-from tests.deadline import within
-from tests.postgres import ThrowawayPostgres
-from wifidogd.errors import StoreUnavailable
-from wifidogd.steady import go_by_steady_time
-from wifidogd.store.database import Database
+from tests.support.deadline import within
+from tests.support.postgres import ThrowawayPostgres
+from wifidogd.domain.errors import StoreUnavailable
+from wifidogd.runtime.monotonic import go_by_steady_time
+from wifidogd.store.driver.database import Database
 from wifidogd.store.migrations import migrate
 
 settings.register_profile("wifidogd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,7 +59,7 @@ def nothing_fails_unheard() -> Iterator[None]:
 def gateways_are_patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where deadlines are not the subject, a busy machine must not make a report miss its own."""
     if "impatient" not in request.keywords:
-        monkeypatch.setattr("wifidogd.ledger.ANSWER_WITHIN", 20.0)
+        monkeypatch.setattr("wifidogd.accounting.ledger.ANSWER_WITHIN", 20.0)
 
 
 @pytest.fixture(scope="session")

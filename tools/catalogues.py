@@ -4,7 +4,8 @@ Keeps the translations of the pages in step with the templates.
     tools/catalogues.py update    writes texts that are new into every catalogue, and drops those that are gone
     tools/catalogues.py check     fails if a text is missing, doubtful, gone or damaged in any language
 
-A new language begins with an empty file LANGUAGE/LC_MESSAGES/wifidogd.po and its name in wifidogd/web/language.py.
+A new language begins with an empty file LANGUAGE/LC_MESSAGES/wifidogd.po and its name in
+wifidogd/web/rendering/language.py.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from jinja2.ext import babel_extract
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES = ROOT / "templates"
-CATALOGUES = ROOT / "wifidogd" / "locale"
+CATALOGUES = ROOT / "wifidogd" / "web" / "rendering" / "locale"
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _TAG = re.compile(r"<[^>]*>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -15,41 +16,40 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from wifidogd.account_care import AccountCare
-from wifidogd.activation import described
-from wifidogd.admission import Admission
-from wifidogd.attention import LOOK, Attention
-from wifidogd.collector import spare_what_stays
-from wifidogd.companions import Companions
-from wifidogd.correspondence import Correspondence
-from wifidogd.credentials import Passwords, mint_token
-from wifidogd.directory import Directory
-from wifidogd.heartbeat import Heartbeats
-from wifidogd.ledger import TRANSACTIONS, Ledger
-from wifidogd.model import UtcNow
-from wifidogd.my_data import MyData
-from wifidogd.options import Options, default_data_dir
-from wifidogd.periodic import every
-from wifidogd.post import Post
-from wifidogd.reach import ctl_command, guess_url, with_backlog
-from wifidogd.registration import Registration
-from wifidogd.remembered import Remembered
-from wifidogd.service import AuthServer, Place, Rooms
-from wifidogd.smtp import deliver
-from wifidogd.steady import go_by_steady_time
-from wifidogd.store.cluster import Cluster
-from wifidogd.store.database import Database
-from wifidogd.systemd import Systemd
-from wifidogd.upkeep import Upkeep
-from wifidogd.vouchers import Vouchers
-from wifidogd.watchdog import Watchdog
-from wifidogd.web.front import Front
-from wifidogd.web.gateway import GatewayPages
-from wifidogd.web.guest import GuestPages
-from wifidogd.web.health import BEAT, Health, ReactorLag
-from wifidogd.web.letters import Letters
-from wifidogd.web.registration import ByMail
-from wifidogd.welcome import welcome
+from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.session_view import OtherDevices
+from wifidogd.access.sign_in import AccountSignIn
+from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.accounting.expiry import Expiry
+from wifidogd.accounting.ledger import TRANSACTIONS, Ledger
+from wifidogd.accounts.mails import MailComposer
+from wifidogd.accounts.outbox import Outbox
+from wifidogd.accounts.personal_data import PersonalData
+from wifidogd.accounts.registration import Registration
+from wifidogd.accounts.self_service import SelfService
+from wifidogd.accounts.smtp import deliver
+from wifidogd.domain.sessions import UtcNow
+from wifidogd.domain.tokens import mint_token
+from wifidogd.gateways.heartbeats import Heartbeats
+from wifidogd.gateways.registry import Registry
+from wifidogd.gateways.router_config import welcome
+from wifidogd.runtime.clock_watch import LOOK, ClockWatch
+from wifidogd.runtime.endpoints import ctl_command, guess_url, with_backlog
+from wifidogd.runtime.monotonic import go_by_steady_time
+from wifidogd.runtime.passwords import Passwords
+from wifidogd.runtime.systemd import Systemd, described
+from wifidogd.runtime.timers import every
+from wifidogd.runtime.watchdog import Watchdog
+from wifidogd.server import AuthServer, Components, WorkerIdentity
+from wifidogd.settings import Options, default_data_dir
+from wifidogd.store.driver.database import Database
+from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.web.gateway.routes import GatewayPages
+from wifidogd.web.portal.routes import GuestPages
+from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.rendering.mail_templates import MailTemplates
+from wifidogd.web.server.health import BEAT, Health, ReactorLag
+from wifidogd.web.server.site import WifidogdSite
 from wifidogd.workers.supervisor import Workers
 
 __all__ = ["Options", "makeService"]
@@ -92,7 +92,7 @@ def makeService(
         systemd.say("READY=1", f"STATUS=serving guests at {url}")
 
     if count == 1:
-        return auth_server(options, Place(1, 1, reactor, up, watchdog), reactor, utc_now=utc_now, mint=mint)
+        return auth_server(options, WorkerIdentity(1, 1, reactor, up, watchdog), reactor, utc_now=utc_now, mint=mint)
     theirs = {**options, "listen": listen}
     return Workers(theirs, private_cluster(options, reactor), endpoints(options, reactor), up=up, reactor=reactor)
 
@@ -104,6 +104,18 @@ def take_charge(reactor: Any) -> Watchdog:
     watchdog = Watchdog(reactor)
     watchdog.start()
     return watchdog
+
+
+def spare_what_stays() -> None:
+    """
+    Have the collector leave alone what has been loaded so far.
+
+    Modules, templates and translations are hundreds of thousands of objects
+    that live as long as the process; looking through them over and over was a
+    tenth of the CPU of a busy server.  To be called once, when all is loaded.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def private_cluster(options: Mapping[str, Any], reactor: Any) -> Cluster | None:
@@ -120,7 +132,7 @@ def endpoints(options: Mapping[str, Any], reactor: Any) -> list[IStreamServerEnd
 
 def auth_server(
     options: Mapping[str, Any],
-    place: Place,
+    place: WorkerIdentity,
     reactor: Any,
     *,
     utc_now: UtcNow = utc_now,
@@ -132,13 +144,13 @@ def auth_server(
     @param options: as L{Options} holds them.
     """
     database = Database(clock=reactor, reserved=TRANSACTIONS)
-    directory = Directory(
+    directory = Registry(
         database,
         utc_now=utc_now,
         trust_new_gateways=options["trust-new-gateways"],
         spread=None if place.count == 1 else partial(deferLater, reactor, 1.5 * READ_DIRECTORY.total_seconds()),
     )
-    attention = Attention(reactor, utc_now)
+    attention = ClockWatch(reactor, utc_now)
     ledger = Ledger(
         database,
         directory,
@@ -149,10 +161,10 @@ def auth_server(
     )
     heartbeats = Heartbeats(database, directory, clock_set_at=lambda: attention.set_at)
     passwords = Passwords(reactor, threads=2 if place.count == 1 else 1)
-    admission = Admission(database, directory, passwords, utc_now=utc_now, mint=mint)
-    vouchers = Vouchers(database, directory, utc_now=utc_now, mint=mint)
+    admission = AccountSignIn(database, directory, passwords, utc_now=utc_now, mint=mint)
+    vouchers = VoucherSignIn(database, directory, utc_now=utc_now, mint=mint)
     cluster = private_cluster(options, reactor)
-    upkeep = Upkeep(
+    upkeep = Expiry(
         database,
         directory,
         clock=reactor,
@@ -165,16 +177,16 @@ def auth_server(
     )
     lag = ReactorLag(reactor)
     post, by_mail = mailing(options, database, directory, passwords, utc_now, mint, reactor)
-    front = Front(
+    front = WifidogdSite(
         GatewayPages(ledger, directory, heartbeats, clock=reactor, utc_now=utc_now).app.resource(),
         GuestPages(
             directory,
             admission,
             vouchers,
             heartbeats.wait,
-            remembered=Remembered(database, directory, utc_now=utc_now, mint=mint),
-            companions=Companions(database),
-            my_data=MyData(database, passwords, utc_now=utc_now),
+            remembered=RememberedDevices(database, directory, utc_now=utc_now, mint=mint),
+            companions=OtherDevices(database),
+            my_data=PersonalData(database, passwords, utc_now=utc_now),
             by_mail=by_mail,
             path=options["path"],
             public_url=options["public-url"],
@@ -186,7 +198,7 @@ def auth_server(
         clock=reactor,
         utc_now=utc_now,
     )
-    rooms = Rooms(
+    rooms = Components(
         cluster=cluster,
         database=database,
         directory=directory,
@@ -203,24 +215,24 @@ def auth_server(
 def mailing(
     options: Mapping[str, Any],
     database: Database,
-    directory: Directory,
+    directory: Registry,
     passwords: Passwords,
     utc_now: UtcNow,
     mint: Callable[[], str],
     reactor: Any,
-) -> tuple[Post | None, ByMail | None]:
+) -> tuple[Outbox | None, ByMail | None]:
     """Wire what needs a mail server; nothing where there is none."""
     server, sender = options["mail"], options["mail-from"]
     if server is None:
         return None, None
     base = f"{options['public-url']}{options['path']}mail/"
-    correspondence = Correspondence(Letters(), sender=sender, base=base, utc_now=utc_now)
-    post = Post(database, partial(deliver, server, sender, reactor=reactor), utc_now=utc_now, clock=reactor)
+    correspondence = MailComposer(MailTemplates(), sender=sender, base=base, utc_now=utc_now)
+    post = Outbox(database, partial(deliver, server, sender, reactor=reactor), utc_now=utc_now, clock=reactor)
     registration = Registration(database, directory, passwords, correspondence, utc_now=utc_now, mint=mint)
-    return post, ByMail(registration, AccountCare(database, passwords, correspondence, utc_now=utc_now))
+    return post, ByMail(registration, SelfService(database, passwords, correspondence, utc_now=utc_now))
 
 
-def mail_timers(post: Post | None, by_mail: ByMail | None, reactor: Any) -> list[TimerService]:
+def mail_timers(post: Outbox | None, by_mail: ByMail | None, reactor: Any) -> list[TimerService]:
     """Say how often mails are sent, and what belongs to them is forgotten."""
     if post is None or by_mail is None:
         return []
@@ -231,7 +243,7 @@ def mail_timers(post: Post | None, by_mail: ByMail | None, reactor: Any) -> list
 
 
 def timers(
-    lag: ReactorLag, attention: Attention, directory: Directory, heartbeats: Heartbeats, upkeep: Upkeep, reactor: Any
+    lag: ReactorLag, attention: ClockWatch, directory: Registry, heartbeats: Heartbeats, upkeep: Expiry, reactor: Any
 ) -> list[TimerService]:
     """Say what is done how often."""
     beats = [

@@ -26,14 +26,14 @@ def main() -> None:
     from twisted.internet import reactor
 
     from wifidogd.tap import auth_server, take_charge
-    from wifidogd.workers.work import work
+    from wifidogd.workers.serve import work
 
     sys.exit(work(orders, auth_server, reactor, take_charge(reactor)))
 
 
 def die_with_parent() -> None:
     """Ask the kernel to kill this process with its parent; where it cannot, the end of the pipe must do."""
-    from wifidogd.store.launch import PR_SET_PDEATHSIG, load_libc
+    from wifidogd.store.embedded.launch import PR_SET_PDEATHSIG, load_libc
 
     libc = load_libc()
     if libc is not None:

@@ -17,10 +17,10 @@ from typing import Any
 
 from twisted.internet.task import deferLater, react
 
-from wifidogd.store.database import Cursor, Database
-from wifidogd.store.vouchers import Order
-from wifidogd.voucher_batch import SpaceIsFull, make_batch
-from wifidogd.voucher_codes import ALPHABET, check_character
+from wifidogd.access.voucher_batches import SpaceIsFull, make_batch
+from wifidogd.domain.voucher_codes import ALPHABET, check_character
+from wifidogd.store.access.vouchers import Order
+from wifidogd.store.driver.database import Cursor, Database
 
 FEW = 100
 AT_ONCE = 10

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.table import Limit
 
-Figures = Mapping[str, float]
+Statistics = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ By load.  Where the words of the limits leave room, the room is here:
 """
 
 
-def judge(load: str, figures: Figures) -> list[Limit]:
+def judge(load: str, figures: Statistics) -> list[Limit]:
     """
     Compare what was measured with the bounds of a load.
 

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from benchmarks.load import quantile_of
-from wifidogd.simulation.figures import Kind
+from wifidogd.simulation.statistics import Kind
 
 
 class Outcome(Enum):

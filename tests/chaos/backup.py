@@ -16,7 +16,7 @@ from tests.chaos.answers import Answers, Outcome
 from tests.chaos.house import House
 from tests.chaos.load import TWO_HUNDRED, Load, Scale
 from tests.chaos.row import Row
-from tests.old_databases import all_rows
+from tests.support.old_databases import all_rows
 
 WITHIN = 120.0
 LONGEST_ANSWER = 1.0

@@ -20,8 +20,8 @@ from tests.chaos.nuisances import CROWD, FAMILIES, NUISANCES, Nuisance
 from tests.chaos.row import Row
 from tests.chaos.swarm import Away
 from tests.chaos.watch import Span, Watch
-from tests.test_workers_inherited import certificate
-from wifidogd.web.channel import REQUEST_DEADLINE
+from tests.workers.test_inherited_sockets import certificate
+from wifidogd.web.server.channel import REQUEST_DEADLINE
 
 GOOD, RATE = "Auth: 1", 5.0
 GONE_WITHIN = 5.0

@@ -11,7 +11,7 @@ from tests.chaos.judgement import Limits, rows
 from tests.chaos.load import TWO_HUNDRED
 from tests.chaos.row import Row
 from tests.chaos.trouble import Trouble, suffer
-from wifidogd.simulation.figures import Kind
+from wifidogd.simulation.statistics import Kind
 
 BEFORE, AFTER = 20.0, 12.0
 

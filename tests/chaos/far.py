@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.house import Server
 from tests.chaos.house import House, expect_root
-from tests.postgres import ThrowawayPostgres
+from tests.support.postgres import ThrowawayPostgres
 
 NOBODY = "02:00:00:00:de:ad"
 """A hardware address that no card here has."""

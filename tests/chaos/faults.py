@@ -11,7 +11,7 @@ import psycopg2
 
 from benchmarks.house import CHECKOUT
 from benchmarks.postgres import execute
-from tests.postgres import ThrowawayPostgres
+from tests.support.postgres import ThrowawayPostgres
 
 Fault = Callable[[ThrowawayPostgres, str], AbstractContextManager[None]]
 """Done to a PostgreSQL, whose database with this DSN is in use."""

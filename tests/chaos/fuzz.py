@@ -18,7 +18,7 @@ from tests.chaos.fuzz_words import Babble, seeds, sign
 from tests.chaos.house import House
 from tests.chaos.row import Row
 from tests.chaos.watch import Watch
-from wifidogd.model import Dialect
+from wifidogd.domain.sessions import Dialect
 
 QUERIES, STATES, CONVERSATIONS, THROUGH_SOCKETS = 400_000, 250_000, 345_000, 5_000
 MOST_GROWTH = 16_000_000

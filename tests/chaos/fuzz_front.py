@@ -12,18 +12,24 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from tests.chaos.fuzz_line import Line
 from tests.chaos.fuzz_replies import Unfit, read_answers
-from wifidogd.gateways import Gateway
-from wifidogd.offers import Network, SignIn
-from wifidogd.options import Options
-from wifidogd.service import Place
+from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.plans import Network, SignInMethod
+from wifidogd.server import WorkerIdentity
+from wifidogd.settings import Options
 from wifidogd.tap import auth_server
-from wifidogd.web.channel import ANSWER_DEADLINE, REQUEST_DEADLINE
-from wifidogd.web.state import FormState
+from wifidogd.web.portal.form_state import FormState
+from wifidogd.web.server.channel import ANSWER_DEADLINE, REQUEST_DEADLINE
 
 LONGEST = 2 * (REQUEST_DEADLINE + ANSWER_DEADLINE) + 60
 """Seconds after which every connection must be gone whose client says no more: requests that were said, and answers."""
 
-NETWORK = Network("default", "Café", (SignIn.SPLASH, SignIn.ACCOUNT, SignIn.VOUCHER), sign_up=True, terms={"en": "Be."})
+NETWORK = Network(
+    "default",
+    "Café",
+    (SignInMethod.SPLASH, SignInMethod.ACCOUNT, SignInMethod.VOUCHER),
+    sign_up=True,
+    terms={"en": "Be."},
+)
 GATEWAY = Gateway("gw1", "default", "10.0.0.1")
 _PEER = IPv4Address("TCP", "192.0.2.7", 50123)
 _BAD = (LogLevel.error, LogLevel.critical)
@@ -51,7 +57,7 @@ class FrontInMemory:
         words = ["--database", "dbname=nowhere", "--public-url", "http://wifi.example:8080"]
         mail = ["--mail", "smtp+tls://mail.example", "--mail-from", "wifi@hotel.example"]
         options.parseOptions(words + mail)
-        service = auth_server(options, Place(1, 1, self.clock, print), self.clock, utc_now=self.now)
+        service = auth_server(options, WorkerIdentity(1, 1, self.clock, print), self.clock, utc_now=self.now)
         self.front = service._rooms.front
         directory: Any = service._rooms.directory
         directory.signing_secret = "secret"

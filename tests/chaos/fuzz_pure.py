@@ -11,13 +11,13 @@ from types import SimpleNamespace
 from itsdangerous import base64_decode, base64_encode
 
 from tests.chaos.fuzz_words import TOKEN, VISITOR, WORDS, sign
-from wifidogd.errors import MalformedRequest
-from wifidogd.model import MAX_OCTETS, Dialect, Octets, Stage
-from wifidogd.web.fields import GATEWAY_ID, read_query
-from wifidogd.web.state import ForgedState, FormState, StaleState
-from wifidogd.web.visitor import Flaw, read_visitor
-from wifidogd.web.wanted import MAX_LENGTH
-from wifidogd.web.wire import LONGEST_UPTIME, read_heartbeat, read_report
+from wifidogd.domain.errors import MalformedRequest
+from wifidogd.domain.sessions import MAX_OCTETS, Dialect, Octets, Stage
+from wifidogd.web.gateway.wire import LONGEST_UPTIME, read_heartbeat, read_report
+from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
+from wifidogd.web.portal.login_query import Flaw, read_visitor
+from wifidogd.web.rendering.destination import MAX_LENGTH
+from wifidogd.web.server.query import GATEWAY_ID, read_query
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MAC = re.compile("[0-9a-f]{2}(:[0-9a-f]{2}){5}")

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from benchmarks.postgres import execute
 from tests.chaos.fuzz_replies import Unfit, read_answers
 from tests.chaos.fuzz_words import TOKEN, Babble, seeds, sign
-from wifidogd.web.state import FormState
+from wifidogd.web.portal.form_state import FormState
 
 PATIENCE = 30.0
 """Seconds in which the server must have hung up on who has closed their half."""

@@ -6,9 +6,9 @@ from itertools import pairwise
 from operator import itemgetter
 from random import Random
 
-from wifidogd.model import Visitor
-from wifidogd.voucher_codes import mint_code
-from wifidogd.web.state import FormState
+from wifidogd.domain.sessions import LoginQuery
+from wifidogd.domain.voucher_codes import mint_code
+from wifidogd.web.portal.form_state import FormState
 
 _QUERY = b"gw_address=10.0.0.1&gw_port=2060&gw_id=gw1&ip=10.0.0.5&mac=02:00:00:00:00:01&url=http%3A%2F%2Fa.example%2F"
 _REPORT = b"ip=10.0.0.5&mac=02:00:00:00:00:01&token=f96c46abdad84bf288d6b5f366b06555&incoming=7&outgoing=9&gw_id=gw1"
@@ -81,7 +81,7 @@ LONG = (
 
 
 TOKEN = "f96c46abdad84bf288d6b5f366b06555"
-VISITOR = Visitor("gw1", "10.0.0.1", 2060, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/?é")
+VISITOR = LoginQuery("gw1", "10.0.0.1", 2060, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/?é")
 
 
 def sign(state: FormState) -> dict[bytes, bytes]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from tests.chaos.answers import Answer, Outcome
-from wifidogd.model import AuthCode
-from wifidogd.simulation import wire
-from wifidogd.simulation.figures import Kind
-from wifidogd.simulation.line import ILineReactor, Line, Silence
+from wifidogd.domain.sessions import AuthCode
+from wifidogd.simulation.statistics import Kind
+from wifidogd.simulation.transport import wire
+from wifidogd.simulation.transport.client import ILineReactor, Line, Silence
 
 UNAVAILABLE = 503
 

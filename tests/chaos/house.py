@@ -12,7 +12,7 @@ from types import TracebackType
 from benchmarks.house import Servers
 from benchmarks.postgres import execute
 from benchmarks.server import Server, is_healthy
-from tests.postgres import ThrowawayPostgres
+from tests.support.postgres import ThrowawayPostgres
 
 DURABLE = {"fsync": "on"}
 

@@ -8,7 +8,7 @@ import sys
 from twisted.internet import reactor
 from twisted.internet.endpoints import UNIXServerEndpoint
 
-from tests.peers import LogsInAndDrops, Peer
+from tests.support.peers import LogsInAndDrops, Peer
 
 
 def main(socket: str) -> None:

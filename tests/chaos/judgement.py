@@ -9,7 +9,7 @@ from tests.chaos.answers import Answers, Outcome
 from tests.chaos.row import Row
 from tests.chaos.trouble import Passed, Story
 from tests.chaos.watch import Span
-from wifidogd.simulation.figures import Kind
+from wifidogd.simulation.statistics import Kind
 
 PAGES = (Kind.PAGE, Kind.FORM, Kind.PORTAL, Kind.BUTTON)
 

@@ -22,7 +22,7 @@ from tests.chaos.ends import BOOKS, judge
 from tests.chaos.house import House
 from tests.chaos.load import TWO_HUNDRED, Load, Scale, Told
 from tests.chaos.row import Row
-from wifidogd.simulation.figures import Kind
+from wifidogd.simulation.statistics import Kind
 
 HOUR = 3600.0
 

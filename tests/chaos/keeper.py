@@ -21,7 +21,7 @@ class Keeper:
     def __init__(self, port: int, program: list[str]) -> None:
         self._listening = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
         descriptor = self._listening.fileno()
-        self._command = [sys.executable, "-m", "tests.activated", str(descriptor), "web", *program]
+        self._command = [sys.executable, "-m", "tests.support.activated", str(descriptor), "web", *program]
         self._service: subprocess.Popen[bytes] | None = None
         self._is_over = False
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.house import CHECKOUT, Server
 from tests.chaos.answers import Answer, Answers, Outcome
 from tests.chaos.town import Orders
-from wifidogd.simulation.figures import Kind
+from wifidogd.simulation.statistics import Kind
 
 END_WITHIN = 240.0
 

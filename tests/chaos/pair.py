@@ -16,7 +16,7 @@ from tests.chaos.judgement import PAGES
 from tests.chaos.load import TWO_HUNDRED, Load, Scale, Told
 from tests.chaos.row import Row
 from tests.chaos.standby import Twins
-from wifidogd.simulation.figures import Kind
+from wifidogd.simulation.statistics import Kind
 
 DOCUMENTED = CHECKOUT / "docs" / "haproxy.cfg"
 """What is tested is what operators copy."""

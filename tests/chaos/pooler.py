@@ -19,8 +19,8 @@ from tests.chaos.judgement import Limits, rows
 from tests.chaos.load import TWO_HUNDRED
 from tests.chaos.row import Row
 from tests.chaos.trouble import Trouble, suffer
-from tests.postgres import ThrowawayPostgres
-from wifidogd.store.dsn import LIMITS
+from tests.support.postgres import ThrowawayPostgres
+from wifidogd.store.driver.dsn import LIMITS
 
 DOCUMENTED = CHECKOUT / "docs" / "pgbouncer.ini"
 """What is tested is what operators copy."""

@@ -11,7 +11,7 @@ import psycopg2
 
 from benchmarks.postgres import execute
 from tests.chaos.house import House, expect_root
-from tests.postgres import ThrowawayPostgres
+from tests.support.postgres import ThrowawayPostgres
 
 MEGABYTES = 192
 

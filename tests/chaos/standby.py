@@ -19,7 +19,7 @@ from tests.chaos.judgement import Limits, rows
 from tests.chaos.load import TWO_HUNDRED, Scale
 from tests.chaos.row import Row
 from tests.chaos.trouble import Trouble, suffer
-from tests.postgres import ThrowawayPostgres
+from tests.support.postgres import ThrowawayPostgres
 
 LIMITS = Limits(page=10.5, recovery=10.0)
 """What is promised: a guest's form may wait for a COMMIT twice, and recovery counts from the end of the promotion."""

@@ -6,8 +6,8 @@ import pytest
 
 from tests.chaos.answers import Outcome
 from tests.chaos.hearing import kind_of, outcome_of
-from wifidogd.simulation.figures import Kind
-from wifidogd.simulation.line import Silence
+from wifidogd.simulation.statistics import Kind
+from wifidogd.simulation.transport.client import Silence
 
 PAGE = b"HTTP/1.0 %d Whatever\r\n%s\r\n<html><body>Hello</body></html>"
 

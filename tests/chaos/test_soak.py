@@ -8,7 +8,7 @@ from tests.chaos.answers import Answer, Answers, Outcome
 from tests.chaos.load import SMALL, Told
 from tests.chaos.nuisances import NUISANCES
 from tests.chaos.soak import BRIEF, CROWDS, LONG, Course, Minute, Soaked, judge, misses, soak
-from wifidogd.simulation.figures import Kind
+from wifidogd.simulation.statistics import Kind
 
 
 def test_faults_and_bad_clients_cost_nobody_anything() -> None:

@@ -22,15 +22,15 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from tests.chaos.hearing import HearingLine
-from wifidogd.errors import StoreUnavailable
-from wifidogd.gateways import Gateway
-from wifidogd.simulation import wire
-from wifidogd.simulation.audit import Audit, audit
-from wifidogd.simulation.line import Line, Silence
-from wifidogd.simulation.sites import NETWORK, adopt_all, open_network, sites
-from wifidogd.simulation.town import Town
-from wifidogd.store.audit import BEGINNING, Kept, list_open, list_past
-from wifidogd.store.database import Cursor, Database
+from wifidogd.domain.errors import StoreUnavailable
+from wifidogd.domain.gateways import Gateway
+from wifidogd.simulation.oracle.comparison import Audit, audit
+from wifidogd.simulation.provisioning import NETWORK, adopt_all, open_network, sites
+from wifidogd.simulation.run import Simulation
+from wifidogd.simulation.transport import wire
+from wifidogd.simulation.transport.client import Line, Silence
+from wifidogd.store.driver.database import Cursor, Database
+from wifidogd.store.operators.stored_sessions import BEGINNING, Kept, list_open, list_past
 
 INTERVAL = 60.0
 """Simulated seconds between two reports on a guest."""
@@ -74,7 +74,7 @@ class Orders:
 class Leash(Protocol):
     """Sends everybody home when standard input ends."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: Simulation) -> None:
         self._town = town
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -90,7 +90,7 @@ async def run(orders: Orders) -> dict[str, Any]:
         await _expect_known(wire.Server("127.0.0.1", port, "/wifidog/"), gateways[-1])
     server = wire.Server("127.0.0.1", orders.port, "/wifidog/")
     line = HearingLine(server, reactor=reactor)  # type: ignore[arg-type]
-    town = Town(
+    town = Simulation(
         server,
         gateways,
         orders.guests,

@@ -12,7 +12,7 @@ from tests.chaos.faults import Fault
 from tests.chaos.house import House, until_well
 from tests.chaos.load import Load, Scale, Told
 from tests.chaos.watch import Watch
-from wifidogd.simulation.figures import Kind
+from wifidogd.simulation.statistics import Kind
 
 HEALTHY_WITHIN = 30.0
 """Seconds to wait for a server that ought to be back in five."""

@@ -11,16 +11,18 @@ from typing import Any, NoReturn
 from twisted.internet.task import react
 
 from wifidogd import __version__
-from wifidogd.ctl import account, backup, gateway, importing, network, plan, restore, session, simulate, status, voucher
-from wifidogd.ctl.errand import Errand, ExitCode, NotDone, WrongUsage
-from wifidogd.ctl.parsing import add_nouns, setting
-from wifidogd.ctl.printing import complain
-from wifidogd.errors import ConfigurationError, StoreConflict, StoreRefused, StoreUnavailable
-from wifidogd.options import checked_data_dir, default_data_dir
-from wifidogd.store.cluster import dsn_of
-from wifidogd.store.database import Database
-from wifidogd.store.migrations import released
-from wifidogd.store.overview import fetch_schema_version
+from wifidogd.ctl.backup import backup, restore
+from wifidogd.ctl.cli.arguments import add_nouns, setting
+from wifidogd.ctl.cli.command import Command, CommandFailed, ExitCode, WrongUsage
+from wifidogd.ctl.cli.output import complain
+from wifidogd.ctl.migration import importing
+from wifidogd.ctl.nouns import account, gateway, network, plan, session, status, voucher
+from wifidogd.ctl.simulate import simulate
+from wifidogd.domain.errors import ConfigurationError, StoreConflict, StoreRefused, StoreUnavailable
+from wifidogd.settings import checked_data_dir, default_data_dir
+from wifidogd.store.driver.database import Database
+from wifidogd.store.embedded.cluster import dsn_of
+from wifidogd.store.migrations import fetch_schema_version, released
 
 DESCRIPTION = """
 Ask a wifidogd for something, or tell it something.  Works beside the running
@@ -89,7 +91,7 @@ async def _run(reactor: Any, arguments: Namespace) -> None:
     except StoreConflict:
         complain("Somebody changed the same at the same moment: try again.")
         raise SystemExit(ExitCode.REFUSED) from None
-    except (NotDone, StoreRefused) as error:
+    except (CommandFailed, StoreRefused) as error:
         complain(str(error))
         raise SystemExit(ExitCode.REFUSED) from None
 
@@ -98,7 +100,7 @@ async def _with_database(reactor: Any, arguments: Namespace) -> None:
     database = Database(clock=reactor, size=1)
     database.start(arguments.database or dsn_of(checked_data_dir(arguments.data_dir)))
     try:
-        errand = Errand(arguments, database, reactor, datetime.now(UTC))
+        errand = Command(arguments, database, reactor, datetime.now(UTC))
         _expect_schema(await errand.transaction(fetch_schema_version))
         await arguments.command(errand)
     finally:
@@ -109,9 +111,11 @@ def _expect_schema(version: int) -> None:
     """Refuse to touch a database that this wifidogctl does not understand."""
     newest = released()[-1][0]
     if version == 0:
-        raise NotDone("No wifidogd has used this database yet: start the server once, it makes the tables.")
+        raise CommandFailed("No wifidogd has used this database yet: start the server once, it makes the tables.")
     if version != newest:
-        raise NotDone(f"The database has schema {version}, not {newest}: use the wifidogctl that came with the server.")
+        raise CommandFailed(
+            f"The database has schema {version}, not {newest}: use the wifidogctl that came with the server."
+        )
 
 
 def _why_unreachable(arguments: Namespace, error: StoreUnavailable) -> str:

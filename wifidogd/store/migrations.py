@@ -9,8 +9,8 @@ from importlib.resources import files
 
 from twisted.logger import Logger
 
-from wifidogd.errors import ConfigurationError
-from wifidogd.store.database import Cursor, Database
+from wifidogd.domain.errors import ConfigurationError
+from wifidogd.store.driver.database import Cursor, Database
 
 log = Logger()
 
@@ -32,6 +32,10 @@ CREATE_VERSIONS = """
     COMMENT ON TABLE schema_versions IS 'The schema files that were applied';
     COMMENT ON COLUMN schema_versions.number IS 'What the file name begins with';
     COMMENT ON COLUMN schema_versions.name IS 'Of the file'
+"""
+
+FIND_VERSIONS = """
+    SELECT to_regclass('schema_versions') IS NOT NULL
 """
 
 SELECT_VERSION = "SELECT coalesce(max(number), 0) FROM schema_versions"
@@ -57,6 +61,21 @@ async def migrate(database: Database, schema: Traversable = SCHEMA) -> None:
     @raise StoreError: as L{Database.transaction}.
     """
     await database.transaction(partial(_apply_missing, schema), deadline=DEADLINE)
+
+
+async def fetch_schema_version(cursor: Cursor) -> int:
+    """
+    Tell which schema file was applied last.
+
+    @return: 0 for a database that no server has started on.
+    """
+    await cursor.execute(FIND_VERSIONS)
+    [(exists,)] = cursor.fetchall()
+    if not exists:
+        return 0
+    await cursor.execute(SELECT_VERSION)
+    [(version,)] = cursor.fetchall()
+    return int(version)
 
 
 async def _apply_missing(schema: Traversable, cursor: Cursor) -> None:

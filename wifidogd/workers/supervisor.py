@@ -17,13 +17,13 @@ from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wifidogd.errors import ConfigurationError
-from wifidogd.slow_start import SlowStart
-from wifidogd.store.cluster import Cluster
-from wifidogd.workers.inherited import shared
-from wifidogd.workers.process import Worker, spawn
-from wifidogd.workers.seat import Seat
-from wifidogd.workers.talk import Orders
+from wifidogd.domain.errors import ConfigurationError
+from wifidogd.runtime.startup import StartupService
+from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.workers.child_process import Worker, spawn
+from wifidogd.workers.inherited_sockets import shared
+from wifidogd.workers.messages import Orders
+from wifidogd.workers.restart import WorkerSlot
 
 log = Logger()
 
@@ -34,7 +34,7 @@ class Backlog(Factory[Protocol]):
     noisy = False
 
 
-class Workers(SlowStart):
+class Workers(StartupService):
     """
     Several servers on the same ports and the same database, each in a process of its own.
 
@@ -59,7 +59,7 @@ class Workers(SlowStart):
         self._cluster = cluster
         self._endpoints = endpoints
         self._up = up
-        self._seats = [Seat(number, self._start_worker, reactor) for number in range(1, options["workers"] + 1)]
+        self._seats = [WorkerSlot(number, self._start_worker, reactor) for number in range(1, options["workers"] + 1)]
         self._have_been_up: set[int] = set()
         self.ports: list[Port] = []
 

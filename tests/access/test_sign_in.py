@@ -1,0 +1,254 @@
+"""Guests signing in, looking at their stay and leaving, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred, gatherResults
+
+from tests.support.deadline import within
+from wifidogd.access.open_session import Admitted, Refusal, Refused
+from wifidogd.access.sign_in import AccountSignIn
+from wifidogd.accounting.ledger import Ledger
+from wifidogd.domain.decisions import MOST_TRIES, TRIES_WINDOW
+from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.plans import Network, SignInMethod
+from wifidogd.domain.sessions import Dialect, LoginQuery, Octets, Reason, Report, Stage
+from wifidogd.gateways.registry import Registry
+from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.accounts.accounts import (
+    add_account,
+    fetch_account,
+    set_disabled,
+    set_password,
+    upgrade_password,
+)
+from wifidogd.store.driver.database import Database
+from wifidogd.store.gateways.gateways import adopt
+from wifidogd.store.gateways.networks import save_network
+from wifidogd.store.operators.imports import NewAccount, add_accounts
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+GATEWAY = Gateway("gw1", "default", "10.11.0.1")
+PHONE = LoginQuery("gw1", mac="02:ab:cd:ef:01:01", url="http://wanted.example/")
+LAPTOP = LoginQuery("gw1", mac="02:ab:cd:ef:02:02")
+OFFER = Network("default", "Café", (SignInMethod.ACCOUNT,), time_limit=timedelta(hours=1), quota_octets=1000)
+
+
+class Desk:
+    """Admission and what it needs; the clock is the test's."""
+
+    def __init__(self, database: Database) -> None:
+        self.now = NOON
+        self.database = database
+        self.passwords = Passwords(reactor, threads=1, max_waiting=1)
+        self.directory = Registry(database, utc_now=self.utc_now)
+        self.admission = AccountSignIn(database, self.directory, self.passwords, utc_now=self.utc_now)
+        self.ledger = Ledger(database, self.directory, clock=reactor, utc_now=self.utc_now)
+
+    def utc_now(self) -> datetime:
+        return self.now
+
+    async def open(self) -> None:
+        self.passwords.start()
+        password_hash = await self.passwords.hash("right")
+
+        async def furnish(cursor) -> None:
+            await save_network(cursor, OFFER)
+            await adopt(cursor, GATEWAY, NOON)
+            await add_account(cursor, "zoë", password_hash, NOON)
+
+        await self.database.transaction(furnish)
+        await self.directory.refresh()
+
+    async def sign_in(self, password: str, name: str = "zoë", visitor: LoginQuery = PHONE) -> Admitted | Refused:
+        return await within(10, self.admission.account(GATEWAY, visitor, name, password))
+
+    async def report(self, token: str, stage: Stage, octets: Octets | None = None) -> int:
+        report = Report(stage, Dialect.WIFIDOG, token, "gw1", PHONE.mac, "10.11.0.9", octets)
+        return (await within(5, self.ledger.settle(report))).code
+
+
+@pytest_twisted.async_yield_fixture
+async def desk(database: Database) -> AsyncIterator[Desk]:
+    desk = Desk(database)
+    await within(10, desk.open())
+    yield desk
+    await within(5, desk.ledger.drain())
+    desk.passwords.stop()
+
+
+@pytest.mark.parametrize("name", ["zoë", "  ZOË "])
+@pytest_twisted.ensureDeferred
+async def test_the_right_password_admits_whatever_the_case_of_the_name(desk, name):
+    assert isinstance(await desk.sign_in("right", name), Admitted)
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("zoë", "wrong"), ("zoë", ""), ("nobody", "right"), ("", "right"), ("a\0b", "right"), ("x" * 5000, "right")],
+)
+@pytest_twisted.ensureDeferred
+async def test_anything_else_gets_one_and_the_same_answer(desk, name, password):
+    assert await desk.sign_in(password, name) == Refused(Refusal.WRONG_PASSWORD)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_disabled_account_is_as_good_as_none(desk):
+    await within(5, desk.database.transaction(lambda cursor: set_disabled(cursor, "zoë", True)))
+    assert await desk.sign_in("right") == Refused(Refusal.WRONG_PASSWORD)
+
+
+async def bring_over(database: Database, password: str) -> None:
+    """Import an account called otto from the old server."""
+    old_hash = base64.b64encode(hashlib.md5(password.encode()).digest()).decode()
+    otto = NewAccount("otto", None, old_hash, NOON, disabled=False, created_at=NOON)
+    await within(5, database.transaction(lambda cursor: add_accounts(cursor, [otto])))
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_imported_account_gets_a_better_hash_at_its_first_sign_in(desk):
+    """And keeps it: the old one is gone."""
+    await bring_over(desk.database, "right")
+    assert isinstance(await desk.sign_in("right", "Otto"), Admitted)
+    account = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert account.password_hash.startswith("$argon2id$")
+    assert account.old_hash is None
+    assert await desk.sign_in("wrong", "otto") == Refused(Refusal.WRONG_PASSWORD)
+    assert isinstance(await desk.sign_in("right", "otto"), Admitted)
+    again = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert again == account
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_wrong_password_upgrades_nothing(desk):
+    """Nor does the right one while the account is disabled."""
+    await bring_over(desk.database, "right")
+    before = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    for password in ("wrong", "", before.old_hash):
+        assert await desk.sign_in(password, "otto") == Refused(Refusal.WRONG_PASSWORD)
+    await within(5, desk.database.transaction(lambda cursor: set_disabled(cursor, "otto", True)))
+    assert await desk.sign_in("right", "otto") == Refused(Refusal.WRONG_PASSWORD)
+    after = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert after == replace(before, disabled=True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_upgrade_never_undoes_a_change_of_password(desk):
+    """Which may happen while the old password is being hashed."""
+    await bring_over(desk.database, "right")
+    account = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    await within(5, desk.database.transaction(lambda cursor: set_password(cursor, "otto", "changed")))
+    await within(5, desk.database.transaction(lambda cursor: upgrade_password(cursor, account, "late")))
+    after = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert after.password_hash == "changed"
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_account_is_closed_to_guessing_from_everywhere_until_its_window_is_over(desk):
+    """Many devices share the tries of an account."""
+    for number in range(MOST_TRIES):
+        visitor = replace(PHONE, mac=f"02:00:00:00:00:{number:02x}")
+        assert await desk.sign_in("wrong", visitor=visitor) == Refused(Refusal.WRONG_PASSWORD)
+    desk.now += timedelta(minutes=5)
+    assert await desk.sign_in("right") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW - timedelta(minutes=5))
+    desk.now = NOON + TRIES_WINDOW
+    assert isinstance(await desk.sign_in("right"), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_device_is_stopped_from_guessing_many_accounts_and_its_neighbour_is_not(desk):
+    """The limit is of the device at the gateway; that of the address which all share is much higher."""
+    for number in range(MOST_TRIES):
+        assert await desk.sign_in("wrong", f"guess{number}") == Refused(Refusal.WRONG_PASSWORD)
+    refused = await desk.sign_in("right")
+    assert isinstance(refused, Refused)
+    assert refused.why is Refusal.TOO_MANY_TRIES
+    assert isinstance(await desk.sign_in("right", visitor=LAPTOP), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_source_is_stopped_from_trying_one_password_on_every_account(desk, monkeypatch):
+    """Whatever devices it claims, or none; a right password costs nothing, and another source is another."""
+    monkeypatch.setattr("wifidogd.access.password_check.MOST_FROM_SOURCE", 4)
+
+    async def sign_in(name: str, source: str, password: str = "wrong") -> Admitted | Refused:
+        return await within(10, desk.admission.account(GATEWAY, LoginQuery("gw1"), name, password, source))
+
+    for number in range(4):
+        assert await sign_in(f"guess{number}", "2001:db8::1") == Refused(Refusal.WRONG_PASSWORD)
+        assert isinstance(await sign_in("zoë", "198.51.100.7", "right"), Admitted)
+    assert await sign_in("guess9", "2001:db8::2:3") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert await sign_in("zoë", "2001:db8::1", "right") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert isinstance(await sign_in("zoë", "198.51.100.7", "right"), Admitted)
+    desk.now += TRIES_WINDOW
+    assert isinstance(await sign_in("zoë", "2001:db8::1", "right"), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_signing_in_often_is_not_guessing(desk):
+    for _ in range(MOST_TRIES + 3):
+        assert isinstance(await desk.sign_in("right"), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_storm_of_sign_ins_is_told_to_come_back_and_costs_no_tries(desk):
+    """One password is being checked and one waits; the others hear at once, and may try again."""
+    storm = [ensureDeferred(desk.admission.account(GATEWAY, PHONE, "zoë", "right")) for _ in range(8)]
+    outcomes = await within(20, gatherResults(storm))
+    busy = [outcome for outcome in outcomes if outcome == Refused(Refusal.BUSY)]
+    assert busy
+    assert len(busy) < len(outcomes)
+    for _ in range(MOST_TRIES):
+        assert isinstance(await desk.sign_in("right"), Admitted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_portal_shows_what_is_used_and_left(desk):
+    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
+    pending = await within(5, desk.admission.stay(admitted.token))
+    assert (pending.online, pending.since, pending.time_left) == (False, None, timedelta(hours=1))
+    assert await desk.report(admitted.token, Stage.LOGIN) == 1
+    assert await desk.report(admitted.token, Stage.COUNTERS, Octets(300, 100)) == 1
+    desk.now += timedelta(minutes=15)
+    stay = await within(5, desk.admission.stay(admitted.token))
+    assert (stay.online, stay.since, stay.used) == (True, NOON, Octets(300, 100))
+    assert (stay.octets_left, stay.time_left) == (600, timedelta(minutes=45))
+    assert (stay.url, stay.mac, stay.ip) == ("http://wanted.example/", PHONE.mac, "10.11.0.9")
+    assert await within(5, desk.admission.stay("0" * 32)) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_logging_out_takes_effect_at_the_next_report_and_loses_no_octet(desk):
+    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
+    await desk.report(admitted.token, Stage.LOGIN)
+    assert await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    stay = await within(5, desk.admission.log_out(admitted.token))
+    assert not stay.online
+    assert not await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    assert await desk.report(admitted.token, Stage.COUNTERS, Octets(70, 7)) == 0
+
+    async def fetch(cursor):
+        await cursor.execute("SELECT reason, incoming, outgoing FROM past_sessions")
+        return cursor.fetchall()
+
+    assert await within(5, desk.database.transaction(fetch)) == [(Reason.LOGOUT.value, 70, 7)]
+    assert await within(5, desk.admission.log_out(admitted.token)) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_has_not_been_reported_for_three_intervals_counts_as_offline(desk):
+    """The guest may have been captured again: never tell them that they are online."""
+    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
+    await desk.report(admitted.token, Stage.LOGIN)
+    desk.now += timedelta(minutes=3)
+    assert await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    desk.now += timedelta(seconds=1)
+    assert not await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))

@@ -1,0 +1,386 @@
+"""Batches of reports, folded into the sessions they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wifidogd.accounting.batch import ReportBatch
+from wifidogd.domain.decisions import FIRST_USE_WITHIN, Decision, Refusal, takes_place
+from wifidogd.domain.plans import Allowance, Plan, WhenFull
+from wifidogd.domain.quotas import Amount, Limit, Use, Verdict
+from wifidogd.domain.sessions import AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.domain.usage import AllowanceUsage, device_of, place_of
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+
+MAC = "02:ab:cd:ef:01:01"
+OTHER_MAC = "02:ab:cd:ef:02:02"
+
+OLD, NEW, NEWER, UNKNOWN = (bytes([number]) * 32 for number in range(1, 5))
+
+ONLINE = Session(
+    OLD,
+    "lobby",
+    opened_at=NOON - HOUR,
+    mac=MAC,
+    ip="10.0.0.2",
+    activated_at=NOON - HOUR,
+    reported_at=NOON - SECOND,
+    used=Octets(100, 20),
+    last=Octets(100, 20),
+)
+FRESH = Session(NEW, "lobby", opened_at=NOON - SECOND)
+FRESHER = replace(FRESH, token_hash=NEWER)
+
+LOGIN = Report(Stage.LOGIN, Dialect.WIFIDOG, "", "lobby", MAC, "10.0.0.2", Octets())
+LOGOUT = replace(LOGIN, stage=Stage.LOGOUT, octets=Octets(150, 30))
+
+
+def counters(incoming: int, outgoing: int) -> Report:
+    """Report totals of the device in the lobby."""
+    return Report(Stage.COUNTERS, Dialect.WIFIDOG, "", "lobby", MAC, "10.0.0.2", Octets(incoming, outgoing))
+
+
+def may_ask(gw_id: str, key: str | None) -> bool:
+    """The lobby and the garden are adopted; the vault too, with a key."""
+    return gw_id in ("lobby", "garden") or (gw_id, key) == ("vault", "right")
+
+
+def settlement_of(*sessions: Session, online: Sequence[Session] = ()) -> ReportBatch:
+    """Begin a batch on sessions named by its tokens."""
+    return ReportBatch({session.token_hash: session for session in sessions}, online, may_ask)
+
+
+def codes(settlement: ReportBatch, *entries: tuple[bytes, Report]) -> list[int]:
+    """Enter reports at noon and list the answers."""
+    return [settlement.enter(token_hash, report, NOON).code for token_hash, report in entries]
+
+
+def test_reports_of_one_session_add_up_in_order() -> None:
+    """Each is judged on what the one before left."""
+    settlement = settlement_of(ONLINE)
+    assert codes(settlement, (OLD, counters(110, 20)), (OLD, counters(5, 1)), (OLD, counters(8, 1))) == [1, 1, 1]
+    assert settlement.changed == [replace(ONLINE, reported_at=NOON, used=Octets(118, 21), last=Octets(8, 1))]
+    assert settlement.ended == []
+
+
+def test_an_unknown_token_is_answered_0() -> None:
+    """And leaves nothing to write."""
+    settlement = settlement_of(ONLINE)
+    assert settlement.enter(UNKNOWN, LOGIN, NOON) == Decision(AuthCode.DENIED, refusal=Refusal.UNKNOWN_TOKEN)
+    assert settlement.enter(UNKNOWN, replace(LOGIN, gw_id=None), NOON).refusal is Refusal.UNKNOWN_TOKEN
+    assert (settlement.changed, settlement.ended) == ([], [])
+
+
+def test_what_ended_in_the_batch_is_unknown_in_the_rest_of_it() -> None:
+    """Its octets are written once, and nothing brings it back."""
+    settlement = settlement_of(ONLINE)
+    entries = [(OLD, counters(120, 20)), (OLD, LOGOUT), (OLD, counters(160, 30)), (OLD, LOGIN), (OLD, LOGOUT)]
+    assert codes(settlement, *entries) == [1, 0, 0, 0, 0]
+    assert settlement.changed == []
+    ended = replace(ONLINE, reported_at=NOON, used=Octets(150, 30), last=Octets(150, 30))
+    assert settlement.ended == [Ended(ended, NOON, Reason.LOGOUT)]
+
+
+def test_a_quota_spent_in_the_batch_ends_the_session_there() -> None:
+    """At the report that reached it."""
+    settlement = settlement_of(replace(ONLINE, quota_octets=200))
+    assert codes(settlement, (OLD, counters(179, 20)), (OLD, counters(180, 20)), (OLD, counters(181, 20))) == [1, 0, 0]
+    assert [(ended.session.used.total, ended.reason) for ended in settlement.ended] == [(200, Reason.QUOTA_IS_SPENT)]
+
+
+def test_a_new_token_of_an_online_device_replaces_the_old_one() -> None:
+    """It goes on from the old one's totals; the old one keeps what it used."""
+    settlement = settlement_of(FRESH, online=[ONLINE])
+    assert codes(settlement, (NEW, LOGIN), (NEW, counters(130, 25))) == [1, 1]
+    assert settlement.ended == [Ended(ONLINE, NOON, Reason.REPLACED)]
+    assert [(session.token_hash, session.used) for session in settlement.changed] == [(NEW, Octets(30, 5))]
+
+
+def test_totals_reported_earlier_in_the_batch_are_inherited() -> None:
+    """Not those that were in the store before."""
+    settlement = settlement_of(FRESH, ONLINE)
+    assert codes(settlement, (OLD, counters(120, 20)), (NEW, counters(130, 25)), (OLD, counters(140, 25))) == [1, 1, 0]
+    assert [(ended.session.used, ended.reason) for ended in settlement.ended] == [(Octets(120, 20), Reason.REPLACED)]
+    assert [(session.token_hash, session.used) for session in settlement.changed] == [(NEW, Octets(10, 5))]
+
+
+def test_of_two_fresh_tokens_of_one_device_the_last_stays() -> None:
+    """Each takes the place of the one before, within the batch too."""
+    settlement = settlement_of(FRESH, FRESHER, online=[ONLINE])
+    assert codes(settlement, (NEW, counters(110, 20)), (NEWER, counters(115, 21)), (NEW, counters(120, 22))) == [
+        1,
+        1,
+        0,
+    ]
+    assert [(ended.session.token_hash, ended.session.used, ended.reason) for ended in settlement.ended] == [
+        (OLD, Octets(100, 20), Reason.REPLACED),
+        (NEW, Octets(10, 0), Reason.REPLACED),
+    ]
+    assert [(session.token_hash, session.used) for session in settlement.changed] == [(NEWER, Octets(5, 1))]
+
+
+def test_a_device_that_logged_out_in_the_batch_starts_from_zero() -> None:
+    """The gateway forgot its totals with the logout."""
+    settlement = settlement_of(FRESH, ONLINE)
+    assert codes(settlement, (OLD, LOGOUT), (NEW, LOGIN), (NEW, counters(170, 40))) == [0, 1, 1]
+    assert [ended.reason for ended in settlement.ended] == [Reason.LOGOUT]
+    assert [session.used for session in settlement.changed] == [Octets(170, 40)]
+
+
+@pytest.mark.parametrize(
+    ("rival", "at", "reason"),
+    [
+        (replace(ONLINE, ending=Reason.KICKED), NOON, Reason.KICKED),
+        (replace(ONLINE, ending=Reason.LOGOUT), NOON, Reason.LOGOUT),
+        (replace(ONLINE, expires_at=NOON - SECOND), NOON - SECOND, Reason.TIME_IS_UP),
+        (replace(ONLINE, expires_at=NOON), NOON, Reason.TIME_IS_UP),
+        (replace(ONLINE, expires_at=NOON + SECOND), NOON, Reason.REPLACED),
+    ],
+)
+def test_a_session_that_was_over_is_not_called_replaced(rival: Session, at: datetime, reason: Reason) -> None:
+    """It ended when and because it did; nobody's stay is longer than their time."""
+    settlement = settlement_of(FRESH, online=[rival])
+    assert codes(settlement, (NEW, LOGIN)) == [1]
+    assert settlement.ended == [Ended(rival, at, reason)]
+
+
+@pytest.mark.parametrize(
+    ("session", "report"),
+    [
+        (replace(FRESH, opened_at=NOON - FIRST_USE_WITHIN), LOGIN),
+        (FRESH, replace(LOGIN, gw_id="garden")),
+        (FRESH, replace(LOGIN, gw_id="cellar")),
+        (FRESH, replace(LOGIN, mac=None)),
+        (FRESH, replace(LOGIN, mac=OTHER_MAC)),
+        (replace(FRESH, gw_id="garden"), replace(LOGIN, gw_id="garden")),
+        (replace(FRESH, gw_id="garden"), LOGIN),
+    ],
+    ids=["lapsed", "another gateway", "a stranger", "no device", "another device", "elsewhere", "misplaced"],
+)
+def test_what_does_not_take_the_place_leaves_the_old_session_alone(session: Session, report: Report) -> None:
+    """A lapsed or stolen token cannot throw anybody off."""
+    settlement = settlement_of(session, ONLINE)
+    settlement.enter(NEW, report, NOON)
+    assert codes(settlement, (OLD, counters(110, 20))) == [1]
+    assert OLD not in [ended.session.token_hash for ended in settlement.ended]
+
+
+def test_a_session_that_learns_its_device_late_takes_the_place_too() -> None:
+    """Begun without a MAC, it has counted by itself and inherits nothing."""
+    nameless = replace(ONLINE, token_hash=NEW, mac=None)
+    settlement = settlement_of(nameless, online=[ONLINE])
+    assert codes(settlement, (NEW, counters(110, 21))) == [1]
+    assert [(ended.session.token_hash, ended.reason) for ended in settlement.ended] == [(OLD, Reason.REPLACED)]
+    assert [session.used for session in settlement.changed] == [Octets(110, 21)]
+
+
+@pytest.mark.parametrize(
+    ("gw_id", "key", "refusal"),
+    [
+        ("lobby", None, None),
+        ("lobby", "needless", None),
+        ("vault", "right", None),
+        ("vault", "wrong", Refusal.GATEWAY_NOT_ADOPTED),
+        ("vault", "", Refusal.GATEWAY_NOT_ADOPTED),
+        ("vault", None, Refusal.GATEWAY_NOT_ADOPTED),
+        ("cellar", None, Refusal.GATEWAY_NOT_ADOPTED),
+        ("cellar", "right", Refusal.GATEWAY_NOT_ADOPTED),
+    ],
+)
+@pytest.mark.parametrize("says_who", [True, False], ids=["named", "ancient"])
+def test_only_adopted_gateways_with_their_key_may_ask(
+    gw_id: str, key: str | None, refusal: Refusal | None, says_who: bool
+) -> None:
+    """One that does not name itself is asked for the key of the gateway that its token belongs to."""
+    settlement = settlement_of(replace(FRESH, gw_id=gw_id))
+    report = replace(LOGIN, gw_id=gw_id if says_who else None, key=key)
+    assert settlement.enter(NEW, report, NOON).refusal is refusal
+    assert len(settlement.changed) == (refusal is None)
+
+
+def test_another_gateway_cannot_use_a_token_by_leaving_out_the_key() -> None:
+    """Naming a gateway without key does not open one with."""
+    settlement = settlement_of(replace(FRESH, gw_id="vault"))
+    assert settlement.enter(NEW, replace(LOGIN, gw_id="lobby"), NOON).refusal is Refusal.WRONG_GATEWAY
+
+
+def test_what_is_written_back_is_in_the_order_of_its_keys() -> None:
+    """Two servers that settle at the same time then lock in the same order."""
+    first, second = replace(ONLINE, token_hash=NEWER, mac=OTHER_MAC), ONLINE
+    settlement = settlement_of(first, second)
+    codes(settlement, (NEWER, replace(counters(1, 1), mac=OTHER_MAC)), (OLD, counters(1, 1)))
+    assert [session.token_hash for session in settlement.changed] == [OLD, NEWER]
+
+
+def test_sessions_that_no_report_names_are_not_written() -> None:
+    """Those online were only looked at."""
+    settlement = settlement_of(FRESH, online=[replace(ONLINE, mac=OTHER_MAC)])
+    codes(settlement, (NEW, LOGIN))
+    assert [session.token_hash for session in settlement.changed] == [NEW]
+    assert settlement.ended == []
+
+
+DAILY = Allowance(7, "voucher 7", "default", "UTC", Plan("p", "P", day_octets=1000, devices=1))
+DRAWING = replace(ONLINE, allowance_id=7)
+DRAWING_NEW = replace(FRESH, allowance_id=7)
+
+
+def drawing(*sessions: Session, online: Sequence[Session] = (), allowance: Allowance = DAILY) -> ReportBatch:
+    """Begin a batch on sessions of one allowance, with what is open of it added up."""
+    live = [session for session in (*sessions, *online) if session.activated_at is not None]
+    used = Octets(sum(one.used.incoming for one in live), sum(one.used.outgoing for one in live))
+    tally = AllowanceUsage(allowance, Use(octets=used), {device_of(one): place_of(one) for one in live})
+    return ReportBatch({session.token_hash: session for session in sessions}, online, may_ask, {7: tally})
+
+
+def test_what_a_batch_uses_of_an_allowance_is_kept_for_its_minutes() -> None:
+    """Of all its reports together."""
+    settlement = drawing(DRAWING)
+    codes(settlement, (OLD, counters(110, 20)), (OLD, counters(130, 20)))
+    assert settlement.drawn == {7: Amount(SECOND, 30)}
+    tally = settlement.tally_of(DRAWING)
+    assert tally is not None
+    assert tally.use.octets == Octets(130, 20)
+    assert settlement.begun == [7]
+
+
+def test_an_allowance_without_such_limits_has_no_minutes() -> None:
+    """And one that was used before is not begun again."""
+    allowance = replace(DAILY, plan=Plan("p", "P"), first_used_at=NOON - HOUR)
+    settlement = drawing(DRAWING, allowance=allowance)
+    codes(settlement, (OLD, counters(110, 20)))
+    assert (settlement.drawn, settlement.begun) == ({}, [])
+
+
+def test_a_limit_reached_in_the_batch_holds_for_the_rest_of_it() -> None:
+    """Another session of the allowance is denied at its next report; both know why."""
+    other = replace(DRAWING, token_hash=NEWER, mac=OTHER_MAC)
+    settlement = drawing(DRAWING, other, allowance=replace(DAILY, plan=Plan("p", "P", total_octets=300)))
+    elsewhere = replace(counters(101, 20), mac=OTHER_MAC)
+    assert codes(settlement, (NEWER, elsewhere), (OLD, counters(159, 20)), (NEWER, elsewhere)) == [1, 0, 0]
+    assert settlement.verdicts == {OLD: Verdict(Limit.OCTETS), NEWER: Verdict(Limit.OCTETS)}
+    assert settlement.displaced == set()
+
+
+def test_a_device_that_signs_in_again_needs_no_second_place() -> None:
+    """Its new session takes that of the old one, also in the tally."""
+    settlement = drawing(DRAWING_NEW, online=[DRAWING])
+    assert codes(settlement, (NEW, LOGIN)) == [1]
+    tally = settlement.tally_of(DRAWING_NEW)
+    assert tally is not None
+    assert tally.online == {MAC: (NOON, NEW)}
+    assert [ended.reason for ended in settlement.ended] == [Reason.REPLACED]
+    assert settlement.displaced == set()
+
+
+def test_a_device_that_leaves_in_the_batch_makes_room_in_it() -> None:
+    """For the next."""
+    elsewhere = replace(LOGIN, mac=OTHER_MAC)
+    full, free = drawing(DRAWING, DRAWING_NEW), drawing(DRAWING, DRAWING_NEW)
+    assert codes(full, (NEW, elsewhere), (OLD, LOGOUT)) == [0, 0]
+    assert [(ended.session.token_hash, ended.reason) for ended in full.ended] == [
+        (NEW, Reason.DEVICES),
+        (OLD, Reason.LOGOUT),
+    ]
+    assert codes(free, (OLD, LOGOUT), (NEW, elsewhere)) == [0, 1]
+
+
+def test_the_older_device_of_a_batch_gives_way() -> None:
+    """Where the plan says so."""
+    plan = replace(DAILY.plan, when_full=WhenFull.REPLACE)
+    settlement = drawing(DRAWING, DRAWING_NEW, allowance=replace(DAILY, plan=plan))
+    elsewhere = replace(LOGIN, mac=OTHER_MAC)
+    assert codes(settlement, (OLD, counters(110, 20)), (NEW, elsewhere), (OLD, counters(120, 20))) == [1, 1, 0]
+    assert settlement.displaced == {OLD}
+    assert [(ended.session.used, ended.reason) for ended in settlement.ended] == [(Octets(120, 20), Reason.REPLACED)]
+
+
+@dataclass
+class Shelf:
+    """As much of a store as the ledger uses."""
+
+    sessions: dict[bytes, Session]
+    ended: list[Ended] = field(default_factory=list)
+
+    def settle(self, *entries: tuple[bytes, Report]) -> list[Decision]:
+        """Read, fold and write back one batch, as the ledger does."""
+        named = {token_hash: self.sessions[token_hash] for token_hash, _ in entries if token_hash in self.sessions}
+        places = {
+            (named[token_hash].gw_id, report.mac)
+            for token_hash, report in entries
+            if takes_place(named.get(token_hash), report)
+        }
+        live = [session for session in self.sessions.values() if session.activated_at is not None]
+        settlement = ReportBatch(named, [one for one in live if (one.gw_id, one.mac) in places], may_ask)
+        decisions = [settlement.enter(token_hash, report, NOON) for token_hash, report in entries]
+        for ended in settlement.ended:
+            del self.sessions[ended.session.token_hash]
+        self.ended += settlement.ended
+        self.sessions |= {session.token_hash: session for session in settlement.changed}
+        places_taken = [(one.gw_id, one.mac) for one in self.sessions.values() if one.mac is not None]
+        assert len(places_taken) == len(set(places_taken))
+        return decisions
+
+
+TOKENS = [bytes([number]) * 32 for number in range(5)]
+GW_IDS = st.sampled_from(["lobby", "garden"])
+MACS = st.sampled_from([MAC, OTHER_MAC])
+SMALL_OCTETS = st.builds(Octets, st.integers(0, 99), st.integers(0, 99))
+PENDING = st.builds(
+    Session,
+    token_hash=st.just(b""),
+    gw_id=GW_IDS,
+    opened_at=st.sampled_from([NOON - SECOND, NOON - HOUR]),
+    quota_octets=st.none() | st.integers(1, 200),
+    time_limit=st.sampled_from([None, HOUR]),
+    ending=st.sampled_from([None, None, Reason.KICKED]),
+)
+LIVE = st.builds(
+    replace,
+    PENDING,
+    mac=st.none() | MACS,
+    activated_at=st.just(NOON - HOUR),
+    reported_at=st.just(NOON - SECOND),
+    used=SMALL_OCTETS,
+    last=SMALL_OCTETS,
+    expires_at=st.sampled_from([None, NOON, NOON + HOUR]),
+)
+REPORTS = st.builds(
+    Report,
+    stage=st.sampled_from(Stage),
+    dialect=st.just(Dialect.WIFIDOG),
+    token=st.just(""),
+    gw_id=st.none() | GW_IDS | st.just("cellar"),
+    mac=st.none() | MACS,
+    octets=st.none() | SMALL_OCTETS,
+)
+
+
+def shelves(sessions: Sequence[Session]) -> list[Shelf]:
+    """Put the same sessions on two shelves, a token each, but no device twice at one gateway."""
+    kept: dict[tuple[str, object], Session] = {}
+    for token_hash, session in zip(TOKENS, sessions, strict=False):
+        kept[session.gw_id, session.mac or token_hash] = replace(session, token_hash=token_hash)
+    return [Shelf({session.token_hash: session for session in kept.values()}) for _ in range(2)]
+
+
+@given(
+    st.lists(PENDING | LIVE, min_size=1, max_size=len(TOKENS)),
+    st.lists(st.tuples(st.sampled_from(TOKENS), REPORTS), max_size=12),
+)
+def test_folding_a_batch_equals_settling_one_by_one(
+    sessions: list[Session], entries: list[tuple[bytes, Report]]
+) -> None:
+    """The same answers, the same sessions, the same history in the same order; and no place is taken twice."""
+    batch, single = shelves(sessions)
+    assert batch.settle(*entries) == [decision for entry in entries for decision in single.settle(entry)]
+    assert batch == single

@@ -1,0 +1,293 @@
+"""What is stored about a guest, shown to them and erased, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import pytest_twisted
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+
+from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, put, rows, run
+from tests.support.deadline import within
+from wifidogd.access.open_session import Refusal, Refused
+from wifidogd.accounts.personal_data import PersonalData
+from wifidogd.domain.decisions import MOST_TRIES, TRIES_WINDOW
+from wifidogd.domain.sessions import Ended, Octets, Reason
+from wifidogd.domain.tokens import hash_secret
+from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.accounting.sessions import END, end_sessions, lock_sessions
+from wifidogd.store.accounts import personal_data as statements
+from wifidogd.store.accounts.personal_data import MOST, Stored
+from wifidogd.store.driver.database import Database
+
+ACCOUNTS = """
+    INSERT INTO accounts (name, email, password_hash, created_at, validated_at)
+    VALUES ('anna', 'anna@example.org', %(hashed)s, %(now)s, %(now)s), ('bob', NULL, %(hashed)s, %(now)s, %(now)s)
+"""
+
+SESSIONS = """
+    INSERT INTO sessions (token_hash, gw_id, account_id, mac, ip, url, opened_at, activated_at, reported_at, incoming,
+                          outgoing)
+    SELECT sha256(token::bytea), 'lobby', account_id, ('02' || lpad(place::text, 10, '0'))::macaddr, '10.0.0.5',
+           'http://a.example/', %(now)s, %(now)s, %(now)s, 100, 20
+      FROM unnest('{first,second,other,splash}'::text[], '{anna,anna,bob,NULL}'::text[]) WITH ORDINALITY
+           AS wanted (token, name, place)
+      LEFT JOIN accounts USING (name)
+"""
+
+PAST = """
+    INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
+                               reason, incoming, outgoing, allowance_id)
+    SELECT n, 'default', 'lobby', account_id, '02:00:00:00:00:01', '10.0.0.5', %(now)s, %(now)s,
+           %(now)s - n * interval '1 hour', 'logged out', 7, 3, 17
+      FROM generate_series(1, %(stays)s) AS n, accounts
+"""
+
+DEVICES = """
+    INSERT INTO devices (key_hash, network, mac, account_id, remembered_at, expires_at)
+    SELECT sha256(name::bytea), 'default', '02:00:00:00:00:01', account_id, %(now)s, %(now)s + interval '1 day'
+      FROM accounts
+"""
+
+LINKS = """
+    INSERT INTO email_links (link_hash, account_id, purpose, email, expires_at)
+    SELECT sha256(name::bytea), account_id, 'validate', 'anna@example.org', %(now)s FROM accounts
+"""
+
+MAILS = """
+    INSERT INTO mails (recipient, message, queued_at, next_try)
+    VALUES ('anna@example.org', '', %(now)s, %(now)s), ('bob@example.org', '', %(now)s, %(now)s)
+"""
+
+SPLASH_OWNER, OTHER_OWNER = f"device default {mac(0x020000000004)}", f"device default {mac(0x020000000009)}"
+
+ALLOWANCE = """
+    WITH plan AS (
+        INSERT INTO plans (name, title) VALUES ('day', 'A day') ON CONFLICT DO NOTHING
+    ), made AS (
+        INSERT INTO allowances (owner, network, plan, claimed_at, incoming)
+        VALUES (%(owner)s, 'default', 'day', %(now)s, 5)
+     RETURNING allowance_id
+    )
+    UPDATE sessions SET allowance_id = (SELECT allowance_id FROM made) WHERE token_hash = sha256(%(token)s::bytea)
+"""
+
+TRACES = """
+    WITH devices AS (SELECT ('02:00:00:00:00:0' || n)::macaddr AS mac FROM generate_series(1, 5) AS n),
+    told AS (
+        INSERT INTO farewells (gw_id, mac, reason, ended_at) SELECT 'lobby', mac, 'closed', now() FROM devices
+    )
+    INSERT INTO attempts (subject, tries, started_at)
+    SELECT kind || ' ' || mac::text, 3, now()
+      FROM devices, unnest('{device lobby,sign-up device lobby}'::text[]) AS kind
+     WHERE mac IN ('02:00:00:00:00:01', '02:00:00:00:00:04')
+     UNION ALL
+    SELECT subject, 3, now()
+      FROM unnest('{account anna,account bob,gateway lobby}'::text[]) AS subject
+"""
+
+
+class Desk:
+    """My data and what it needs; two accounts with a past, and a guest without."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = NOON
+        self.passwords = Passwords(reactor, threads=1)  # type: ignore[arg-type]
+        self.my_data = PersonalData(database, self.passwords, utc_now=lambda: self.now)
+
+    async def open(self, stays: int = 3) -> None:
+        """Set the scene."""
+        self.passwords.start()
+        await adopt_all(self.database, LOBBY)
+        values = {"now": NOON, "stays": stays, "hashed": await within(20, self.passwords.hash("right"))}
+        for statement in (ACCOUNTS, SESSIONS, PAST, DEVICES, LINKS, MAILS):
+            await put(self.database, statement, values)
+
+    async def look(self, token: str) -> Stored:
+        """Look, where there is something to see."""
+        stored = await within(10, self.my_data.look(token))
+        assert stored is not None
+        return stored
+
+    async def erase(self, token: str, password: str = "right") -> Refused | None:
+        """Erase."""
+        return await within(30, self.my_data.erase(token, password))
+
+    async def end(self, *tokens: str) -> None:
+        """Let sessions end as the gateway's next report would, or a timer, for whatever reason."""
+        found = await run(self.database, lock_sessions, [hash_secret(token) for token in tokens])
+
+        async def finish(cursor) -> None:  # type: ignore[no-untyped-def]
+            locked = await lock_sessions(cursor, list(found))
+            await end_sessions(cursor, [Ended(session, NOON, Reason.STALE) for session in locked.values()])
+
+        await run(self.database, finish)
+
+
+@pytest_twisted.async_yield_fixture
+async def desk(database: Database) -> AsyncIterator[Desk]:
+    """A desk that is open."""
+    desk = Desk(database)
+    try:
+        await desk.open()
+        yield desk
+    finally:
+        desk.passwords.stop()
+
+
+@ensureDeferred
+async def test_an_account_sees_all_that_is_its_own(desk: Desk) -> None:
+    """This stay first, then the other open one, then the past from the last on; nothing of anybody else's."""
+    stored = await desk.look("second")
+    assert stored.account is not None
+    assert stored.account.name == "anna"
+    assert [stay.mac for stay in stored.stays[:2]] == [mac(0x020000000002), mac(0x020000000001)]
+    assert [stay.ended_at for stay in stored.stays] == [None, None, *(NOON - n * 60 * MINUTE for n in (1, 2, 3))]
+    assert stored.stays[0].used == Octets(100, 20)
+    assert [device.expires_at for device in stored.devices] == [NOON + timedelta(days=1)]
+
+
+@ensureDeferred
+async def test_who_has_no_account_sees_the_present_stay_only(desk: Desk) -> None:
+    """The MAC of the past stays is the same for all, and proves nothing."""
+    await put(desk.database, "UPDATE past_sessions SET mac = '02:00:00:00:00:04', account_id = NULL")
+    stored = await desk.look("splash")
+    assert stored.account is None
+    assert [stay.mac for stay in stored.stays] == [mac(0x020000000004)]
+    assert stored.devices == ()
+
+
+@ensureDeferred
+async def test_a_token_that_names_nothing_shows_and_erases_nothing(desk: Desk) -> None:
+    """Whatever it is."""
+    assert await within(5, desk.my_data.look("unknown")) is None
+    assert await desk.erase("unknown") is None
+    assert await rows(desk.database, "SELECT count(*) FROM accounts") == [(2,)]
+
+
+@ensureDeferred
+async def test_erasing_leaves_totals_that_are_nobodys(desk: Desk) -> None:
+    """Account, devices, links and queued mails are gone; stays have neither account nor device nor address."""
+    assert await desk.erase("first") is None
+    assert await rows(desk.database, "SELECT name FROM accounts") == [("bob",)]
+    for table in ("devices", "email_links"):
+        assert await rows(desk.database, f"SELECT count(*) FROM {table}") == [(1,)]
+    assert await rows(desk.database, "SELECT recipient FROM mails") == [("bob@example.org",)]
+    past = "SELECT account_id IS NULL, mac, ip, allowance_id, sum(incoming) FROM past_sessions GROUP BY 1, 2, 3, 4"
+    assert set(await rows(desk.database, past)) == {
+        (True, None, None, None, 21),
+        (False, mac(0x020000000001), "10.0.0.5", 17, 21),
+    }
+    open_ones = "SELECT account_id IS NULL, ending, url IS NULL, count(*) FROM sessions GROUP BY 1, 2, 3 ORDER BY 4, 2"
+    assert set(await rows(desk.database, open_ones)) == {
+        (True, "erased by the guest", True, 2),
+        (False, None, False, 1),
+        (True, None, False, 1),
+    }
+
+
+@ensureDeferred
+async def test_an_erased_session_leaves_no_trace_however_it_ends(desk: Desk) -> None:
+    """Also when a timer is faster than the gateway's next report; others leave what they always leave."""
+    await put(desk.database, "DELETE FROM past_sessions")
+    assert await desk.erase("splash") is None
+    await desk.end("splash", "other")
+    found = "SELECT account_id IS NULL, mac, host(ip), incoming, outgoing FROM past_sessions ORDER BY 1"
+    assert await rows(desk.database, found) == [
+        (False, mac(0x020000000003), "10.0.0.5", 100, 20),
+        (True, None, None, 100, 20),
+    ]
+    assert f"'{Reason.ERASED.value}'" in END
+
+
+@ensureDeferred
+async def test_what_a_device_has_used_is_kept_without_the_device(desk: Desk) -> None:
+    """Totals are nobody's; the allowance of another device stays as it is."""
+    for owner, token in ((SPLASH_OWNER, "splash"), (OTHER_OWNER, "other")):
+        await put(desk.database, ALLOWANCE, {"owner": owner, "token": token, "now": NOON})
+    assert await desk.erase("splash") is None
+    await desk.end("splash")
+    allowances = "SELECT owner = 'device erased ' || allowance_id, incoming, outgoing FROM allowances ORDER BY 1"
+    assert await rows(desk.database, allowances) == [(False, 5, 0), (True, 105, 20)]
+    assert await rows(desk.database, "SELECT allowance_id FROM past_sessions WHERE incoming = 100") == [(None,)]
+
+
+@ensureDeferred
+async def test_a_stay_that_no_gateway_has_confirmed_erases_nothing_of_the_device_it_claims(desk: Desk) -> None:
+    """Anybody can claim one."""
+    await put(desk.database, ALLOWANCE, {"owner": SPLASH_OWNER, "token": "splash", "now": NOON})
+    await put(desk.database, TRACES)
+    pending = (
+        "UPDATE sessions SET activated_at = NULL, mac = NULL, claimed_mac = mac WHERE token_hash = sha256('splash')"
+    )
+    await put(desk.database, pending)
+    assert await desk.erase("splash") is None
+    assert await rows(desk.database, "SELECT owner FROM allowances") == [(SPLASH_OWNER,)]
+    assert await rows(desk.database, "SELECT count(*) FROM farewells") == [(5,)]
+
+
+@pytest.mark.parametrize(
+    ("token", "macs", "subjects"),
+    [
+        ("splash", {1, 2, 3, 5}, {"account anna", "account bob", "device lobby 1", "sign-up device lobby 1"}),
+        ("first", {3, 4}, {"account bob", "device lobby 4", "sign-up device lobby 4"}),
+    ],
+)
+@ensureDeferred
+async def test_nothing_tells_of_an_erased_device(desk: Desk, token: str, macs: set[int], subjects: set[str]) -> None:
+    """Neither why its stay ended, nor its tries; those of the account's present and past devices, and of others not."""
+    await put(desk.database, TRACES)
+    await put(desk.database, "UPDATE past_sessions SET mac = '02:00:00:00:00:05' WHERE account_id = 1")
+    assert await desk.erase(token) is None
+    assert {int(found[-2:]) for (found,) in await rows(desk.database, "SELECT mac FROM farewells")} == macs
+    found = {subject for (subject,) in await rows(desk.database, "SELECT subject FROM attempts WHERE tries > 0")}
+    assert {re.sub("02(:00)*:0", "", subject) for subject in found} == subjects | {"gateway lobby"}
+
+
+@ensureDeferred
+async def test_who_typed_the_address_without_owning_it_leaves_no_trace_of_it(desk: Desk) -> None:
+    """Their allowance was called by its hash, which tells the address to who guesses it."""
+    owner = f"address {hash_secret('anna@example.org').hex()} default"
+    await put(desk.database, ALLOWANCE, {"owner": owner, "token": "splash", "now": NOON})
+    assert await desk.erase("first") is None
+    assert await rows(desk.database, "SELECT owner = 'device erased ' || allowance_id FROM allowances") == [(True,)]
+
+
+@ensureDeferred
+async def test_an_account_is_erased_by_its_password_only(desk: Desk) -> None:
+    """A token that somebody read on the router's status page must not remove it, nor may they guess for long."""
+    for _ in range(MOST_TRIES):
+        assert await desk.erase("first", "wrong") == Refused(Refusal.WRONG_PASSWORD)
+    assert await desk.erase("first") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert await rows(desk.database, "SELECT count(*) FROM accounts") == [(2,)]
+    desk.now += TRIES_WINDOW
+    assert await desk.erase("first") is None
+    assert await rows(desk.database, "SELECT count(*) FROM accounts") == [(1,)]
+
+
+@ensureDeferred
+async def test_who_has_no_account_needs_no_password(desk: Desk) -> None:
+    """There is none; the stay ends with the gateway's next report."""
+    assert await desk.erase("splash", "") is None
+    ending = "SELECT ending FROM sessions WHERE token_hash = sha256('splash')"
+    assert await rows(desk.database, ending) == [("erased by the guest",)]
+
+
+@ensureDeferred
+async def test_a_long_past_is_erased_in_small_transactions(database: Database, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """None of them longer than a busy server allows."""
+    monkeypatch.setattr(statements, "MOST", 4)
+    desk = Desk(database)
+    try:
+        await desk.open(stays=11)
+        assert len((await desk.look("first")).stays) == 2 + 4
+        assert await desk.erase("first") is None
+    finally:
+        desk.passwords.stop()
+    assert await rows(database, "SELECT count(*) FROM past_sessions WHERE account_id IS NULL") == [(11,)]
+    assert MOST == 1_000

@@ -1,0 +1,542 @@
+"""wifidogctl as operators and scripts run it: the real command against a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from tests.support.checkout import ROOT
+from tests.support.deadline import within
+from wifidogd.ctl import main
+from wifidogd.domain.tokens import hash_secret
+from wifidogd.runtime.endpoints import ctl_command
+from wifidogd.store.accounts.accounts import fetch_account, sign_up
+from wifidogd.store.driver.database import Cursor, Database
+from wifidogd.store.gateways.gateways import fetch_gateways
+
+OPEN_SESSIONS = """
+    INSERT INTO sessions (token_hash, gw_id, account_id, mac, opened_at, activated_at, incoming)
+    VALUES (sha256('1'), 'lobby', NULL, '00:00:00:00:00:01', now(), now(), 1500000),
+           (sha256('2'), 'lobby', NULL, NULL, now(), NULL, 0)
+"""
+
+WAIT = """
+    INSERT INTO waiting_gateways (gw_id, first_seen, last_seen, source, address, port, version)
+    VALUES ('attic', now(), now(), '203.0.113.7', '192.168.7.1', 2061, 'WiFiDog 1.3.0'),
+           ('evil', now(), now(), '203.0.113.8', '8.8.8.8', 80, E'\\x1b[31mred'),
+           ('mute', now(), now(), '203.0.113.9', NULL, NULL, NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+class Run(ProcessProtocol):
+    """One run of the command, fed with all of its standard input at once."""
+
+    def __init__(self, stdin: str) -> None:
+        self._stdin = stdin.encode()
+        self._out = {1: b"", 2: b""}
+        self.ended: Deferred[Outcome] = Deferred()
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self._stdin)
+        self.transport.closeStdin()
+
+    def childDataReceived(self, fd: int, data: bytes) -> None:
+        self._out[fd] += data
+
+    def processEnded(self, reason: Failure) -> None:
+        assert isinstance(reason.value, ProcessDone | ProcessTerminated)
+        self.ended.callback(Outcome(reason.value.exitCode, self._out[1].decode(), self._out[2].decode()))
+
+
+class Typing(Run):
+    """One run of the command at a terminal, where every question gets the next answer."""
+
+    def __init__(self, *answers: str) -> None:
+        super().__init__("")
+        self._answers = list(answers)
+
+    def connectionMade(self) -> None:
+        """Nobody types before being asked: getpass throws that away."""
+
+    def childDataReceived(self, fd: int, data: bytes) -> None:
+        super().childDataReceived(fd, data)
+        if data.endswith(b": "):
+            assert self.transport is not None
+            self.transport.write(self._answers.pop(0).encode() + b"\n")
+
+
+async def wifidogctl(*words: str, stdin: str = "", env: dict[str, str] | None = None) -> Outcome:
+    """Run the command to its end."""
+    return await finish(Run(stdin), words, env or {})
+
+
+async def finish(run: Run, words: Sequence[str], env: Mapping[str, str]) -> Outcome:
+    """Start the command and wait for it."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("WIFIDOGD_")}
+    process = reactor.spawnProcess(  # type: ignore[attr-defined]
+        run,
+        sys.executable,
+        [sys.executable, "-m", "wifidogd.ctl", *words],
+        env={**own, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "COLUMNS": "80", **env},
+        usePTY=isinstance(run, Typing),
+    )
+    try:
+        return await within(30, run.ended)
+    finally:
+        if process.pid is not None:
+            process.signalProcess("KILL")
+
+
+class Operator:
+    """Somebody who runs commands against one database."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    async def does(self, *words: str, stdin: str = "") -> str:
+        """Run a command that works, and read what it prints."""
+        outcome = await wifidogctl("--database", self._dsn, *words, stdin=stdin)
+        assert outcome.code == 0, outcome.err
+        return outcome.out
+
+    async def reads(self, *words: str) -> Any:
+        """Run a command that works with C{--json}."""
+        return json.loads(await self.does(*words, "--json"))
+
+    async def fails(self, *words: str, code: int, stdin: str = "") -> str:
+        """Run a command that does not work, prints no result and no traceback, and read what it says."""
+        outcome = await wifidogctl("--database", self._dsn, *words, stdin=stdin)
+        assert (outcome.code, outcome.out) == (code, ""), outcome.err
+        assert "Traceback" not in outcome.err
+        return outcome.err
+
+
+@pytest.fixture
+def operator(dsn: str, database: Database) -> Operator:
+    """An operator of a migrated database."""
+    return Operator(dsn)
+
+
+async def execute(database: Database, statement: str) -> None:
+    """Set the scene."""
+    await within(5, database.transaction(lambda cursor: cursor.execute(statement)))
+
+
+@ensureDeferred
+async def test_a_fresh_installation_shows_itself(operator: Operator) -> None:
+    """Every list works when there is nothing to list, and says what to do."""
+    assert await operator.reads("gateway", "list") == {"adopted": [], "waiting": []}
+    assert "No gateway is adopted" in await operator.does("gateway", "list")
+    assert "wifidogctl account add" in await operator.does("account", "list")
+    assert await operator.does("session", "list") == "No session is open.\n"
+    assert [network["name"] for network in await operator.reads("network", "list")] == ["default"]
+    status = await operator.reads("status")
+    assert status["database"]["reachable"] is True
+    assert status["gateways"] == {"adopted": 0, "silent": 0, "waiting": 0}
+    assert "Sessions  0 online, 0 pending" in await operator.does("status")
+
+
+@ensureDeferred
+async def test_a_gateway_is_adopted_changed_and_removed(operator: Operator) -> None:
+    """What is not said again stays."""
+    words = ("gateway", "adopt", "lobby")
+    said = await operator.does(*words, "--address", "192.168.1.1", "--interval", "30")
+    assert said == "Adopted lobby of network default: guests go to http://192.168.1.1:2060/\n"
+    said = await operator.does(*words, "--address", "fd00:0::1", "--port", "80")
+    assert said == "Changed lobby of network default: guests go to http://[fd00::1]:80/\n"
+    (gateway,) = (await operator.reads("gateway", "list"))["adopted"]
+    assert gateway.pop("adopted_at").endswith("Z")
+    assert gateway == {
+        "gw_id": "lobby",
+        "network": "default",
+        "address": "fd00::1",
+        "port": 80,
+        "check_interval_seconds": 30,
+        "keys": 0,
+        "sessions_online": 0,
+        "heartbeat": None,
+    }
+    assert await operator.does("gateway", "remove", "lobby") == "Removed lobby and ended 0 sessions.\n"
+    assert "No gateway lobby is adopted" in await operator.fails("gateway", "remove", "lobby", code=1)
+
+
+@ensureDeferred
+async def test_waiting_gateways_come_with_the_command_to_type(operator: Operator, database: Database) -> None:
+    """A public address is not repeated as if it could be used, and nothing a stranger says reaches the terminal."""
+    await execute(database, WAIT)
+    table = await operator.does("--data-dir", "/srv/x", "gateway", "list")
+    assert f"{ctl_command(Path('/srv/x'))} gateway adopt attic --address 192.168.7.1 --port 2061\n" in table
+    assert "gateway adopt evil --address ITS-ADDRESS-FOR-GUESTS --port 80\n" in table
+    assert "\x1b" not in table
+    assert "?[31mred" in table
+    assert "http://192.168.7.1:2061/" in await operator.does("gateway", "adopt", "attic")
+    for unknown in ("evil", "mute", "never-seen"):
+        assert "add --address" in await operator.fails("gateway", "adopt", unknown, code=1)
+    waiting = (await operator.reads("gateway", "list"))["waiting"]
+    assert [one["gw_id"] for one in waiting] == ["evil", "mute"]
+
+
+@ensureDeferred
+async def test_a_key_is_shown_once_and_kept_as_a_hash(operator: Operator, database: Database) -> None:
+    """The last one stays valid beside a new one; the one before does not."""
+    adopted = await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--with-key")
+    keys = [adopted.partition("auth/?k=")[2].partition("&")[0]]
+    assert f"    PingScriptPathFragment ping/?k={keys[0]}&\n" in adopted
+    assert len(keys[0]) == 32
+    assert keys[0] not in await operator.does("gateway", "config", "lobby")
+    for _ in range(2):
+        config = await operator.reads("gateway", "config", "lobby", "--new-key")
+        keys.append(config["key"])
+    (gateway,) = await within(5, database.transaction(fetch_gateways))
+    assert gateway.key_hashes == (hash_secret(keys[2]), hash_secret(keys[1]))
+
+
+@ensureDeferred
+async def test_a_gateway_without_a_key_is_pointed_out_once(dsn: str, database: Database) -> None:
+    """When it is adopted, with the command that makes one; not to scripts, which read standard output."""
+    words = ("--database", dsn, "gateway", "adopt", "lobby", "--address", "192.168.1.1")
+    outcome = await wifidogctl(*words)
+    assert "`wifidogctl gateway config lobby --new-key`" in outcome.err
+    assert "key" not in outcome.out
+    assert (await wifidogctl(*words)).err == ""
+    assert "has no key" not in (await wifidogctl(*words[:4], "bar", *words[5:], "--with-key")).err
+
+
+@ensureDeferred
+async def test_the_configuration_can_be_pasted_into_a_router(dsn: str, operator: Operator) -> None:
+    """Standard output holds nothing else; advice goes to standard error."""
+    await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--port", "2061", "--interval", "2m")
+    words = ("--database", dsn, "gateway", "config", "lobby", "--server", "https://wifi.example")
+    outcome = await wifidogctl(*words)
+    assert outcome.out == (
+        "GatewayID lobby\n"
+        "GatewayPort 2061\n"
+        "CheckInterval 120\n"
+        "\n"
+        "AuthServer {\n"
+        "    Hostname wifi.example\n"
+        "    SSLAvailable yes\n"
+        "    SSLPort 443\n"
+        "    Path /wifidog/\n"
+        "}\n"
+    )
+    assert "HTTPDUserName" in outcome.err
+    assert "auth-is-down" in outcome.err
+    assert "No gateway attic is adopted" in await operator.fails("gateway", "config", "attic", code=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "server"),
+    [
+        (("--server", "wifi.example"), {}, ("wifi.example", 8080, False, "/wifidog/")),
+        (("--server", "wifi.example:81"), {}, ("wifi.example", 81, False, "/wifidog/")),
+        (
+            ("--server", "10.0.0.1", "--server-port", "80", "--path", "hot/spot"),
+            {},
+            ("10.0.0.1", 80, False, "/hot/spot/"),
+        ),
+        ((), {"WIFIDOGD_LISTEN": "ssl:443:interface=10.0.0.2 tcp:80"}, ("10.0.0.2", 443, True, "/wifidog/")),
+        (
+            (),
+            {"WIFIDOGD_PUBLIC_URL": "https://wifi.example:8443", "WIFIDOGD_PATH": "/"},
+            ("wifi.example", 8443, True, "/"),
+        ),
+    ],
+)
+@ensureDeferred
+async def test_the_server_is_described_as_it_was_started(
+    dsn: str,
+    operator: Operator,
+    words: tuple[str, ...],
+    env: dict[str, str],
+    server: tuple[str, int, bool, str],
+) -> None:
+    """On the command line, or in the environment that the server reads too."""
+    await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1")
+    outcome = await wifidogctl("gateway", "config", "lobby", "--json", *words, env={"WIFIDOGD_DATABASE": dsn, **env})
+    assert tuple(json.loads(outcome.out)["auth_server"].values()) == server
+
+
+@ensureDeferred
+async def test_a_password_comes_from_standard_input_and_goes_nowhere_else(
+    operator: Operator, database: Database
+) -> None:
+    """The name is stored as guests will be compared, the password as argon2id, and nothing prints it."""
+    secret = "correct horse 100%"
+    said = await operator.does("account", "add", "Åsa", stdin=f"{secret}\nsecond line\n")
+    said += await operator.does("account", "list", "--json")
+    said += await operator.fails("account", "add", "åsa", code=1, stdin=f"{secret}\n")
+    said += await operator.does("account", "passwd", "ÅSA", stdin=secret)
+    said += await operator.fails("account", "passwd", "bob", code=1, stdin=f"{secret}\n")
+    assert secret not in said
+    account = await within(5, database.transaction(lambda cursor: fetch_account(cursor, "åsa")))
+    assert account is not None
+    assert account.password_hash.startswith("$argon2id$")
+
+
+@pytest.mark.parametrize(("again", "code", "says"), [("correct horse", 0, "Added"), ("correct house", 2, "differ")])
+@ensureDeferred
+async def test_at_a_terminal_a_password_is_typed_twice_and_not_shown(
+    dsn: str, operator: Operator, again: str, code: int, says: str
+) -> None:
+    """Two that differ add no account."""
+    outcome = await finish(Typing("correct horse", again), ("--database", dsn, "account", "add", "anna"), {})
+    assert outcome.code == code
+    assert says in outcome.out
+    assert "correct" not in outcome.out
+    assert len(await operator.reads("account", "list")) == (1 if code == 0 else 0)
+
+
+@pytest.mark.parametrize("password", ["", "short", "x" * 1_001])
+@ensureDeferred
+async def test_impossible_passwords_are_refused_before_anything_happens(operator: Operator, password: str) -> None:
+    """Too short or too long is wrong usage."""
+    assert "8 to 1000 characters" in await operator.fails("account", "add", "anna", code=2, stdin=password)
+
+
+@ensureDeferred
+async def test_an_account_whose_address_is_not_validated_is_listed_so(operator: Operator, database: Database) -> None:
+    """Its guest may be told to look into the mail."""
+    now = datetime.now(UTC)
+    await within(5, database.transaction(lambda cursor: sign_up(cursor, "zoe@example.org", "$argon2id$", now)))
+    assert "unconfirmed" in await operator.does("account", "list")
+    [account] = await operator.reads("account", "list")
+    assert (account["email"], account["validated_at"]) == ("zoe@example.org", None)
+
+
+@ensureDeferred
+async def test_accounts_are_locked_and_unlocked(operator: Operator) -> None:
+    """One can see which is which, and what becomes of open sessions."""
+    await operator.does("account", "add", "anna", stdin="long enough")
+    assert "wifidogctl session kick --account anna" in await operator.does("account", "disable", "Anna")
+    (account,) = await operator.reads("account", "list")
+    assert (account["name"], account["disabled"]) == ("anna", True)
+    assert "disabled" in await operator.does("account", "list")
+    await operator.does("account", "enable", "anna")
+    assert (await operator.reads("account", "list"))[0]["disabled"] is False
+    for verb in ("disable", "enable"):
+        assert "There is no account bob" in await operator.fails("account", verb, "bob", code=1)
+
+
+@ensureDeferred
+async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path) -> None:
+    """What is not named stays as it is."""
+    terms = tmp_path / "terms.txt"
+    terms.write_text("Be nice.\nÄ\n", "utf-8")
+    said = await operator.does(
+        *("network", "set", "hotel", "--title", "Grand Hôtel", "--sign-in", "account", "--time-limit", "1h30m"),
+        *("--quota", "1.5GB", "--stale", "15m", "--terms-file", str(terms), "--retention", "0"),
+    )
+    assert said.startswith("Made network hotel")
+    made = {
+        "name": "hotel",
+        "title": "Grand Hôtel",
+        "sign_in": ["account"],
+        "time_limit_seconds": 5_400,
+        "quota_octets": 1_500_000_000,
+        "stale_after_seconds": 900,
+        "plan": None,
+        "time_zone": "UTC",
+        "sign_up": False,
+        "grace_seconds": 1_200,
+        "remember_seconds": None,
+        "remember_random_seconds": None,
+        "remember_mac": False,
+        "colour": None,
+        "logo_octets": None,
+        "terms": {"en": "Be nice.\nÄ"},
+        "terms_version": 2,
+        "retention_seconds": None,
+    }
+    assert (await operator.reads("network", "list"))[1] == made
+    words = ("network", "set", "hotel", "--quota", "none", "--terms-file", "-")
+    assert await operator.does(*words, stdin="Be nicer.\n") == "Changed network hotel.\n"
+    changed = {**made, "quota_octets": None, "terms": {"en": "Be nicer."}, "terms_version": 3}
+    assert (await operator.reads("network", "list"))[1] == changed
+    assert "hotel    Grand Hôtel  account  -     1h30m  -      15m    en     always" in await operator.does(
+        "network", "list"
+    )
+
+
+@ensureDeferred
+async def test_a_gateway_cannot_join_a_network_that_is_not_there(operator: Operator) -> None:
+    """The networks there are, and how to make one, are said."""
+    words = ("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--network", "hotel")
+    assert "(there is default)" in await operator.fails(*words, code=1)
+    await operator.does("network", "set", "hotel")
+    assert "of network hotel" in await operator.does(*words)
+
+
+@ensureDeferred
+async def test_sessions_are_listed_and_kicked(operator: Operator, database: Database) -> None:
+    """Who is online leaves with the gateway's next report, and one is told so."""
+    await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1")
+    await execute(database, OPEN_SESSIONS)
+    pending, online = await operator.reads("session", "list")
+    assert (pending["state"], online["state"], online["incoming_octets"]) == ("pending", "online", 1_500_000)
+    table = await operator.does("session", "list", "--mac", "00-00-00-00-00-01", "--gateway", "lobby")
+    assert "00:00:00:00:00:01  online" in table
+    assert "1.5 MB" in table
+    said = await operator.does("session", "kick", "--mac", "00:00:00:00:00:01")
+    assert said == "1 session ends when the gateway next reports, within a minute by default.\n"
+    assert (await operator.reads("session", "list", "--mac", "00:00:00:00:00:01"))[0]["state"] == "ending"
+    assert "ended at once" in await operator.does("session", "kick", str(pending["session_id"]))
+    assert "No open session" in await operator.fails("session", "kick", str(pending["session_id"]), code=1)
+    assert "There is no account bob" in await operator.fails("session", "kick", "--account", "bob", code=1)
+
+
+@ensureDeferred
+async def test_a_cut_list_says_that_it_is(dsn: str, operator: Operator, database: Database) -> None:
+    """Standard output stays clean for scripts."""
+    await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1")
+    await execute(database, OPEN_SESSIONS)
+    outcome = await wifidogctl("--database", dsn, "session", "list", "--limit", "1", "--json")
+    assert len(json.loads(outcome.out)) == 1
+    assert "--limit" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "NOUN"),
+        (("gateway",), "VERB"),
+        (("gateway", "adopt", "two words"), "1 to 64 letters"),
+        (("gateway", "adopt", "lobby", "--address", "8.8.8.8"), "no private address"),
+        (("gateway", "adopt", "lobby", "--address", "router.lan"), "no private address"),
+        (("gateway", "adopt", "lobby", "--address", "fe80::1%eth0"), "no private address"),
+        (("gateway", "adopt", "lobby", "--port", "65536"), "from 1 to 65535"),
+        (("gateway", "adopt", "lobby", "--interval", "2d"), "a day is the most"),
+        (("gateway", "config", "lobby", "--server", "http://wifi.example/path"), "no server"),
+        (("gateway", "config", "lobby", "--path", "/a b/"), "--path"),
+        (("account", "add", " "), "user name"),
+        (("network", "set", "Grand Hotel"), "cannot name a network"),
+        (("network", "set", "hotel", "--title", "two\nlines"), "a title is one line"),
+        (("network", "set", "hotel", "--sign-in", "magic"), "splash, account or voucher"),
+        (("network", "set", "hotel", "--time-limit", "2"), "90s, 10m, 1h30m"),
+        (("network", "set", "hotel", "--quota", "much"), "500MB"),
+        (("network", "set", "hotel", "--stale", "59s"), "a minute is the least"),
+        (("network", "set", "hotel", "--terms-file", "/nowhere/at/all"), "cannot read"),
+        (("network", "set", "hotel", "--terms-file", "de=/nowhere/at/all"), "cannot read /nowhere"),
+        (("network", "set", "hotel", "--time-zone", "Europe"), "Europe/Berlin"),
+        (("network", "set", "hotel", "--time-zone", "Mars/Olympus"), "Europe/Berlin"),
+        (("network", "set", "hotel", "--grace", "2d"), "from a minute to a day"),
+        (("network", "set", "hotel", "--remember", "2m"), "from 1h to 366d"),
+        (("network", "set", "hotel", "--remember-mac", "maybe"), "neither yes nor no"),
+        (("network", "set", "hotel", "--colour", "green"), "#0a7f5a"),
+        (("network", "set", "hotel", "--logo", __file__), "are the most that fit"),
+        (("network", "set", "hotel", "--plan", "Day Pass"), "cannot name a network"),
+        (("session", "kick"), "required"),
+        (("session", "kick", "1", "--mac", "00:00:00:00:00:01"), "not allowed with"),
+        (("session", "list", "--mac", "00:00"), "no MAC address"),
+        (("session", "list", "--limit", "0"), "from 1 up"),
+    ],
+)
+def test_wrong_usage_says_what_to_type_instead(
+    words: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And touches no database."""
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("gateway", "adopt", "lobby", "--address", "8.8.8.8"), "no private address"),
+        (("--data-dir", __file__, "status"), "not a directory"),
+        (("--database", "=", "status"), "cannot be read"),
+    ],
+)
+@ensureDeferred
+async def test_wrong_usage_is_an_exit_code_of_its_own(words: tuple[str, ...], says: str) -> None:
+    """Whether it shows at once or later."""
+    outcome = await wifidogctl(*words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert says in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--help",),
+        ("gateway", "--help"),
+        ("gateway", "adopt", "--help"),
+        ("network", "set", "--help"),
+        ("plan", "set", "--help"),
+        ("--version",),
+    ],
+)
+def test_help_fits_a_terminal(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """80 columns, on standard output."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@ensureDeferred
+async def test_a_server_that_does_not_run_is_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    """One sentence says how to start it."""
+    outcome = await wifidogctl("status", env={"WIFIDOGD_DATA_DIR": str(tmp_path)})
+    assert (outcome.code, outcome.out) == (3, "")
+    assert f"twistd -n wifidogd --data-dir {tmp_path}" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+@ensureDeferred
+async def test_a_password_in_the_dsn_is_not_repeated(tmp_path: Path) -> None:
+    """Whatever PostgreSQL says about it."""
+    outcome = await wifidogctl("--database", f"host={tmp_path} user=x password=hush-hush", "status")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "hush" not in outcome.err
+
+
+@ensureDeferred
+async def test_a_database_that_no_server_has_used_is_left_alone(dsn: str) -> None:
+    """It may be somebody else's."""
+    assert "start the server once" in await Operator(dsn).fails("status", code=1)
+
+
+@ensureDeferred
+async def test_a_database_of_another_version_is_left_alone(operator: Operator, database: Database) -> None:
+    """An old command must not write into a newer schema."""
+
+    async def upgrade(cursor: Cursor) -> None:
+        await cursor.execute("INSERT INTO schema_versions (number, name) VALUES (9999, 'later')")
+
+    await within(5, database.transaction(upgrade))
+    assert "came with the server" in await operator.fails("status", code=1)

@@ -1,0 +1,112 @@
+"""Which addresses guests may be sent to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wifidogd.domain.addresses import is_private, neighbourhood
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.0.0.0",
+        "10.255.255.255",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.0.1",
+        "192.168.255.255",
+        "100.64.0.1",
+        "100.127.255.255",
+        "169.254.1.1",
+        "fc00::1",
+        "fdff:ffff::1",
+        "fe80::1",
+        "febf::1",
+    ],
+)
+def test_private_addresses_are_private(address: str) -> None:
+    """To the last one of each block."""
+    assert is_private(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "9.255.255.255",
+        "11.0.0.0",
+        "172.15.255.255",
+        "172.32.0.0",
+        "192.167.255.255",
+        "192.169.0.0",
+        "100.63.255.255",
+        "100.128.0.0",
+        "169.253.255.255",
+        "8.8.8.8",
+        "127.0.0.1",
+        "0.0.0.0",
+        "255.255.255.255",
+        "224.0.0.1",
+        "192.0.2.1",
+        "::",
+        "::1",
+        "fbff::1",
+        "fec0::1",
+        "2001:db8::1",
+        "::ffff:192.168.1.1",
+    ],
+)
+def test_everything_else_is_not(address: str) -> None:
+    """Not even what other tools call private: loopback, examples, private addresses in IPv6 clothes."""
+    assert not is_private(address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "router.lan",
+        "192.168.1",
+        "192.168.1.1 ",
+        "192.168.1.1/24",
+        "192.168.1.1:2060",
+        "[fe80::1]",
+        "3232235777",
+        "010.0.0.1",
+        "１０.0.0.1",
+        "10.0.0.1\0",
+    ],
+)
+def test_what_is_no_literal_address_is_not_private(text: str) -> None:
+    """Names could lead anywhere."""
+    assert not is_private(text)
+
+
+@given(st.text() | st.ip_addresses().map(str))
+def test_every_text_gets_an_answer(text: str) -> None:
+    """Whatever a gateway's redirect carries."""
+    assert is_private(text) in (True, False)
+
+
+@given(st.ip_addresses(network="10.0.0.0/8") | st.ip_addresses(network="fc00::/7"))
+def test_a_whole_block_is_private(address: object) -> None:
+    """In every notation that Python writes."""
+    assert is_private(str(address))
+
+
+@pytest.mark.parametrize(
+    ("address", "whose"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+        ("somewhere", "somewhere"),
+    ],
+)
+def test_a_party_has_one_address_of_version_4_or_a_network_of_version_6(address: str, whose: str) -> None:
+    """Whoever has one address of an IPv6 network has 2^64 of them."""
+    assert neighbourhood(address) == whose

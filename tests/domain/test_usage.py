@@ -1,0 +1,109 @@
+"""What reports add to an allowance, and which devices are on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from wifidogd.domain.plans import Allowance, Plan, WhenFull
+from wifidogd.domain.quotas import Amount, Use
+from wifidogd.domain.sessions import MAX_OCTETS, Octets, Session
+from wifidogd.domain.usage import AllowanceUsage, add_octets, device_of, drawn_between, place_of
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+PLAN = Plan("p", "P", devices=1)
+OWN = Allowance(1, "voucher 1", "default", "UTC", PLAN)
+PENDING = Session(b"\1" * 32, "lobby", opened_at=NOON, allowance_id=1)
+ONLINE = replace(PENDING, mac="02:00:00:00:00:01", activated_at=NOON, reported_at=NOON)
+LATER = replace(ONLINE, reported_at=NOON + MINUTE, used=Octets(100, 20))
+
+
+def test_a_report_adds_the_time_and_octets_since_the_last() -> None:
+    """To all sums at once."""
+    tally = AllowanceUsage(OWN, Use(MINUTE, Octets(1, 2), Amount(MINUTE, 3), Amount(MINUTE, 3)))
+    entered = tally.enter(ONLINE, LATER, NOON + MINUTE)
+    amount = Amount(2 * MINUTE, 123)
+    assert entered.use == Use(2 * MINUTE, Octets(101, 22), amount, amount)
+    assert drawn_between(ONLINE, LATER) == Amount(MINUTE, 120)
+
+
+def test_the_first_report_starts_the_clock_and_no_later_one_does() -> None:
+    """Of any session."""
+    begun = AllowanceUsage(OWN).enter(PENDING, ONLINE, NOON)
+    assert begun.allowance.first_used_at == NOON
+    assert begun.enter(ONLINE, LATER, NOON + MINUTE).allowance.first_used_at == NOON
+    assert begun.use == Use()
+
+
+def test_a_device_is_known_by_its_token_until_its_mac_is() -> None:
+    """And counts once."""
+    nameless = replace(ONLINE, mac=None)
+    tally = AllowanceUsage(OWN).enter(PENDING, nameless, NOON)
+    assert set(tally.online) == {device_of(PENDING)}
+    assert set(tally.enter(nameless, ONLINE, NOON).online) == {"02:00:00:00:00:01"}
+
+
+def test_a_device_leaves_with_its_last_session() -> None:
+    """One that has been replaced by another of the same device changes nothing."""
+    newer = replace(ONLINE, token_hash=b"\2" * 32)
+    tally = AllowanceUsage(OWN).enter(PENDING, ONLINE, NOON).enter(replace(newer, mac=None), newer, NOON)
+    assert tally.leave(ONLINE) == tally
+    assert tally.leave(newer).online == {}
+    assert tally.leave(newer).leave(newer).online == {}
+
+
+def online(*numbers: int) -> dict[str, tuple[datetime, bytes]]:
+    """Devices that came online in a row, a minute each."""
+    return {f"02:00:00:00:00:{number:02x}": (NOON + number * MINUTE, bytes([number]) * 32) for number in numbers}
+
+
+@pytest.mark.parametrize(
+    ("devices", "there", "newcomer", "refused"),
+    [
+        (None, (1, 2, 3), "02:00:00:00:00:09", False),
+        (1, (), "02:00:00:00:00:09", False),
+        (1, (1,), "02:00:00:00:00:09", True),
+        (1, (1,), "02:00:00:00:00:01", False),
+        (2, (1,), "02:00:00:00:00:09", False),
+        (2, (1, 2), "02:00:00:00:00:09", True),
+        (2, (1, 2), "02:00:00:00:00:02", False),
+        (2, (1, 2), None, True),
+    ],
+)
+def test_one_device_more_is_refused(devices: int | None, there: tuple[int, ...], newcomer: str, refused: bool) -> None:
+    """A device that is there already needs no second place; under a plan that replaces, nobody is refused."""
+    allowance = replace(OWN, plan=replace(PLAN, devices=devices))
+    assert AllowanceUsage(allowance, online=online(*there)).refuses(newcomer) is refused
+    replacing = replace(allowance, plan=replace(allowance.plan, when_full=WhenFull.REPLACE))
+    assert not AllowanceUsage(replacing, online=online(*there)).refuses(newcomer)
+
+
+@pytest.mark.parametrize(("devices", "gone"), [(None, ()), (4, ()), (3, (1,)), (2, (1, 2)), (1, (1, 2, 3))])
+def test_the_oldest_give_way(devices: int | None, gone: tuple[int, ...]) -> None:
+    """As many as there are too many; under a plan that refuses, nobody does."""
+    plan = replace(PLAN, devices=devices, when_full=WhenFull.REPLACE)
+    tally = AllowanceUsage(replace(OWN, plan=plan), online=online(1, 2, 3, 4))
+    sessions = [
+        replace(ONLINE, mac=mac, activated_at=place[0], token_hash=place[1]) for mac, place in tally.online.items()
+    ]
+    displaced = [session for session in sessions if tally.displaces(session)]
+    assert [place_of(session) for session in displaced] == [tally.online[f"02:00:00:00:00:{n:02x}"] for n in gone]
+    refusing = replace(tally, allowance=replace(OWN, plan=replace(plan, when_full=WhenFull.REFUSE)))
+    assert not any(refusing.displaces(session) for session in sessions)
+
+
+def test_devices_that_came_in_the_same_instant_are_told_apart() -> None:
+    """Or both would stay."""
+    other = replace(ONLINE, mac="02:00:00:00:00:02", token_hash=b"\2" * 32)
+    tally = AllowanceUsage(replace(OWN, plan=replace(PLAN, when_full=WhenFull.REPLACE)))
+    tally = tally.enter(PENDING, ONLINE, NOON).enter(replace(other, mac=None), other, NOON)
+    assert [tally.displaces(ONLINE), tally.displaces(other)] == [True, False]
+
+
+def test_octets_stop_at_the_largest_number() -> None:
+    """Instead of failing."""
+    assert add_octets(Octets(MAX_OCTETS, 1), Octets(1, 1)) == Octets(MAX_OCTETS, 2)

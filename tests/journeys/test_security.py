@@ -1,0 +1,347 @@
+"""What attackers try on a whole server, over real connections; docs/security.md says who they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import quote, urlencode
+
+import pytest
+import pytest_twisted
+from pytest_twisted import ensureDeferred
+from twisted.logger import LogEvent, eventAsJSON, eventAsText, globalLogPublisher
+
+from tests.support.builders import rows
+from tests.support.guesthouse import GATEWAY, MAC, hidden, login_query, token_in
+from tests.support.raw_http import ask, connect, read_reply
+from tests.web.portal.test_sign_up import MailHouse
+from wifidogd.domain.plans import SignInMethod
+from wifidogd.domain.sessions import AuthCode, Stage
+from wifidogd.domain.tokens import hash_secret
+from wifidogd.store.driver.database import Database
+
+KEY = "k" * 32
+KEYED = replace(GATEWAY, key_hashes=(hash_secret(KEY),))
+OTHER_MAC = "02:00:00:00:00:02"
+PASSWORD = "correct horse"
+OTHER_TOKEN = "t" * 32
+
+EVIL = "evil.example"
+ELSEWHERE = [
+    f"http://{EVIL}/",
+    f"//{EVIL}/",
+    f"\\\\{EVIL}/",
+    f"/\\{EVIL}",
+    f"https:{EVIL}",
+    f"javascript:alert(1)//{EVIL}",
+    f"http://10.0.0.1@{EVIL}/",
+    f"http://x/\r\nLocation: http://{EVIL}/",
+]
+NAMES = (
+    "url",
+    "gw_address",
+    "gw_port",
+    "gw_id",
+    "mac",
+    "ip",
+    "token",
+    "lang",
+    "message",
+    "state",
+    "page",
+    "live",
+    "form",
+)
+GETS = (
+    "",
+    "login",
+    "portal",
+    "portal.json",
+    "gw_message.php",
+    "sign-up",
+    "forgotten",
+    "account",
+    "preview",
+    "p/x",
+    "v/x",
+)
+POSTS = ("login", "sign-up", "forgotten", "account", "logout", "disconnect", "forget", "my-data", "mail/x")
+
+HEADS = {
+    "date", "content-length", "content-type", "content-security-policy", "cache-control", "referrer-policy", "location",
+    "x-content-type-options", "x-frame-options", "vary", "content-encoding", "retry-after", "set-cookie", "allow",
+    "server", "connection", "content-disposition",
+}  # fmt: skip
+
+
+@pytest_twisted.async_yield_fixture
+async def house(database: Database) -> AsyncIterator[MailHouse]:
+    """A server with everything that it can have, behind a proxy that ends TLS."""
+    house = MailHouse(database, public_url="https://wifi.example")
+    await house.open()
+    await house.ask_for_accounts(anna=PASSWORD)
+    ways = (SignInMethod.SPLASH, SignInMethod.ACCOUNT, SignInMethod.VOUCHER)
+    await house.change_network(methods=ways, sign_up=True, remember=timedelta(days=30))
+    yield house
+    await house.close()
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """All that is logged, at every level, as text with tracebacks and as JSON."""
+    lines: list[str] = []
+
+    def note(event: LogEvent) -> None:
+        lines.extend((eventAsText(event, includeTraceback=True), eventAsJSON(event)))
+
+    globalLogPublisher.addObserver(note)
+    yield lines
+    globalLogPublisher.removeObserver(note)
+
+
+async def report(house: MailHouse, token: str, mac: str = MAC, key: str = "", stage: str = "login") -> str:
+    """Say what a gateway would, from wherever."""
+    fields = {
+        "stage": stage,
+        "ip": "10.0.0.5",
+        "mac": mac,
+        "token": token,
+        "gw_id": "gw1",
+        "incoming": 1,
+        "outgoing": 1,
+    }
+    return (await ask(house.port, f"/wifidog/auth/{key}?{urlencode(fields)}")).body.strip()
+
+
+async def splash(house: MailHouse) -> str:
+    """Get a token as any guest does."""
+    form = hidden(await house.login_page(mac=OTHER_MAC))
+    return token_in((await house.post("login", form | {"splash": "1"})).headers["location"])
+
+
+@ensureDeferred
+async def test_with_a_key_nobody_but_the_gateway_speaks_for_it(house: MailHouse) -> None:
+    """A guest with a token of their own names a neighbour's device, without and with a guessed key."""
+    await house.adopt(KEYED)
+    await house.database.transaction(
+        lambda cursor: cursor.execute("UPDATE gateways SET key_hashes = %(keys)s", {"keys": [hash_secret(KEY)]})
+    )
+    await house.refresh()
+    neighbour, own = await splash(house), await splash(house)
+    assert await report(house, neighbour, key=KEY) == "Auth: 1"
+    for stage in ("login", "counters", "logout"):
+        for token in (neighbour, own):
+            for key in ("", "a" * 32, KEY[:-1]):
+                assert await report(house, token, key=key, stage=stage) == "Auth: 0"
+    assert await report(house, neighbour, key=KEY, stage="counters") == "Auth: 1"
+    ping = await ask(house.port, "/wifidog/ping?gw_id=gw1&wifidog_uptime=1")
+    assert (ping.status, "Pong" in ping.body) == (403, False)
+
+
+@ensureDeferred
+async def test_without_a_key_who_knows_a_mac_can_send_its_guest_away(house: MailHouse) -> None:
+    """What a key is for: the login that a guest forges for a token of their own names a neighbour's device."""
+    neighbour, own = await splash(house), await splash(house)
+    assert await report(house, neighbour) == "Auth: 1"
+    assert await report(house, own, mac=MAC) == "Auth: 1"
+    assert await report(house, neighbour, stage="counters") == "Auth: 0"
+
+
+@ensureDeferred
+async def test_no_answer_leads_anywhere_but_to_our_pages_or_the_registered_gateway(house: MailHouse) -> None:
+    """Whatever stands in a URL, a form, a path or the Host header."""
+    replies = []
+    for value in ELSEWHERE:
+        query = urlencode(dict.fromkeys(NAMES, value))
+        replies += [await house.get(f"{page}?{query}&{login_query(url=value)}", host=EVIL) for page in GETS]
+        replies += [await house.get(f"{page}?{login_query(url=value)}&{query}") for page in GETS]
+        form = hidden(await house.login_page(url=value)) | {"splash": "1", "back": value, "again": value}
+        replies += [await house.post(page, form | {"email": value, "name": value}) for page in POSTS]
+        replies += [await ask(house.port, "/" + quote(value)), await ask(house.port, f"//{EVIL}/wifidog//{EVIL}/..")]
+        replies.append(await house.get("p/" + quote(value, safe="")))
+    places = [reply.headers["location"] for reply in replies if "location" in reply.headers]
+    assert len(places) > 10
+    assert [
+        place for place in places if not re.match(r"/wifidog/\w|http://10\.0\.0\.1:2060/wifidog/auth\?", place)
+    ] == []
+    assert {reply.status for reply in replies} <= {200, 303, 400, 401, 403, 404, 429, 503}
+    links = {link for reply in replies for link in re.findall(r'(?:href|action|src)="([^"]*)"', reply.body)}
+    assert {link for link in links if EVIL in link.partition("?")[0]} <= {f"http://{EVIL}/"}, "a page the guest wanted"
+
+
+@ensureDeferred
+async def test_nothing_that_is_sent_becomes_a_header_or_markup(house: MailHouse) -> None:
+    """Line ends and tags in every parameter of every page, escaped and as they are."""
+    for poison in (
+        "\r\nX-Evil: 1\r\n\r\n<script>evil()</script>",
+        "\nX-Evil: 1",
+        '"><img src=x onerror=evil()>',
+        "{{ 7*7 }}",
+    ):
+        query = urlencode(dict.fromkeys(NAMES, poison))
+        form = hidden(await house.login_page(url=f"http://a/{poison}"))
+        form |= {"splash": "1", "email": poison, "name": poison, "code": poison, "password": poison}
+        replies = [await house.get(f"{page}?{query}") for page in GETS]
+        replies += [await house.get(f"{page}?{login_query(url=poison)}&{query}") for page in GETS]
+        replies += [await house.post(f"{page}?{query}", form | {"again": "1"}) for page in POSTS]
+        replies += [await house.get(quote(poison, safe="")), await house.get("v/" + quote(poison, safe=""))]
+        for reply in replies:
+            assert set(reply.headers) <= HEADS
+            assert not re.search(r"<script>evil|<img src=x|>49<", reply.body)
+
+
+@ensureDeferred
+async def test_no_header_of_a_request_comes_back_as_markup(house: MailHouse) -> None:
+    """Not even where an address is shown to be copied."""
+    for field in ("Host", "User-Agent", "Accept-Language", "Cookie", "Accept-Encoding", "Referer"):
+        wire = await connect(house.port)
+        poison = '"><script>evil()</script>'
+        wire.say(f"GET /wifidog/forgotten HTTP/1.1\r\nConnection: close\r\n{field}: {poison}\r\n\r\n".encode())
+        reply = read_reply(await wire.ends(10))
+        assert reply.status == 200
+        assert "evil()" not in reply.body + str(reply.headers)
+
+
+@ensureDeferred
+async def test_every_page_says_what_browsers_must_not_do(house: MailHouse) -> None:
+    """Run what is not ours, frame it, keep it, guess its type, tell others where it is; errors too."""
+    replies = [await house.get(f"{page}?{login_query()}") for page in GETS]
+    replies += [await house.post(page, {}) for page in POSTS]
+    replies += [await house.get("nowhere"), await house.get("logout"), await ask(house.port, "/elsewhere")]
+    await house.database.stop()
+    replies += [await house.login_page(), await house.get("portal?token=x")]
+    assert {reply.status for reply in replies} >= {200, 303, 400, 404, 405, 503}
+    for reply in replies:
+        policy = dict(part.split(" ", 1) for part in reply.headers["content-security-policy"].split("; "))
+        assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+        assert "unsafe" not in str(policy)
+        assert reply.headers["x-frame-options"] == "DENY"
+        assert reply.headers["cache-control"] == "no-store"
+        assert reply.headers["referrer-policy"] == "no-referrer"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+@ensureDeferred
+async def test_no_form_is_accepted_that_another_site_could_have_made(house: MailHouse) -> None:
+    """What acts for a guest who is in needs what only their own pages hold; a stranger's own state is of no use."""
+    token = await splash(house)
+    assert await report(house, token) == "Auth: 1"
+    strangers = hidden(await house.login_page(mac=OTHER_MAC))
+    for page in ("logout", "disconnect", "my-data"):
+        for form in ({}, strangers, {"state": token}, {"token": token}):
+            assert (await house.post(page, form | {"erase": "sure"})).status == 400
+    assert await report(house, token, stage="counters") == "Auth: 1"
+
+
+@ensureDeferred
+async def test_the_cookie_of_a_device_stays_with_tls_behind_a_proxy(house: MailHouse) -> None:
+    """The proxy ends TLS, so that the request itself comes without; scripts and other sites never get it."""
+    form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD, "remember": "1"}
+    cookie = (await house.post("login", form)).headers["set-cookie"]
+    assert {part.strip() for part in cookie.split(";")[2:]} == {"Path=/wifidog/", "HttpOnly", "SameSite=Lax", "Secure"}
+
+
+async def live(house: MailHouse) -> list[str]:
+    """Do what guests, their gateway and strangers do; return the secrets of it."""
+    await house.sign_up("zoe@example.org", "another horse")
+    [link] = await house.links()
+    await house.get(link)
+    form = hidden(await house.login_page()) | {"name": "anna", "remember": "1"}
+    wrong = "wrong password"
+    await house.post("login", form | {"password": wrong})
+    reply = await house.post("login", form | {"password": PASSWORD})
+    token, cookie = token_in(reply.headers["location"]), reply.headers["set-cookie"].partition(";")[0].partition("=")[2]
+    await house.adopt(KEYED)
+    await report(house, token, key=KEY)
+    await house.get(f"portal?token={token}")
+    for stage in ("counters", "logout"):
+        await report(house, OTHER_TOKEN, key=KEY, stage=stage)
+    await house.get(f"v/{KEY}?{login_query()}")
+    return [token, cookie, KEY, PASSWORD, wrong, "another horse", OTHER_TOKEN, link.partition("/")[2]]
+
+
+@pytest.mark.impatient
+@ensureDeferred
+async def test_no_secret_reaches_the_log(house: MailHouse, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """At no level, nor in a traceback, nor while the database is away; of a token the first six characters."""
+    secrets = await live(house)
+    monkeypatch.setattr("wifidogd.runtime.rate_limited_log.PAUSE", 0.0)
+
+    async def mistake(*_: object, **__: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(house.admission, "stay", mistake)
+    monkeypatch.setattr(house.admission, "account", mistake)
+    form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD}
+    assert "mistake" not in (await house.post("login", form)).body
+    assert "mistake" not in (await house.get(f"portal?token={secrets[0]}")).body
+    await house.database.stop()
+    for stage in ("login", "counters"):
+        assert await report(house, secrets[0], key=KEY, stage=stage) == "Auth: -1"
+    logged = "\n".join(said)
+    assert "a mistake of ours" in logged
+    assert OTHER_TOKEN[:6] in logged
+    assert [secret for secret in secrets if secret in logged] == []
+
+
+@ensureDeferred
+async def test_no_secret_is_stored_as_it_is(house: MailHouse) -> None:
+    """Who reads the tables cannot come in as anybody; only a mail that waits for its server has its link in it."""
+    secrets = await live(house)
+    tables = await rows(house.database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    stored = ""
+    for (table,) in tables:
+        if table != "mails":
+            stored += str(await rows(house.database, f"SELECT t::text FROM {table} AS t"))
+    assert "anna" in stored
+    assert [secret for secret in secrets if secret in stored] == []
+    columns = await rows(
+        house.database,
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        " AND column_name ~ 'token|key|secret|password|code|link'",
+    )
+    in_the_clear = {f"{table}.{column}" for table, column in columns if not re.search("_hash(es)?$", column)}
+    assert in_the_clear == {"vouchers.code", "signing_keys.secret"}
+
+
+@ensureDeferred
+async def test_a_line_of_the_log_is_one_line(house: MailHouse, said: list[str]) -> None:
+    """Whatever a stranger sends to the addresses of gateways."""
+    for poison in ("\r\n2026", "\x1b[2J\x1b]0;x", "\u202e\u2028x"):
+        for query in (
+            {"stage": "counters", "token": poison, "gw_id": "gw1"},
+            {"stage": poison, "gw_id": poison},
+            {"stage": "login", "token": poison, "mac": poison, "ip": poison},
+        ):
+            await ask(house.port, f"/wifidog/auth?{urlencode(query)}")
+            await ask(house.port, f"/wifidog/ping?{urlencode({'gw_id': poison, 'sys_load': poison})}")
+    assert any("refused" in line for line in said)
+    assert [line for line in said if not line.isprintable() and "Traceback" not in line] == []
+
+
+@ensureDeferred
+async def test_a_token_is_good_for_nothing_once_its_stay_is_over(house: MailHouse) -> None:
+    """Neither at the gateway nor on our pages, nor with the state that was signed for it."""
+    token = await splash(house)
+    assert await report(house, token) == "Auth: 1"
+    state = hidden(await house.get(f"portal?token={token}"))
+    assert await house.report(Stage.LOGOUT, token) is AuthCode.DENIED
+    assert await report(house, token) == await report(house, token, stage="counters") == "Auth: 0"
+    assert "Data used" not in (await house.get(f"portal?token={token}")).body
+    assert (await house.get(f"portal.json?token={token}")).body.strip() == '{"online": false}'
+    assert "had already ended" in (await house.post("logout", state)).body
+    assert MAC not in (await house.post("my-data", state)).body
+
+
+@ensureDeferred
+async def test_a_stranger_who_names_a_device_learns_at_most_that_it_is_online(house: MailHouse) -> None:
+    """Neither its token nor anything of who it is: no page but its own portal has them."""
+    form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD}
+    token = token_in((await house.post("login", form)).headers["location"])
+    assert await report(house, token) == "Auth: 1"
+    pages = [await house.login_page(), await house.get(f"portal?gw_id=gw1&mac={MAC}"), await house.get("p/" + MAC)]
+    assert "You are online" in pages[0].body
+    for page in pages:
+        assert not re.search(f"anna|{token}|Data used", str(page))

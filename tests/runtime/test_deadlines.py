@@ -1,0 +1,77 @@
+"""Many deadlines on one timer."""
+
+import pytest
+from twisted.internet.task import Clock
+
+from wifidogd.runtime.deadlines import Deadlines
+
+STEP = 0.5
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def late() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def deadlines(clock: Clock, late: list[str]) -> Deadlines[str]:
+    return Deadlines(late.append, step=STEP, clock=clock)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.5, 0.75, 1.0, 10.0, 33.3])
+def test_who_has_not_been_removed_is_late_by_a_step_at_most(
+    deadlines: Deadlines[str], clock: Clock, late: list[str], seconds: float
+) -> None:
+    """And never early."""
+    clock.advance(0.3)
+    deadlines.add("guest", seconds)
+    while not late:
+        clock.advance(0.05)
+        assert clock.seconds() < 0.3 + seconds + STEP + 0.06
+    assert clock.seconds() >= 0.3 + seconds - 1e-9
+
+
+def test_who_is_discarded_is_never_late(deadlines: Deadlines[str], clock: Clock, late: list[str]) -> None:
+    """It costs nothing either."""
+    company = deadlines.add("guest", 1)
+    company.discard("guest")
+    clock.pump([0.1] * 30)
+    assert late == []
+
+
+def test_thousands_share_one_timer_which_stops_when_nobody_waits(
+    deadlines: Deadlines[str], clock: Clock, late: list[str]
+) -> None:
+    """An idle server is not woken."""
+    for number in range(3000):
+        company = deadlines.add(str(number), 1 + number % 7)
+        if number < 2999:
+            company.discard(str(number))
+    assert len(clock.getDelayedCalls()) == 1
+    clock.pump([STEP] * 20)
+    assert late == ["2999"]
+    assert clock.getDelayedCalls() == []
+
+
+def test_who_is_late_may_be_given_more_time_or_take_others_along(clock: Clock) -> None:
+    """What is called changes the deadlines while they are gone through."""
+    late: list[str] = []
+
+    def hear(who: str) -> None:
+        late.append(who)
+        company.clear()
+        if len(late) == 1:
+            deadlines.add(who, 1)
+
+    deadlines = Deadlines(hear, step=STEP, clock=clock)
+    company = deadlines.add("guest", 1)
+    deadlines.add("companion", 1)
+    clock.pump([STEP] * 10)
+    assert len(late) == 2
+    assert late[0] == late[1]
+    assert clock.getDelayedCalls() == []

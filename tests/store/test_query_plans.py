@@ -1,0 +1,413 @@
+"""What a request costs must not depend on how much has been stored: no statement on its path scans a table."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg2
+import pytest
+
+import wifidogd.store
+from tests.support.postgres import ThrowawayPostgres
+from wifidogd.store.migrations import SCHEMA, released
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|CREATE|ALTER|DROP|SET|LOCK|COPY|TRUNCATE)\s")
+
+BIG = {
+    "sessions",
+    "past_sessions",
+    "accounts",
+    "attempts",
+    "gateways",
+    "heartbeats",
+    "allowances",
+    "allowance_slots",
+    "farewells",
+    "devices",
+}
+
+FILL = """
+    INSERT INTO gateways (gw_id, network, address, port, adopted_at)
+    SELECT 'gw' || g, 'default', '10.0.0.1', 2060, %(noon)s FROM generate_series(0, 499) AS g;
+
+    INSERT INTO heartbeats (gw_id, seen_at, source)
+    SELECT gw_id, %(noon)s, '192.0.2.1' FROM gateways;
+
+    INSERT INTO accounts (name, password_hash, created_at)
+    SELECT 'guest' || n, repeat('x', 97), %(noon)s FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO attempts (subject, tries, started_at)
+    SELECT 'account guest' || n, 1, %(noon)s FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO plans (name, title) VALUES ('free', 'Free');
+
+    INSERT INTO vouchers (code_hash, code, batch, plan, network, created_at)
+    SELECT sha256(n::text::bytea), n, 'b' || n / 100, 'free', 'default', %(noon)s FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO allowances (owner, network, plan, claimed_at)
+    SELECT 'voucher ' || n, 'default', 'free', %(noon)s FROM generate_series(1, 50000) AS n;
+
+    INSERT INTO allowance_slots (allowance_id, starts_at, used_time, octets)
+    SELECT a, %(noon)s - m * interval '1 minute', '1 minute', 1
+      FROM generate_series(1, 200) AS a, generate_series(1, 1000) AS m;
+
+    INSERT INTO farewells (gw_id, mac, reason, ended_at)
+    SELECT 'gw' || n %% 500, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, 'time is up', %(noon)s
+      FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO devices (key_hash, network, mac, account_id, remembered_at, expires_at, seen)
+    SELECT sha256(n::text::bytea), 'default', ('02' || lpad(to_hex(n), 10, '0'))::macaddr, n, %(noon)s, %(noon)s, true
+      FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO sessions (token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, last_incoming,
+                          allowance_id)
+    SELECT sha256(n::text::bytea), 'gw' || n %% 500, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, '10.0.0.2',
+           %(noon)s, %(noon)s, %(noon)s, n, n, n
+      FROM generate_series(1, 50000) AS n;
+
+    INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, opened_at, activated_at, ended_at, reason,
+                               incoming, outgoing)
+    SELECT n, 'default', 'gw' || n %% 500, n %% 20000, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, %(noon)s,
+           %(noon)s, %(noon)s - n * interval '1 minute', 'logged out', n, n
+      FROM generate_series(1, 500000) AS n;
+
+    ANALYZE
+"""
+"""50,000 guests at 500 gateways, and what a year of them has left behind."""
+
+
+def token(number: int) -> bytes:
+    """Hash like L{FILL} does."""
+    return hashlib.sha256(b"%d" % number).digest()
+
+
+def batch(size: int) -> dict[str, object]:
+    """Parameters of the ledger's statements for so many guests, spread over all."""
+    guests = [37 * number for number in range(1, size + 1)]
+    return {
+        "token_hashes": [token(guest) for guest in guests],
+        "gw_ids": [f"gw{guest % 500}" for guest in guests],
+        "macs": [f"02{guest:010x}" for guest in guests],
+        "ips": ["10.0.0.2"] * size,
+        "reasons": ["logged out"] * size,
+        **{name: [NOON] * size for name in ("activated", "reported", "expires", "ended")},
+        **{name: [7] * size for name in ("incoming", "outgoing", "last_incoming", "last_outgoing")},
+    }
+
+
+def drawn(size: int) -> dict[str, object]:
+    """Parameters of what the ledger says of so many allowances."""
+    guests = [37 * number for number in range(1, size + 1)]
+    return {
+        **batch(size),
+        "now": NOON,
+        "allowance_ids": guests,
+        "times": [timedelta(minutes=1)] * size,
+        "octets": [7] * size,
+        **{name: [NOON] * size for name in ("starts", "days", "spans", "back")},
+    }
+
+
+STAY: dict[str, object] = {
+    "token_hash": token(50_001),
+    "gw_id": "gw7",
+    "mac": "02:00:00:00:00:07",
+    "account_id": 7,
+    "url": None,
+    "time_limit": None,
+    "quota_octets": None,
+    "allowance_id": 7,
+    "claimed_mac": None,
+    "probation_until": None,
+    "terms_version": None,
+    "reason": "logged out",
+    "now": NOON,
+    "since": NOON,
+}
+ALLOWANCE: dict[str, object] = {
+    "owner": "voucher 50001",
+    "network": "default",
+    "plan": "free",
+    "valid_until": None,
+    "allowance_id": 7,
+    "now": NOON,
+    "after": NOON,
+    "unit": "hour",
+    "most": 3000,
+}
+TRY: dict[str, object] = {
+    "subjects": ["account guest7", "device gw7 02:00:00:00:00:07"],
+    "now": NOON,
+    "window_start": NOON,
+}
+DEVICE: dict[str, object] = {
+    "token_hash": token(37),
+    "key_hash": token(37),
+    "network": "default",
+    "mac": "02:00:00:00:00:07",
+    "device_id": 7,
+    "session_id": 7,
+    "reason": "logged out",
+    "now": NOON,
+    "until": NOON,
+}
+NAME: dict[str, object] = {"name": "guest7"}
+VOUCHER: dict[str, object] = {"code_hash": token(7), "voucher_id": 7}
+MAIL: dict[str, object] = {
+    "account_id": 7,
+    "email": "guest7@example.org",
+    "password_hash": "$",
+    "link_hash": token(7),
+    "purpose": "validate",
+    "purposes": ["validate"],
+    "now": NOON,
+    "expires_at": NOON,
+    "recipient": "guest7@example.org",
+    "message": "",
+    "most": 5,
+}
+
+MINE: dict[str, object] = {
+    "token_hash": token(7),
+    "account_id": 7,
+    "device_id": 7,
+    "erased": "erased by the guest",
+    "most": 1000,
+    "places": ["(0,1)", "(1,1)"],
+}
+
+REQUESTS: dict[str, list[dict[str, object]]] = {
+    "accounting.sessions.LOCK_BY_TOKEN": [batch(1), batch(300)],
+    "accounting.sessions.LOCK_ONLINE": [batch(1), batch(300)],
+    "accounting.sessions.SAVE": [batch(1), batch(300)],
+    "accounting.sessions.END": [batch(1), batch(300)],
+    "access.guest_sessions.OPEN": [STAY],
+    "access.guest_sessions.LOOK": [STAY],
+    "access.guest_sessions.ASK_TO_END": [STAY],
+    "access.guest_sessions.FIND_ONLINE": [STAY],
+    "accounting.allowances.CLAIM": [ALLOWANCE],
+    "accounting.allowances.FETCH_ALLOWANCES": [drawn(1)],
+    "accounting.allowances.LOCK_ALLOWANCES": [drawn(1), drawn(300)],
+    "accounting.allowances.BEGIN_USE": [drawn(1), drawn(300)],
+    "accounting.allowances.HOLD": [drawn(1), drawn(300)],
+    "accounting.allowances.ADD_USE": [drawn(1), drawn(300)],
+    "accounting.allowances.ADD_TO_SLOTS": [drawn(1), drawn(300)],
+    "accounting.allowances.FETCH_SLOTS": [ALLOWANCE],
+    "accounting.usage.LIST_DRAWING": [drawn(1), drawn(300)],
+    "accounting.usage.SUM_RECENT": [drawn(1), drawn(300)],
+    "access.end_notices.SAVE_FAREWELLS": [drawn(1), drawn(300)],
+    "access.end_notices.FETCH_FAREWELL": [STAY],
+    "access.rate_limits.COUNT_TRY": [TRY],
+    "access.rate_limits.FORGIVE_TRY": [TRY],
+    "access.vouchers.LOCK_VOUCHER": [VOUCHER],
+    "access.vouchers.FORGET_CODE": [VOUCHER],
+    "accounts.accounts.UPGRADE_PASSWORD": [{"account_id": 7, "old_hash": "", "password_hash": ""}],
+    "accounts.personal_data.FIND_OWN": [MINE],
+    "accounts.personal_data.FIND_OPEN": [MINE],
+    "accounts.personal_data.FIND_PAST": [MINE],
+    "accounts.personal_data.FIND_DEVICES": [MINE],
+    "accounts.personal_data.LOCK_ACCOUNT": [MINE],
+    "accounts.personal_data.HOLD_PAST": [MINE],
+    "accounts.personal_data.ERASE_PAST": [MINE],
+    "accounts.personal_data.ERASE_OPEN": [MINE],
+    "accounts.personal_data.ERASE_ALLOWANCES_OF_DEVICES": [drawn(1)],
+    "accounts.personal_data.ERASE_ALLOWANCES_OF_ADDRESS": [MAIL],
+    "accounts.personal_data.FORGET_FAREWELLS": [drawn(1), drawn(9)],
+    "accounts.personal_data.FORGET_TRIES": [TRY],
+    "accounts.personal_data.FORGET_DEVICE": [MINE],
+    "accounts.personal_data.REMOVE_ACCOUNT": [MINE],
+    "accounts.accounts.FETCH_ACCOUNT": [NAME],
+    "accounts.accounts.FETCH_BY_ID": [MAIL],
+    "accounts.accounts.SIGN_UP": [MAIL],
+    "accounts.accounts.VALIDATE": [MAIL],
+    "accounts.accounts.END_PROBATION": [MAIL],
+    "accounts.accounts.SET_EMAIL": [MAIL],
+    "accounts.email_links.ADD_LINK": [MAIL],
+    "accounts.email_links.FIND_LINK": [MAIL],
+    "accounts.email_links.USE_LINK": [MAIL],
+    "accounts.email_links.REMOVE_LINKS": [MAIL],
+    "accounts.outbox.QUEUE": [MAIL],
+    "access.remembered_devices.REMEMBER": [DEVICE],
+    "access.remembered_devices.BY_KEY": [DEVICE],
+    "access.remembered_devices.BY_MAC": [DEVICE],
+    "access.remembered_devices.BY_SESSION": [DEVICE],
+    "access.remembered_devices.ATTACH": [DEVICE],
+    "access.remembered_devices.FORGET": [DEVICE],
+    "access.remembered_devices.FORGET_KEY": [DEVICE],
+    "access.remembered_devices.FORGET_ACCOUNT": [MAIL],
+    "access.guest_sessions.FETCH_COMPANIONS": [DEVICE],
+    "access.guest_sessions.DISCONNECT": [DEVICE],
+}
+"""The statements between a question and its answer, with parameters like those of a busy server."""
+
+ELSEWHERE = {
+    "the server's start, and wifidogctl": {
+        "migrations.LIFT_LIMITS",
+        "migrations.LOCK",
+        "migrations.CREATE_VERSIONS",
+        "migrations.SELECT_VERSION",
+        "migrations.INSERT_VERSION",
+        "migrations.FIND_VERSIONS",
+    },
+    "timers": {
+        "accounts.accounts.FORGET_UNVALIDATED",
+        "accounting.allowances.FORGET_DEVICE_ALLOWANCES",
+        "accounting.allowances.FORGET_SLOTS",
+        "access.rate_limits.FORGET_TRIES",
+        "access.remembered_devices.FORGET_OLD",
+        "access.end_notices.FORGET_FAREWELLS",
+        "accounts.email_links.FORGET_LINKS",
+        "accounts.outbox.CLAIM",
+        "accounts.outbox.REMOVE",
+        "accounts.outbox.PUT_OFF",
+        "gateways.heartbeats.SAVE_HEARTBEATS",
+        "gateways.gateways.REMEMBER_WAITING",
+        "gateways.gateways.FORGET_WAITING",
+        "accounting.server_liveness.SAY",
+        "accounting.server_liveness.ASK",
+        "accounting.server_liveness.FORGET",
+        "accounting.expiry.FIND_STALE",
+        "accounting.expiry.FIND_LOST_IN_RESTART",
+        "accounting.expiry.FORGET_UNUSED",
+        "accounting.expiry.FIND_OVERDUE",
+        "accounting.expiry.PURGE",
+    },
+    "the server's end": {"accounting.server_liveness.LEAVE"},
+    "timers, when the directory has changed": {
+        "gateways.gateways.FETCH_REVISION",
+        "gateways.gateways.FETCH_GATEWAYS",
+        "gateways.networks.FETCH_NETWORKS",
+        "gateways.signing_key.SELECT_SECRET",
+    },
+    "the adoption of a gateway, once": {
+        "gateways.gateways.ADOPT",
+        "gateways.gateways.STOP_WAITING",
+        "gateways.gateways.COUNT_GATEWAYS",
+    },
+    "guests who have their data erased, at most once": {"accounts.personal_data.REMOVE_MAILS"},
+    "wifidogctl": {
+        "accounts.accounts.ADD_ACCOUNT",
+        "accounts.accounts.SET_PASSWORD",
+        "accounts.accounts.SET_DISABLED",
+        "accounts.accounts.LIST_ACCOUNTS",
+        "operators.stored_sessions.FETCH_LAST_SESSION",
+        "operators.stored_sessions.LIST_OPEN",
+        "operators.stored_sessions.LIST_PAST",
+        "gateways.gateways.LOCK_GATEWAY",
+        "operators.imports.FIND_NAMES",
+        "operators.imports.FIND_EMAILS",
+        "operators.imports.ADD_ACCOUNTS",
+        "operators.imports.FIND_GATEWAYS",
+        "gateways.gateways.SET_KEYS",
+        "gateways.gateways.FIND_OPEN_SESSIONS",
+        "gateways.gateways.REMOVE",
+        "gateways.gateways.LIST_WAITING",
+        "gateways.networks.REMOVE_TERMS",
+        "gateways.networks.SAVE_NETWORK",
+        "gateways.networks.SAVE_TERMS",
+        "accounting.plans.FETCH_PLANS",
+        "accounting.plans.FIND_USERS",
+        "accounting.plans.REMOVE_PLAN",
+        "accounting.plans.SAVE_PLAN",
+        "backup.restore_script.COUNT",
+        "backup.restore_script.COUNT_SERVERS",
+        "backup.restore_script.FIND_SERVER",
+        "backup.restore_script.HOLD",
+        "backup.restore_script.LIST_TABLES",
+        "operators.reports.LIST_GATEWAYS",
+        "operators.reports.LIST_SESSIONS",
+        "operators.reports.FIND_SESSIONS",
+        "operators.reports.ASK_TO_END",
+        "operators.reports.COUNT",
+        "access.vouchers.ADD_VOUCHERS",
+        "access.vouchers.LIST_VOUCHERS",
+        "access.vouchers.REVOKE",
+        "access.vouchers.FIND_SESSIONS",
+        "access.vouchers.END_SESSIONS",
+        "access.vouchers.REVOKE_ALLOWANCES",
+    },
+}
+"""Who else runs statements: nobody waits for these with a browser open, or hardly ever."""
+
+
+PAST = {
+    "accounting.sessions.END": {"ModifyTable"},
+    "accounts.personal_data.FIND_PAST": {"Index Scan", "Bitmap Heap Scan"},
+    "accounts.personal_data.HOLD_PAST": {"LockRows", "Index Scan", "Bitmap Heap Scan"},
+    "accounts.personal_data.ERASE_PAST": {"ModifyTable", "Tid Scan"},
+}
+"""
+What requests do with the history: it is added to; and who asks for their own
+data reads theirs, by the index of their account, a thousand rows at a time.
+"""
+
+
+def statements() -> dict[str, str]:
+    """Find every statement of the store, as C{room.module.NAME}."""
+    found = {}
+    for module in pkgutil.walk_packages(wifidogd.store.__path__, "wifidogd.store."):
+        for name, text in vars(importlib.import_module(module.name)).items():
+            if name.isupper() and isinstance(text, str) and STATEMENT.match(text):
+                found[f"{module.name.removeprefix('wifidogd.store.')}.{name}"] = text
+    return found
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """List a plan's nodes from the top."""
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+@pytest.fixture(scope="module")
+def full(postgres: ThrowawayPostgres) -> Iterator[Any]:
+    """A cursor on a database that has seen a year of guests."""
+    outside = psycopg2.connect(postgres.dsn)
+    outside.autocommit = True
+    outside.cursor().execute("CREATE DATABASE full_house")
+    outside.close()
+    inside = psycopg2.connect(postgres.dsn.replace("dbname=postgres", "dbname=full_house"))
+    inside.autocommit = True
+    cursor = inside.cursor()
+    for _, name in released():
+        cursor.execute((SCHEMA / name).read_text("utf-8"))
+    cursor.execute(FILL, {"noon": NOON})
+    yield cursor
+    inside.close()
+
+
+def test_every_statement_is_listed() -> None:
+    """A new one belongs either on the path of requests, with an example, or to somebody who has time."""
+    listed = [*REQUESTS, *(name for names in ELSEWHERE.values() for name in names)]
+    assert sorted(listed) == sorted(statements())
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [(name, parameters) for name, examples in REQUESTS.items() for parameters in examples],
+    ids=[f"{name}-{number}" for name, examples in REQUESTS.items() for number in range(len(examples))],
+)
+def test_no_statement_of_a_request_scans_a_table(full: Any, name: str, parameters: dict[str, object]) -> None:
+    """Half a million past guests and fifty thousand present ones are found by their keys; the past is only added to."""
+    full.execute("EXPLAIN (FORMAT JSON) " + statements()[name], parameters)
+    [([explained],)] = full.fetchall()
+    found = list(nodes(explained["Plan"]))
+    assert not [node for node in found if node["Node Type"] == "Seq Scan" and node["Relation Name"] in BIG]
+    past = {node["Node Type"] for node in found if node.get("Relation Name") == "past_sessions"}
+    assert past <= PAST.get(name, set())
+
+
+def test_history_is_purged_by_its_index(full: Any) -> None:
+    """A run that finds little must not read a year of history for it."""
+    purge = {"network": "default", "before": datetime(2025, 12, 10, tzinfo=UTC), "limit": 500}
+    full.execute("EXPLAIN (FORMAT JSON) " + statements()["accounting.expiry.PURGE"], purge)
+    [([explained],)] = full.fetchall()
+    assert not [node for node in nodes(explained["Plan"]) if node["Node Type"] == "Seq Scan"]

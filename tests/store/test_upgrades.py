@@ -1,0 +1,148 @@
+"""Databases of every released schema become those of this one, and lose nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+
+from tests.conftest import make_database
+from tests.support.deadline import within
+from tests.support.old_databases import (
+    DEVICE,
+    INCOMING,
+    ONLINE,
+    OUTGOING,
+    PENDING,
+    ROWS,
+    all_rows,
+    make_old_database,
+)
+from tests.support.postgres import ThrowawayPostgres, newest_binaries
+from tests.support.running import RunningServer
+from wifidogd.domain.errors import StoreRefused
+from wifidogd.store.driver.database import Database
+from wifidogd.store.migrations import SCHEMA, migrate, released
+
+NEWEST = released()[-1][0]
+
+MOVED = {("networks", "sign_in"), ("networks", "terms")}
+"""What a later schema keeps elsewhere: C{methods}, and the table C{terms}."""
+
+
+def structure(dsn: str) -> list[str]:
+    """Describe tables, keys, indexes, triggers and comments; the order of columns that were added does not matter."""
+    dump = [newest_binaries() / "pg_dump", "--schema-only", "--no-owner", f"--dbname={dsn}"]
+    lines = subprocess.run(dump, check=True, capture_output=True, text=True).stdout.splitlines()
+    return sorted(line.strip().rstrip(",") for line in lines if not line.startswith("\\"))
+
+
+async def upgrade(dsn: str, schema: Traversable = SCHEMA) -> None:
+    """Bring a database up to date."""
+    database = Database(clock=reactor)  # type: ignore[arg-type]
+    database.start(dsn)
+    try:
+        await within(30, migrate(database, schema))
+    finally:
+        await within(10, database.stop())
+
+
+def lost(before: dict[str, list[dict[str, Any]]], after: dict[str, list[dict[str, Any]]]) -> list[object]:
+    """List the rows that are there no more with all that they held."""
+    return [
+        (table, row)
+        for table, rows in before.items()
+        for row in rows
+        if not any(keeps(table, row, found) for found in after[table])
+    ]
+
+
+def keeps(table: str, row: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether a row still holds what it held."""
+    return all(found.get(name) == value for name, value in row.items() if (table, name) not in MOVED)
+
+
+def test_every_released_schema_is_tried() -> None:
+    """A schema file that is added needs rows of its own in old_databases.py."""
+    assert len(ROWS) == NEWEST
+
+
+@pytest.mark.parametrize("schema", range(1, NEWEST + 1))
+@ensureDeferred
+async def test_an_old_database_keeps_every_row(postgres: ThrowawayPostgres, dsn: str, schema: int) -> None:
+    """Every table had rows; afterwards it is built like a new one."""
+    make_old_database(dsn, schema)
+    before = all_rows(dsn)
+    assert all(before.values())
+    await upgrade(dsn)
+    after = all_rows(dsn)
+    del before["directory_revision"]
+    assert lost(before, after) == []
+    assert [row["number"] for row in after["schema_versions"]] == list(range(1, NEWEST + 1))
+    fresh = make_database(postgres)
+    await upgrade(fresh)
+    assert structure(dsn) == structure(fresh)
+
+
+@ensureDeferred
+async def test_what_moved_in_the_second_schema_is_still_said(dsn: str) -> None:
+    """How guests sign in, the terms they accept, and that accounts of the operator's need no confirmation."""
+    make_old_database(dsn, 1)
+    query(dsn, "UPDATE networks SET sign_in = 'account', terms = 'Be kind.' WHERE name = 'rooms'")
+    await upgrade(dsn)
+    assert query(dsn, "SELECT name, methods FROM networks ORDER BY name") == [
+        ("default", ["splash"]),
+        ("rooms", ["account"]),
+    ]
+    assert query(dsn, "SELECT network, language, text FROM terms") == [("rooms", "en", "Be kind.")]
+    assert query(dsn, "SELECT count(*) FROM accounts WHERE validated_at = created_at") == [(1,)]
+
+
+@ensureDeferred
+async def test_an_upgrade_that_fails_leaves_the_old_database(dsn: str, tmp_path: Path) -> None:
+    """However many files came before: the version that was there can go on."""
+    make_old_database(dsn, 1)
+    before, built = all_rows(dsn), structure(dsn)
+    for _, name in released()[:-1]:
+        shutil.copy(str(SCHEMA / name), tmp_path / name)
+    (tmp_path / released()[-1][1]).write_text("UPDATE networks SET title = 'lost'; SELECT 1 / 0")
+    with pytest.raises(StoreRefused, match="division by zero"):
+        await upgrade(dsn, tmp_path)
+    assert all_rows(dsn) == before
+    assert structure(dsn) == built
+
+
+@pytest.mark.parametrize("schema", range(1, NEWEST))
+@ensureDeferred
+async def test_guests_stay_online_over_an_upgrade(dsn: str, schema: int) -> None:
+    """The new server knows them by the token they have, and counts on from what was counted."""
+    make_old_database(dsn, schema)
+    server = RunningServer(dsn)
+    await within(30, server.start())
+    try:
+        report = f"/wifidog/auth/?stage=counters&gw_id=lobby&ip=10.0.0.2&mac={DEVICE}&incoming={INCOMING + 1}"
+        answer = await server.get(f"{report}&outgoing={OUTGOING}&token={ONLINE.replace(' ', '%20')}")
+        assert answer.text.startswith("Auth: 1")
+        login = "/wifidog/auth/?stage=login&gw_id=lobby&ip=10.0.0.3&mac=02:51:4d:00:00:02&incoming=0&outgoing=0"
+        answer = await server.get(f"{login}&token={PENDING.replace(' ', '%20')}")
+        assert answer.text.startswith("Auth: 1")
+    finally:
+        await server.stop()
+    assert query(dsn, f"SELECT incoming, outgoing FROM sessions WHERE mac = '{DEVICE}'") == [(INCOMING + 1, OUTGOING)]
+
+
+def query(dsn: str, statement: str) -> Sequence[tuple[Any, ...]]:
+    """Run one statement, blocking, and return its rows, if it has any."""
+    with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        rows = cursor.fetchall() if cursor.description else []
+    connection.close()
+    return rows

@@ -1,0 +1,174 @@
+"""Starting and stopping in order, with a database that may be away."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import psycopg2
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import deferLater
+
+from tests.support.deadline import within
+from tests.support.postgres import ThrowawayPostgres
+from tests.support.running import Answer, RunningServer
+from wifidogd.server import AuthServer
+from wifidogd.tap import Options, makeService
+
+
+@pytest.mark.impatient
+@pytest_twisted.ensureDeferred
+async def test_it_answers_before_its_database_does_and_serves_once_it_does():
+    """Nobody is thrown off and nobody is let in while nothing can be said."""
+    postgres = ThrowawayPostgres()
+    try:
+        server = RunningServer(postgres.dsn)
+        server.service.startService()
+        while not server.service.ports:
+            await deferLater(reactor, 0.02)
+        counters = "/wifidog/auth/?stage=counters&token=x&gw_id=g"
+        ping, health = await server.get("/wifidog/ping/?gw_id=g"), await server.get("/healthz")
+        report, logout = await server.get(counters), await server.get(counters.replace("counters", "logout"))
+        page = await server.get("/wifidog/login/?gw_id=g&gw_address=10.0.0.1&gw_port=2060")
+        assert (ping.code, ping.text) == (200, "Pong")
+        assert (report.code, report.text) == (503, "Auth: -1\n")
+        assert (logout.code, logout.text) == (503, "Auth: 0\n")
+        assert (health.code, page.code) == (503, 503)
+        assert int(page.headers["retry-after"]) > 0
+        postgres.start()
+        await within(20, server.is_ready())
+        assert (await server.get(counters)).text == "Auth: 0\n"
+        await server.stop()
+    finally:
+        postgres.remove()
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopping_refuses_new_connections_and_finishes_what_was_accepted(dsn):
+    server = RunningServer(dsn)
+    await within(20, server.start())
+    port = server.port
+    stopping = server.stop()
+    await within(15, stopping)
+    assert server.service.ports[0].connected == 0
+    with pytest.raises(OSError):
+        __import__("socket").create_connection(("127.0.0.1", port), 1)
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopping_while_the_database_is_away_takes_no_longer():
+    postgres = ThrowawayPostgres()
+    try:
+        server = RunningServer(postgres.dsn)
+        server.service.startService()
+        await deferLater(reactor, 0.5)
+        await server.stop()
+    finally:
+        postgres.remove()
+
+
+class StoppableReactor:
+    """The reactor, but C{stop} is noted instead of carried out."""
+
+    def __init__(self) -> None:
+        self.stopped: Deferred[None] = Deferred()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(reactor, name)
+
+    def stop(self) -> None:
+        self.stopped.callback(None)
+
+
+def failing_service(dsn: str, *arguments: str) -> tuple[AuthServer, StoppableReactor]:
+    options = Options()
+    options.parseOptions(["--database", dsn, *arguments])
+    stoppable = StoppableReactor()
+    return makeService(options, stoppable), stoppable
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_port_that_is_taken_stops_the_process_with_a_sentence(dsn):
+    """The operator is not left with a server that serves nobody."""
+    first = RunningServer(dsn)
+    await within(20, first.start())
+    service, stoppable = failing_service(dsn, "--listen", f"tcp:{first.port}:interface=127.0.0.1")
+    service.startService()
+    await within(10, stoppable.stopped)
+    await within(10, service.stopService())
+    await first.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_data_directory_that_cannot_be_used_stops_the_process_with_a_sentence(tmp_path):
+    (tmp_path / "postgresql").write_text("not a directory")
+    options = Options()
+    options.parseOptions(["--data-dir", str(tmp_path), "--listen", "tcp:0:interface=127.0.0.1"])
+    stoppable = StoppableReactor()
+    service = makeService(options, stoppable)
+    service.startService()
+    await within(10, stoppable.stopped)
+    await within(10, service.stopService())
+    assert service.ports == []
+
+
+async def is_waiting(dsn: str, count: int) -> None:
+    """Wait until so many statements wait for a lock."""
+    watch = psycopg2.connect(dsn)
+    watch.autocommit = True
+    cursor = watch.cursor()
+    waiting = 0
+    while waiting < count:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        (waiting,) = cursor.fetchone()
+        await deferLater(reactor, 0.02)
+    watch.close()
+
+
+async def held_up(server: RunningServer, dsn: str) -> tuple[psycopg2.extensions.connection, list[Deferred[Answer]]]:
+    """Have a guest sign in and a gateway report, while somebody holds the table."""
+    page = await server.get("/wifidog/login/?gw_id=g&gw_address=10.0.0.1&gw_port=2060&mac=02:00:00:00:00:01")
+    state = unescape(re.search(r'name="state" value="([^"]+)"', page.text)[1])
+    holder = psycopg2.connect(dsn)
+    holder.cursor().execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+    report = server.get("/wifidog/auth/?stage=login&token=x&gw_id=g")
+    asked = [ensureDeferred(server.post("/wifidog/login", f"state={state}")), ensureDeferred(report)]
+    await within(10, is_waiting(dsn, 2))
+    return holder, asked
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stop_waits_for_what_guests_and_gateways_have_asked(dsn):
+    """The guest is let in, and the gateway has its verdict."""
+    server = RunningServer(f"{dsn} options='-c lock_timeout=60s'", "--trust-new-gateways")
+    await within(20, server.start())
+    holder, (sign_in, report) = await held_up(server, dsn)
+    stopping = ensureDeferred(server.stop())
+    await deferLater(reactor, 0.3)
+    holder.rollback()
+    assert "token=" in (await within(10, sign_in)).headers["location"]
+    assert (await within(10, report)).text == "Auth: 0\n"
+    await within(15, stopping)
+    cursor = holder.cursor()
+    cursor.execute("SELECT count(*) FROM sessions")
+    assert cursor.fetchone() == (1,)
+    holder.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_cannot_be_finished_at_a_stop_has_an_answer_too(dsn, monkeypatch):
+    """The guest may try again, and the gateway leaves its guest alone."""
+    monkeypatch.setattr("wifidogd.server.SERVE_ON", 0.5)
+    monkeypatch.setattr("wifidogd.server.DRAIN", 0.5)
+    server = RunningServer(dsn, "--trust-new-gateways")
+    await within(20, server.start())
+    holder, (sign_in, report) = await held_up(server, dsn)
+    await server.stop()
+    assert (await within(10, sign_in)).code == 503
+    assert (await within(10, report)).text == "Auth: -1\n"
+    holder.close()

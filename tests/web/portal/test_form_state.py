@@ -1,0 +1,120 @@
+"""Signed form state: what it carries, how long, and what it refuses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from wifidogd.domain.errors import StoreUnavailable
+from wifidogd.domain.sessions import LoginQuery
+from wifidogd.gateways.registry import Registry
+from wifidogd.store.driver.database import Database
+from wifidogd.web.portal.form_state import LIFETIME, MAX_LENGTH, ForgedState, FormState, StaleState
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+TOKEN = "0123456789abcdefghijklmnopqrstuv"
+VISITOR = LoginQuery("gw1", "10.0.0.1", 2060, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/?é")
+
+
+class OneShot:
+    """A wall clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def moment() -> OneShot:
+    """A wall clock at noon."""
+    return OneShot()
+
+
+@pytest.fixture
+def directory(moment: OneShot) -> Registry:
+    """A directory that knows a secret and nothing else."""
+    directory = Registry(Database(clock=None), utc_now=moment)  # type: ignore[arg-type]
+    directory.signing_secret = "secret"
+    return directory
+
+
+@pytest.fixture
+def state(directory: Registry, moment: OneShot) -> FormState:
+    """The signer under test."""
+    return FormState(directory, moment)
+
+
+def test_a_visitor_comes_back_unchanged(state: FormState, moment: OneShot) -> None:
+    """Until the last second."""
+    sealed = state.seal_visitor(VISITOR)
+    moment.now += LIFETIME - timedelta(seconds=1)
+    assert state.open_visitor(sealed) == VISITOR
+
+
+def test_an_old_state_still_says_whom_it_was_for(state: FormState, moment: OneShot) -> None:
+    """So that the guest can be led back to a fresh form."""
+    sealed = state.seal_visitor(VISITOR)
+    moment.now += LIFETIME
+    with pytest.raises(StaleState) as stale:
+        state.open_visitor(sealed)
+    assert stale.value.visitor == VISITOR
+
+
+def test_a_token_comes_back_however_late(state: FormState, moment: OneShot) -> None:
+    """A stay may last for days; its log-out button must work all the time."""
+    sealed = state.seal_token(TOKEN)
+    moment.now += timedelta(days=30)
+    assert state.open_token(sealed) == TOKEN
+
+
+def test_one_form_is_not_another(state: FormState) -> None:
+    """Each purpose has its own salt."""
+    with pytest.raises(ForgedState):
+        state.open_visitor(state.seal_token(TOKEN))
+    with pytest.raises(ForgedState):
+        state.open_token(state.seal_visitor(VISITOR))
+
+
+def test_another_secret_signs_another_state(state: FormState, directory: Registry) -> None:
+    """States of strangers are forged."""
+    sealed = state.seal_visitor(VISITOR)
+    directory.signing_secret = "another"
+    with pytest.raises(ForgedState):
+        state.open_visitor(sealed)
+
+
+@pytest.mark.parametrize("place", range(0, 200, 7))
+def test_no_character_may_change(state: FormState, place: int) -> None:
+    """Neither in what is signed nor in the signature."""
+    sealed = state.seal_visitor(VISITOR)
+    changed = sealed[:place] + ("A" if sealed[place] != "A" else "B") + sealed[place + 1 :]
+    with pytest.raises(ForgedState):
+        state.open_visitor(changed)
+
+
+@pytest.mark.parametrize("text", ["", ".", "a.b", "é", "\x00", "a" * (MAX_LENGTH + 1), "null.AAAA"])
+def test_nonsense_is_forged(state: FormState, text: str) -> None:
+    """Whatever a client sends."""
+    with pytest.raises(ForgedState):
+        state.open_visitor(text)
+
+
+def test_the_largest_visitor_fits(state: FormState) -> None:
+    """A thousand characters that hardly compress, four bytes each."""
+    url = "http://a.example/" + "".join(chr(0x10000 + i * 977 % 0xFFFF) for i in range(983))
+    visitor = LoginQuery(
+        "g" * 64, "2001:db8:1111:2222:3333:4444:5555:6666", 65535, "02:00:00:00:00:01", "2001:db8::1", url
+    )
+    assert state.open_visitor(state.seal_visitor(visitor)) == visitor
+
+
+def test_without_the_secret_nobody_can_say(state: FormState, directory: Registry) -> None:
+    """Before the store has been read once."""
+    directory.signing_secret = None
+    with pytest.raises(StoreUnavailable):
+        state.seal_visitor(VISITOR)
+    with pytest.raises(StoreUnavailable):
+        state.open_token("x")

@@ -1,0 +1,146 @@
+"""The portal over real connections: live figures, the guest's other devices, and what follows the end of a stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from html import unescape
+from json import loads
+
+import pytest_twisted
+from pytest_twisted import ensureDeferred
+
+from tests.support.builders import put, rows
+from tests.support.guesthouse import MAC, GuestHouse, hidden, token_in
+from tests.support.raw_http import Reply
+from wifidogd.domain.sessions import AuthCode, Octets, Stage
+from wifidogd.store.driver.database import Database
+
+TABLET, STRANGER = "02:00:00:00:07:07", "02:00:00:00:09:09"
+
+SHARE = """
+    INSERT INTO plans (name, title, time_limit, time_counts) VALUES ('hours', 'Hours', interval '5 hours', 'used')
+        ON CONFLICT DO NOTHING;
+    INSERT INTO allowances (owner, network, plan, claimed_at) VALUES (%(owner)s, 'default', 'hours', now())
+        ON CONFLICT DO NOTHING;
+    UPDATE sessions
+       SET allowance_id = (SELECT allowance_id FROM allowances WHERE owner = %(owner)s)
+     WHERE mac = ANY(%(macs)s::macaddr[])
+"""
+
+
+@pytest_twisted.async_yield_fixture
+async def house(database: Database) -> AsyncIterator[GuestHouse]:
+    """A server with an adopted gateway."""
+    house = await GuestHouse(database).open()
+    yield house
+    await house.close()
+
+
+async def come_online(house: GuestHouse, mac: str) -> str:
+    """Let a device sign in by splash; return its token."""
+    form = hidden(await house.login_page(mac=mac))
+    token = token_in((await house.post("login", form)).headers["location"])
+    assert await house.report(Stage.LOGIN, token, mac=mac) is AuthCode.ALLOWED
+    return token
+
+
+def disconnecting(page: Reply) -> list[str]:
+    """Read the states of the disconnect buttons."""
+    forms = re.findall(r'action="/wifidog/disconnect">\s*<input type="hidden" name="state" value="([^"]*)"', page.body)
+    return [unescape(state) for state in forms]
+
+
+@ensureDeferred
+async def test_the_figures_come_as_json_in_the_words_of_the_page(house: GuestHouse) -> None:
+    """For the script; in the language of the guest."""
+    await house.change_network(time_limit=timedelta(hours=2))
+    token = await come_online(house, MAC)
+    house.later(minutes=50)
+    await house.report(Stage.COUNTERS, token, Octets(12_000_000, 345_678))
+    reply = await house.get(f"portal.json?token={token}")
+    assert reply.headers["content-type"] == "application/json; charset=utf-8"
+    assert reply.headers["cache-control"] == "no-store"
+    figures = {"online_for": "50 minutes", "time_left": "1 hour 10 minutes", "used": "12.3 MB", "data_left": "no limit"}
+    assert loads(reply.body) == {"online": True, "figures": figures}
+    assert loads((await house.get(f"portal.json?token={token}&lang=de")).body)["figures"]["used"] == "12,3 MB"
+    for unknown in ("", "?token=", "?token=" + "a" * 32):
+        assert loads((await house.get(f"portal.json{unknown}")).body) == {"online": False}
+
+
+@ensureDeferred
+async def test_a_portal_that_refreshes_after_the_end_leads_to_the_way_in(house: GuestHouse) -> None:
+    """Of this very device, so that its guest learns why; a portal that opens for the first time welcomes."""
+    token = await come_online(house, MAC)
+    page = await house.get(f"portal?gw_id=gw1&token={token}")
+    again = unescape(page.body.partition("60; url=/wifidog/")[2].partition('"')[0])
+    assert "You are online" in (await house.get(again)).body
+    await house.report(Stage.LOGOUT, token)
+    reply = await house.get(again)
+    assert reply.status == 303
+    assert reply.headers["location"].startswith("/wifidog/login?gw_address=10.0.0.1&gw_port=2060&gw_id=gw1&ip=10.0.0.5")
+    assert "Welcome" in (await house.get(f"portal?gw_id=gw1&token={token}")).body
+
+
+@ensureDeferred
+async def test_a_guest_disconnects_another_device_of_theirs(house: GuestHouse) -> None:
+    """Its gateway hears it at the next report; nobody else's device is to be seen."""
+    token, other, strange = [await come_online(house, mac) for mac in (MAC, TABLET, STRANGER)]
+    assert disconnecting(await house.get(f"portal?token={token}")) == []
+    await put(house.database, SHARE, {"owner": "voucher 1", "macs": [MAC, TABLET]})
+    await put(house.database, SHARE, {"owner": "voucher 2", "macs": [STRANGER]})
+    page = await house.get(f"portal?token={token}")
+    [state] = disconnecting(page)
+    assert "Device 07:07" in page.body
+    assert "Pause" in page.body
+    reply = await house.post("disconnect", {"state": state})
+    assert reply.status == 303
+    page = await house.get(reply.headers["location"].removeprefix("/wifidog/"))
+    assert "disconnecting" in page.body
+    assert disconnecting(page) == []
+    assert await house.report(Stage.COUNTERS, other, Octets(7, 7), mac=TABLET) is AuthCode.DENIED
+    assert await house.report(Stage.COUNTERS, strange, mac=STRANGER) is AuthCode.ALLOWED
+    assert await house.report(Stage.COUNTERS, token) is AuthCode.ALLOWED
+    assert "Your other devices" not in (await house.get(f"portal?token={token}")).body
+
+
+@ensureDeferred
+async def test_nobody_disconnects_the_device_of_another_guest(house: GuestHouse) -> None:
+    """A button outlives neither the allowance nor the stay that it was made for, and none can be forged."""
+    token, other = [await come_online(house, mac) for mac in (MAC, TABLET)]
+    await put(house.database, SHARE, {"owner": "voucher 1", "macs": [MAC, TABLET]})
+    portal = await house.get(f"portal?token={token}")
+    [state] = disconnecting(portal)
+    await put(house.database, SHARE, {"owner": "voucher 2", "macs": [TABLET]})
+    assert (await house.post("disconnect", {"state": state})).status == 303
+    await put(house.database, SHARE, {"owner": "voucher 1", "macs": [TABLET]})
+    await house.report(Stage.LOGOUT, token)
+    assert (await house.post("disconnect", {"state": state})).status == 303
+    assert await rows(house.database, "SELECT ending FROM sessions") == [(None,)]
+    for forged in ("", "x.y", hidden(portal)["state"][:-1]):
+        assert (await house.post("disconnect", {"state": forged})).status == 400
+    assert await house.report(Stage.COUNTERS, other, mac=TABLET) is AuthCode.ALLOWED
+
+
+@ensureDeferred
+async def test_what_a_sign_in_window_cannot_do_can_be_done_elsewhere(house: GuestHouse) -> None:
+    """By a short address to copy, as the browser reached us."""
+    token = await come_online(house, MAC)
+    page = await house.post("my-data", {"state": hidden(await house.get(f"portal?token={token}"))["state"]})
+    assert f"<code>http://portal.example/wifidog/p/{token}</code>" in page.body
+    reply = await house.get(f"p/{token}")
+    assert reply.headers["location"] == f"/wifidog/portal?token={token}"
+    assert "You are online" in (await house.get(reply.headers["location"].removeprefix("/wifidog/"))).body
+
+
+@ensureDeferred
+async def test_a_server_that_has_just_begun_denies_no_stay(house: GuestHouse, database: Database) -> None:
+    """It does not know yet who is adopted, so it cannot say; a worker that takes another's place is asked at once."""
+    token = await come_online(house, MAC)
+    beginner = GuestHouse(database, now=house.now).listen()
+    for target in ("portal", "portal.json"):
+        assert (await beginner.get(f"{target}?token={token}&gw_id=gw1&live=1")).status == 503
+    await beginner.refresh()
+    assert loads((await beginner.get(f"portal.json?token={token}")).body)["online"]
+    await beginner.close()

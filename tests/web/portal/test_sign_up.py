@@ -1,0 +1,323 @@
+"""The pages of accounts that guests make themselves, over real connections and a real database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from html import unescape
+from urllib.parse import urlencode
+
+import pytest
+import pytest_twisted
+from pytest_twisted import ensureDeferred
+
+from tests.support.builders import rows
+from tests.support.guesthouse import GATEWAY, MAC, GuestHouse, hidden, token_in
+from tests.support.raw_http import Reply, ask
+from wifidogd.accounts.mails import MailComposer
+from wifidogd.accounts.registration import Registration
+from wifidogd.accounts.self_service import SelfService
+from wifidogd.domain.plans import SignInMethod
+from wifidogd.domain.sessions import Stage
+from wifidogd.store.driver.database import Database
+from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.rendering.mail_templates import MailTemplates
+
+ZOE = "zoe@example.org"
+GOOD = "correct horse"
+PAGES = ["sign-up", "forgotten", "account", "mail/" + "a" * 32]
+
+
+class MailHouse(GuestHouse):
+    """A server that can send mail, which its queue keeps."""
+
+    def by_mail(self) -> ByMail:
+        correspondence = MailComposer(
+            MailTemplates(),
+            sender="wifi@example.org",
+            base=f"https://wifi.example{self.path}mail/",
+            utc_now=lambda: self.now,
+        )
+        registration = Registration(
+            self.database, self.directory, self.passwords, correspondence, utc_now=lambda: self.now
+        )
+        care = SelfService(self.database, self.passwords, correspondence, utc_now=lambda: self.now)
+        return ByMail(registration, care)
+
+    async def sign_up_page(self) -> Reply:
+        """Go there as guests do."""
+        return await self.get(link_in(await self.login_page(), "sign-up"))
+
+    async def sign_up(self, email: str = ZOE, password: str = GOOD, **also: str) -> Reply:
+        """Fill the page in."""
+        return await self.post(
+            "sign-up", hidden(await self.sign_up_page()) | {"email": email, "password": password} | also
+        )
+
+    async def letters(self) -> list[str]:
+        """Read the queue."""
+        return [message for (message,) in await rows(self.database, "SELECT message FROM mails ORDER BY mail_id")]
+
+    async def links(self) -> list[str]:
+        """Read the links in it, as addresses below the path."""
+        texts = [letter.replace("=\n", "") for letter in await self.letters()]
+        return [found for text in texts for found in re.findall(r"https://wifi\.example/wifidog/(mail/\w+)", text)]
+
+
+def link_in(page: Reply, name: str) -> str:
+    """Find a link to a page of ours, as an address below the path."""
+    found = re.search(rf'href="/wifidog/({name}[^"]*)"', page.body)
+    assert found is not None, page.body
+    return unescape(found[1])
+
+
+@pytest_twisted.async_yield_fixture
+async def house(database: Database) -> AsyncIterator[MailHouse]:
+    house = MailHouse(database)
+    await house.open()
+    await house.change_network(methods=(SignInMethod.ACCOUNT, SignInMethod.SPLASH), sign_up=True, title="Café Zoë")
+    yield house
+    await house.close()
+
+
+@pytest_twisted.async_yield_fixture
+async def mute(database: Database) -> AsyncIterator[GuestHouse]:
+    """A server without mail, whose operator wanted sign-up all the same."""
+    house = await GuestHouse(database).open()
+    await house.change_network(methods=(SignInMethod.ACCOUNT,), sign_up=True)
+    yield house
+    await house.close()
+
+
+@ensureDeferred
+async def test_without_a_mail_server_nothing_is_offered(mute: GuestHouse) -> None:
+    """No link leads there, and nothing is there."""
+    page = await mute.login_page()
+    state = hidden(page)
+    for name in PAGES:
+        assert f"/wifidog/{name}" not in page.body
+        assert (await mute.get(name)).status in (400, 404)
+        assert (await mute.post(name, state | {"email": ZOE, "password": GOOD})).status == 404
+    assert await rows(mute.database, "SELECT count(*) FROM accounts") == [(0,)]
+
+
+@pytest.mark.parametrize("changes", [{"sign_up": False}, {"methods": (SignInMethod.SPLASH,)}])
+@ensureDeferred
+async def test_a_network_may_offer_no_sign_up(house: MailHouse, changes: dict[str, object]) -> None:
+    """Then also a form that was open is of no use."""
+    form = hidden(await house.sign_up_page())
+    await house.change_network(**changes)
+    assert "sign-up" not in (await house.login_page()).body
+    assert (await house.post("sign-up", form | {"email": ZOE, "password": GOOD})).status == 404
+    assert await rows(house.database, "SELECT count(*) FROM accounts") == [(0,)]
+
+
+@ensureDeferred
+async def test_signing_up_leads_to_the_gateway(house: MailHouse) -> None:
+    """As every other way to sign in does, with the policy to match."""
+    page = await house.sign_up_page()
+    assert page.status == 200
+    assert f"form-action 'self' http://{GATEWAY.address}:2060" in page.headers["content-security-policy"]
+    assert "20 minutes" in page.body
+    reply = await house.sign_up()
+    assert reply.status == 303
+    assert reply.headers["location"].startswith(f"http://{GATEWAY.address}:2060/wifidog/auth?token=")
+
+
+@ensureDeferred
+async def test_the_terms_stand_on_the_page(house: MailHouse) -> None:
+    """And which were accepted is noted."""
+    await house.change_network(terms={"en": "Be nice."}, terms_version=3)
+    assert "Be nice." in (await house.sign_up_page()).body
+    await house.sign_up()
+    assert await rows(house.database, "SELECT terms_version FROM sessions") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "says"),
+    [
+        ({"email": "zoe"}, 400, "not an e-mail address"),
+        ({"email": ""}, 400, "not an e-mail address"),
+        ({"password": "short"}, 400, "at least 8 characters"),
+        ({"email": "<script>@x"}, 400, "&lt;script&gt;@x"),
+    ],
+)
+@ensureDeferred
+async def test_a_mistake_is_said_beside_what_was_typed(
+    house: MailHouse, typed: dict[str, str], status: int, says: str
+) -> None:
+    """Never the password."""
+    reply = await house.sign_up(**typed)
+    assert reply.status == status
+    assert says in reply.body
+    assert GOOD not in reply.body
+    assert 'role="alert"' in reply.body
+    assert hidden(reply)["state"]
+
+
+@ensureDeferred
+async def test_a_known_address_looks_like_any_other(house: MailHouse) -> None:
+    """Status, head and body of the answer have the same form."""
+    new = await house.sign_up()
+    known = await house.sign_up(password="another password")
+
+    def anonymous(reply: Reply) -> tuple[int, set[str], str]:
+        token = token_in(reply.headers["location"])
+        return reply.status, set(reply.headers), reply.body.replace(token, "")
+
+    assert anonymous(new) == anonymous(known)
+    unknown = [await house.post("forgotten", {"email": who, "want": "recover"}) for who in (ZOE, "eve@example.org")]
+    assert unknown[0].body.replace(ZOE, "") == unknown[1].body.replace("eve@example.org", "")
+    assert unknown[0].status == unknown[1].status == 200
+
+
+@ensureDeferred
+async def test_a_storm_is_told_to_wait(house: MailHouse) -> None:
+    """With how long."""
+    for _ in range(3):
+        await house.sign_up()
+    reply = await house.sign_up()
+    assert (reply.status, reply.headers["retry-after"]) == (429, "900")
+    reply = await house.post("forgotten", {"email": ZOE})
+    assert (reply.status, reply.headers["retry-after"]) == (429, "900")
+
+
+@pytest.mark.parametrize("state", ["", "forged", "x" * 10000])
+@ensureDeferred
+async def test_a_forged_state_opens_nothing(house: MailHouse, state: str) -> None:
+    """Where a gateway matters; help is for everybody."""
+    assert (await house.post("sign-up", {"state": state, "email": ZOE, "password": GOOD})).status == 400
+    assert (await house.get(f"sign-up?state={state[:500]}")).status == 400
+    assert (await house.post("forgotten", {"state": state, "email": ZOE})).status == 200
+    assert await rows(house.database, "SELECT count(*) FROM accounts") == [(0,)]
+
+
+@ensureDeferred
+async def test_an_old_form_leads_back(house: MailHouse) -> None:
+    """To a fresh login page."""
+    form = hidden(await house.sign_up_page())
+    house.later(minutes=30)
+    reply = await house.post("sign-up", form | {"email": ZOE, "password": GOOD})
+    assert reply.status == 400
+    assert "/wifidog/login?" in reply.body
+
+
+@ensureDeferred
+async def test_who_is_online_already_is_not_signed_up(house: MailHouse) -> None:
+    """They are shown so."""
+    form = hidden(await house.sign_up_page())
+    token = token_in((await house.sign_up()).headers["location"])
+    await house.report(Stage.LOGIN, token)
+    reply = await house.post("sign-up", form | {"email": "eve@example.org", "password": GOOD})
+    assert reply.status == 303
+    assert reply.headers["location"].startswith("/wifidog/login?")
+    assert MAC.replace(":", "%3A") in reply.headers["location"]
+
+
+@ensureDeferred
+async def test_a_link_is_followed_once(house: MailHouse) -> None:
+    """Then it says so, and where to get another; with a slash behind it, too, as mail programs like."""
+    await house.sign_up()
+    [link] = await house.links()
+    reply = await house.get(link + "/")
+    assert reply.status == 200
+    assert "Thank you" in reply.body
+    reply = await house.get(link)
+    assert reply.status == 404
+    assert link_in(reply, "forgotten")
+
+
+@ensureDeferred
+async def test_links_lead_to_the_public_address_only(house: MailHouse) -> None:
+    """Whatever host the browser says it asked."""
+    form = hidden(await house.sign_up_page())
+    body = urlencode(form | {"email": ZOE, "password": GOOD}).encode()
+    await ask(house.port, "/wifidog/sign-up", method="POST", form=body, host="evil.example")
+    [letter] = await house.letters()
+    assert "evil.example" not in letter
+    assert await house.links()
+
+
+@ensureDeferred
+async def test_a_forgotten_password_is_chosen_anew(house: MailHouse) -> None:
+    """From the login page to the mail, from the mail to the form."""
+    await house.sign_up()
+    page = await house.get(link_in(await house.login_page(), "forgotten"))
+    reply = await house.post("forgotten", hidden(page) | {"email": ZOE, "want": "recover"})
+    assert ZOE in reply.body
+    assert link_in(reply, "login")
+    link = (await house.links())[1]
+    assert 'autocomplete="new-password"' in (await house.get(link)).body
+    reply = await house.post(link, {"password": "short"})
+    assert (reply.status, "at least 8 characters" in reply.body) == (400, True)
+    assert "password is changed" in (await house.post(link, {"password": "battery staple"})).body
+    assert (await house.post(link, {"password": "battery staple"})).status == 404
+    assert (await house.sign_in(name=ZOE, password="battery staple")).status == 303
+
+
+@ensureDeferred
+async def test_the_link_can_be_asked_for_again(house: MailHouse) -> None:
+    """The second works as well as the first."""
+    await house.sign_up()
+    await house.post("forgotten", {"email": f" {ZOE.upper()} ", "want": "validate"})
+    links = await house.links()
+    assert len(links) == 2
+    assert (await house.get(links[1])).status == 200
+    assert (await house.get(links[0])).status == 404
+
+
+@ensureDeferred
+async def test_password_and_address_are_changed_by_who_knows_the_password(house: MailHouse) -> None:
+    """And by nobody else."""
+    await house.sign_up()
+    known = {"name": ZOE, "password": GOOD}
+    page = await house.get("account")
+    assert page.status == 200
+    wrong = await house.post("account", known | {"password": "wrong", "new_password": GOOD, "change": "password"})
+    assert (wrong.status, "do not go together" in wrong.body, ZOE in wrong.body) == (401, True, True)
+    reply = await house.post("account", known | {"email": "zoe@new.example", "change": "address"})
+    assert (reply.status, "zoe@new.example" in reply.body) == (200, True)
+    assert "new address is confirmed" in (await house.get((await house.links())[-1])).body
+    known["name"] = "zoe@new.example"
+    reply = await house.post("account", known | {"new_password": "battery staple", "change": "password"})
+    assert (reply.status, "password is changed" in reply.body) == (200, True)
+    assert (await house.sign_in(name="zoe@new.example", password="battery staple")).status == 303
+
+
+@pytest.mark.parametrize(
+    ("accepted", "subject"), [("de", "de"), ("ar;q=0.9, en;q=0.1", "ar"), ("tlh", "en"), ("", "en")]
+)
+@ensureDeferred
+async def test_the_mail_is_in_the_language_of_the_page(house: MailHouse, accepted: str, subject: str) -> None:
+    """As far as we speak it."""
+    form = hidden(await house.sign_up_page())
+    body = urlencode(form | {"email": ZOE, "password": GOOD}).encode()
+    await ask(house.port, "/wifidog/sign-up", method="POST", form=body, language=accepted)
+    [letter] = await house.letters()
+    assert f"\nContent-Language: {subject}\n" in letter
+
+
+@ensureDeferred
+async def test_asking_for_the_head_of_a_link_does_not_use_it_up(house: MailHouse) -> None:
+    """Programs that look at mails before people do often ask so; whatever the link is for."""
+    await house.sign_up()
+    [target] = await house.links()
+    for _ in range(2):
+        head = await ask(house.port, house.path + target, method="HEAD")
+        assert (head.status, head.body) == (200, "")
+    assert await rows(house.database, "SELECT validated_at FROM accounts") == [(None,)]
+    assert "Thank you" in (await house.get(target)).body
+
+
+@ensureDeferred
+async def test_the_portal_leads_who_has_an_account_to_its_page(house: MailHouse) -> None:
+    """And from there nobody who has none; the page knows whose guest they are."""
+    token = await house.get_online()
+    assert "/account" not in (await house.get(f"portal?gw_id=gw1&token={token}")).body
+    house.later(hours=1)
+    own = token_in((await house.sign_up()).headers["location"])
+    await house.report(Stage.LOGIN, own, mac="02:00:00:00:00:02")
+    portal = await house.get(f"portal?gw_id=gw1&token={own}")
+    account = await house.get(link_in(portal, "account"))
+    assert "Your account" in account.body
+    assert "Café Zoë" in account.body

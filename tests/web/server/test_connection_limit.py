@@ -1,0 +1,147 @@
+"""A full house: who has kept it waiting the longest makes room for who waits outside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_twisted
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.task import Clock, deferLater
+
+from tests.support.observing import log_lines
+from tests.support.raw_http import Wire, connect
+from tests.web.server.test_site import HELLO, LAST_HELLO, Door, close
+from wifidogd.web.server.connection_limit import SlowClients
+
+SERVED = b"gateway auth 0"
+
+
+@pytest_twisted.async_yield_fixture
+async def small() -> AsyncIterator[Door]:
+    """A front with room for two."""
+    small = Door(most_connections=34)
+    yield small
+    close(small)
+    await small.has_clients(0)
+
+
+async def wait(door: Door, seconds: float) -> None:
+    """Let the clock go on by quarters of a second, and everybody do what is due."""
+    for _ in range(round(seconds / 0.25)):
+        door.clock.advance(0.25)
+        await deferLater(reactor, 0.02)
+
+
+async def outside(door: Door) -> Wire:
+    """Come to a full house with a question."""
+    wire = await connect(door.port)
+    wire.say(LAST_HELLO)
+    await wait(door, 0.5)
+    assert wire.heard == b""
+    return wire
+
+
+@ensureDeferred
+async def test_who_has_been_silent_the_longest_makes_room(small: Door) -> None:
+    """A second after the last word, not at the deadline; nobody is logged."""
+    with log_lines("") as lines:
+        first = await small.connect()
+        await wait(small, 0.25)
+        second = await small.connect()
+        guest = await outside(small)
+        await wait(small, 0.75)
+        assert (await guest.ends()).endswith(SERVED)
+        assert first.closed.called
+    assert lines == []
+    second.leave()
+
+
+@ensureDeferred
+async def test_who_is_being_answered_stays(small: Door) -> None:
+    """It is not they who keep us waiting."""
+    asks = await small.connect()
+    asks.say(b"GET /healthz HTTP/1.0\r\n\r\n")
+    await small.slow.has_been_asked(1)
+    await wait(small, 3)
+    silent = await small.connect()
+    guest = await outside(small)
+    await wait(small, 1)
+    assert (await guest.ends()).endswith(SERVED)
+    assert silent.closed.called
+    assert not asks.closed.called
+    small.slow.asked[0].finish()
+    await asks.ends()
+
+
+@ensureDeferred
+async def test_nobody_keeps_a_place_by_asking_again_and_again() -> None:
+    """In a house that is nearly full everybody has to queue anew after the answer; elsewhere not."""
+    door = Door(most_connections=36)
+    one, two = await door.connect(), await door.connect()
+    one.say(HELLO)
+    await one.hears(SERVED)
+    assert not one.closed.called
+    three = await door.connect()
+    one.say(HELLO)
+    assert b"connection: close" in (await one.ends()).lower()
+    two.leave()
+    three.leave()
+    await door.has_clients(0)
+    close(door)
+
+
+@ensureDeferred
+async def test_who_was_served_and_keeps_the_connection_makes_room_too() -> None:
+    """Counted from the answer."""
+    door = Door(most_connections=36)
+    served = await door.connect()
+    served.say(HELLO)
+    await served.hears(SERVED)
+    others = [await door.connect() for _ in range(3)]
+    for other in others:
+        other.say(b"GET /healthz HTTP/1.0\r\n\r\n")
+    await door.slow.has_been_asked(3)
+    guest = await outside(door)
+    await wait(door, 1)
+    assert (await guest.ends()).endswith(SERVED)
+    assert served.closed.called
+    for other in others:
+        other.leave()
+    await door.has_clients(0)
+    close(door)
+
+
+@ensureDeferred
+async def test_who_does_not_take_the_answer_makes_room_after_a_while(small: Door) -> None:
+    """They get more time than who says nothing."""
+    wires = [await small.connect(), await small.connect()]
+    for number, wire in enumerate(wires):
+        wire.transport.pauseProducing()  # type: ignore[union-attr]
+        wire.say(b"GET /healthz HTTP/1.0\r\n\r\n")
+        await small.slow.has_been_asked(number + 1)
+        small.slow.asked[number].write(b"x" * 20_000_000)
+        small.slow.asked[number].finish()
+    guest = await outside(small)
+    await wait(small, 3)
+    assert not guest.heard
+    await wait(small, 2.5)
+    assert (await guest.ends()).endswith(SERVED)
+    for wire in wires:
+        wire.leave()
+
+
+def test_stragglers_are_told_in_the_order_in_which_they_began_to_wait() -> None:
+    """As many as asked for, and only those who have waited for long enough."""
+    clock: Clock = Clock()
+    stragglers = SlowClients[str](2.0, clock)
+    for name in ("a", "b", "c"):
+        stragglers.add(name)
+        clock.advance(1)
+    assert stragglers.longest(5) == ["a", "b"]
+    assert stragglers.longest(1) == ["a"]
+    stragglers.add("a")
+    stragglers.discard("b")
+    stragglers.discard("nobody")
+    clock.advance(5)
+    assert stragglers.longest(5) == ["c", "a"]

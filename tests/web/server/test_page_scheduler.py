@@ -1,0 +1,91 @@
+"""Many guests at once: in order, a few at a time, and gateways in between."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from pytest_twisted import ensureDeferred
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
+
+from tests.support.deadline import within
+from tests.support.raw_http import connect
+from tests.web.server.test_site import LAST_HELLO, Door, close
+from wifidogd.web.server.page_scheduler import MOST_A_TURN, PageScheduler
+
+
+class Guest:
+    """A request as far as a turnstile sees; C{channel} is None once its client has gone."""
+
+    def __init__(self) -> None:
+        self.channel: object | None = self
+
+
+class Turning(Clock):
+    """A clock on which no two turns of the reactor happen at the same time."""
+
+    def callLater(self, when: float, *call: Any, **named: Any) -> Any:
+        """As L{Clock.callLater}."""
+        return super().callLater(when + 1, *call, **named)
+
+    def turn(self, times: int = 1) -> None:
+        """Let a turn pass, or some."""
+        self.pump([1] * times)
+
+
+class Context:
+    """
+    A turnstile and who comes to it.
+
+    @ivar inside: the numbers of guests that were let in, in this order.
+    """
+
+    def __init__(self, guests: int) -> None:
+        self.clock = Turning()
+        self.inside: list[int] = []
+        self.guests = [Guest() for _ in range(guests)]
+        self._turnstile = PageScheduler(clock=self.clock)
+
+    def come(self) -> None:
+        """Let everybody ask at once."""
+        for number, guest in enumerate(self.guests):
+            request: Any = guest
+            self._turnstile.enter(request, partial(self.inside.append, number))
+
+
+def test_a_few_are_let_in_at_once_and_the_others_by_turns() -> None:
+    """First come, first served."""
+    scene = Context(3 * MOST_A_TURN)
+    scene.come()
+    assert scene.inside == list(range(MOST_A_TURN))
+    scene.clock.turn()
+    assert scene.inside == list(range(2 * MOST_A_TURN))
+    scene.clock.turn(2)
+    assert scene.inside == list(range(3 * MOST_A_TURN))
+    assert scene.clock.getDelayedCalls() == []
+
+
+def test_who_has_gone_is_passed_over() -> None:
+    """It takes no room."""
+    scene = Context(MOST_A_TURN + 3)
+    scene.come()
+    scene.guests[MOST_A_TURN].channel = None
+    scene.clock.turn()
+    assert scene.inside == [*range(MOST_A_TURN), MOST_A_TURN + 1, MOST_A_TURN + 2]
+
+
+@ensureDeferred
+async def test_a_gateway_is_answered_among_a_hundred_guests() -> None:
+    """Before most of those who asked ahead of it; all of them are answered in the end."""
+    door = Door()
+    guests = await within(20, gatherResults([Deferred.fromCoroutine(connect(door.port)) for _ in range(100)]))
+    gateway = await connect(door.port)
+    for guest in guests:
+        guest.say(LAST_HELLO.replace(b"auth", b"login"))
+    gateway.say(LAST_HELLO)
+    assert (await gateway.ends()).endswith(b"gateway auth 0")
+    assert sum(b"guest" in guest.heard for guest in guests) <= 50
+    for guest in guests:
+        assert (await guest.ends()).endswith(b"guest login 0")
+    close(door)

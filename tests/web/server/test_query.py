@@ -1,0 +1,170 @@
+"""Single values out of careless queries."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wifidogd.domain.errors import MalformedRequest
+from wifidogd.web.server.query import GATEWAY_ID, read_address, read_gw_id, read_mac, read_query
+
+MAC = "02:ab:cd:ef:01:01"
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        (b"a=1&b=2", {"a": "1", "b": "2"}),
+        (b"token=one&token=two", {"token": "one"}),
+        (b"token=&token=two", {"token": ""}),
+        (b"token", {"token": ""}),
+        (b"a=b=c", {"a": "b=c"}),
+        (b"a=%3D%26%2B", {"a": "=&+"}),
+        (b"%67w_id=x", {"gw_id": "x"}),
+        (b"a=1;b=2", {"a": "1;b=2"}),
+        (b"a=1?b=2", {"a": "1?b=2"}),
+    ],
+)
+def test_a_query_is_names_and_values(query: bytes, fields: dict[str, str]) -> None:
+    """The first of a name wins, be it empty; only & parts pairs and only the first = parts name and value."""
+    assert read_query(query) == fields
+
+
+@pytest.mark.parametrize("first", [b"a=1", b"a=%31"])
+def test_only_so_many_fields_are_read(first: bytes) -> None:
+    """A query of thousands would take as long as dozens of requests."""
+    fields = read_query(b"&".join([first, *(b"p%d=%d" % (number, number) for number in range(5000))]))
+    assert fields["a"] == "1"
+    assert 50 <= len(fields) <= 100
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"a+b", "a+b"),
+        (b"a%20b", "a b"),
+        (b"a b", "a b"),
+        (b"100%", "100"),
+        (b"100%4", "100"),
+        (b"100%zz", "100%zz"),
+        (b"%2%41", "%2A"),
+        (b"caf%C3%A9", "café"),
+        (b"caf\xc3\xa9", "café"),
+        (b"caf%C3", "caf"),
+        (b"caf%E9s", "cafs"),
+        (b"caf%ED%A0%80s", "cafs"),
+        (b"a%00b", "a\0b"),
+        (b'a"<>', 'a"<>'),
+    ],
+)
+def test_values_are_decoded_as_gateways_encode_them(raw: bytes, text: str) -> None:
+    """A plus is a plus, an escape cut at the end is dropped, one that is none stays, and so does everything raw."""
+    assert read_query(b"value=" + raw) == {"value": text}
+
+
+@given(st.binary())
+def test_every_query_can_be_read(query: bytes) -> None:
+    """And every text in it can be encoded again: no lone surrogates."""
+    for name, value in read_query(query).items():
+        (name + value).encode()
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text()))
+def test_what_is_escaped_comes_back(fields: dict[str, str]) -> None:
+    """Byte by byte, whatever it is."""
+    escaped = {_escaped(name): _escaped(value) for name, value in fields.items()}
+    assert read_query("&".join(f"{name}={value}" for name, value in escaped.items()).encode()) == (fields or {"": ""})
+
+
+@pytest.mark.parametrize("gw_id", ["a", "netlab-gw1", "0018DE123456", "00:18:de:12:34:56", "a.b_c", "x" * 64, "null"])
+def test_gateways_may_be_called_that(gw_id: str) -> None:
+    """The name is taken as it is, upper and lower case apart."""
+    assert read_gw_id(gw_id) == gw_id
+
+
+@pytest.mark.parametrize(
+    "gw_id", ["", "x" * 65, "my router", "a/b", "N/A", "gw\n", "gw\0", "gẃ", "９", "a&b", "a%b", "a+b"]
+)
+def test_gateways_cannot_be_called_that(gw_id: str) -> None:
+    """The refusal names the parameter."""
+    with pytest.raises(MalformedRequest) as refused:
+        read_gw_id(gw_id)
+    assert refused.value.parameter == "gw_id"
+
+
+@pytest.mark.parametrize("text", [MAC, MAC.upper(), "02-ab-cd-ef-01-01", "02-AB-cd-EF-01-01"])
+def test_macs_are_normalised(text: str) -> None:
+    """Any case, colons or dashes."""
+    assert read_mac(text) == MAC
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "N/A",
+        "null",
+        "00:00:00:00:00:00",
+        "00-00-00-00-00-00",
+        "02:ab:cd:ef:01",
+        "02:ab:cd:ef:01:01:02",
+        "02:ab-cd:ef:01:01",
+        "02abcdef0101",
+        "2:ab:cd:ef:1:1",
+        "02:ab:cd:ef:01:0g",
+        " 02:ab:cd:ef:01:01",
+        "02:ab:cd:ef:01:01\n",
+        "02:ab:cd:ef:01:0１",
+    ],
+)
+def test_what_is_no_mac_is_absent(text: str | None) -> None:
+    """All zeros too: an incomplete ARP entry is nobody."""
+    assert read_mac(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("10.11.0.101", "10.11.0.101"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("2001:db8:0:0:0:0:0:1", "2001:db8::1"),
+        (None, None),
+        ("", None),
+        ("N/A", None),
+        ("null", None),
+        ("fe80::1%eth0", None),
+        ("10.11.0", None),
+        ("10.11.0.256", None),
+        ("010.11.0.1", None),
+        ("10.11.0.1/24", None),
+        ("[2001:db8::1]", None),
+        ("10.11.0.1\0", None),
+        ("１0.11.0.1", None),
+        ("168492133", None),
+        ("router.lan", None),
+    ],
+)
+def test_addresses_are_literal_or_absent(text: str | None, address: str | None) -> None:
+    """Normalised as PostgreSQL writes them."""
+    assert read_address(text) == address
+
+
+@given(st.none() | st.text() | st.ip_addresses().map(str))
+def test_an_address_is_one_or_none(text: str | None) -> None:
+    """Whatever is read can be stored."""
+    address = read_address(text)
+    assert address is None or str(ip_address(address)) == address
+
+
+@given(st.from_regex(GATEWAY_ID, fullmatch=True))
+def test_names_of_gateways_survive_a_query(gw_id: str) -> None:
+    """They need no encoding, which the gateway never does."""
+    assert read_gw_id(read_query(f"gw_id={gw_id}".encode())["gw_id"]) == gw_id
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"%{octet:02x}" for octet in text.encode())

@@ -1,0 +1,627 @@
+"""The front door against clients that stall, vanish, shout or come in crowds."""
+
+from __future__ import annotations
+
+import resource
+import struct
+from collections.abc import Iterator
+from socket import SO_LINGER, SOL_SOCKET, create_connection
+from typing import Any
+
+import pytest
+from klein import Klein
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock, deferLater
+from twisted.internet.tcp import Port
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from tests.support.builders import NOON
+from tests.support.deadline import within
+from tests.support.observing import descriptors, log_lines
+from tests.support.raw_http import Wire, ask, connect, read_reply
+from wifidogd.web.server.channel import ANSWER_DEADLINE, LINGER, REQUEST_DEADLINE
+from wifidogd.web.server.connection_limit import most_connections
+from wifidogd.web.server.site import MOST_OCTETS, WifidogdSite
+
+HELLO = b"GET /wifidog/auth HTTP/1.1\r\nHost: a\r\n\r\n"
+LAST_HELLO = b"GET /wifidog/auth HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+class Echo:
+    """Says which room it is, which path is left, and what was sent."""
+
+    app = Klein()
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @app.route("/", strict_slashes=False)
+    @app.route("/<path:rest>", strict_slashes=False)
+    def echo(self, request: IRequest, rest: str = "") -> bytes:
+        """Repeat."""
+        return f"{self._name} {rest} {len(request.content.read())}".encode()
+
+
+class Slow(Resource):
+    """
+    Answers when told to.
+
+    @ivar asked: requests not answered yet.
+    """
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Request] = []
+
+    def render(self, request: Request) -> int:
+        """Keep the request."""
+        self.asked.append(request)
+        return NOT_DONE_YET
+
+    async def has_been_asked(self, times: int) -> None:
+        """Wait for a request."""
+
+        async def look() -> None:
+            while len(self.asked) < times:
+                await deferLater(reactor, 0.01)
+
+        await within(5, look())
+
+
+class StillClock(Clock):
+    """A clock that only the test moves; what is to be done in the next turn of the reactor is done then."""
+
+    def callLater(self, when: float, *call: Any, **named: Any) -> Any:
+        """As L{Clock.callLater}."""
+        return reactor.callLater(0, *call, **named) if when == 0 else super().callLater(when, *call, **named)
+
+
+class Door:
+    """A listening front with echoes behind it, and a health page that is slow."""
+
+    def __init__(self, path: str = "/wifidog/", most_connections: int | None = None) -> None:
+        self.clock = StillClock()
+        self.slow = Slow()
+        self._rooms = Echo("gateway"), Echo("guest")
+        gateway, guest = (room.app.resource() for room in self._rooms)
+        self.front = WifidogdSite(
+            gateway,
+            guest,
+            self.slow,
+            path=path,
+            clock=self.clock,
+            utc_now=lambda: NOON,
+            most_connections=most_connections,
+        )
+        self.listener: Port = reactor.listenTCP(0, self.front, backlog=300, interface="127.0.0.1")
+        self.front.places.watch(self.listener)
+        self.port: int = self.listener.getHost().port
+
+    async def connect(self) -> Wire:
+        """Connect, and wait until the server has noticed."""
+        clients = self.front.figures()["clients"]
+        wire = await connect(self.port)
+        await self.has_clients(clients + 1)
+        return wire
+
+    async def has_clients(self, number: int) -> None:
+        """Wait until so many are connected."""
+
+        async def look() -> None:
+            while self.front.figures()["clients"] != number:
+                await deferLater(reactor, 0.005)
+
+        await within(5, look())
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    """A front whose clock only the test moves."""
+    door = Door()
+    yield door
+    close(door)
+
+
+def close(door: Door) -> None:
+    """Stop listening, and send everybody away."""
+    door.listener.stopListening()
+    for channel in list(door.front.places.taken):
+        channel.transport.abortConnection()
+
+
+def rst(port: int) -> None:
+    """Connect and vanish at once."""
+    client = create_connection(("127.0.0.1", port))
+    client.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "answer"),
+    [
+        ("/wifidog/", "/wifidog/auth/?stage=login", "gateway auth"),
+        ("/wifidog/", "/wifidog/auth", "gateway auth"),
+        ("/wifidog/", "/wifidog/auth/KEY/?stage=x", "gateway auth/KEY"),
+        ("/wifidog/", "/wifidog/ping/KEY", "gateway ping/KEY"),
+        ("/wifidog/", "//wifidog//ping//", "gateway ping"),
+        ("/wifidog/", "/wifidog/auth/%ff", "gateway auth/\ufffd"),
+        ("/wifidog/", "/wifidog/auth/a%2Fb", "gateway auth/a\ufffdb"),
+        ("/wifidog/", "/wifidog/login/", "guest login"),
+        ("/wifidog/", "/wifidog/", "guest "),
+        ("/wifidog/", "/wifidog", "guest "),
+        ("/wifidog/", "/", "guest "),
+        ("/wifidog/", "/auth", "guest nowhere"),
+        ("/wifidog/", "/login", "guest nowhere"),
+        ("/wifidog/", "/%ff/%fe", "guest nowhere"),
+        ("/", "/auth/", "gateway auth"),
+        ("/", "/login", "guest login"),
+        ("/", "/", "guest "),
+        ("/a/b/", "/a/b/ping", "gateway ping"),
+        ("/a/b/", "/a/b/portal/", "guest portal"),
+        ("/a/b/", "/a/ping", "guest nowhere"),
+    ],
+)
+@ensureDeferred
+async def test_paths_lead_to_rooms(path: str, target: str, answer: str) -> None:
+    """Under any prefix, with any slashes, never by a redirect and never with a traceback."""
+    door = Door(path)
+    with log_lines("") as lines:
+        reply = await ask(door.port, target)
+    assert (reply.status, reply.body) == (200, f"{answer} 0")
+    assert not [line for line in lines if "log_failure" in line]
+    close(door)
+
+
+@pytest.mark.parametrize("target", ["/healthz", "/wifidog/healthz", "/wifidog/healthz/"])
+@ensureDeferred
+async def test_health_is_at_two_addresses(door: Door, target: str) -> None:
+    """At the root, where monitors look, and under the path."""
+    wire = await door.connect()
+    wire.say(f"GET {target} HTTP/1.0\r\n\r\n".encode())
+    await door.slow.has_been_asked(1)
+
+
+@ensureDeferred
+async def test_an_answer_is_one_piece_with_a_length(door: Door) -> None:
+    """To HTTP/1.1 as well as 1.0, where the connection then closes; no version of anything is told."""
+    wire = await door.connect()
+    wire.say(b"GET /wifidog/auth HTTP/1.0\r\n\r\n")
+    old = read_reply(await wire.ends())
+    assert old.body == "gateway auth 0"
+    for reply in (old, await ask(door.port, "/wifidog/auth")):
+        assert reply.headers["content-length"] == str(len("gateway auth 0"))
+        assert "transfer-encoding" not in reply.headers
+        assert "server" not in reply.headers
+
+
+@ensureDeferred
+async def test_connections_are_kept_for_who_speaks_1_1(door: Door) -> None:
+    """One request after another, also when they come at once."""
+    wire = await door.connect()
+    wire.say(HELLO)
+    await wire.hears(b"gateway auth 0")
+    wire.say(HELLO + HELLO + LAST_HELLO)
+    assert (await wire.ends()).count(b"gateway auth 0") == 4
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"GET /wifid",
+        b"GET /wifidog/auth HTTP/1.1\r\nHost: a\r\nX: ",
+        b"POST /wifidog/login HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf",
+        b"POST /wifidog/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        HELLO,
+    ],
+)
+@ensureDeferred
+async def test_silence_ends_at_the_deadline(door: Door, start: bytes) -> None:
+    """Before, in and after a request; without a line in the log."""
+    with log_lines("") as lines:
+        wire = await door.connect()
+        wire.say(start)
+        if start == HELLO:
+            await wire.hears(b"gateway auth 0")
+        await deferLater(reactor, 0.05)
+        door.clock.advance(REQUEST_DEADLINE - 1)
+        await deferLater(reactor, 0.05)
+        assert not wire.closed.called
+        door.clock.advance(1)
+        await wire.ends()
+    assert lines == []
+    await door.has_clients(0)
+    door.clock.advance(1)
+    assert door.clock.getDelayedCalls() == []
+
+
+@ensureDeferred
+async def test_who_does_not_read_gets_no_answers_ahead(door: Door) -> None:
+    """Requests may all come at once; the next is looked at when the client has taken its answers."""
+    many, page = 60, b"." * 2**20
+    wire = await door.connect()
+    wire.transport.pauseProducing()
+    wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * many)
+    answered = 0
+    for _ in range(many):
+        await deferLater(reactor, 0.02)
+        if len(door.slow.asked) > answered:
+            door.slow.asked[answered].write(page)
+            door.slow.asked[answered].finish()
+            answered += 1
+    assert 0 < answered == len(door.slow.asked) < many
+    wire.transport.resumeProducing()
+    await door.slow.has_been_asked(answered + 1)
+    wire.transport.abortConnection()
+
+
+@ensureDeferred
+async def test_who_never_reads_is_dropped(door: Door) -> None:
+    """Without a line in the log."""
+    wire = await door.connect()
+    wire.transport.pauseProducing()
+    wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    await door.slow.has_been_asked(1)
+    door.slow.asked[0].write(b"." * 2**26)
+    with log_lines("") as lines:
+        door.slow.asked[0].finish()
+        await deferLater(reactor, 0.1)
+        door.clock.advance(ANSWER_DEADLINE)
+        await door.has_clients(0)
+    assert lines == []
+    wire.transport.abortConnection()
+
+
+@ensureDeferred
+async def test_dripping_does_not_extend_the_deadline(door: Door) -> None:
+    """A byte now and then is as good as none."""
+    wire = await door.connect()
+    for _ in range(REQUEST_DEADLINE):
+        wire.say(b"G")
+        await deferLater(reactor, 0.01)
+        door.clock.advance(1)
+    await wire.ends()
+
+
+@ensureDeferred
+async def test_an_answer_may_take_longer_than_a_request(door: Door) -> None:
+    """The deadline is the client's, not ours."""
+    wire = await door.connect()
+    wire.say(b"GET /healthz HTTP/1.0\r\n\r\n")
+    await door.slow.has_been_asked(1)
+    door.clock.advance(REQUEST_DEADLINE * 3)
+    door.slow.asked[0].write(b"at last")
+    door.slow.asked[0].finish()
+    assert (await wire.ends()).endswith(b"at last")
+
+
+@ensureDeferred
+async def test_a_client_that_never_reads_is_dropped(door: Door) -> None:
+    """Once it had time enough to take its answer."""
+    with log_lines("") as lines:
+        wire = await door.connect()
+        wire.transport.pauseProducing()  # type: ignore[union-attr]
+        wire.say(b"GET /healthz HTTP/1.0\r\n\r\n")
+        await door.slow.has_been_asked(1)
+        door.slow.asked[0].write(b"x" * 20_000_000)
+        door.slow.asked[0].finish()
+        await deferLater(reactor, 0.05)
+        door.clock.advance(ANSWER_DEADLINE - 1)
+        await deferLater(reactor, 0.05)
+        await door.has_clients(1)
+        door.clock.advance(1)
+        await door.has_clients(0)
+    assert lines == []
+    wire.leave()
+
+
+@pytest.mark.parametrize("request_line", [HELLO, LAST_HELLO, b"GET /wifidog/auth HTTP/1.0\r\n\r\n"])
+@ensureDeferred
+async def test_half_closing_clients_get_their_answer(door: Door, request_line: bytes) -> None:
+    """Request, FIN, answer, FIN."""
+    wire = await door.connect()
+    wire.say(request_line)
+    wire.transport.loseWriteConnection()  # type: ignore[union-attr]
+    assert (await wire.ends()).endswith(b"gateway auth 0")
+    await door.has_clients(0)
+
+
+@ensureDeferred
+async def test_half_closing_clients_may_have_to_wait(door: Door) -> None:
+    """The answer may be long in coming, and several may be due."""
+    wire = await door.connect()
+    wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" + HELLO)
+    wire.transport.loseWriteConnection()  # type: ignore[union-attr]
+    await door.slow.has_been_asked(1)
+    await deferLater(reactor, 0.05)
+    door.slow.asked[0].write(b"slow")
+    door.slow.asked[0].finish()
+    heard = await wire.ends()
+    assert b"slow" in heard
+    assert heard.endswith(b"gateway auth 0")
+
+
+@ensureDeferred
+async def test_half_a_request_and_fin_is_nothing(door: Door) -> None:
+    """Closed without an answer, at once."""
+    wire = await door.connect()
+    wire.say(b"GET /wifi")
+    wire.transport.loseWriteConnection()  # type: ignore[union-attr]
+    assert await wire.ends() == b""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: %d\r\n\r\n" % (MOST_OCTETS + 1),
+        b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"Content-Length: " + b"9" * 5000 + b"\r\nX-More: y\r\n\r\n",
+        b"Content-Length: 100000000\r\nExpect: 100-continue\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n",
+    ],
+)
+@ensureDeferred
+async def test_too_large_a_body_is_refused_audibly(door: Door, head: bytes) -> None:
+    """The client hears 413 even though it is still sending, and nothing is processed."""
+    with log_lines("") as lines:
+        wire = await door.connect()
+        wire.say(b"POST /wifidog/login HTTP/1.1\r\nHost: a\r\n" + head)
+        wire.say(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+        for _ in range(300):
+            wire.say(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+        await wire.hears(b"413 Content Too Large")
+        await deferLater(reactor, 0.05)
+        door.clock.advance(LINGER)
+        heard = await wire.ends()
+    assert heard.count(b"HTTP/1.1") == 1
+    assert lines == []
+    await door.has_clients(0)
+
+
+@ensureDeferred
+async def test_the_largest_body_is_taken(door: Door) -> None:
+    """In one piece or in chunks."""
+    reply = await ask(door.port, "/wifidog/login", method="POST", form=b"x" * MOST_OCTETS)
+    assert reply.body == f"guest login {MOST_OCTETS}"
+    wire = await door.connect()
+    chunks = (b"4000\r\n" + b"x" * 16384 + b"\r\n") * 4 + b"0\r\n\r\n"
+    wire.say(
+        b"POST /wifidog/login HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    )
+    assert (await wire.ends()).endswith(f"guest login {MOST_OCTETS}".encode())
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200) + b"\r\n\r\n",
+        b"GET /wifidog/auth?gw_id=a b HTTP/1.0\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\xffGET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nNo colon\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nBad name: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 600 + b"\r\n",
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+    ],
+)
+@ensureDeferred
+async def test_nonsense_is_refused_without_a_trace(door: Door, nonsense: bytes) -> None:
+    """Closed, with a 400 or nothing; the log stays empty."""
+    with log_lines("") as lines:
+        wire = await door.connect()
+        wire.say(nonsense)
+        heard = await wire.ends()
+    assert heard == b"" or heard.startswith(b"HTTP/1.1 400")
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    "target", ["*", "http://elsewhere.example/x", "//", "/?%", "/wifidog/auth?%ff=%fe&&&=", "x:443"]
+)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "CONNECT", "PROPFIND"])
+@ensureDeferred
+async def test_odd_targets_get_an_answer(door: Door, method: str, target: str) -> None:
+    """Some answer; no traceback."""
+    with log_lines("") as lines:
+        reply = await ask(door.port, target, method=method)
+    assert reply.status in (200, 404, 405)
+    assert "content-length" in reply.headers
+    assert lines == []
+
+
+@ensureDeferred
+async def test_when_the_house_is_full_others_wait_outside(door: Door) -> None:
+    """In the kernel's queue, not refused; served as soon as somebody leaves."""
+    small = Door(most_connections=34)
+    first, second = await small.connect(), await small.connect()
+    outside = await connect(small.port)
+    outside.say(LAST_HELLO)
+    await deferLater(reactor, 0.1)
+    assert outside.heard == b""
+    assert small.front.figures() == {"clients": 2}
+    first.leave()
+    assert (await outside.ends()).endswith(b"gateway auth 0")
+    second.leave()
+    await small.has_clients(0)
+    assert (await ask(small.port, "/wifidog/auth")).status == 200
+    close(small)
+
+
+@ensureDeferred
+async def test_silent_crowds_give_way_at_their_deadline(door: Door) -> None:
+    """More of them than there is room for; nobody is logged, and the next guest is served with others still there."""
+    small = Door(most_connections=40)
+    with log_lines("") as lines:
+        crowd = [await connect(small.port) for _ in range(45)]
+        guest = await connect(small.port)
+        guest.say(LAST_HELLO)
+        await deferLater(reactor, 0.1)
+        served = False
+        for _ in range(12):
+            small.clock.advance(REQUEST_DEADLINE)
+            await deferLater(reactor, 0.05)
+            served = served or guest.closed.called
+    assert served
+    assert guest.heard.endswith(b"gateway auth 0")
+    assert lines == []
+    for wire in crowd:
+        wire.leave()
+    await small.has_clients(0)
+    close(small)
+
+
+@ensureDeferred
+async def test_a_crowd_at_once_takes_no_more_than_there_is_room_for() -> None:
+    """Although a port accepts many in one round; those outside are served when some inside leave."""
+    small = Door(most_connections=64)
+    wires = await within(20, gatherResults([Deferred.fromCoroutine(connect(small.port)) for _ in range(200)]))
+    await deferLater(reactor, 0.1)
+    assert 32 <= small.front.figures()["clients"] <= 64
+    for wire in wires:
+        wire.say(LAST_HELLO)
+    for wire in wires:
+        assert (await wire.ends(20)).endswith(b"gateway auth 0")
+    await small.has_clients(0)
+    close(small)
+
+
+@ensureDeferred
+async def test_vanishing_clients_leave_nothing_behind(door: Door) -> None:
+    """Neither descriptors, nor timers, nor lines in the log."""
+    before = descriptors()
+    with log_lines("") as lines:
+        for number in range(100):
+            rst(door.port)
+            if number % 10 == 0:
+                await deferLater(reactor, 0.01)
+        reply = await ask(door.port, "/wifidog/auth")
+        await door.has_clients(0)
+    assert reply.status == 200
+    assert lines == []
+    assert descriptors() == before
+    door.clock.advance(1)
+    assert door.clock.getDelayedCalls() == []
+
+
+@ensureDeferred
+async def test_a_client_that_vanishes_while_we_think_needs_no_answer(door: Door) -> None:
+    """Answering it afterwards is no error."""
+    wire = await door.connect()
+    wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    await door.slow.has_been_asked(1)
+    gone: Deferred[None] = door.slow.asked[0].notifyFinish()
+    gone.addErrback(lambda _: None)
+    wire.leave()
+    await door.has_clients(0)
+    await within(5, gone)
+    with log_lines("") as lines:
+        door.slow.asked[0].write(b"too late")
+        door.slow.asked[0].finish()
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "gigabytes", "most"),
+    [
+        (1024, 8, 960),
+        (65536, 24, 10_000),
+        (resource.RLIM_INFINITY, 24, 10_000),
+        (65536, 1, 1250),
+        (1024, 1, 960),
+        (65, 1, 1),
+        (10, 1, 1),
+    ],
+)
+def test_as_many_may_come_as_there_is_room_for(descriptors: int, gigabytes: int, most: int) -> None:
+    """Whatever they do: by descriptors, and by a quarter of the memory."""
+    assert most_connections(descriptors, gigabytes * 10**9) == most
+
+
+def test_tls_clients_are_offered_http_1_1_only() -> None:
+    """There is no HTTP/2 here."""
+    front = WifidogdSite(Resource(), Resource(), Resource(), path="/", clock=Clock(), utc_now=lambda: NOON)
+    assert front.acceptableProtocols() == [b"http/1.1"]
+
+
+def test_the_date_of_an_answer_is_the_wall_clocks() -> None:
+    """Whatever the reactor counts its seconds from; read once a second."""
+    clock = Clock()
+    front = WifidogdSite(Resource(), Resource(), Resource(), path="/", clock=clock, utc_now=lambda: NOON)
+    assert front.date() == b"Sun, 22 Nov 2026 12:00:00 GMT"
+
+
+async def pass_time(door: Door, seconds: float) -> None:
+    """Let the clock go on while the reactor turns."""
+    for _ in range(round(seconds / 0.1)):
+        door.clock.advance(0.1)
+        await deferLater(reactor, 0)
+
+
+@ensureDeferred
+async def test_a_closing_server_answers_who_has_come_in(door: Door) -> None:
+    """Whether they have asked, are asking or are about to; each once more, and they are told that it is the last."""
+    waits, asks, idles = [await door.connect() for _ in range(3)]
+    waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    await door.slow.has_been_asked(1)
+    asks.say(HELLO[:-9])
+    idles.say(HELLO)
+    await idles.hears(b"gateway auth 0")
+    draining = Deferred.fromCoroutine(door.front.places.drain(30))
+    await pass_time(door, 0.5)
+    idles.say(HELLO)
+    await idles.hears(b"Connection: close")
+    await pass_time(door, 2.0)
+    asks.say(HELLO[-9:])
+    await asks.hears(b"Connection: close")
+    for wire in (asks, idles):
+        assert (await wire.ends()).endswith(b"gateway auth 0")
+    assert not draining.called
+    door.slow.asked[0].finish()
+    await waits.ends()
+    await pass_time(door, 1.0)
+    await within(5, draining)
+    assert door.front.figures()["clients"] == 0
+
+
+@ensureDeferred
+async def test_a_closing_server_does_not_wait_for_who_asks_nothing(door: Door) -> None:
+    """And for nobody longer than it is told to."""
+    idle, silent, waits = [await door.connect() for _ in range(3)]
+    idle.say(HELLO)
+    await idle.hears(b"gateway auth 0")
+    waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    await door.slow.has_been_asked(1)
+    draining = Deferred.fromCoroutine(door.front.places.drain(5))
+    await pass_time(door, 2.5)
+    await idle.ends()
+    await silent.ends()
+    assert not draining.called
+    await pass_time(door, 4)
+    await within(5, draining)
+    door.slow.asked[0].finish()
+    assert (await waits.ends()).startswith(b"HTTP/1.1 200 OK")
+
+
+@ensureDeferred
+async def test_who_waits_at_the_door_comes_in_before_it_closes(door: Door) -> None:
+    """The kernel has said yes to them already."""
+    door.listener.stopReading()
+    wires = [await connect(door.port) for _ in range(40)]
+    assert door.front.figures()["clients"] == 0
+    door.front.places.take_in()
+    assert door.front.figures()["clients"] == 40
+    for wire in wires:
+        wire.leave()
+    await door.has_clients(0)

@@ -1,0 +1,100 @@
+"""One batch of reports in one transaction: lock what they name, judge them, write what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from wifidogd.accounting.allowances import close_books, open_books
+from wifidogd.accounting.batch import ReportBatch
+from wifidogd.accounting.report_queue import Entry
+from wifidogd.domain.decisions import Decision, count_anew, takes_place
+from wifidogd.store.accounting.sessions import end_sessions, lock_online, lock_sessions, save_sessions
+from wifidogd.store.driver.database import Cursor
+
+
+class Settled(NamedTuple):
+    """
+    What became of a batch; who is in neither was too late, and changed nothing.
+
+    @ivar decisions: on each report that was settled.
+    @ivar endings: reports that end a session, or would if those did not, and were left alone.
+    """
+
+    decisions: list[tuple[Entry, Decision]]
+    endings: list[Entry]
+
+
+async def settle(
+    cursor: Cursor,
+    batch: Sequence[Entry],
+    may_ask: Callable[[str, str | None], bool],
+    now: datetime,
+    *,
+    clock_set_at: datetime | None,
+    spares_endings: bool,
+) -> Settled:
+    """
+    Settle what is not too late.
+
+    @param batch: in order of arrival; no other batch in flight is about the same sessions.
+    @param may_ask: tells whether a gateway, by gw_id, is adopted and a key is good for it.
+    @param clock_set_at: when the wall clock was last set; None for never.
+    @param spares_endings: whether to leave alone whatever ends a session, which takes tables that others may hold.
+    @raise StoreError: as L{Database.transaction<wifidogd.store.driver.database.Database.transaction>}.
+    """
+    sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}))
+    if clock_set_at is not None:
+        sessions = {token: count_anew(session, clock_set_at) for token, session in sessions.items()}
+    arriving = [entry for entry in batch if takes_place(sessions.get(entry.token_hash), entry.report)]
+    late = _too_late(arriving)
+    places = {(sessions[entry.token_hash].gw_id, str(entry.report.mac)) for entry in arriving if entry not in late}
+    online = await lock_online(cursor, sorted(places)) if places else []
+    tallies = await open_books(cursor, (*sessions.values(), *online), now)
+    timely = [entry for entry in batch if entry not in late]
+    known = partial(ReportBatch, sessions, online, may_ask, tallies)
+    settlement, decisions = _enter(timely, known(), now)
+    involved: set[bytes] = set()
+    while spares_endings and (more := _involved(decisions, settlement) - involved):
+        involved |= more
+        settlement, decisions = _enter([entry for entry in timely if entry.token_hash not in involved], known(), now)
+    if settlement.ended:
+        await end_sessions(cursor, settlement.ended)
+    if settlement.changed:
+        save_sessions(cursor, settlement.changed)
+    await close_books(cursor, settlement, now)
+    return Settled(decisions, [entry for entry in timely if entry.token_hash in involved])
+
+
+def _enter(
+    entries: Iterable[Entry], settlement: ReportBatch, now: datetime
+) -> tuple[ReportBatch, list[tuple[Entry, Decision]]]:
+    return settlement, [(entry, settlement.enter(entry.token_hash, entry.report, now)) for entry in entries]
+
+
+def _involved(decisions: Iterable[tuple[Entry, Decision]], settlement: ReportBatch) -> set[bytes]:
+    """Name the tokens of sessions that end, and of those that take their places."""
+    if not settlement.ended:
+        return set()
+    ended = {each.session.token_hash for each in settlement.ended}
+    places = {(each.session.gw_id, each.session.mac) for each in settlement.ended}
+    heirs = (decision.session for _, decision in decisions if decision.session is not None)
+    return ended | {heir.token_hash for heir in heirs if (heir.gw_id, heir.mac) in places}
+
+
+def _too_late(arriving: Iterable[Entry]) -> set[Entry]:
+    """
+    Pick the first reports on tokens whose answer was given up.
+
+    The guest may have signed in anew since, and the old token would take the place of the new one.
+    """
+    late: set[Entry] = set()
+    arrived: set[bytes] = set()
+    for entry in arriving:
+        if entry.answer.called and entry.token_hash not in arrived:
+            late.add(entry)
+        else:
+            arrived.add(entry.token_hash)
+    return late

@@ -1,0 +1,144 @@
+"""Letters to guests: what they say comes from templates, what their links are good for from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from enum import Enum
+from typing import Protocol
+
+from wifidogd.domain.errors import Overloaded
+from wifidogd.domain.plans import Network
+from wifidogd.domain.sessions import UtcNow
+from wifidogd.domain.tokens import hash_secret, mint_token
+from wifidogd.store.accounts.accounts import Account
+from wifidogd.store.accounts.email_links import Link, Purpose, add_link
+from wifidogd.store.accounts.outbox import queue_mail
+from wifidogd.store.driver.database import Cursor
+
+MOST_LINKS = 5
+"""Links for one purpose of one account that are good at a time; no more mails are sent meanwhile."""
+
+LIFETIMES = {
+    Purpose.VALIDATE: timedelta(hours=24),
+    Purpose.PASSWORD: timedelta(hours=1),
+    Purpose.ADDRESS: timedelta(hours=24),
+}
+
+
+class MailKind(Enum):
+    """What may be written to guests."""
+
+    VALIDATE = "validate"
+    KNOWN = "known"
+    RECOVER = "recover"
+    ADDRESS = "address"
+    MOVED = "moved"
+
+
+_PURPOSES = {
+    MailKind.VALIDATE: Purpose.VALIDATE,
+    MailKind.KNOWN: Purpose.PASSWORD,
+    MailKind.RECOVER: Purpose.PASSWORD,
+    MailKind.ADDRESS: Purpose.ADDRESS,
+}
+
+
+class Writer(Protocol):
+    """Puts letters into words."""
+
+    def write(self, letter: MailKind, language: str, **values: object) -> tuple[str, str]:
+        """
+        Write a letter.
+
+        @param language: tag of one of ours.
+        @return: subject, one line, and text.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """
+    For whom a letter is written.
+
+    @ivar network: whose guest they are; its title stands as the sender.
+    @ivar language: tag of the one they read.
+    """
+
+    network: Network
+    language: str
+
+
+class MailComposer:
+    """Writes letters, with links that work once and not for long, into the queue."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        sender: str,
+        base: str,
+        utc_now: UtcNow,
+        mint: Callable[[], str] = mint_token,
+    ) -> None:
+        """
+        @param sender: the address that letters come from.
+        @param base: what the secret of a link is appended to; the operator's word, never a browser's.
+        @param mint: makes fresh secrets.
+        """
+        self._writer = writer
+        self._sender = sender
+        self._base = base
+        self._utc_now = utc_now
+        self._mint = mint
+
+    async def send(self, cursor: Cursor, letter: MailKind, account: Account, recipient: str, reader: Reader) -> None:
+        """
+        Queue a letter, to be sent once the transaction is committed.
+
+        Nothing happens while L{MOST_LINKS} of its kind are good.
+
+        @raise Overloaded: if too many mails are waiting.
+        """
+        now, purpose, secret = self._utc_now(), _PURPOSES.get(letter), self._mint()
+        if purpose is not None:
+            link = Link(account.account_id, purpose, recipient)
+            expires_at = now + LIFETIMES[purpose]
+            if not await add_link(cursor, hash_secret(secret), link, now=now, expires_at=expires_at, most=MOST_LINKS):
+                return
+        subject, text = self._writer.write(
+            letter,
+            reader.language,
+            title=reader.network.title,
+            name=account.name,
+            link=self._base + secret,
+            minutes=reader.network.grace // timedelta(minutes=1),
+        )
+        message = self._compose(recipient, reader, subject, text, now)
+        if not await queue_mail(cursor, recipient, message, now):
+            raise Overloaded("too many mails are waiting to be sent")
+
+    def _compose(self, recipient: str, reader: Reader, subject: str, text: str, now: datetime) -> str:
+        """
+        Put a head on a text; Python's own parser refuses a header with a line end.
+
+        C{Auto-Submitted} keeps holiday greetings from answering (RFC 3834).
+        """
+        message = EmailMessage()
+        message["From"] = Address(_one_line(reader.network.title), addr_spec=self._sender)
+        message["To"] = Address(addr_spec=recipient)
+        message["Subject"] = _one_line(subject)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = f"<{self._mint()}@{self._sender.rpartition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text, cte="quoted-printable")
+        message["Content-Language"] = reader.language
+        return message.as_string()
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,71 @@
+"""A guest's own data: shown to them, and erased when they want it gone."""
+
+from __future__ import annotations
+
+from wifidogd.access.open_session import Refused
+from wifidogd.access.password_check import PasswordCheck
+from wifidogd.domain.sessions import UtcNow
+from wifidogd.domain.tokens import hash_secret
+from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.accounts.accounts import Account, fetch_account_by_id
+from wifidogd.store.accounts.personal_data import Owner, Stored, erase_past, erase_rest, find_owner, gather
+from wifidogd.store.driver.database import Cursor, Database
+
+
+class PersonalData:
+    """
+    Shows and erases what is stored about whoever has a token.
+
+    The token of an open session shows whose it is: the account that signed in
+    for it, otherwise that session alone, since a MAC is no proof.
+    """
+
+    def __init__(self, database: Database, passwords: Passwords, *, utc_now: UtcNow) -> None:
+        self._database = database
+        self._check = PasswordCheck(database, passwords, utc_now=utc_now)
+
+    async def look(self, token: str) -> Stored | None:
+        """
+        Gather what is stored.
+
+        @return: None if the token names no open session.
+        @raise StoreError: as L{Database.transaction}.
+        """
+        token_hash = hash_secret(token)
+
+        async def work(cursor: Cursor) -> Stored | None:
+            owner = await find_owner(cursor, token_hash)
+            return None if owner is None else await gather(cursor, token_hash, owner)
+
+        return await self._database.transaction(work)
+
+    async def erase(self, token: str, password: str) -> Refused | None:
+        """
+        Erase it; of stays the times and totals are kept.
+
+        Tokens can be read on the status page of many a router, so removing an
+        account takes its password too.  What a voucher has used up is kept;
+        what a device has used is kept as nobody's.
+
+        @param password: of the account; anything for who has signed in without.
+        @return: why not; None when nothing is stored any more, or nothing was.
+        @raise StoreError: as L{Database.transaction}.
+        """
+        token_hash = hash_secret(token)
+
+        async def find(cursor: Cursor) -> tuple[Owner | None, Account | None]:
+            owner = await find_owner(cursor, token_hash)
+            account_id = None if owner is None else owner.account_id
+            return owner, None if account_id is None else await fetch_account_by_id(cursor, account_id)
+
+        owner, account = await self._database.transaction(find)
+        if owner is None:
+            return None
+        if account is not None:
+            known = await self._check.identify(account.name, password, even_locked=True)
+            if isinstance(known, Refused):
+                return known
+            while await self._database.transaction(lambda cursor: erase_past(cursor, account.account_id)):
+                continue
+        await self._database.transaction(lambda cursor: erase_rest(cursor, token_hash, owner))
+        return None

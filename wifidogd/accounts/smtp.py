@@ -1,0 +1,180 @@
+"""One mail handed to a mail server, on a connection of its own and within a deadline."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import connectionDone
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.mail.smtp import (
+    CramMD5ClientAuthenticator,
+    ESMTPClient,
+    LOGINAuthenticator,
+    PLAINAuthenticator,
+    SMTPClientError,
+)
+from twisted.python.failure import Failure
+
+from wifidogd.accounts.smtp_server import MailServer, Security
+from wifidogd.domain.errors import WifidogdError
+
+DEADLINE = 40.0
+"""Seconds for a whole mail, from looking up the server's name to its goodbye."""
+
+
+class NotSent(WifidogdError):
+    """
+    A mail server has not taken a mail, or we cannot know.
+
+    The message says why, in the server's words where it had any.
+
+    @ivar is_final: True when this mail would be refused again.
+    @ivar is_reached: False when the trouble is with the server, whatever the mail.
+    """
+
+    def __init__(self, why: str, *, is_final: bool = False, is_reached: bool = False) -> None:
+        super().__init__(why)
+        self.is_final = is_final
+        self.is_reached = is_reached
+
+
+async def deliver(
+    server: MailServer, sender: str, recipient: str, message: str, *, reactor: Any, trust_root: Any = None
+) -> None:
+    """
+    Hand over one mail.
+
+    The server's certificate is checked, by name and against the authorities
+    this machine trusts, before it is told anything, a password least of all.
+
+    @param message: head and body, ASCII, lines ended by C{\\n}.
+    @param trust_root: for tests; None for the authorities this machine trusts.
+    @raise NotSent: if the server did not say that it has it, within L{DEADLINE}.
+    """
+    trust = {} if trust_root is None else {"trustRoot": trust_root}
+    tls: Any = None if server.security is Security.NONE else optionsForClientTLS(server.host, **trust)
+    endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, server.host, server.port, timeout=DEADLINE)
+    if server.security is Security.TLS:
+        endpoint = wrapClientTLS(tls, endpoint)
+    delivery = Delivery(server, sender, recipient, message, tls)
+    connecting = connectProtocol(endpoint, delivery)
+    deadline = reactor.callLater(DEADLINE, _give_up, connecting, delivery)
+    try:
+        try:
+            await connecting
+        except Exception as trouble:
+            raise NotSent(f"no connection to {server.host} port {server.port}: {_words(Failure(trouble))}") from trouble
+        await delivery.done
+    finally:
+        if deadline.active():
+            deadline.cancel()
+
+
+def _give_up(connecting: Deferred[Any], delivery: Delivery) -> None:
+    connecting.cancel()
+    if delivery.transport is not None:
+        delivery.decide(NotSent(f"not done within {DEADLINE:.0f} s"))
+        delivery.transport.abortConnection()
+
+
+class Delivery(ESMTPClient):
+    """
+    The conversation about one mail.
+
+    @ivar done: fires with None when the connection has ended after the server
+        took the mail, else fails with L{NotSent}.
+    """
+
+    debug = False
+    transport: Any
+
+    def __init__(self, server: MailServer, sender: str, recipient: str, message: str, tls: Any) -> None:
+        user, password = (server.user or "").encode(), (server.password or "").encode()
+        super().__init__(password, tls, b"")
+        self.requireAuthentication = server.user is not None
+        self.requireTransportSecurity = tls is not None
+        self.heloFallback = tls is None
+        for authenticator in (CramMD5ClientAuthenticator, LOGINAuthenticator, PLAINAuthenticator):
+            self.registerAuthenticator(authenticator(user))
+        self.done: Deferred[None] = Deferred()
+        self._senders = [sender]
+        self._recipient = recipient.encode("ascii")
+        self._message = message.encode("ascii")
+        self._outcome: NotSent | None = None
+        self._is_decided = False
+
+    def decide(self, outcome: NotSent | None) -> None:
+        """Note what came of it, None for success; what is noted first counts."""
+        if not self._is_decided:
+            self._is_decided = True
+            self._outcome = outcome
+
+    def connectionMade(self) -> None:
+        """Call ourselves by our address: our name, if there is one, says nothing to the server."""
+        host = self.transport.getHost().host
+        self.identity = f"[{'IPv6:' if ':' in host else ''}{host}]".encode()
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Say what came of it."""
+        super().connectionLost(reason)
+        self.decide(NotSent(f"the connection was lost: {_words(reason)}"))
+        if self._outcome is None:
+            self.done.callback(None)
+        else:
+            self.done.errback(self._outcome)
+
+    def esmtpState_starttls(self, code: int, resp: bytes) -> None:
+        """Begin TLS; what was sent ahead of it, unprotected, is dropped."""
+        self.clearLineBuffer()
+        super().esmtpState_starttls(code, resp)
+
+    def getMailFrom(self) -> str | None:
+        """Name the sender once, then say that there is no more."""
+        return self._senders.pop() if self._senders else None
+
+    def getMailTo(self) -> list[bytes]:
+        """Name the recipient."""
+        return [self._recipient]
+
+    def getMailData(self) -> io.BytesIO:
+        """Give the message."""
+        return io.BytesIO(self._message)
+
+    def sendError(self, exc: Exception) -> None:
+        """Note what went wrong before or outside of the mail."""
+        self.decide(NotSent(_words(Failure(exc))))
+        super().sendError(exc)
+
+    def sentMail(self, code: int, resp: bytes | str, numOk: int, addresses: list[Any], log: object) -> None:
+        """
+        Note what the server said of the mail.
+
+        It is refused for good only once the recipient was named: before that,
+        our sender or we are not welcome, which the operator may change.
+        """
+        if numOk and 200 <= code < 300:
+            self.decide(None)
+            return
+        words = [answer for _, _, answer in addresses] or [resp]
+        is_final = bool(addresses) and 500 <= code < 600
+        said = words[-1] if numOk == 0 else resp
+        self.decide(NotSent(f"{code} {_text(said)}", is_final=is_final, is_reached=bool(addresses)))
+
+
+def _words(failure: Failure) -> str:
+    """Say in one line what happened."""
+    trouble = failure.value
+    if isinstance(trouble, SMTPClientError):
+        return f"{trouble.code} {_text(trouble.resp)}"
+    return _text(failure.getErrorMessage())
+
+
+def _text(said: bytes | str) -> str:
+    """Keep what can be shown: it ends up on the operator's terminal."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    return "".join(filter(str.isprintable, " ".join(text.split())))[:200]

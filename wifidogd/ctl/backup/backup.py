@@ -1,0 +1,110 @@
+"""wifidogctl backup: the whole database in a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from wifidogd.ctl.cli.arguments import show_octets
+from wifidogd.ctl.cli.command import CommandFailed, WrongUsage
+from wifidogd.ctl.cli.database import connected, interruptible, standing
+from wifidogd.store.backup.client_programs import find_clients
+from wifidogd.store.backup.dump import Clients
+from wifidogd.store.backup.restore_script import look
+
+STDOUT = 1
+
+
+def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
+    """Describe the noun; it has no verbs."""
+    parser = nouns(
+        "backup",
+        help="write the whole database into a file",
+        description="Write the whole database into a file, while the server runs or not.  It holds what guests typed "
+        "and the secrets of the server: keep it as safe.",
+    )
+    parser.add_argument("file", metavar="FILE", help="to write; - for standard output")
+    parser.add_argument("--replace", action="store_true", help="write over FILE if it is there")
+    parser.set_defaults(run=run, prepare=check_words)
+
+
+def check_words(arguments: Namespace) -> None:
+    """
+    Look whether there is a place for the backup.
+
+    @raise WrongUsage: if there is not.
+    """
+    file = Path(arguments.file)
+    if arguments.file == "-":
+        if sys.stdout.isatty():
+            raise WrongUsage("A backup is nothing to read: send it into a file.")
+    elif not file.parent.is_dir():
+        raise WrongUsage(f"There is no directory {file.parent}: make it, or name another file.")
+    elif file.is_dir() or (os.path.lexists(file) and not file.is_file()):
+        raise WrongUsage(f"{file} is no file: name another one.")
+
+
+async def run(reactor: Any, arguments: Namespace) -> None:
+    """Write the backup; nothing is left if it cannot be finished."""
+    await interruptible(reactor, lambda: _back_up(reactor, arguments))
+
+
+async def _back_up(reactor: Any, arguments: Namespace) -> None:
+    if arguments.file == "-":
+        await _dump(reactor, arguments, STDOUT)
+        return
+    file = Path(arguments.file)
+    if file.exists() and not arguments.replace:
+        raise CommandFailed(f"{file} is there already: name another file, or say --replace.")
+    try:
+        with _finished(file) as (descriptor, unfinished):
+            schema = await _dump(reactor, arguments, descriptor, unfinished)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be written: {error.strerror}.") from error
+    print(f"{file} holds the whole database: {show_octets(file.stat().st_size)}, schema {schema}.")
+
+
+@contextmanager
+def _finished(file: Path) -> Iterator[tuple[int, Path]]:
+    """Provide a file that gets its name when it is complete and on disk; only its owner may read it."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        yield descriptor, Path(name)
+        os.fsync(descriptor)
+        os.replace(name, file)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+    finally:
+        os.close(descriptor)
+    directory = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+async def _dump(reactor: Any, arguments: Namespace, target: int, written: Path | None = None) -> int:
+    """
+    Have the database written, and the file looked at.
+
+    @return: number of the schema, by the file if there is one.
+    """
+    async with standing(reactor, arguments) as dsn:
+        async with connected(reactor, dsn) as database:
+            present = await database.transaction(look)
+        if not present.schema:
+            raise CommandFailed("No wifidogd has used this database yet: there is nothing to back up.")
+        clients = Clients((await find_clients(present.server, reactor=reactor))[0], dsn, reactor)
+        try:
+            await clients.dump(present.namespace, target)
+            return present.schema if written is None else (await clients.contents(written)).schema
+        finally:
+            await clients.stop()

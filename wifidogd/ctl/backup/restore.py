@@ -1,0 +1,160 @@
+"""wifidogctl restore: a database from a backup."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from wifidogd.ctl.cli.command import CommandFailed, WrongUsage
+from wifidogd.ctl.cli.database import connected, interruptible, standing
+from wifidogd.ctl.cli.output import count, printable
+from wifidogd.domain.errors import StoreRefused
+from wifidogd.settings import checked_data_dir
+from wifidogd.store.backup.client_programs import find_clients
+from wifidogd.store.backup.dump import Clients, Contents, is_dump
+from wifidogd.store.backup.restore_script import EMPTY, Present, keep_servers_out, look
+from wifidogd.store.driver.database import Cursor, Database
+from wifidogd.store.embedded.binaries import Binaries
+from wifidogd.store.embedded.cluster import is_served
+from wifidogd.store.migrations import migrate, released
+
+LONGEST = timedelta(days=1)
+
+SHOWN = 5
+"""Tables of others that are told by name."""
+
+
+def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
+    """Describe the noun; it has no verbs."""
+    parser = nouns(
+        "restore",
+        help="make the database what it was at a backup",
+        description="Make the database what it was when `wifidogctl backup` wrote FILE, or leave it as it is.  The "
+        "server must not run.  A backup of an older version is brought up to date.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="written by wifidogctl backup")
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="throw away what is there: all tables in the same schema of the database, whoever made them",
+    )
+    parser.set_defaults(run=run, prepare=check_words)
+
+
+def check_words(arguments: Namespace) -> None:
+    """
+    Look at the file.
+
+    @raise WrongUsage: if it is no backup.
+    """
+    try:
+        if not arguments.file.is_file() or not is_dump(arguments.file):
+            raise WrongUsage(f"{arguments.file} is no backup: name a file that `wifidogctl backup` has written.")
+    except OSError as error:
+        raise WrongUsage(f"{arguments.file} cannot be read ({error.strerror}): name another file.") from error
+
+
+async def run(reactor: Any, arguments: Namespace) -> None:
+    """Restore; everything stays as it is if that cannot be finished."""
+    await interruptible(reactor, lambda: _restore(reactor, arguments))
+
+
+async def _restore(reactor: Any, arguments: Namespace) -> None:
+    if not arguments.database and is_served(checked_data_dir(arguments.data_dir)):
+        raise CommandFailed(f"The server runs on {arguments.data_dir}: stop it first, and start it again afterwards.")
+    async with standing(reactor, arguments, new=True) as dsn, connected(reactor, dsn) as database:
+        present = await database.transaction(look)
+        installed = await find_clients(present.server, reactor=reactor)
+        clients, contents = await _open(arguments.file, installed, dsn, reactor)
+        try:
+            expect_fitting(arguments.file, contents, present)
+            expect_room(present, arguments.replace)
+            await _play(clients, arguments.file, database, present)
+            await migrate(database)
+            restored = await database.transaction(look)
+        finally:
+            await clients.stop()
+    print(f"Restored {_said(restored)}.")
+
+
+async def _open(backup: Path, installed: list[Binaries], dsn: str, reactor: Any) -> tuple[Clients, Contents]:
+    """
+    Find programs that can read a backup, the nearest to the server's version if several can.
+
+    @raise CommandFailed: if none can.
+    """
+    problem = ""
+    for binaries in installed:
+        clients = Clients(binaries, dsn, reactor)
+        try:
+            return clients, await clients.contents(backup)
+        except StoreRefused as error:
+            problem = problem or str(error)
+        finally:
+            await clients.stop()
+    raise CommandFailed(
+        f"{backup} cannot be read: it is damaged, or from a newer PostgreSQL than those installed"
+        f" ({', '.join(each.version for each in installed)}). {problem}"
+    )
+
+
+def expect_fitting(backup: Path, contents: Contents, present: Present) -> None:
+    """
+    Look whether a backup can be restored here.
+
+    @raise CommandFailed: if it cannot.
+    """
+    newest = released()[-1][0]
+    if not contents.schema:
+        raise CommandFailed(f"{backup} is a backup of another program: there are no tables of wifidogd in it.")
+    if contents.schema > newest:
+        raise CommandFailed(
+            f"{backup} has schema {contents.schema}, this wifidogd knows {newest} at most:"
+            " install the newer wifidogd first."
+        )
+    if contents.major > present.server:
+        raise CommandFailed(
+            f"{backup} is from PostgreSQL {contents.version}, the database here is PostgreSQL {present.server}:"
+            f" restore into PostgreSQL {contents.major} or newer."
+        )
+    if contents.namespace != present.namespace:
+        raise CommandFailed(
+            f"{backup} has its tables in the schema {contents.namespace}, wifidogd uses"
+            f" {present.namespace or 'none'} here: set the search_path of the user to {contents.namespace}."
+        )
+
+
+def expect_room(present: Present, replace: bool) -> None:
+    """
+    Look whether something would be lost.
+
+    @raise CommandFailed: if so, and nobody said that it may.
+    """
+    if present.tables and not replace:
+        raise CommandFailed(f"The database is not empty: it has {_said(present)}. To throw that away say --replace.")
+
+
+async def _play(clients: Clients, backup: Path, database: Database, present: Present) -> None:
+    """Replace what is there, while no server can start on it."""
+
+    async def work(cursor: Cursor) -> None:
+        if not await keep_servers_out(cursor):
+            raise CommandFailed("A server uses this database: stop it first, and start it again afterwards.")
+        await clients.replay(backup, present.namespace, EMPTY)
+
+    await database.transaction(work, deadline=LONGEST)
+
+
+def _said(present: Present) -> str:
+    """Put into words what a database holds."""
+    if not present.schema:
+        more = len(present.tables) - SHOWN
+        names = ", ".join(map(printable, present.tables[:SHOWN]))
+        return f"tables that are not wifidogd's ({names}{f' and {more} more' if more > 0 else ''})"
+    if present.schema > released()[-1][0]:
+        return f"schema {present.schema}, of a newer wifidogd"
+    counts = ((present.gateways, "gateway"), (present.accounts, "account"), (present.sessions, "open session"))
+    return f"schema {present.schema} with {', '.join(count(number, noun) for number, noun in counts)}"

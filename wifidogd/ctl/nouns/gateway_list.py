@@ -1,0 +1,117 @@
+"""wifidogctl gateway list: how the routers do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from wifidogd.ctl.cli.arguments import show_duration
+from wifidogd.ctl.cli.command import Command
+from wifidogd.ctl.cli.output import complain, instant, print_json, print_table, seconds
+from wifidogd.domain.addresses import is_private
+from wifidogd.domain.gateways import Heartbeat, WaitingGateway
+from wifidogd.runtime.endpoints import ctl_command
+from wifidogd.settings import checked_data_dir, default_data_dir
+from wifidogd.store.driver.database import Cursor
+from wifidogd.store.gateways.gateways import list_waiting
+from wifidogd.store.operators.reports import GatewayState, list_gateways
+
+MOST = 10_000
+"""How many gateways are listed."""
+
+
+async def list_all(errand: Command) -> None:
+    """List adopted gateways with their last heartbeat, then those that wait."""
+
+    async def work(cursor: Cursor) -> tuple[list[GatewayState], list[WaitingGateway]]:
+        return await list_gateways(cursor, MOST), await list_waiting(cursor)
+
+    adopted, waiting = await errand.transaction(work)
+    if errand.arguments.json:
+        print_json({"adopted": [_adopted(one) for one in adopted], "waiting": [_waiting(one) for one in waiting]})
+        return
+    if adopted:
+        print_table(
+            ("GATEWAY", "ADDRESS", "NETWORK", "SEEN", "VERSION", "LOAD", "UPTIME", "ONLINE"),
+            [_adopted_row(one, errand.now) for one in adopted],
+        )
+    else:
+        print("No gateway is adopted.")
+    if waiting:
+        _print_waiting(waiting, errand)
+    if len(adopted) == MOST:
+        complain(f"Only the first {MOST} gateways are listed.")
+
+
+def _adopted_row(state: GatewayState, now: datetime) -> tuple[str, ...]:
+    gateway, ping = state.gateway, state.heartbeat or Heartbeat(state.gateway.gw_id, now, "")
+    return (
+        gateway.gw_id,
+        gateway.address,
+        gateway.network,
+        "never" if state.heartbeat is None else f"{show_duration(now - ping.seen_at)} ago",
+        ping.version or "-",
+        "-" if ping.load is None else f"{ping.load:.2f}",
+        show_duration(ping.sys_uptime),
+        str(state.online),
+    )
+
+
+def _print_waiting(waiting: list[WaitingGateway], errand: Command) -> None:
+    """List strangers, each with the command that adopts it."""
+    print("\nWaiting to be adopted:")
+    print_table(
+        ("GATEWAY", "ADDRESS", "CALLED FROM", "SEEN", "VERSION"),
+        [
+            (
+                one.gw_id,
+                one.address or "-",
+                one.source,
+                f"{show_duration(errand.now - one.last_seen)} ago",
+                one.version or "-",
+            )
+            for one in waiting
+        ],
+    )
+    data_dir = checked_data_dir(errand.arguments.data_dir)
+    ctl = ctl_command(None if data_dir == default_data_dir() else data_dir)
+    print("\nAdopt one with:")
+    for one in waiting:
+        address = one.address if one.address is not None and is_private(one.address) else "ITS-ADDRESS-FOR-GUESTS"
+        print(f"  {ctl} gateway adopt {one.gw_id} --address {address} --port {one.port or 2060}")
+
+
+def _adopted(state: GatewayState) -> dict[str, object]:
+    gateway, ping = state.gateway, state.heartbeat
+    return {
+        "gw_id": gateway.gw_id,
+        "network": gateway.network,
+        "address": gateway.address,
+        "port": gateway.port,
+        "check_interval_seconds": seconds(gateway.interval),
+        "keys": len(gateway.key_hashes),
+        "adopted_at": instant(state.adopted_at),
+        "sessions_online": state.online,
+        "heartbeat": None
+        if ping is None
+        else {
+            "seen_at": instant(ping.seen_at),
+            "source": ping.source,
+            "version": ping.version,
+            "uptime_seconds": seconds(ping.sys_uptime),
+            "memory_free_octets": ping.memory_free,
+            "load": ping.load,
+            "wifidog_uptime_seconds": seconds(ping.wifidog_uptime),
+        },
+    }
+
+
+def _waiting(gateway: WaitingGateway) -> dict[str, object]:
+    return {
+        "gw_id": gateway.gw_id,
+        "address": gateway.address,
+        "port": gateway.port,
+        "source": gateway.source,
+        "version": gateway.version,
+        "first_seen": instant(gateway.first_seen),
+        "last_seen": instant(gateway.last_seen),
+    }

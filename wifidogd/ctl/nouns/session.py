@@ -1,0 +1,127 @@
+"""wifidogctl session: guests who are online, or about to be."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import datetime
+
+from wifidogd.ctl.cli.arguments import JSON, add_nouns, gateway_id, mac_address, positive, show_duration, show_octets
+from wifidogd.ctl.cli.command import Command, CommandFailed
+from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_table
+from wifidogd.ctl.nouns.account import account_name
+from wifidogd.store.accounts.accounts import fetch_account
+from wifidogd.store.driver.database import Cursor
+from wifidogd.store.operators.reports import Kicked, SessionState, kick, list_sessions
+
+
+def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
+    """Describe the noun and its verbs."""
+    verbs = add_nouns(nouns("session", help="guests who are online, or about to be"))
+    listing = verbs("list", parents=[JSON], help="list open sessions, the newest first")
+    listing.add_argument("--gateway", type=gateway_id, metavar="GW_ID", help="only at this gateway")
+    listing.add_argument("--account", type=account_name, metavar="NAME", help="only of this account")
+    listing.add_argument("--mac", type=mac_address, metavar="MAC", help="only of this device")
+    listing.add_argument("--limit", type=positive, default=100, metavar="N", help="how many at most (default: 100)")
+    listing.set_defaults(command=list_open)
+    kicking = verbs(
+        "kick",
+        help="end sessions",
+        description="End sessions.  A guest who is online goes offline when the gateway next reports, "
+        "within a minute by default.",
+    )
+    which = kicking.add_mutually_exclusive_group(required=True)
+    which.add_argument("session_id", type=positive, nargs="?", metavar="ID", help="number in the list")
+    which.add_argument("--mac", type=mac_address, metavar="MAC", help="all sessions of this device")
+    which.add_argument("--account", type=account_name, metavar="NAME", help="all sessions of this account")
+    kicking.set_defaults(command=kick_some)
+
+
+async def list_open(errand: Command) -> None:
+    """List open sessions."""
+    wanted = errand.arguments
+
+    async def work(cursor: Cursor) -> list[SessionState]:
+        account_id = await _account_id(cursor, wanted.account)
+        return await list_sessions(
+            cursor, limit=wanted.limit, gw_id=wanted.gateway, account_id=account_id, mac=wanted.mac
+        )
+
+    sessions = await errand.transaction(work)
+    if wanted.json:
+        print_json([_document(session) for session in sessions])
+    elif sessions:
+        print_table(
+            ("ID", "GATEWAY", "ACCOUNT", "DEVICE", "STATE", "FOR", "DOWN", "UP"),
+            [_row(session, errand.now) for session in sessions],
+        )
+    else:
+        print("No session is open.")
+    if len(sessions) == wanted.limit:
+        complain(f"There may be more than these {wanted.limit}: see them with --limit.")
+
+
+async def kick_some(errand: Command) -> None:
+    """End the sessions that were named and say when that takes effect."""
+    wanted = errand.arguments
+
+    async def work(cursor: Cursor) -> Kicked:
+        account_id = await _account_id(cursor, wanted.account)
+        return await kick(cursor, errand.now, session_id=wanted.session_id, mac=wanted.mac, account_id=account_id)
+
+    kicked = await errand.transaction(work)
+    if not kicked.ending and not kicked.ended:
+        raise CommandFailed("No open session is meant by that: `wifidogctl session list` shows those there are.")
+    if kicked.ending:
+        verb = "ends" if kicked.ending == 1 else "end"
+        print(f"{count(kicked.ending, 'session')} {verb} when the gateway next reports, within a minute by default.")
+    if kicked.ended:
+        print(f"{count(kicked.ended, 'session')} not yet in use ended at once.")
+
+
+async def _account_id(cursor: Cursor, name: str | None) -> int | None:
+    """Look up an account by name; None when none was named."""
+    if name is None:
+        return None
+    account = await fetch_account(cursor, name)
+    if account is None:
+        raise CommandFailed(f"There is no account {name}: `wifidogctl account list` shows those there are.")
+    return account.account_id
+
+
+def _state(session: SessionState) -> str:
+    if session.activated_at is None:
+        return "pending"
+    return "online" if session.ending is None else "ending"
+
+
+def _row(session: SessionState, now: datetime) -> tuple[str, ...]:
+    return (
+        str(session.session_id),
+        session.gw_id,
+        session.account or "-",
+        session.mac or "-",
+        _state(session),
+        show_duration(now - (session.activated_at or session.opened_at)),
+        show_octets(session.used.incoming),
+        show_octets(session.used.outgoing),
+    )
+
+
+def _document(session: SessionState) -> dict[str, object]:
+    return {
+        "session_id": session.session_id,
+        "gw_id": session.gw_id,
+        "account": session.account,
+        "mac": session.mac,
+        "ip": session.ip,
+        "state": _state(session),
+        "opened_at": instant(session.opened_at),
+        "activated_at": instant(session.activated_at),
+        "reported_at": instant(session.reported_at),
+        "expires_at": instant(session.expires_at),
+        "incoming_octets": session.used.incoming,
+        "outgoing_octets": session.used.outgoing,
+        "quota_octets": session.quota_octets,
+        "ending": None if session.ending is None else session.ending.value,
+    }

@@ -1,0 +1,66 @@
+"""wifidogctl voucher sheet: vouchers as a page to print."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from wifidogd.ctl.cli.command import Command, CommandFailed
+from wifidogd.ctl.cli.output import complain
+from wifidogd.ctl.cli.server_address import add_site, server_of, site_of
+from wifidogd.ctl.nouns.network import find_network
+from wifidogd.ctl.nouns.voucher_list import batch_name, fetch_chosen, state_of
+from wifidogd.domain.plans import Plan
+from wifidogd.store.accounting.plans import fetch_plans
+from wifidogd.store.driver.database import Cursor
+from wifidogd.web.rendering.language import FALLBACK, NAMES
+from wifidogd.web.rendering.voucher_sheet import write_sheet
+
+
+def add_sheet(verbs: Callable[..., ArgumentParser]) -> None:
+    """Describe the verb."""
+    parser = verbs(
+        "sheet",
+        help="write vouchers as a page to print",
+        description="Write a page to print and cut, with a QR code for each voucher of a batch that is not used yet, "
+        "to standard output: wifidogctl voucher sheet --batch NAME > sheet.html",
+    )
+    parser.add_argument("--batch", required=True, type=batch_name, metavar="NAME", help="which vouchers")
+    add_site(parser, "how guests' devices reach the server: its --public-url")
+    parser.add_argument("--language", choices=NAMES, default=FALLBACK, help="of the page (default: %(default)s)")
+    parser.set_defaults(command=sheet)
+
+
+async def sheet(errand: Command) -> None:
+    """Write the page to print."""
+    wanted = errand.arguments
+    unused = [
+        voucher for voucher in await fetch_chosen(errand) if state_of(voucher, errand.now) == "new" and voucher.code
+    ]
+    if not unused:
+        raise CommandFailed(
+            f"Batch {wanted.batch} has no unused voucher: `wifidogctl voucher list` shows those there are."
+        )
+    first = unused[0]
+    network = await errand.transaction(partial(find_network, name=first.network))
+    plan = await errand.transaction(partial(_plan, name=first.plan))
+    if wanted.server is None:
+        complain(f"The QR codes lead to {server_of(wanted)}: name another address with --server.")
+    page = write_sheet(
+        [voucher.code for voucher in unused if voucher.code],
+        f"{site_of(wanted)}v/",
+        network=network,
+        plan=plan,
+        batch=wanted.batch,
+        valid_until=first.valid_until and first.valid_until - timedelta(seconds=1),
+        now=errand.now,
+        language=wanted.language,
+    )
+    sys.stdout.buffer.write(page.encode())
+
+
+async def _plan(cursor: Cursor, name: str) -> Plan:
+    return next(plan for plan in await fetch_plans(cursor) if plan.name == name)

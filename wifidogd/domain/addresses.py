@@ -1,0 +1,92 @@
+"""Which addresses a gateway can have in its guests' network; pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+import idna
+
+PRIVATE = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+"""RFC 1918, shared (RFC 6598), link-local and unique local addresses (protocol.md 8.4)."""
+
+
+def is_private(address: str) -> bool:
+    """
+    Tell whether guests may be sent to an address.
+
+    @return: False for anything public and for anything but a literal address.
+    """
+    try:
+        literal = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(literal in network for network in PRIVATE if network.version == literal.version)
+
+
+def neighbourhood(address: str) -> str:
+    """
+    Name what one party has of addresses, so that it cannot pass for many.
+
+    @return: an IPv4 address itself, of IPv6 the network of 64 bits that each customer gets; any other text as it is.
+    """
+    try:
+        literal = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if literal.version == 4 or literal.ipv4_mapped is not None:
+        return address
+    return str(ipaddress.ip_network((int(literal), 64), strict=False).network_address)
+
+
+LONGEST = 100
+"""Characters; as many as an account's name may have, which such an address is."""
+
+_LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+"""Words joined by dots (RFC 5321 C{Dot-string}), which cannot end a header or a command; quoted forms nobody has."""
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_LONGEST_LOCAL = 64
+
+
+def read_mail_address(text: str) -> str | None:
+    """
+    Bring an address into the one form in which it is stored, compared and written to.
+
+    Case does not matter anywhere: no provider tells C{Zoe@} from C{zoe@}.
+    The part after the @ may be in any script and becomes ASCII (IDNA 2008).
+
+    @param text: as typed; blanks around it, which phones add, do not count.
+    @return: ASCII, lower-case, at most L{LONGEST} characters; None for what is no address.
+    """
+    local, at, domain = text.strip().lower().rpartition("@")
+    if not at or len(local) > _LONGEST_LOCAL or not _LOCAL.fullmatch(local):
+        return None
+    ascii_domain = _ascii_domain(domain)
+    if ascii_domain is None or len(local) + 1 + len(ascii_domain) > LONGEST:
+        return None
+    return f"{local}@{ascii_domain}"
+
+
+def _ascii_domain(domain: str) -> str | None:
+    """Write a domain as DNS has it; None unless it has two labels or more and a name at its end, not a number."""
+    if len(domain) > LONGEST:
+        return None
+    try:
+        text = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return None
+    labels = text.split(".")
+    is_name = len(labels) > 1 and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+    return text if is_name else None

@@ -1,0 +1,228 @@
+"""Pure decisions: what a report does to a session, and whether the guest may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+from wifidogd.domain.quotas import Verdict
+from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.domain.usage import AllowanceUsage, judge_entry
+
+FIRST_USE_WITHIN = timedelta(minutes=3)
+"""How long a token is good for until a gateway first asks about it."""
+
+MOST_TRIES = 10
+"""Tries to sign in without success in one window, for an account and for a device at a gateway."""
+
+TRIES_WINDOW = timedelta(minutes=15)
+
+NO_OCTETS = Octets()
+
+
+class Refusal(Enum):
+    """Why a report is answered 0 without changing anything."""
+
+    UNKNOWN_TOKEN = "unknown token"
+    WRONG_GATEWAY = "token of another gateway"
+    WRONG_DEVICE = "token of another device"
+    GATEWAY_NOT_ADOPTED = "gateway not adopted, or its key is wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    The answer to a report and what becomes of its session.
+
+    @ivar session: as it stands after the report; None when the report was refused and changes nothing.
+    @ivar reason: why the session ends with this report; None while it goes on.
+    @ivar ended_at: when it ended; None while it goes on.
+    @ivar refusal: why the report was refused; None when it was accepted.
+    @ivar tally: what is known of the session's allowance after the report; None if it has none.
+    @ivar verdict: which limit of the allowance ends the session; None when it goes on or ends otherwise.
+    """
+
+    code: AuthCode
+    session: Session | None = None
+    reason: Reason | None = None
+    ended_at: datetime | None = None
+    refusal: Refusal | None = None
+    tally: AllowanceUsage | None = None
+    verdict: Verdict | None = None
+
+
+def refuse(refusal: Refusal) -> Decision:
+    """Answer 0 and change nothing."""
+    return Decision(AuthCode.DENIED, refusal=refusal)
+
+
+def find_refusal(session: Session | None, report: Report) -> Refusal | None:
+    """
+    Check that a report comes from where its token belongs.
+
+    What the gateway does not say (an ancient one has no C{gw_id}; an
+    incomplete ARP entry has no MAC) is not held against the guest.
+    """
+    if session is None:
+        return Refusal.UNKNOWN_TOKEN
+    if report.gw_id not in (None, session.gw_id):
+        return Refusal.WRONG_GATEWAY
+    expected = session.mac or session.claimed_mac
+    if expected is not None and report.mac not in (None, expected):
+        return Refusal.WRONG_DEVICE
+    return None
+
+
+def count_anew(session: Session, clock_set_at: datetime) -> Session:
+    """
+    Give a token its time anew that was minted before the clock was set: nobody can tell how much of it has passed.
+
+    @return: the session to judge by; what is stored stays as it is.
+    """
+    if session.activated_at is None and session.opened_at < clock_set_at:
+        return replace(session, opened_at=clock_set_at)
+    return session
+
+
+def takes_place(session: Session | None, report: Report) -> bool:
+    """
+    Tell whether a report first says which device a session belongs to.
+
+    Such a session takes the place of any other live one of that device there.
+    """
+    is_nameless = session is not None and session.mac is None
+    return is_nameless and report.mac is not None and find_refusal(session, report) is None
+
+
+def decide(
+    session: Session | None,
+    report: Report,
+    now: datetime,
+    inherited: Octets = NO_OCTETS,
+    tally: AllowanceUsage | None = None,
+) -> Decision:
+    """
+    Judge one report about one session.
+
+    The first report of any stage activates a fresh token: a login whose answer
+    was lost is healed by the counters that follow (protocol.md section 4).
+    Limits are inclusive: a guest is out at the very second, and the very
+    octet, of the limit.
+
+    @param session: the open session of the report's token; None if there is none.
+    @param now: the moment of judgement.
+    @param inherited: totals which the gateway last reported for the live
+        session that this one replaces; it goes on counting from there
+        (protocol.md 0.12).  Only looked at on activation.
+    @param tally: what is known of the session's allowance; None if it has none.
+    """
+    refusal = find_refusal(session, report)
+    if session is None or refusal is not None:
+        return refuse(refusal or Refusal.UNKNOWN_TOKEN)
+    before, is_new = session, session.activated_at is None
+    if is_new:
+        if now >= session.opened_at + FIRST_USE_WITHIN:
+            return Decision(AuthCode.DENIED, session, Reason.NEVER_USED, session.opened_at + FIRST_USE_WITHIN)
+        session = _activate(session, report, now, inherited)
+    session = _take(session, report, now)
+    if tally is None:
+        return _conclude(session, report.stage, now)
+    entered = tally.enter(before, session, now)
+    verdict = judge_entry(entered, session, is_new, now)
+    decision = _conclude(session, report.stage, now, verdict, is_displaced=entered.displaces(session))
+    if is_new and decision.reason is not None:
+        entered = replace(entered, allowance=tally.allowance)
+    return replace(decision, tally=entered)
+
+
+def end_replaced(session: Session, now: datetime) -> Ended:
+    """End a live session whose place another one takes; it may have been over before anybody noticed."""
+    reason = _why_over(session, Stage.LOGIN, now) or Reason.REPLACED
+    return Ended(session, _end(session, now, reason), reason)
+
+
+def add_totals(used: Octets, last: Octets, new: Octets) -> Octets:
+    """
+    Add what a gateway's totals have grown by since its last report.
+
+    Totals that fell mean that the gateway counts from zero again; both
+    directions start over together, so one that fell tells for the other.
+    What was counted before stays used (protocol.md section 5).
+
+    @return: never less than C{used}, never above L{MAX_OCTETS}.
+    """
+    went_on = new.incoming >= last.incoming and new.outgoing >= last.outgoing
+    base = last if went_on else Octets()
+    return Octets(
+        min(used.incoming + new.incoming - base.incoming, MAX_OCTETS),
+        min(used.outgoing + new.outgoing - base.outgoing, MAX_OCTETS),
+    )
+
+
+def _activate(session: Session, report: Report, now: datetime, inherited: Octets) -> Session:
+    limit = session.time_limit
+    return replace(session, activated_at=now, last=inherited, expires_at=None if limit is None else now + limit)
+
+
+def _take(session: Session, report: Report, now: datetime) -> Session:
+    """Note who, when and how much; at login a gateway always says 0 octets, which is no news."""
+    octets = session.last if report.octets is None or report.stage is Stage.LOGIN else report.octets
+    return replace(
+        session,
+        mac=session.mac or report.mac,
+        ip=report.ip or session.ip,
+        reported_at=now,
+        used=add_totals(session.used, session.last, octets),
+        last=octets,
+    )
+
+
+def _conclude(
+    session: Session, stage: Stage, now: datetime, verdict: Verdict | None = None, *, is_displaced: bool = False
+) -> Decision:
+    """Let a session that a report has just been entered into go on, or end it."""
+    reason = _why_over(session, stage, now, verdict)
+    if reason is None and is_displaced:
+        reason = Reason.REPLACED
+    if reason is None:
+        code = AuthCode.ALLOWED if session.probation_until is None else AuthCode.VALIDATION
+        return Decision(code, session)
+    code = AuthCode.VALIDATION_FAILED if reason is Reason.NOT_VALIDATED else AuthCode.DENIED
+    is_limit = verdict is not None and reason is verdict.limit.value
+    return Decision(code, session, reason, _end(session, now, reason), verdict=verdict if is_limit else None)
+
+
+def _why_over(session: Session, stage: Stage, now: datetime, verdict: Verdict | None = None) -> Reason | None:
+    if session.ending is not None:
+        return session.ending
+    if stage is Stage.LOGOUT:
+        return Reason.LOGOUT
+    if verdict is not None:
+        return verdict.limit.value
+    if session.expires_at is not None and now >= session.expires_at:
+        return Reason.TIME_IS_UP
+    if session.quota_octets is not None and session.used.total >= session.quota_octets:
+        return Reason.QUOTA_IS_SPENT
+    if session.probation_until is not None and now >= session.probation_until:
+        return Reason.NOT_VALIDATED
+    return None
+
+
+def _end(session: Session, now: datetime, reason: Reason) -> datetime:
+    """No stay lasts longer than its time, however late its last report comes."""
+    ends = [session.expires_at, session.probation_until if reason is Reason.NOT_VALIDATED else None]
+    return min(now, *(end for end in ends if end is not None), now)
+
+
+def wait_after(tries: Iterable[tuple[int, datetime]], now: datetime, most: int = MOST_TRIES) -> timedelta | None:
+    """
+    Say how long somebody must wait before they may try to sign in.
+
+    @param tries: of each subject, how many in its window, this one included, and when the window opened.
+    @param most: how many are allowed in a window.
+    @return: until the last of the exceeded windows is over; None if none is exceeded.
+    """
+    ends = [opened_at + TRIES_WINDOW for count, opened_at in tries if count > most]
+    return max(ends) - now if ends else None

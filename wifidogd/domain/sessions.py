@@ -1,0 +1,171 @@
+"""
+Guests and their stays: frozen values that every room may hold.
+
+Instants are timezone-aware UTC datetimes, lengths of time are timedeltas, sizes are whole octets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, IntEnum
+
+UtcNow = Callable[[], datetime]
+"""Asks the wall clock: aware UTC."""
+
+MAX_OCTETS = 2**63 - 1
+"""The largest count that fits PostgreSQL's bigint; sums stop there instead of failing."""
+
+
+class AuthCode(IntEnum):
+    """The number after C{Auth:} (wifidog-gateway C{src/auth.h}; apfree's code agrees, its document does not)."""
+
+    ERROR = -1
+    DENIED = 0
+    ALLOWED = 1
+    VALIDATION = 5
+    VALIDATION_FAILED = 6
+
+
+class Stage(Enum):
+    """Why a gateway asks: the C{stage} parameter."""
+
+    LOGIN = "login"
+    COUNTERS = "counters"
+    LOGOUT = "logout"
+
+
+class Dialect(Enum):
+    """Which gateway software speaks; it decides names of parameters, units and patience."""
+
+    WIFIDOG = "wifidog"
+    APFREE = "apfree"
+    OTHER = "other"
+
+
+class Reason(Enum):
+    """Why a session ended, as stored in the history."""
+
+    LOGOUT = "logged out"
+    REPLACED = "replaced"
+    TIME_IS_UP = "time is up"
+    QUOTA_IS_SPENT = "quota is spent"
+    STALE = "no more reports"
+    NEVER_USED = "never used"
+    KICKED = "ended by the operator"
+    GATEWAY_RESTARTED = "gateway restarted"
+    GATEWAY_REMOVED = "gateway removed"
+    DAY_IS_SPENT = "used up for the day"
+    SPAN_IS_SPENT = "used up for a while"
+    CLOSED = "outside the opening hours"
+    NOT_VALID = "not valid at this time"
+    REVOKED = "taken back by the operator"
+    NOT_VALIDATED = "address not validated in time"
+    ERASED = "erased by the guest"
+    DEVICES = "too many devices"
+
+
+@dataclass(frozen=True, slots=True)
+class Octets:
+    """
+    Bytes counted in both directions, as the guest sees them.
+
+    @ivar incoming: to the guest (download), 0 to L{MAX_OCTETS}.
+    @ivar outgoing: from the guest (upload), 0 to L{MAX_OCTETS}.
+    """
+
+    incoming: int = 0
+    outgoing: int = 0
+
+    @property
+    def total(self) -> int:
+        """Both directions together; may exceed L{MAX_OCTETS}."""
+        return self.incoming + self.outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What a gateway says about one guest.
+
+    @ivar token: as sent; anything else than a token of ours is unknown, not an error.
+    @ivar gw_id: None from gateways older than wifidog 1.1.5, which do not name themselves.
+    @ivar mac: lower-case with colons; None when the gateway could not tell.
+    @ivar octets: cumulative totals since the gateway listed the guest; None when it gave no usable data.
+    @ivar key: the secret from the path of a keyed gateway; None when it sent none.
+    """
+
+    stage: Stage
+    dialect: Dialect
+    token: str = field(repr=False)
+    gw_id: str | None = None
+    mac: str | None = None
+    ip: str | None = None
+    octets: Octets | None = None
+    key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """
+    One stay of one guest, while it is open.
+
+    @ivar token_hash: SHA-256 of the token that names it.
+    @ivar mac: None until a gateway has reported one.
+    @ivar activated_at: None while pending, that is until a gateway has asked about the token.
+    @ivar reported_at: the last report of any stage; None while pending.
+    @ivar used: octets of this stay, over all restarts of the gateway's counters.
+    @ivar last: the gateway's raw totals at the last report, or those inherited from a replaced session.
+    @ivar time_limit: how long the stay may last once activated; None for no limit.
+    @ivar quota_octets: both directions together; None for no limit.
+    @ivar expires_at: when C{time_limit} is over; None while pending and for no limit.
+    @ivar ending: why the next report must end the session (asked for by guest or operator); None normally.
+    @ivar allowance_id: what it draws on; None for a stay that only its own limits bound.
+    @ivar claimed_mac: the MAC that must turn out to be the guest's; None where it does not matter.
+    @ivar probation_until: until when the guest is online on trust; None for others.
+    """
+
+    token_hash: bytes = field(repr=False)
+    gw_id: str
+    opened_at: datetime
+    mac: str | None = None
+    ip: str | None = None
+    activated_at: datetime | None = None
+    reported_at: datetime | None = None
+    used: Octets = Octets()
+    last: Octets = Octets()
+    time_limit: timedelta | None = None
+    quota_octets: int | None = None
+    expires_at: datetime | None = None
+    ending: Reason | None = None
+    allowance_id: int | None = None
+    claimed_mac: str | None = None
+    probation_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session as it stood when it ended, when that was, and why."""
+
+    session: Session
+    at: datetime
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class LoginQuery:
+    """
+    A guest at the login page, as the redirect describes them: hints from a URL, never proof.
+
+    @ivar gw_address: None when the gateway did not say.
+    @ivar mac: lower-case with colons; None when absent or unreadable.
+    @ivar url: the page first wanted, http or https, at most 1,000 characters; None when absent, ours or a probe.
+    """
+
+    gw_id: str
+    gw_address: str | None = None
+    gw_port: int | None = None
+    mac: str | None = None
+    ip: str | None = None
+    url: str | None = None

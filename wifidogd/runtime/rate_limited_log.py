@@ -1,0 +1,65 @@
+"""Warnings that cannot fill a disk, however often their cause recurs."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+PAUSE = 5.0
+"""Seconds between two lines of the same kind."""
+
+
+class RateLimitedLog:
+    """
+    Logs at most once in L{PAUSE} seconds for each format, and counts the rest.
+
+    Formats are constants of the program, so what is remembered is bounded.
+    """
+
+    def __init__(self, log: Logger, clock: IReactorTime) -> None:
+        self._log = log
+        self._clock = clock
+        self._silent_until: dict[str, float] = {}
+        self._skipped: dict[str, int] = {}
+
+    def warn(self, message: str, **fields: object) -> None:
+        """
+        Log a warning, or keep it to a count that the next one of its kind tells.
+
+        @param message: a format of L{Logger.warn}.
+        @param fields: what strangers sent may be among them: none begins a line or moves a terminal.
+        """
+        skipped = self._skipped_until_now(message)
+        if skipped is not None:
+            harmless = {name: _harmless(value) for name, value in fields.items()}
+            self._log.warn(_counting(message, skipped), skipped=skipped, **harmless)
+
+    def failure(self, message: str, failure: Failure) -> None:
+        """Log what should never have happened with its traceback, as sparingly."""
+        skipped = self._skipped_until_now(message)
+        if skipped is not None:
+            self._log.failure(_counting(message, skipped), failure, skipped=skipped)
+
+    def _skipped_until_now(self, message: str) -> int | None:
+        """Say how many of a kind were kept back, when it may be logged again; None when it may not."""
+        now = self._clock.seconds()
+        if now < self._silent_until.get(message, now):
+            self._skipped[message] = self._skipped.get(message, 0) + 1
+            return None
+        self._silent_until[message] = now + PAUSE
+        return self._skipped.pop(message, 0)
+
+
+def _harmless(value: object) -> object:
+    """Write control characters and the like as Python source does; a value without any stays what it is."""
+    text = str(value)
+    if text.isprintable():
+        return value
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def _counting(message: str, skipped: int) -> str:
+    return message + " ({skipped} more like it since)" if skipped else message

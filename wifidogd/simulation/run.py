@@ -1,0 +1,109 @@
+"""The whole simulation: gateways and guests, from the first arrival to the last answer."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.python.failure import Failure
+
+from wifidogd.domain.gateways import Gateway
+from wifidogd.simulation.actors.behaviour import Behaviour
+from wifidogd.simulation.actors.gateway import SimulatedGateway
+from wifidogd.simulation.actors.guest import Guest
+from wifidogd.simulation.context import Context
+from wifidogd.simulation.oracle.history import History
+from wifidogd.simulation.statistics import Statistics
+from wifidogd.simulation.transport.client import PATIENCE, ILineReactor, Line
+from wifidogd.simulation.transport.clock import ClosingTime, ScaledClock
+from wifidogd.simulation.transport.wire import Server
+
+FINISH_WITHIN = 2 * PATIENCE
+"""Seconds for everybody to finish what they have begun when the time is over."""
+
+
+class Simulation:
+    """
+    Everybody in the simulation.
+
+    @ivar scene: what they share; its journal and figures are what comes out of a run.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        sites: Sequence[Gateway],
+        guests: int,
+        *,
+        interval: float,
+        speed: float,
+        reactor: ILineReactor,
+        dice: Random,
+        line: Line | None = None,
+    ) -> None:
+        """
+        @param sites: adopted gateways, at least one.
+        @param interval: their CheckInterval in simulated seconds.
+        @param speed: simulated seconds to a second.
+        @param line: to the server; None for a plain one.
+        """
+        self._reactor = reactor
+        self.scene = Context(
+            server,
+            line or Line(server.host, server.port, reactor=reactor),
+            ScaledClock(speed, clock=reactor),
+            Behaviour(interval, dice),
+            History(reactor.seconds),
+            Statistics(reactor.seconds),
+            interval,
+        )
+        self.gateways = [SimulatedGateway(site, self.scene) for site in sites]
+        self.guests = [Guest(number, self.gateways, self.scene) for number in range(1, guests + 1)]
+
+    @property
+    def online(self) -> int:
+        """How many sessions gateways keep up: guests who are there, and those who left without a word."""
+        return sum(gateway.online for gateway in self.gateways)
+
+    async def run(self, seconds: float) -> None:
+        """
+        Let everybody live for a while, and then wait for the answers that are under way.
+
+        After L{FINISH_WITHIN} more what is still under way is cut off.
+        """
+        self.scene.figures.begin()
+        end = self._reactor.callLater(seconds, self.close)
+        hard_end = self._reactor.callLater(seconds + FINISH_WITHIN, self.scene.line.cut)
+        try:
+            await self._all([guest.live() for guest in self.guests] + self._threads())
+            await self._all([gateway.settle() for gateway in self.gateways])
+        finally:
+            for call in (end, hard_end):
+                if call.active():
+                    call.cancel()
+
+    def close(self) -> None:
+        """Send everybody home, be it before the time; they finish what they have begun."""
+        self.scene.pace.close()
+
+    def _threads(self) -> list[Coroutine[Any, Any, None]]:
+        return [thread for gateway in self.gateways for thread in gateway.threads()]
+
+    async def _all(self, lives: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """
+        Wait for everybody.
+
+        @raise Exception: the first that was raised besides L{ClosingTime}; the others are sent home then.
+        """
+        failures: list[Failure] = []
+
+        def note(failure: Failure) -> None:
+            if failure.check(ClosingTime) is None:
+                failures.append(failure)
+                self.close()
+
+        await DeferredList([Deferred.fromCoroutine(life).addErrback(note) for life in lives])
+        if failures:
+            failures[0].raiseException()

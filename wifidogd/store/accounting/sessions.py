@@ -1,0 +1,158 @@
+"""Open sessions, as the ledger reads, writes and ends them: whole batches, one statement each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from wifidogd.domain.sessions import Ended, Octets, Reason, Session
+from wifidogd.store.accounting.allowances import add_use
+from wifidogd.store.driver.array_literals import of_addresses, of_counts, of_instants, of_octets
+from wifidogd.store.driver.database import Cursor
+
+LOCK_BY_TOKEN = """
+    SELECT token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
+           last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac,
+           probation_until
+      FROM sessions
+     WHERE token_hash = ANY(%(token_hashes)s::bytea[])
+     ORDER BY token_hash
+       FOR UPDATE
+"""
+
+LOCK_ONLINE = """
+    SELECT token_hash, sessions.gw_id, sessions.mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
+           CASE WHEN has_restarted THEN 0 ELSE last_incoming END,
+           CASE WHEN has_restarted THEN 0 ELSE last_outgoing END,
+           time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac, probation_until
+      FROM sessions
+      JOIN unnest(%(gw_ids)s::text[], %(macs)s::macaddr[]) AS place (gw_id, mac)
+        ON sessions.gw_id = place.gw_id AND sessions.mac = place.mac
+     CROSS JOIN LATERAL (SELECT coalesce((SELECT restarted_at > reported_at
+                                            FROM heartbeats
+                                           WHERE heartbeats.gw_id = sessions.gw_id), false)) AS known (has_restarted)
+     WHERE activated_at IS NOT NULL
+     ORDER BY token_hash
+       FOR UPDATE OF sessions
+"""
+
+SAVE = """
+    UPDATE sessions
+       SET mac = said.mac, ip = said.ip, activated_at = said.activated_at, reported_at = said.reported_at,
+           incoming = said.incoming, outgoing = said.outgoing,
+           last_incoming = said.last_incoming, last_outgoing = said.last_outgoing, expires_at = said.expires_at
+      FROM unnest(%(token_hashes)s::bytea[], %(macs)s::macaddr[], %(ips)s::inet[], %(activated)s::timestamptz[],
+                  %(reported)s::timestamptz[], %(incoming)s::bigint[], %(outgoing)s::bigint[],
+                  %(last_incoming)s::bigint[], %(last_outgoing)s::bigint[], %(expires)s::timestamptz[])
+        AS said (token_hash, mac, ip, activated_at, reported_at, incoming, outgoing, last_incoming, last_outgoing,
+                 expires_at)
+     WHERE sessions.token_hash = said.token_hash
+"""
+
+END = """
+    WITH ended AS (
+        DELETE FROM sessions
+         USING unnest(%(token_hashes)s::bytea[], %(macs)s::macaddr[], %(ips)s::inet[], %(activated)s::timestamptz[],
+                      %(incoming)s::bigint[], %(outgoing)s::bigint[], %(ended)s::timestamptz[], %(reasons)s::text[])
+            AS said (token_hash, mac, ip, activated_at, incoming, outgoing, ended_at, reason)
+         WHERE sessions.token_hash = said.token_hash
+     RETURNING session_id, gw_id, account_id, opened_at, said.activated_at, said.ended_at, said.reason,
+               said.incoming, said.outgoing, terms_version,
+               CASE WHEN ending IS DISTINCT FROM 'erased by the guest' THEN said.mac END AS mac,
+               CASE WHEN ending IS DISTINCT FROM 'erased by the guest' THEN said.ip END AS ip,
+               CASE WHEN ending IS DISTINCT FROM 'erased by the guest' THEN allowance_id END AS allowance_id
+    )
+    INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
+                               reason, incoming, outgoing, allowance_id, terms_version)
+    SELECT session_id, (SELECT network FROM gateways WHERE gateways.gw_id = ended.gw_id), gw_id, account_id,
+           mac, ip, opened_at, activated_at, ended_at, reason, incoming, outgoing, allowance_id, terms_version
+      FROM ended
+"""
+
+
+async def lock_sessions(cursor: Cursor, token_hashes: Sequence[bytes]) -> dict[bytes, Session]:
+    """
+    Fetch open sessions and hold their rows until the transaction ends.
+
+    Rows are locked in key order, so two batches that share sessions take
+    turns instead of deadlocking.
+
+    @return: by token hash; a token that names no open session is absent.
+    """
+    await cursor.execute(LOCK_BY_TOKEN, {"token_hashes": of_octets(token_hashes)})
+    return {session.token_hash: session for session in map(_session, cursor.fetchall())}
+
+
+async def lock_online(cursor: Cursor, places: Sequence[tuple[str, str]]) -> list[Session]:
+    """
+    Fetch and hold the live session of each device at its gateway.
+
+    @param places: pairs of gw_id and mac.
+    @return: at most one for each pair; a unique index sees to that.  What the gateway last reported counts as nothing
+        if its pings tell that it has restarted since.
+    """
+    await cursor.execute(LOCK_ONLINE, {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]})
+    return [_session(row) for row in cursor.fetchall()]
+
+
+def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
+    """Write back sessions that go on; all must have been locked in this transaction."""
+    cursor.send(
+        SAVE,
+        {
+            "token_hashes": of_octets([session.token_hash for session in sessions]),
+            "macs": of_addresses([session.mac for session in sessions]),
+            "ips": of_addresses([session.ip for session in sessions]),
+            "activated": of_instants([session.activated_at for session in sessions]),
+            "reported": of_instants([session.reported_at for session in sessions]),
+            "incoming": of_counts([session.used.incoming for session in sessions]),
+            "outgoing": of_counts([session.used.outgoing for session in sessions]),
+            "last_incoming": of_counts([session.last.incoming for session in sessions]),
+            "last_outgoing": of_counts([session.last.outgoing for session in sessions]),
+            "expires": of_instants([session.expires_at for session in sessions]),
+        },
+    )
+
+
+async def end_sessions(cursor: Cursor, endings: Sequence[Ended]) -> None:
+    """
+    Move sessions to the history, and what they have used to their allowances.
+
+    All must have been locked in this transaction; of allowances only those of
+    locked sessions.
+    """
+    await cursor.execute(
+        END,
+        {
+            "token_hashes": [ended.session.token_hash for ended in endings],
+            "macs": [ended.session.mac for ended in endings],
+            "ips": [ended.session.ip for ended in endings],
+            "activated": [ended.session.activated_at for ended in endings],
+            "incoming": [ended.session.used.incoming for ended in endings],
+            "outgoing": [ended.session.used.outgoing for ended in endings],
+            "ended": [ended.at for ended in endings],
+            "reasons": [ended.reason.value for ended in endings],
+        },
+    )
+    await add_use(cursor, endings)
+
+
+def _session(row: tuple[Any, ...]) -> Session:
+    return Session(
+        bytes(row[0]),
+        row[1],
+        row[4],
+        row[2],
+        row[3],
+        row[5],
+        row[6],
+        Octets(row[7], row[8]),
+        Octets(row[9], row[10]),
+        row[11],
+        row[12],
+        row[13],
+        None if row[14] is None else Reason(row[14]),
+        row[15],
+        row[16],
+        row[17],
+    )

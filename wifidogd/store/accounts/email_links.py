@@ -1,0 +1,118 @@
+"""Links in mails that were sent and not yet followed; each works once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from wifidogd.store.driver.database import Cursor
+
+ADD_LINK = """
+    INSERT INTO email_links (link_hash, account_id, purpose, email, expires_at)
+    SELECT %(link_hash)s, %(account_id)s, %(purpose)s, %(email)s, %(expires_at)s
+     WHERE (SELECT count(*)
+              FROM email_links
+             WHERE account_id = %(account_id)s
+               AND purpose = %(purpose)s
+               AND expires_at > %(now)s) < %(most)s
+"""
+
+FIND_LINK = """
+    SELECT account_id, purpose, email
+      FROM email_links
+     WHERE link_hash = %(link_hash)s
+       AND expires_at > %(now)s
+"""
+
+USE_LINK = """
+    DELETE FROM email_links
+     WHERE link_hash = %(link_hash)s
+       AND expires_at > %(now)s
+ RETURNING account_id, purpose, email
+"""
+
+REMOVE_LINKS = """
+    DELETE FROM email_links
+     WHERE account_id = %(account_id)s
+       AND purpose = ANY(%(purposes)s::text[])
+"""
+
+FORGET_LINKS = """
+    DELETE FROM email_links
+     WHERE link_hash IN (
+           SELECT link_hash
+             FROM email_links
+            WHERE expires_at <= %(now)s
+            LIMIT %(limit)s
+              FOR UPDATE SKIP LOCKED)
+"""
+
+
+class Purpose(Enum):
+    """What following a link does."""
+
+    VALIDATE = "validate"
+    PASSWORD = "password"
+    ADDRESS = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """
+    A link that is good.
+
+    @ivar email: the address it was sent to.
+    """
+
+    account_id: int
+    purpose: Purpose
+    email: str
+
+
+async def add_link(
+    cursor: Cursor, link_hash: bytes, link: Link, *, now: datetime, expires_at: datetime, most: int
+) -> bool:
+    """
+    Make a link good until C{expires_at}.
+
+    @param most: how many of the account may be good for this purpose at once.
+    @return: False if there are as many already.
+    """
+    values = {"account_id": link.account_id, "purpose": link.purpose.value, "email": link.email}
+    await cursor.execute(
+        ADD_LINK, values | {"link_hash": link_hash, "now": now, "expires_at": expires_at, "most": most}
+    )
+    return cursor.rowcount == 1
+
+
+async def find_link(cursor: Cursor, link_hash: bytes, now: datetime) -> Link | None:
+    """Look a link up without using it; None if it is not good, or no longer."""
+    await cursor.execute(FIND_LINK, {"link_hash": link_hash, "now": now})
+    return _link(cursor)
+
+
+async def use_link(cursor: Cursor, link_hash: bytes, now: datetime) -> Link | None:
+    """Use a link up; None if it is not good, or no longer.  Of two who use it at once, one gets it."""
+    await cursor.execute(USE_LINK, {"link_hash": link_hash, "now": now})
+    return _link(cursor)
+
+
+async def remove_links(cursor: Cursor, account_id: int, *purposes: Purpose) -> None:
+    """Let no link of an account for these purposes be good any more."""
+    await cursor.execute(REMOVE_LINKS, {"account_id": account_id, "purposes": [purpose.value for purpose in purposes]})
+
+
+async def forget_links(cursor: Cursor, now: datetime, limit: int) -> int:
+    """
+    Delete links that are good no longer.
+
+    @return: how many, C{limit} at most.
+    """
+    await cursor.execute(FORGET_LINKS, {"now": now, "limit": limit})
+    return cursor.rowcount
+
+
+def _link(cursor: Cursor) -> Link | None:
+    row = cursor.fetchone()
+    return None if row is None else Link(row[0], Purpose(row[1]), row[2])

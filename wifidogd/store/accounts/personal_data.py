@@ -1,0 +1,278 @@
+"""
+What is stored about one guest: looked at, and erased.
+
+The one place that answers a request from the history: a guest's own account
+only, by its index, L{MOST} rows at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from wifidogd.domain.sessions import Octets, Reason
+from wifidogd.store.access.rate_limits import of_account, of_device, of_sign_ups
+from wifidogd.store.accounts.accounts import Account, fetch_account_by_id
+from wifidogd.store.driver.database import Cursor
+
+MOST = 1_000
+"""Rows of a kind that one statement reads or changes."""
+
+FIND_OWN = """
+    SELECT account_id, device_id
+      FROM sessions
+     WHERE token_hash = %(token_hash)s
+"""
+
+FIND_OPEN = """
+    SELECT gw_id, mac, ip, url, opened_at, activated_at, NULL, ending, incoming, outgoing
+      FROM sessions
+     WHERE token_hash = %(token_hash)s
+        OR account_id = %(account_id)s
+     ORDER BY token_hash <> %(token_hash)s, opened_at DESC
+     LIMIT %(most)s
+"""
+
+FIND_PAST = """
+    SELECT gw_id, mac, ip, NULL, opened_at, activated_at, ended_at, reason, incoming, outgoing
+      FROM past_sessions
+     WHERE account_id = %(account_id)s
+     ORDER BY ended_at DESC
+     LIMIT %(most)s
+"""
+
+FIND_DEVICES = """
+    SELECT network, mac, remembered_at, expires_at
+      FROM devices
+     WHERE device_id = %(device_id)s
+        OR account_id = %(account_id)s
+     ORDER BY remembered_at DESC
+     LIMIT %(most)s
+"""
+
+LOCK_ACCOUNT = """
+    SELECT name, email
+      FROM accounts
+     WHERE account_id = %(account_id)s
+       FOR UPDATE
+"""
+
+HOLD_PAST = """
+    SELECT ctid::text, gw_id, mac
+      FROM past_sessions
+     WHERE account_id = %(account_id)s
+     LIMIT %(most)s
+       FOR UPDATE
+"""
+
+ERASE_PAST = """
+    UPDATE past_sessions
+       SET account_id = NULL, mac = NULL, ip = NULL, allowance_id = NULL
+     WHERE ctid = ANY(%(places)s::tid[])
+       AND account_id = %(account_id)s
+"""
+"""In a partitioned table others' rows may have the same ctid."""
+
+ERASE_OPEN = """
+    UPDATE sessions
+       SET ending = %(erased)s, account_id = NULL, device_id = NULL, url = NULL
+     WHERE token_hash IN (
+           SELECT token_hash
+             FROM sessions
+            WHERE token_hash = %(token_hash)s
+               OR account_id = %(account_id)s
+            ORDER BY token_hash
+              FOR UPDATE)
+ RETURNING gw_id, mac, allowance_id
+"""
+
+ERASE_ALLOWANCES_OF_DEVICES = """
+    UPDATE allowances
+       SET owner = 'device erased ' || allowance_id
+     WHERE allowance_id IN (
+           SELECT allowance_id
+             FROM allowances
+            WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
+              AND owner LIKE 'device %%'
+            ORDER BY allowance_id
+              FOR UPDATE)
+"""
+
+ERASE_ALLOWANCES_OF_ADDRESS = """
+    UPDATE allowances
+       SET owner = 'device erased ' || allowance_id
+     WHERE allowance_id IN (
+           SELECT allowance_id
+             FROM allowances
+            WHERE owner = ANY(ARRAY(
+                  SELECT 'address ' || encode(sha256(convert_to(%(email)s, 'UTF8')), 'hex') || ' ' || name
+                    FROM networks))
+            ORDER BY allowance_id
+              FOR UPDATE)
+"""
+
+FORGET_FAREWELLS = """
+    DELETE FROM farewells
+     USING unnest(%(gw_ids)s::text[], %(macs)s::macaddr[]) AS place (gw_id, mac)
+     WHERE farewells.gw_id = place.gw_id
+       AND farewells.mac = place.mac
+"""
+
+FORGET_TRIES = """
+    DELETE FROM attempts
+     WHERE subject IN (
+           SELECT subject
+             FROM attempts
+            WHERE subject = ANY(%(subjects)s::text[])
+            ORDER BY subject
+              FOR UPDATE)
+"""
+
+FORGET_DEVICE = """
+    DELETE FROM devices
+     WHERE device_id = %(device_id)s
+"""
+
+REMOVE_ACCOUNT = """
+    DELETE FROM accounts
+     WHERE account_id = %(account_id)s
+"""
+
+REMOVE_MAILS = """
+    DELETE FROM mails
+     WHERE recipient = %(email)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """
+    A session of the guest.
+
+    @ivar url: the page first wanted; kept of open sessions only.
+    @ivar ended_at: None for an open one.
+    @ivar reason: why it ended, or is about to; None for one that goes on.
+    """
+
+    gw_id: str
+    mac: str | None
+    ip: str | None
+    url: str | None
+    opened_at: datetime
+    activated_at: datetime | None
+    ended_at: datetime | None
+    reason: str | None
+    used: Octets
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDevice:
+    """A device that may come back without a form; C{mac} is None until a gateway has reported it."""
+
+    network: str
+    mac: str | None
+    remembered_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """
+    All that is stored about a guest.
+
+    @ivar account: None for who has signed in without.
+    @ivar stays: open ones, that of the token first, then past ones of the account from the last on; L{MOST} of each.
+    """
+
+    account: Account | None
+    stays: tuple[StoredSession, ...]
+    devices: tuple[StoredDevice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who an open session belongs to: an account and a remembered device, each None for none."""
+
+    account_id: int | None
+    device_id: int | None
+
+
+async def find_owner(cursor: Cursor, token_hash: bytes) -> Owner | None:
+    """Tell whose an open session is; None if the token names none."""
+    await cursor.execute(FIND_OWN, {"token_hash": token_hash})
+    row = cursor.fetchone()
+    return None if row is None else Owner(*row)
+
+
+async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> Stored:
+    """Fetch what is stored about the guest of an open session."""
+    whose = {"token_hash": token_hash, "account_id": owner.account_id, "device_id": owner.device_id, "most": MOST}
+    account = None if owner.account_id is None else await fetch_account_by_id(cursor, owner.account_id)
+    await cursor.execute(FIND_OPEN, whose)
+    rows = cursor.fetchall()
+    if account is not None:
+        await cursor.execute(FIND_PAST, whose)
+        rows += cursor.fetchall()
+    await cursor.execute(FIND_DEVICES, whose)
+    devices = tuple(StoredDevice(*row) for row in cursor.fetchall())
+    return Stored(account, tuple(map(_stay, rows)), devices)
+
+
+def _stay(row: tuple[Any, ...]) -> StoredSession:
+    fields: list[Any] = list(row)
+    fields[8:] = [Octets(*fields[8:])]
+    return StoredSession(*fields)
+
+
+async def erase_past(cursor: Cursor, account_id: int) -> bool:
+    """
+    Take the guest out of past sessions; when they were and what they used stays, for the totals.
+
+    @return: True if there may be more.
+    """
+    await cursor.execute(HOLD_PAST, {"account_id": account_id, "most": MOST})
+    held = cursor.fetchall()
+    await cursor.execute(ERASE_PAST, {"places": [place for place, _, _ in held], "account_id": account_id})
+    await _forget_traces(cursor, {(gw_id, mac) for _, gw_id, mac in held if mac is not None})
+    return len(held) == MOST
+
+
+async def erase_rest(cursor: Cursor, token_hash: bytes, owner: Owner) -> None:
+    """
+    Remove the account with its links and devices, and ask its open sessions to end.
+
+    They end with the gateway's next report, and leave as little then as past
+    ones (L{wifidogd.store.accounting.sessions.END}).  What a device has used that a
+    gateway has reported stays in an allowance that is nobody's.
+    """
+    account = None
+    if owner.account_id is not None:
+        await cursor.execute(LOCK_ACCOUNT, {"account_id": owner.account_id})
+        account = cursor.fetchone()
+        await erase_past(cursor, owner.account_id)
+    whose = {"token_hash": token_hash, "account_id": owner.account_id, "erased": Reason.ERASED.value}
+    await cursor.execute(ERASE_OPEN, whose)
+    met = [row for row in cursor.fetchall() if row[1] is not None]
+    await cursor.execute(ERASE_ALLOWANCES_OF_DEVICES, {"allowance_ids": [row[2] for row in met if row[2] is not None]})
+    await _forget_traces(cursor, {(gw_id, mac) for gw_id, mac, _ in met})
+    await cursor.execute(FORGET_DEVICE, {"device_id": owner.device_id})
+    if owner.account_id is not None and account is not None:
+        await _remove_account(cursor, owner.account_id, *account)
+
+
+async def _remove_account(cursor: Cursor, account_id: int, name: str, email: str | None) -> None:
+    await cursor.execute(REMOVE_ACCOUNT, {"account_id": account_id})
+    await cursor.execute(FORGET_TRIES, {"subjects": [of_account(name)]})
+    if email is not None:
+        await cursor.execute(REMOVE_MAILS, {"email": email})
+        await cursor.execute(ERASE_ALLOWANCES_OF_ADDRESS, {"email": email})
+
+
+async def _forget_traces(cursor: Cursor, places: Set[tuple[str, str]]) -> None:
+    """Forget why limits ended the stays of devices at gateways, and the tries of these devices."""
+    values = {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]}
+    await cursor.execute(FORGET_FAREWELLS, values)
+    subjects = [subject(*place) for place in places for subject in (of_device, of_sign_ups)]
+    await cursor.execute(FORGET_TRIES, {"subjects": subjects})

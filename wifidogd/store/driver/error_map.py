@@ -1,0 +1,51 @@
+"""From what drivers raise to what happened, in one place."""
+
+from __future__ import annotations
+
+import psycopg2
+from psycopg2 import errors, extensions
+from twisted.internet.defer import CancelledError
+from txpostgres import txpostgres
+
+from wifidogd.domain.errors import StoreConflict, StoreError, StoreRefused, StoreUnavailable
+
+READ_ONLY = "25006"
+"""SQLSTATE of a write to a standby: what happens after a fail-over."""
+
+
+def translated(error: Exception) -> StoreError | None:
+    """
+    Say what an exception of C{execute} means.
+
+    txpostgres turns a statement_timeout into a CancelledError.  Lost connections come in many classes, mostly without
+    an SQLSTATE.  Text that PostgreSQL cannot hold (a NUL, a lone surrogate) is a ValueError before anything is sent.
+
+    @return: None if it is not about the database but an error in our own code.
+    """
+    text = str(error).partition("\n")[0]
+    match error:
+        case CancelledError() | extensions.QueryCanceledError():
+            return StoreUnavailable("a statement took longer than statement_timeout")
+        case extensions.TransactionRollbackError() | errors.UniqueViolation():
+            return StoreConflict(text)
+        case psycopg2.OperationalError() | psycopg2.InterfaceError() | UnicodeDecodeError() | OSError():
+            return StoreUnavailable(text)
+        case txpostgres.UnexpectedPollResult() | txpostgres.AlreadyPolling() | txpostgres.RollbackFailed():
+            return StoreUnavailable(text)
+        case psycopg2.Error() if _is_trouble_of_the_server(error):
+            return StoreUnavailable(text)
+        case psycopg2.Error() | ValueError():
+            return StoreRefused(text)
+    return None
+
+
+def _is_trouble_of_the_server(error: psycopg2.Error) -> bool:
+    """Tell a lost connection (no SQLSTATE), an internal error or a standby from a statement that is wrong."""
+    if error.pgcode is None:
+        return type(error) is psycopg2.DatabaseError
+    return is_read_only(error) or error.pgcode.startswith("XX")
+
+
+def is_read_only(error: Exception) -> bool:
+    """Tell whether a statement failed because its server takes no writes, now or for good."""
+    return isinstance(error, psycopg2.Error) and error.pgcode == READ_ONLY

@@ -1,0 +1,60 @@
+"""The last ping of each adopted gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from wifidogd.domain.gateways import Heartbeat
+from wifidogd.store.driver.database import Cursor
+
+SAVE_HEARTBEATS = """
+    INSERT INTO heartbeats AS known (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime)
+    SELECT gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime
+      FROM unnest(%(gw_ids)s::text[], %(seen)s::timestamptz[], %(sources)s::inet[], %(versions)s::text[],
+                  %(sys_uptimes)s::interval[], %(memory)s::bigint[], %(loads)s::double precision[],
+                  %(wifidog_uptimes)s::interval[])
+           AS said (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime)
+      JOIN gateways USING (gw_id)
+     ORDER BY gw_id
+        ON CONFLICT (gw_id) DO UPDATE
+       SET seen_at = excluded.seen_at, source = excluded.source, version = excluded.version,
+           sys_uptime = excluded.sys_uptime, memory_free = excluded.memory_free, load = excluded.load,
+           wifidog_uptime = coalesce(excluded.wifidog_uptime, known.wifidog_uptime),
+           restarted_at = CASE WHEN excluded.wifidog_uptime < known.wifidog_uptime
+                                 OR (excluded.seen_at - excluded.wifidog_uptime > known.seen_at
+                                     AND (%(clock_set_at)s::timestamptz IS NULL
+                                          OR known.seen_at >= %(clock_set_at)s::timestamptz))
+                               THEN excluded.seen_at - excluded.wifidog_uptime
+                               ELSE known.restarted_at END
+     WHERE known.seen_at < excluded.seen_at
+"""
+
+
+async def save_heartbeats(
+    cursor: Cursor, heartbeats: Sequence[Heartbeat], clock_set_at: datetime | None = None
+) -> None:
+    """
+    Keep the newest ping of each gateway; those of gateways not adopted are left out.
+
+    An uptime that fell, or that began after the ping before, tells that the
+    gateway restarted, and when.
+
+    @param heartbeats: each gateway once.
+    @param clock_set_at: when the clock by which they were seen was last set; None if it never was.  A ping before that
+        was seen by another clock, as it were: an hour between the two need not have passed.
+    """
+    await cursor.execute(
+        SAVE_HEARTBEATS,
+        {
+            "gw_ids": [beat.gw_id for beat in heartbeats],
+            "seen": [beat.seen_at for beat in heartbeats],
+            "sources": [beat.source for beat in heartbeats],
+            "versions": [beat.version for beat in heartbeats],
+            "sys_uptimes": [beat.sys_uptime for beat in heartbeats],
+            "memory": [beat.memory_free for beat in heartbeats],
+            "loads": [beat.load for beat in heartbeats],
+            "wifidog_uptimes": [beat.wifidog_uptime for beat in heartbeats],
+            "clock_set_at": clock_set_at,
+        },
+    )

@@ -1,0 +1,124 @@
+"""C{/ping} and C{/auth}: what gateways call.  They read the body and ignore the status, which is for people."""
+
+from __future__ import annotations
+
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import BAD_REQUEST, FORBIDDEN, NOT_FOUND, NOT_IMPLEMENTED, OK, SERVICE_UNAVAILABLE
+from twisted.web.iweb import IRequest
+from werkzeug.exceptions import HTTPException
+
+from wifidogd.accounting.ledger import Ledger
+from wifidogd.domain.decisions import Decision, Refusal
+from wifidogd.domain.errors import MalformedRequest, Overloaded, StoreError
+from wifidogd.domain.sessions import AuthCode, Report, UtcNow
+from wifidogd.gateways.heartbeats import Heartbeats
+from wifidogd.gateways.registry import Registry
+from wifidogd.runtime.rate_limited_log import RateLimitedLog
+from wifidogd.web.gateway.wire import PONG, auth_line, cannot_say, read_dialect, read_heartbeat, read_report
+from wifidogd.web.server.query import read_query
+from wifidogd.web.server.request import query_of, source_of
+
+log = Logger()
+
+NOT_SPOKEN = {"counters_v2": b'{"result":[]}'}
+"""Dialects that are not spoken yet, and the answer that changes nothing for their guests (protocol.md section 4)."""
+
+
+class GatewayPages:
+    """The machine-facing half of the site."""
+
+    app = Klein()
+
+    def __init__(
+        self, ledger: Ledger, directory: Registry, heartbeats: Heartbeats, *, clock: IReactorTime, utc_now: UtcNow
+    ) -> None:
+        self._ledger = ledger
+        self._directory = directory
+        self._heartbeats = heartbeats
+        self._utc_now = utc_now
+        self._sparing = RateLimitedLog(log, clock)
+
+    @app.route("/ping", strict_slashes=False, merge_slashes=False)
+    @app.route("/ping/<key>", strict_slashes=False, merge_slashes=False)
+    def ping(self, request: IRequest, key: str | None = None) -> bytes:
+        """
+        Say C{Pong}, whatever the database does, except to who has not the gateway's key.
+
+        Some gateways open the network to strangers when they miss it (protocol.md 0.7).
+        """
+        query = read_query(query_of(request))
+        heartbeat = read_heartbeat(query, _user_agent(request), source_of(request), self._utc_now())
+        is_adopted = self._directory.gateway(heartbeat.gw_id) is not None
+        if is_adopted and not self._directory.may_ask(heartbeat.gw_id, key or query.get("k")):
+            return _plain(request, b"The key of this gateway is missing or wrong.\n", FORBIDDEN)
+        if is_adopted or "gw_id" in query:
+            self._heartbeats.beat(heartbeat)
+        return _plain(request, PONG)
+
+    @app.route("/auth", strict_slashes=False, merge_slashes=False)
+    @app.route("/auth/<key>", strict_slashes=False, merge_slashes=False)
+    def auth(self, request: IRequest, key: str | None = None) -> bytes | Deferred[bytes]:
+        """Settle one report and answer with a verdict line."""
+        query = read_query(query_of(request))
+        if query.get("stage") in NOT_SPOKEN:
+            return _plain(request, NOT_SPOKEN[query["stage"]], NOT_IMPLEMENTED)
+        report = read_report(query, read_dialect(_user_agent(request)), key)
+        said = (request, report)
+        return self._ledger.settle(report).addCallbacks(self._say, self._say_nothing, said, {}, said)
+
+    def _say(self, decision: Decision, request: IRequest, report: Report) -> bytes:
+        self._note(report, decision)
+        is_stranger = decision.refusal is Refusal.GATEWAY_NOT_ADOPTED
+        return _plain(request, auth_line(decision.code), FORBIDDEN if is_stranger else OK)
+
+    def _say_nothing(self, failure: Failure, request: IRequest, report: Report) -> bytes:
+        failure.trap(StoreError, Overloaded)
+        problem = failure.value
+        self._sparing.warn("cannot settle reports, guests are left as they are: {problem}", problem=problem)
+        return _plain(request, cannot_say(report.stage), SERVICE_UNAVAILABLE)
+
+    def _note(self, report: Report, decision: Decision) -> None:
+        """Log what keeps a guest out; that a guest may go on is no news."""
+        token, gw_id = report.token[:6], report.gw_id
+        if decision.refusal is not None:
+            why = decision.refusal.value
+            self._sparing.warn("token {token} refused at {gw_id}: {why}", token=token, gw_id=gw_id, why=why)
+        elif decision.reason is not None:
+            log.info("session {token} at {gw_id} ended: {why}", token=token, gw_id=gw_id, why=decision.reason.value)
+
+    @app.handle_errors(MalformedRequest)
+    def _malformed(self, request: IRequest, failure: Failure) -> bytes:
+        """Refuse so that a gateway can read it; a gateway that cannot exist is as good as not adopted."""
+        problem = failure.value
+        source = source_of(request)
+        self._sparing.warn("unreadable request from {source}: {problem}", source=source, problem=problem)
+        if isinstance(problem, MalformedRequest) and problem.parameter == "gw_id":
+            return _plain(request, auth_line(AuthCode.DENIED), FORBIDDEN)
+        return _plain(request, auth_line(AuthCode.ERROR), BAD_REQUEST)
+
+    @app.handle_errors(HTTPException)
+    def _elsewhere(self, request: IRequest, failure: Failure) -> bytes:
+        """Answer paths and methods that no gateway uses."""
+        code = failure.value.code if isinstance(failure.value, HTTPException) else None
+        return _plain(request, auth_line(AuthCode.ERROR), code or NOT_FOUND)
+
+    @app.handle_errors(Exception)
+    def _unexpected(self, request: IRequest, failure: Failure) -> bytes:
+        """Leave the guest as they are when we err."""
+        self._sparing.failure("a gateway's request failed", failure)
+        return _plain(request, auth_line(AuthCode.ERROR), SERVICE_UNAVAILABLE)
+
+
+def _user_agent(request: IRequest) -> str:
+    return (request.getHeader(b"user-agent") or b"").decode("utf-8", "replace")
+
+
+def _plain(request: IRequest, body: bytes, code: int = OK) -> bytes:
+    """Answer in one piece: a chunk boundary could split what a gateway looks for (protocol.md 0.4)."""
+    request.setResponseCode(code)
+    request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+    return body

@@ -1,0 +1,174 @@
+"""What a form must remember between two requests, signed, because a guest's browser may keep no cookies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any, Protocol
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from wifidogd.domain.errors import StoreUnavailable, WifidogdError
+from wifidogd.domain.sessions import LoginQuery, UtcNow
+
+LIFETIME = timedelta(minutes=30)
+"""How long a sign-in form may stay open before it is sent."""
+
+PREVIEW_LIFETIME = timedelta(hours=1)
+"""How long an operator may look at a network's pages with one address."""
+
+MAX_LENGTH = 8192
+"""Characters of a signed state at most; a visitor with a URL of 1,000 characters, four bytes each, fits."""
+
+_VISITOR = "wifidogd.visitor"
+_TOKEN = "wifidogd.token"
+_PREVIEW = "wifidogd.preview"
+_COMPANION = "wifidogd.companion"
+
+
+class ForgedState(WifidogdError):
+    """A form came back with a state that this server never signed, or not for this purpose."""
+
+
+class StaleState(WifidogdError):
+    """
+    A form came back with a state of ours that has expired.
+
+    @ivar visitor: whom it was made for.
+    """
+
+    def __init__(self, visitor: LoginQuery) -> None:
+        super().__init__(f"expired state of a visitor at {visitor.gw_id}")
+        self.visitor = visitor
+
+
+class SecretKeeper(Protocol):
+    """
+    Who knows the secret: the directory.
+
+    @ivar signing_secret: None while it has not been read.
+    """
+
+    @property
+    def signing_secret(self) -> str | None: ...
+
+
+class FormState:
+    """
+    Signs and reads the hidden field of forms.
+
+    The secret is in the database, so that any server on it accepts the
+    forms of the others, and those from before a restart.
+    """
+
+    def __init__(self, keeper: SecretKeeper, utc_now: UtcNow) -> None:
+        self._keeper = keeper
+        self._utc_now = utc_now
+
+    def seal_visitor(self, visitor: LoginQuery) -> str:
+        """
+        Sign who stands at the login page, for L{LIFETIME}.
+
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        until = int((self._utc_now() + LIFETIME).timestamp())
+        return self._seal(_VISITOR, {"until": until, "visitor": asdict(visitor)})
+
+    def open_visitor(self, state: str) -> LoginQuery:
+        """
+        Read what L{seal_visitor} signed.
+
+        @raise ForgedState: if it did not.
+        @raise StaleState: if it was too long ago.
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        values = self._open(_VISITOR, state)
+        try:
+            visitor, until = LoginQuery(**values["visitor"]), int(values["until"])
+        except (KeyError, TypeError) as unknown:
+            raise ForgedState("state of another version") from unknown
+        if self._utc_now().timestamp() >= until:
+            raise StaleState(visitor)
+        return visitor
+
+    def seal_token(self, token: str) -> str:
+        """
+        Sign the token of a stay for its log-out button; it is good for as long as the stay.
+
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        return self._seal(_TOKEN, {"token": token})
+
+    def open_token(self, state: str) -> str:
+        """
+        Read what L{seal_token} signed.
+
+        @raise ForgedState: if it did not.
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        return str(self._open(_TOKEN, state).get("token"))
+
+    def seal_companion(self, token: str, session_id: int) -> str:
+        """
+        Sign another session of the guest with a token, for its disconnect button.
+
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        return self._seal(_COMPANION, {"token": token, "session": session_id})
+
+    def open_companion(self, state: str) -> tuple[str, int]:
+        """
+        Read what L{seal_companion} signed.
+
+        @raise ForgedState: if it did not.
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        values = self._open(_COMPANION, state)
+        return str(values.get("token")), int(values.get("session", 0))
+
+    def seal_preview(self, network: str) -> str:
+        """
+        Sign the name of a network whose pages an operator may look at, for L{PREVIEW_LIFETIME}.
+
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        return self._seal(
+            _PREVIEW, {"until": int((self._utc_now() + PREVIEW_LIFETIME).timestamp()), "network": network}
+        )
+
+    def open_preview(self, state: str) -> str:
+        """
+        Read what L{seal_preview} signed.
+
+        @raise ForgedState: if it did not, or too long ago.
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        values = self._open(_PREVIEW, state)
+        if self._utc_now().timestamp() >= int(values.get("until", 0)):
+            raise ForgedState("too old")
+        return str(values.get("network"))
+
+    def _seal(self, purpose: str, values: Mapping[str, Any]) -> str:
+        return str(self._serializer(purpose).dumps(values))
+
+    def _open(self, purpose: str, state: str) -> Mapping[str, Any]:
+        if len(state) > MAX_LENGTH:
+            raise ForgedState("too long")
+        try:
+            values = self._serializer(purpose).loads(state)
+        except BadData as bad:
+            raise ForgedState(str(bad)) from bad
+        if not isinstance(values, dict):
+            raise ForgedState("not what this server signs")
+        return values
+
+    def _serializer(self, purpose: str) -> URLSafeSerializer:
+        """The purpose salts the key, so that the state of one form is forged in another."""
+        secret = self._keeper.signing_secret
+        if secret is None:
+            raise StoreUnavailable("the secret that signs forms has not been read yet")
+        return URLSafeSerializer(
+            secret, salt=purpose, signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        )

@@ -1,0 +1,196 @@
+"""One exchange with a guest's browser: what it sent, in our words, and our answer, in HTTP's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+from twisted.web.iweb import IRequest
+
+from wifidogd.access.open_session import Refusal, Refused
+from wifidogd.web.portal.device_cookie import keys_in
+from wifidogd.web.rendering import notices
+from wifidogd.web.rendering.brand import Page
+from wifidogd.web.rendering.language import ENGLISH, PARAMETER, Language, Switch, negotiate, switch_at, switch_to
+from wifidogd.web.server.compression import accepts_gzip, is_worth_packing, pack
+from wifidogd.web.server.query import read_query
+from wifidogd.web.server.request import query_of, source_of
+
+_HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_MOST_FIELDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """
+    Who asks, under which name they reached us, and what they read.
+
+    @ivar source: address of the connection; a whole site may share one.
+    @ivar host: lower-case, without port, as in a URL; None when the browser sent none that could be true.
+    @ivar keys: by which its device is remembered, by network.
+    @ivar is_secure: whether they came over TLS.
+    """
+
+    source: str
+    host: str | None
+    language: Language = ENGLISH
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_secure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    A page and how to send it.
+
+    @ivar body: a page, or octets that are the same in all languages.
+    @ivar forms: origins besides ours where its forms may lead.
+    @ivar images: origin whose images it may load; None for none.
+    @ivar location: where the browser is sent at once; None for nowhere.
+    @ivar retry_after: when to ask again; None for no advice.
+    @ivar address: of ours, where the page that answers a form can be had in another language; None for nowhere.
+    @ivar cookie: to be set; None for none.
+    @ivar media: type of the body.
+    @ivar filename: under which the browser saves the body; None to show it.
+    """
+
+    body: Page | bytes
+    code: int = 200
+    forms: tuple[str, ...] = ()
+    images: str | None = None
+    location: str | None = None
+    retry_after: timedelta | None = None
+    address: str | None = None
+    cookie: str | None = field(default=None, repr=False)
+    media: str = "text/html"
+    filename: str | None = None
+
+
+def caller_of(request: IRequest) -> Caller:
+    """Tell who asks."""
+    raw = (request.getHeader(b"host") or b"").decode("latin-1").lower()
+    match = _HOST.fullmatch(raw)
+    keys = keys_in((request.getHeader(b"cookie") or b"").decode("latin-1"))
+    host = match[1] if match else None
+    return Caller(source_of(request), host, language_of(request), keys, bool(request.isSecure()))
+
+
+def origin_of(request: IRequest) -> str:
+    """Tell how the browser reached us, for addresses to be copied; empty when it did not say."""
+    host = (request.getHeader(b"host") or b"").decode("latin-1").lower()
+    return f"http{'s' if request.isSecure() else ''}://{host}" if _HOST.fullmatch(host) else ""
+
+
+def language_of(request: IRequest) -> Language:
+    """Tell which language the guest reads; a form is sent to an address that says what they have picked."""
+    wanted = read_query(query_of(request)).get(PARAMETER, "")
+    return negotiate((request.getHeader(b"accept-language") or b"").decode("latin-1"), wanted)
+
+
+def switch_of(request: IRequest, answer: Answer) -> Switch | None:
+    """Tell how to ask for an answer in another language; None if it is that to a form."""
+    if answer.address is not None:
+        return switch_to(answer.address)
+    return switch_at("", read_query(query_of(request))) if request.method in (b"GET", b"HEAD") else None
+
+
+def form_of(request: IRequest) -> Mapping[str, str]:
+    """
+    Read the fields of a submitted form, from its body only.
+
+    @return: the first value of each name; nothing for anything but a small URL-encoded form.
+    """
+    try:
+        body = request.content.read().decode("ascii")
+        pairs = parse_qsl(body, keep_blank_values=True, errors="replace", max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+    return dict(reversed(pairs))
+
+
+def put(request: IRequest, answer: Answer, policy: str) -> None:
+    """
+    Set the head of an answer.
+
+    No name here may end in C{Auth}, nothing contain C{Pong}: gateways search
+    the whole response for them (protocol: section 1.1).
+
+    @param policy: the Content-Security-Policy of the page.
+    """
+    request.setResponseCode(answer.code)
+    headers = {
+        "Content-Type": f"{answer.media}; charset=utf-8",
+        "Content-Security-Policy": policy,
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    if answer.location is not None:
+        headers["Location"] = answer.location
+    if answer.cookie is not None:
+        headers["Set-Cookie"] = answer.cookie
+    if answer.filename is not None:
+        headers["Content-Disposition"] = f'attachment; filename="{answer.filename}"'
+    if answer.retry_after is not None:
+        headers["Retry-After"] = str(-(answer.retry_after // timedelta(seconds=-1)))
+    for name, value in headers.items():
+        request.setHeader(name.encode(), value.encode("ascii"))
+
+
+def packed_for(request: IRequest, body: bytes) -> bytes:
+    """Compress the body of an answer if that helps and the browser takes it; the head then says so."""
+    request.setHeader(b"Vary", b"Accept-Encoding")
+    accepted = (request.getHeader(b"accept-encoding") or b"").decode("latin-1")
+    if not is_worth_packing(body) or not accepts_gzip(accepted):
+        return body
+    request.setHeader(b"Content-Encoding", b"gzip")
+    return pack(body)
+
+
+RETRY_AFTER = timedelta(seconds=10)
+"""When whoever met a busy server may try again."""
+
+_STATUS = {
+    Refusal.WRONG_PASSWORD: HTTPStatus.UNAUTHORIZED,
+    Refusal.MISTYPED_CODE: HTTPStatus.UNAUTHORIZED,
+    Refusal.UNKNOWN_CODE: HTTPStatus.UNAUTHORIZED,
+    Refusal.TOO_MANY_TRIES: HTTPStatus.TOO_MANY_REQUESTS,
+    Refusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    Refusal.NO_ADDRESS: HTTPStatus.BAD_REQUEST,
+    Refusal.WEAK_PASSWORD: HTTPStatus.BAD_REQUEST,
+}
+"""Others are 403."""
+
+
+def lead_to(location: str, cookie: str | None = None) -> Answer:
+    """Send the browser on, also from a form."""
+    return Answer(notices.redirect(location), HTTPStatus.SEE_OTHER, location=location, cookie=cookie)
+
+
+def stale(login: str | None = None) -> Answer:
+    """
+    Refuse a form whose signed state is too old or not ours.
+
+    @param login: leads back to a fresh one; None if nobody knows where.
+    """
+    return Answer(notices.stale(login), HTTPStatus.BAD_REQUEST)
+
+
+def not_found() -> Answer:
+    """Say that there is nothing at an address."""
+    return Answer(notices.notice(notices.Notice.NOT_FOUND), HTTPStatus.NOT_FOUND)
+
+
+def refusal(page: Page, refused: Refused, forms: tuple[str, ...] = (), address: str | None = None) -> Answer:
+    """
+    Show again a form that did not do what was wanted, with the status of why.
+
+    @param forms: as in L{Answer}, as is C{address}.
+    """
+    wait = refused.wait or (RETRY_AFTER if refused.why is Refusal.BUSY else None)
+    return Answer(page, _STATUS.get(refused.why, HTTPStatus.FORBIDDEN), forms, retry_after=wait, address=address)

@@ -1,0 +1,76 @@
+"""
+Read the query with which a gateway sends a guest to the login page; pure.
+
+Everything in it is the guest's to edit, and some of it arrives damaged: wifidog-gateway cuts its redirect at 968 bytes,
+possibly in the middle of a percent escape, and never encodes C{gw_id} (wifidog-gateway C{src/http.c}).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from enum import Enum
+from ipaddress import ip_address
+
+from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.sessions import LoginQuery
+from wifidogd.web.rendering.destination import wanted_page
+from wifidogd.web.server.query import GATEWAY_ID, read_address, read_mac, read_query
+
+_ABSENT = (None, "", "N/A", "null")
+"""What apfree-wifidog sends for values it does not have (its C{src/wd_client.c})."""
+
+
+class Flaw(Enum):
+    """Why a query does not describe a visitor."""
+
+    NO_GATEWAY = "no gateway"
+    GATEWAY_ID = "gateway id"
+    GATEWAY_ADDRESS = "gateway address"
+
+
+def read_visitor(query: bytes, own_hosts: Collection[str]) -> LoginQuery | Flaw:
+    """
+    Understand the login redirect of any gateway dialect.
+
+    @param query: what follows C{?}, as received.
+    @param own_hosts: names and addresses under which guests reach this server, lower-case; a C{url} there is dropped.
+    @return: the visitor; or what makes it impossible to say which gateway sent one.
+    """
+    fields = read_query(query)
+    gw_id = fields.get("gw_id", "")
+    if not gw_id:
+        return Flaw.NO_GATEWAY
+    if not GATEWAY_ID.fullmatch(gw_id):
+        return Flaw.GATEWAY_ID
+    gw_address = read_address(fields.get("gw_address"))
+    if gw_address is None and fields.get("gw_address") not in _ABSENT:
+        return Flaw.GATEWAY_ADDRESS
+    return LoginQuery(
+        gw_id=gw_id,
+        gw_address=gw_address,
+        gw_port=_port(fields.get("gw_port", "")),
+        mac=read_mac(fields.get("mac")),
+        ip=read_address(fields.get("ip")),
+        url=wanted_page(fields.get("url", ""), {*own_hosts, gw_address or ""}),
+    )
+
+
+def is_elsewhere(gateway: Gateway, visitor: LoginQuery) -> bool:
+    """
+    Tell whether a redirect names another place than the registered one.
+
+    A gateway that also speaks the other IP version (apfree-wifidog's
+    C{is_ipv6=1}) is not elsewhere: guests go to the registered address.
+    """
+    if visitor.gw_address is None:
+        return False
+    named, registered = ip_address(visitor.gw_address), ip_address(gateway.address)
+    if named.version != registered.version:
+        return False
+    return named != registered or visitor.gw_port not in (None, gateway.port)
+
+
+def _port(text: str) -> int | None:
+    port = int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
+    return port if 1 <= port <= 65535 else None

@@ -1,0 +1,115 @@
+"""Pages of guests who are in: their stay, its end, and what is stored about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from wifidogd.access.open_session import Refused
+from wifidogd.access.sign_in import SessionView
+from wifidogd.domain.plans import Network, TimeCounts
+from wifidogd.store.access.guest_sessions import OtherDevice
+from wifidogd.store.accounts.personal_data import Stored
+from wifidogd.web.rendering import urls
+from wifidogd.web.rendering.brand import Page, page_of
+from wifidogd.web.rendering.destination import host_of
+from wifidogd.web.rendering.formatting import size, span, why_of
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """
+    What the portal shows of a guest besides the stay.
+
+    @ivar companions: their other devices on the same allowance, each with the state of its disconnect button.
+    @ivar remembered_until: None if this device is not remembered.
+    @ivar account: address of the page of their account; None if there is none.
+    """
+
+    companions: Sequence[tuple[OtherDevice, str]] = ()
+    remembered_until: datetime | None = None
+    account: str | None = None
+
+
+def portal(path: str, stay: SessionView, token: str, state: str, aside: Aside, now: datetime) -> Page:
+    """
+    Welcome a guest whom the gateway has let in, and show what they have used and have left.
+
+    It follows both: by its script, else by asking for the page again.
+
+    @param aside: what else there is to know of the guest.
+    """
+    page = page_of(
+        "portal.html",
+        stay.network,
+        stay=stay,
+        state=state,
+        host=host_of(stay.url or ""),
+        refresh=urls.portal_of(path, stay, token),
+        source=urls.figures_of(path, token),
+        can_pause=_can_pause(stay),
+        companions=[
+            (device, sealed, span(now - device.since), size(device.used.total)) for device, sealed in aside.companions
+        ],
+        remembered_until=aside.remembered_until,
+        account=aside.account,
+        now=now,
+        **_figures(stay, now),
+    )
+    return replace(page, has_script=True)
+
+
+def figures(stay: SessionView | None, now: datetime) -> Page:
+    """Tell the script of the portal what to show; no stay means that it has ended."""
+    return page_of("portal.json", stay=stay, **({} if stay is None else _figures(stay, now)))
+
+
+def offline(path: str, stay: SessionView | None, token: str) -> Page:
+    """Say goodbye, and let the browser tell the gateway; no stay means that it had ended before."""
+    if stay is None:
+        return page_of("offline.html", stay=None)
+    return page_of(
+        "offline.html",
+        stay.network,
+        stay=stay,
+        login=urls.login_again(path, stay),
+        logging_out=urls.logging_out(stay.gateway, token),
+    )
+
+
+def my_data(network: Network | None, token: str, state: str, stored: Stored, now: datetime) -> Page:
+    """Show a guest what is stored about them; of each kind the first few."""
+    values = {"token": token, "state": state, "stored": stored, "now": now}
+    return page_of("my_data.html", network, shown=20, zone=network.time_zone if network else "UTC", **values)
+
+
+def erase(network: Network | None, state: str, refused: Refused | None = None, *, needs_password: bool) -> Page:
+    """
+    Ask whether a guest is sure.
+
+    @param refused: why it was not done the last time.
+    """
+    shown = {"erased": False, "state": state, "needs_password": needs_password}
+    return page_of("erase.html", network, **shown, **why_of(refused))
+
+
+def erased(network: Network | None, logging_out: str | None) -> Page:
+    """Tell that it is done, and let the browser tell the gateway; C{logging_out} is None if that is not known."""
+    return page_of("erase.html", network, erased=True, logging_out=logging_out)
+
+
+def _can_pause(stay: SessionView) -> bool:
+    """Tell whether a guest saves time by being offline."""
+    plan = None if stay.allowance is None else stay.allowance.plan
+    return plan is not None and plan.time_limit is not None and plan.time_counts is TimeCounts.USED
+
+
+def _figures(stay: SessionView, now: datetime) -> dict[str, Any]:
+    return {
+        "online_for": None if stay.since is None else span(now - stay.since),
+        "time_left": None if stay.time_left is None else span(stay.time_left),
+        "used": size(stay.used.total),
+        "data_left": None if stay.octets_left is None else size(stay.octets_left),
+    }

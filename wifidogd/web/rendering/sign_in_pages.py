@@ -1,0 +1,118 @@
+"""Pages that lead in: the ways to sign in, and those for who is in already or needs no form."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from wifidogd.access.open_session import Refused
+from wifidogd.domain.plans import Network, SignInMethod
+from wifidogd.domain.quotas import Limit
+from wifidogd.domain.voucher_codes import show_code
+from wifidogd.store.access.end_notices import EndNotice
+from wifidogd.web.rendering.brand import Page, page_of
+from wifidogd.web.rendering.destination import host_of
+from wifidogd.web.rendering.formatting import span, why_of
+
+
+def sign_in(
+    network: Network,
+    state: str,
+    refused: Refused | None = None,
+    *,
+    first: SignInMethod | None = None,
+    name: str = "",
+    code: str = "",
+    again: bool = False,
+    remember: bool = False,
+    has_help: bool = False,
+    can_sign_up: bool = False,
+    now: datetime | None = None,
+    farewell: EndNotice | None = None,
+) -> Page:
+    """
+    Ask a guest to sign in one of the ways of the network; all but the first are folded.
+
+    @param refused: why the last try failed; None at the first.
+    @param first: the way to show first; None for the order of the network.
+    @param name: what the guest typed last time, as is C{code}.
+    @param again: True when the guest, already online, has asked for it.
+    @param remember: whether the guest wanted the device to be remembered last time.
+    @param has_help: whether guests who forgot name or password can be written to.
+    @param can_sign_up: whether they can make an account.
+    @param now: needed to say when the guest of a limit may come back.
+    @param farewell: why the last stay ended; None where that needs no words.
+    """
+    told = refused or farewell
+    return page_of(
+        "sign_in.html",
+        network,
+        state=state,
+        ways=[way.name for way in sorted(network.methods, key=lambda way: way is not first)],
+        limit=_limit_of(refused, farewell),
+        back_at=told.back_at if told else None,
+        farewell=farewell is not None and refused is None,
+        now=now,
+        name=name,
+        code=code,
+        again=again,
+        remember=remember,
+        has_help=has_help,
+        can_sign_up=can_sign_up,
+        remember_for=None if network.remember is None else span(network.remember),
+        **why_of(refused),
+    )
+
+
+def back(
+    network: Network,
+    state: str,
+    other: str,
+    until: datetime,
+    now: datetime,
+    farewell: EndNotice | None = None,
+    *,
+    can_forget: bool,
+) -> Page:
+    """
+    Offer a device that is remembered to come in without a form.
+
+    @param other: where the form is.
+    @param until: when it will not be remembered any more.
+    @param farewell: why the last stay ended; None where that needs no words.
+    @param can_forget: True if its guest has shown that it is this device.
+    """
+    return page_of(
+        "back.html",
+        network,
+        state=state,
+        other=other,
+        until=until,
+        now=now,
+        farewell=farewell is not None,
+        limit=_limit_of(None, farewell),
+        back_at=None if farewell is None else farewell.back_at,
+        can_forget=can_forget,
+    )
+
+
+def online(network: Network, state: str, url: str | None) -> Page:
+    """Tell a guest at the login page that they are signed in already."""
+    return page_of("online.html", network=network, state=state, url=url, host=host_of(url or ""))
+
+
+def voucher(code: str | None, detour: str | None) -> Page:
+    """
+    Show a voucher to who has opened its address, and the way to where it can be used.
+
+    @param code: in its plain form; None when the address has a typo.
+    """
+    return page_of("voucher.html", code=code and show_code(code), detour=detour)
+
+
+def _limit_of(refused: Refused | None, farewell: EndNotice | None) -> str | None:
+    """Name the limit that keeps a guest out, or that ended their last stay."""
+    if refused is not None:
+        return refused.limit.name if refused.limit else None
+    if farewell is None:
+        return None
+    return next((limit.name for limit in Limit if limit.value is farewell.reason), farewell.reason.name)

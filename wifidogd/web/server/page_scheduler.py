@@ -1,0 +1,51 @@
+"""Lets guests in by turns, so that however many come at once, gateways are answered in between."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.web.server import Request
+
+MOST_A_TURN = 8
+"""Pages that are begun in one turn of the reactor, a millisecond each."""
+
+
+class PageScheduler:
+    """
+    Begins to answer guests in the order in which they ask, a few at a time.
+
+    A page costs as much as five reports, and its guest waits for it; a gateway
+    gives up after a second.  The queue is as long as there are connections,
+    and goes on whatever the database does: who needs it is told, or waits, inside.
+    """
+
+    def __init__(self, *, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._waiting: deque[tuple[Request, Callable[[], None]]] = deque()
+        self._begun = 0
+        self._turn: IDelayedCall | None = None
+
+    def enter(self, request: Request, begin: Callable[[], None]) -> None:
+        """
+        Call C{begin} when it is this request's turn, at once if nobody waits.
+
+        @param request: is forgotten once its client has gone.
+        """
+        self._waiting.append((request, begin))
+        if self._turn is None:
+            self._turn = self._clock.callLater(0, self._next_turn)
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and self._begun < MOST_A_TURN:
+            request, begin = self._waiting.popleft()
+            if request.channel is not None:
+                self._begun += 1
+                begin()
+
+    def _next_turn(self) -> None:
+        self._begun = 0
+        self._turn = self._clock.callLater(0, self._next_turn) if self._waiting else None
+        self._let_in()

@@ -1,0 +1,74 @@
+"""
+Single values out of the queries that gateways write and send guests with; pure.
+
+Gateways encode carelessly or not at all: C{+} is a plus, the first of
+repeated names wins, an escape cut in the middle is dropped (protocol.md
+section 2), and missing values arrive as placeholders.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from socket import AF_INET, inet_ntop, inet_pton
+from urllib.parse import unquote_to_bytes
+
+from wifidogd.domain.errors import MalformedRequest
+
+GATEWAY_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}")
+_MOST_FIELDS = 100
+"""Of a query; the most that gateways are known to send is 20 or so, and each takes time."""
+
+_CUT_ESCAPE = re.compile(rb"%[0-9A-Fa-f]?\Z")
+
+
+def read_query(query: bytes) -> Mapping[str, str]:
+    """
+    Decode what follows C{?} as received.
+
+    @return: the first value of each name; bytes that are not UTF-8, such as a character cut in half, are dropped, and
+        so is what comes after L{_MOST_FIELDS} fields.
+    """
+    if b"%" not in query:
+        pairs = query.decode("utf-8", "ignore").split("&", _MOST_FIELDS)[:_MOST_FIELDS]
+        return dict(pair.partition("=")[::2] for pair in reversed(pairs))
+    fields: dict[str, str] = {}
+    for pair in query.split(b"&", _MOST_FIELDS)[:_MOST_FIELDS]:
+        name, _, value = pair.partition(b"=")
+        fields.setdefault(_text(name), _text(_CUT_ESCAPE.sub(b"", value)))
+    return fields
+
+
+def read_gw_id(text: str) -> str:
+    """
+    Check the name of a gateway.
+
+    @raise MalformedRequest: if no gateway can be called that.
+    """
+    if not GATEWAY_ID.fullmatch(text):
+        raise MalformedRequest("gw_id", "must be 1 to 64 of A-Z a-z 0-9 . _ : -")
+    return text
+
+
+def read_mac(text: str | None) -> str | None:
+    """Normalise a MAC to lower case with colons; all zeros is what an incomplete ARP entry gives, and means absent."""
+    lower = (text or "").lower()
+    if not _MAC.fullmatch(lower) or not lower.strip("0:-"):
+        return None
+    return lower.replace("-", ":")
+
+
+def read_address(text: str | None) -> str | None:
+    """Normalise a literal address; one with a zone, which is of no use elsewhere, counts as absent."""
+    if text is None or "%" in text:
+        return None
+    try:
+        return inet_ntop(AF_INET, inet_pton(AF_INET, text)) if ":" not in text else str(ip_address(text))
+    except (OSError, ValueError):
+        return None
+
+
+def _text(raw: bytes) -> str:
+    return unquote_to_bytes(raw).decode("utf-8", "ignore")

@@ -1,0 +1,113 @@
+"""One request, and an answer that goes out in one piece."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from twisted.python.failure import Failure
+from twisted.web.http import NO_BODY_CODES
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
+from twisted.web.server import Request
+
+from wifidogd.web.server.channel import BodyTooLarge
+
+if TYPE_CHECKING:
+    from wifidogd.web.server.channel import Channel
+    from wifidogd.web.server.site import WifidogdSite
+
+_MOST_PIECES = 250
+"""Chunks of a body, or packets it comes in: each costs time, however short it is."""
+
+
+class WholeRequest(Request):
+    """
+    A request whose answer goes out in one piece.
+
+    It always has a C{Content-Length}: chunks would be scanned as text by
+    gateways that speak HTTP/1.1 badly, and a guest's page fits one segment.
+    """
+
+    channel: Channel
+    site: WifidogdSite
+    content: BytesIO
+
+    _pieces_of_body = 0
+
+    def __init__(self, channel: Channel, *args: Any, **kwargs: Any) -> None:
+        super().__init__(channel, *args, **kwargs)
+        self._pieces: list[bytes] = []
+
+    def gotLength(self, length: int | None) -> None:
+        """Prepare for a body, in memory; C{length} is None when it comes in chunks."""
+        self.content = BytesIO()
+        if length is not None and length > self.channel.site.most_octets:
+            self.channel.refuse_body()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """
+        Take a part of the body.
+
+        @raise BodyTooLarge: if there is too much of it, or it comes in too many pieces.
+        """
+        self._pieces_of_body += 1
+        if self.content.tell() + len(data) > self.channel.site.most_octets or self._pieces_of_body > _MOST_PIECES:
+            raise BodyTooLarge("the body of a request is too large")
+        self.content.write(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Begin to answer; queries and forms are read by whoever needs them, with L{wifidogd.web.server.query}."""
+        self.content.seek(0)
+        self.args = {}
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.partition(b"?")[0]
+        self.process()
+
+    def process(self) -> None:
+        """Go where the path leads."""
+        self.site = self.channel.site
+        self.site.lead(self)
+
+    def answer(self, room: IResource) -> None:
+        """Have a page make the answer."""
+        try:
+            self.render(room)
+        except Exception:
+            self.processingFailed(Failure())
+
+    def getRequestHostname(self) -> bytes:
+        """Name no host: Klein would raise on one that cannot be true, and nothing here depends on it."""
+        return b"localhost"
+
+    def write(self, data: bytes) -> None:
+        """Keep a part of the answer until L{finish}."""
+        self._pieces.append(data)
+
+    def finish(self) -> None:
+        """Send the answer in one write; a client that has gone needs none."""
+        if self._disconnected:
+            return
+        self.startedWriting = 1
+        answer = [b"%s %d %s\r\ndate: %s\r\n" % (self.clientproto, self.code, self.code_message, self.site.date())]
+        for name, values in self.responseHeaders.getAllRawHeaders():
+            if name != b"Content-Length":
+                answer += [b"%s: %s\r\n" % (name, value) for value in values]
+        body = b"".join(self._pieces)
+        if self.code not in NO_BODY_CODES:
+            answer.append(b"content-length: %d\r\n" % len(body))
+        answer.append(b"\r\n")
+        if self.method != b"HEAD" and self.code not in NO_BODY_CODES:
+            answer.append(body)
+        self.channel.writeSequence(answer)
+        super().finish()
+
+
+def source_of(request: IRequest) -> str:
+    """Tell the address a request came from; behind a Unix socket it is this machine's."""
+    return str(getattr(request.getClientAddress(), "host", "127.0.0.1"))
+
+
+def query_of(request: IRequest) -> bytes:
+    """Return what follows the first C{?} of the address, as received."""
+    return bytes(request.uri.partition(b"?")[2])

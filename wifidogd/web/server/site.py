@@ -1,0 +1,133 @@
+"""The front door: which room a path leads to, and what everybody may hold."""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http import datetimeToString
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from wifidogd.domain.sessions import UtcNow
+from wifidogd.runtime.deadlines import Deadlines
+from wifidogd.web.server.channel import REQUEST_DEADLINE, Channel
+from wifidogd.web.server.connection_limit import ConnectionLimit, most_here
+from wifidogd.web.server.page_scheduler import PageScheduler
+from wifidogd.web.server.request import WholeRequest
+
+MOST_OCTETS = 64 * 1024
+"""Largest body of a request."""
+
+_MACHINE_NAMES = (b"ping", b"auth")
+_HEALTH = [b"healthz"]
+_NOWHERE = [b"nowhere"]
+
+
+class WifidogdSite(Site):
+    """
+    Leads requests to gateway pages, guest pages or health, and bounds what clients may hold.
+
+    @ivar places: of those who are connected.
+    @ivar deadlines: of those who are waited for.
+    """
+
+    protocol = Channel  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        gateway: IResource,
+        guest: IResource,
+        health: IResource,
+        *,
+        path: str,
+        clock: IReactorTime,
+        utc_now: UtcNow,
+        most_connections: int | None = None,
+        most_octets: int = MOST_OCTETS,
+    ) -> None:
+        """
+        @param path: under which the server is reached, with slashes around.
+        @param most_connections: None for as many as descriptors and memory allow.
+        """
+        super().__init__(
+            guest, requestFactory=WholeRequest, timeout=REQUEST_DEADLINE, reactor=clock, parsePOSTFormSubmission=False
+        )
+        self._gateway = gateway
+        self._guest = guest
+        self._health = health
+        self._turnstile = PageScheduler(clock=clock)
+        self.deadlines: Deadlines[Channel] = Deadlines(Channel.overdue, step=1.0, clock=clock)
+        self.places = ConnectionLimit(most_connections or most_here(), clock=clock)
+        self._clock = clock
+        self._utc_now = utc_now
+        self._dated, self._date = -1, b""
+        self._prefix = _named(path.encode())
+        self.most_octets = most_octets
+
+    def date(self) -> bytes:
+        """Say what time it is, or was a second ago, as HTTP has it."""
+        now = int(self._clock.seconds())
+        if now != self._dated:
+            self._dated, self._date = now, datetimeToString(self._utc_now().timestamp())
+        return self._date
+
+    def figures(self) -> dict[str, int]:
+        """Count C{clients} that are connected."""
+        return {"clients": len(self.places.taken)}
+
+    def lead(self, request: WholeRequest) -> None:
+        """Have a request answered where its path leads, guests by turns."""
+        room = self.getResourceFor(request)
+        if room is self._guest:
+            self._turnstile.enter(request, partial(request.answer, room))
+        else:
+            request.answer(room)
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """
+        Find who answers a request.
+
+        Empty segments mean nothing, because gateways put slashes where they
+        like, and answers must never be redirects.
+        """
+        segments = _named(request.path[1:])
+        is_ours = segments[: len(self._prefix)] == self._prefix
+        rest = segments[len(self._prefix) :] if is_ours else segments
+        request.prepath = []
+        request.postpath = rest or [b""]
+        if rest == _HEALTH or segments == _HEALTH:
+            return self._health
+        if not is_ours and segments:
+            request.postpath = _NOWHERE
+        elif rest[:1] and rest[0] in _MACHINE_NAMES:
+            return self._gateway
+        return self._guest
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Offer HTTP/1.1 to TLS clients, nothing else."""
+        return [b"http/1.1"]
+
+    def startFactory(self) -> None:
+        """Keep no access log, nor a timer for its time stamps."""
+
+    def log(self, request: object) -> None:
+        """Keep no access log."""
+
+
+def _named(path: bytes) -> list[bytes]:
+    """
+    Split a path, drop empty segments and make the others safe for Klein.
+
+    It logs a traceback for what is not UTF-8 and redirects for slashes; such
+    segments become ones that no page is called.
+    """
+    segments = [segment for segment in path.split(b"/") if segment]
+    if b"%" in path or not path.isascii():
+        segments = [_safe(unquote_to_bytes(segment)) for segment in segments]
+    return segments
+
+
+def _safe(segment: bytes) -> bytes:
+    return segment.decode("utf-8", "replace").replace("/", "\ufffd").encode()

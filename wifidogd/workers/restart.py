@@ -1,0 +1,101 @@
+"""A worker's seat: whoever sits there, somebody does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from wifidogd.domain.errors import ConfigurationError
+from wifidogd.workers.child_process import Worker
+
+log = Logger()
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds before a second and any later attempt; the first is made at once, each pause is twice the one before."""
+
+STABLE = 10.0
+"""Seconds after which a worker that ends counts as having worked, so that the next one begins at once."""
+
+
+class WorkerSlot:
+    """Starts a worker, and another when that ends, ever later if they end soon."""
+
+    def __init__(self, number: int, start: Callable[[int], Worker], clock: IReactorTime) -> None:
+        """
+        @param start: starts a worker of that number.
+        """
+        self._number = number
+        self._start = start
+        self._clock = clock
+        self._pause: Deferred[None] | None = None
+        self._ending = False
+        self.worker: Worker | None = None
+
+    async def keep(self, may_refuse: Callable[[], bool]) -> None:
+        """
+        Keep a worker there until L{end}.
+
+        @param may_refuse: whether a worker that cannot start is to be taken at its word; otherwise it is tried again.
+        @raise ConfigurationError: if so, and it has said why it cannot, or the system has.
+        """
+        failures = 0
+        while not self._ending:
+            began = self._clock.seconds()
+            problem = await self._work(may_refuse)
+            if problem is None:
+                return
+            failures = 0 if self._clock.seconds() - began >= STABLE else failures
+            pause = pause_after(failures)
+            failures += 1
+            log.error(
+                "worker {number} {problem}; starting it again {when}",
+                number=self._number, problem=problem, when=f"in {pause:g} s" if pause else "at once",
+            )  # fmt: skip
+            await self._sleep(pause)
+
+    async def end(self) -> None:
+        """Let the worker finish and start no other; returns when it is gone."""
+        self._ending = True
+        if self._pause is not None:
+            self._pause.cancel()
+        if self.worker is not None:
+            self.worker.end()
+            await self.worker.ended.wait()
+
+    async def _work(self, may_refuse: Callable[[], bool]) -> str | None:
+        """Let one worker come and go; return what became of it, None if it was to end."""
+        try:
+            self.worker = self._start(self._number)
+        except OSError as problem:
+            if may_refuse():
+                raise ConfigurationError(f"worker {self._number} cannot be started: {problem}") from problem
+            return f"cannot be started: {problem}"
+        await self.worker.ended.wait()
+        if self._ending:
+            return None
+        if self.worker.refusal is None:
+            return f"(process {self.worker.pid}) {self.worker.ending}"
+        if may_refuse():
+            raise ConfigurationError(self.worker.refusal)
+        return f"cannot start: {self.worker.refusal}"
+
+    async def _sleep(self, seconds: float) -> None:
+        self._pause = deferLater(self._clock, seconds)
+        try:
+            await self._pause
+        except CancelledError:
+            return
+
+
+def pause_after(failures: int) -> float:
+    """
+    Say how long to wait before a worker is started again.
+
+    @param failures: how many before it ended soon, one after the other.
+    @return: seconds.
+    """
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 16)) if failures else 0.0
