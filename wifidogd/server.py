@@ -82,14 +82,14 @@ class WorkerIdentity:
     refuse: Tell = say_why_not
 
     @property
-    def figures(self) -> dict[str, Callable[[], Mapping[str, float | str | None]]]:
+    def metrics(self) -> dict[str, Callable[[], Mapping[str, float | str | None]]]:
         """For monitors: who blocked the reactor, which worker answers, and of how many if it is not alone."""
-        figures: dict[str, Callable[[], Mapping[str, float | str | None]]] = {}
+        metrics: dict[str, Callable[[], Mapping[str, float | str | None]]] = {}
         if self.watchdog is not None:
-            figures["blocked"] = self.watchdog.figures
+            metrics["blocked"] = self.watchdog.metrics
         if self.count > 1:
-            figures["worker"] = lambda: {"number": self.number, "of": self.count}
-        return figures
+            metrics["worker"] = lambda: {"number": self.number, "of": self.count}
+        return metrics
 
 
 class AuthServer(StartupService):

@@ -156,10 +156,9 @@ def auth_server(
         directory,
         clock=reactor,
         utc_now=utc_now,
-        woke_at=lambda: attention.woke_at,
-        clock_set_at=lambda: attention.set_at,
+        clock_watch=attention,
     )
-    heartbeats = Heartbeats(database, directory, clock_set_at=lambda: attention.set_at)
+    heartbeats = Heartbeats(database, directory, clock_watch=attention)
     passwords = Passwords(reactor, threads=2 if place.count == 1 else 1)
     admission = AccountSignIn(database, directory, passwords, utc_now=utc_now, mint=mint)
     vouchers = VoucherSignIn(database, directory, utc_now=utc_now, mint=mint)
@@ -193,7 +192,7 @@ def auth_server(
             utc_now=utc_now,
             clock=reactor,
         ).app.resource(),
-        Health(database, directory, lag, {"ledger": ledger.figures, **place.figures}),
+        Health(database, directory, lag, {"ledger": ledger.metrics, **place.metrics}),
         path=options["path"],
         clock=reactor,
         utc_now=utc_now,

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
@@ -18,8 +19,8 @@ from twisted.internet.task import deferLater
 from tests.support.deadline import within
 from tests.support.postgres import ThrowawayPostgres
 from wifidogd.access.sign_in import AccountSignIn
-from wifidogd.accounting.ledger import ANSWER_WITHIN, HELD_MOST, MAX_WAITING, Ledger
-from wifidogd.accounting.report_queue import BATCH, PACE
+from wifidogd.accounting.dispatcher import BATCH, HELD_MOST, MAX_WAITING, PACE
+from wifidogd.accounting.ledger import ANSWER_WITHIN, Ledger
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Octets, Report, Stage
@@ -158,7 +159,7 @@ async def test_a_lone_report_is_settled_at_once_and_a_crowd_in_batches(site):
     decisions = await within(20, gatherResults([ensureDeferred(site.ledger.settle(report)) for report in reports]))
     assert {decision.code for decision in decisions} == {AuthCode.ALLOWED}
     assert await site.rows("SELECT DISTINCT incoming, outgoing FROM sessions") == [(50, 50)]
-    assert site.ledger.figures() == {"reports_waiting": 0, "batches_in_flight": 0}
+    assert site.ledger.metrics() == {"reports_waiting": 0, "batches_in_flight": 0}
     after = await site.rows(SELECT_TRANSACTIONS)
     assert after[0][0] - before[0][0] < len(reports) / 10
 
@@ -289,7 +290,7 @@ class TestWithoutDatabase:
         server.start()
         for _ in range(40):
             await deferLater(reactor, 0.25)
-            if not site.ledger.figures()["reports_waiting"] and site.database.available_since is not None:
+            if not site.ledger.metrics()["reports_waiting"] and site.database.available_since is not None:
                 break
         assert await site.rows(SELECT_PAST) == [("gw1", PHONE, "logged out", 11, 22)]
 
@@ -317,16 +318,16 @@ async def test_what_a_process_hears_after_it_was_stopped_may_be_old_news(site):
     """Another server may have settled later totals since: these would look like a gateway that started over."""
     token = await site.token()
     assert await code(site, said(Stage.COUNTERS, token, Octets(500, 50))) is AuthCode.ALLOWED
-    awake = [reactor.seconds()]
-    site.ledger = Ledger(site.database, site.directory, clock=reactor, utc_now=site.utc_now, woke_at=lambda: awake[0])
+    watch = SimpleNamespace(woke_at=reactor.seconds(), set_at=None)
+    site.ledger = Ledger(site.database, site.directory, clock=reactor, utc_now=site.utc_now, clock_watch=watch)
     for stage in (Stage.COUNTERS, Stage.LOGIN):
-        with pytest.raises(StoreUnavailable, match="was stopped"):
+        with pytest.raises(StoreUnavailable, match="was suspended"):
             await code(site, said(stage, token, Octets(100, 10)))
     assert site.ledger.unsettled_at == NOON
-    awake[0] -= HELD_MOST
+    watch.woke_at -= HELD_MOST
     assert await code(site, said(Stage.COUNTERS, token, Octets(600, 60))) is AuthCode.ALLOWED
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(600, 60, 600, 60)]
-    awake[0] = reactor.seconds()
+    watch.woke_at = reactor.seconds()
     assert await code(site, said(Stage.LOGOUT, token, Octets(700, 70))) is AuthCode.DENIED
     assert await site.rows(SELECT_PAST) == [("gw1", PHONE, "logged out", 700, 70)]
 
@@ -336,10 +337,8 @@ async def test_a_clock_set_forward_between_form_and_login_keeps_nobody_out(site)
     """The token was minted an hour ago as far as the table tells; the device came with it at once."""
     token = await site.token()
     site.now += timedelta(hours=1)
-    set_at = site.now
-    site.ledger = Ledger(
-        site.database, site.directory, clock=reactor, utc_now=site.utc_now, clock_set_at=lambda: set_at
-    )
+    watch = SimpleNamespace(woke_at=None, set_at=site.now)
+    site.ledger = Ledger(site.database, site.directory, clock=reactor, utc_now=site.utc_now, clock_watch=watch)
     assert await code(site, said(Stage.LOGIN, token)) is AuthCode.ALLOWED
 
 
@@ -347,7 +346,7 @@ async def test_a_clock_set_forward_between_form_and_login_keeps_nobody_out(site)
 @pytest_twisted.ensureDeferred
 async def test_a_report_that_was_kept_too_long_is_not_settled(site, monkeypatch):
     """As when the process is stopped while it waits its turn."""
-    monkeypatch.setattr("wifidogd.accounting.ledger.HELD_MOST", 0.1)
+    monkeypatch.setattr("wifidogd.accounting.dispatcher.HELD_MOST", 0.1)
     token = await site.token()
     assert await verdict(site, said(Stage.LOGIN, token)) is AuthCode.ALLOWED
     await deferLater(reactor, 2 * PACE)
@@ -397,7 +396,7 @@ async def test_ends_that_are_stuck_keep_nobody_else_waiting(site, dsn):
             assert await code(site, said(Stage.COUNTERS, staying, Octets(number, 0))) is AuthCode.ALLOWED
         assert not returning.called
     assert (await within(10, returning)).code is AuthCode.ALLOWED
-    while site.ledger.figures()["reports_waiting"]:
+    while site.ledger.metrics()["reports_waiting"]:
         await deferLater(reactor, 0.1)
     await within(10, site.ledger.drain())
     ends = sorted(row[2:] for row in await site.rows(SELECT_PAST))

@@ -114,7 +114,7 @@ class FrontInMemory:
             while self._moves(line):
                 pass
         codes = read_answers(bytes(line.sent + line.unsent), complete=reads and not vanishes)
-        if line.is_open or self.front.figures()["clients"]:
+        if line.is_open or self.front.metrics()["clients"]:
             raise Unfit("a connection without end")
         if self.trouble:
             raise Unfit(formatEvent(self.trouble.pop()) or "an error was logged")

@@ -38,8 +38,7 @@ def test_who_has_not_been_removed_is_late_by_a_step_at_most(
 
 def test_who_is_discarded_is_never_late(deadlines: Deadlines[str], clock: Clock, late: list[str]) -> None:
     """It costs nothing either."""
-    company = deadlines.add("guest", 1)
-    company.discard("guest")
+    deadlines.add("guest", 1).cancel()
     clock.pump([0.1] * 30)
     assert late == []
 
@@ -49,9 +48,9 @@ def test_thousands_share_one_timer_which_stops_when_nobody_waits(
 ) -> None:
     """An idle server is not woken."""
     for number in range(3000):
-        company = deadlines.add(str(number), 1 + number % 7)
+        deadline = deadlines.add(str(number), 1 + number % 7)
         if number < 2999:
-            company.discard(str(number))
+            deadline.cancel()
     assert len(clock.getDelayedCalls()) == 1
     clock.pump([STEP] * 20)
     assert late == ["2999"]
@@ -64,13 +63,13 @@ def test_who_is_late_may_be_given_more_time_or_take_others_along(clock: Clock) -
 
     def hear(who: str) -> None:
         late.append(who)
-        company.clear()
+        for deadline in set_before:
+            deadline.cancel()
         if len(late) == 1:
             deadlines.add(who, 1)
 
     deadlines = Deadlines(hear, step=STEP, clock=clock)
-    company = deadlines.add("guest", 1)
-    deadlines.add("companion", 1)
+    set_before = [deadlines.add(who, 1) for who in ("guest", "companion")]
     clock.pump([STEP] * 10)
     assert len(late) == 2
     assert late[0] == late[1]

@@ -69,7 +69,7 @@ class GuestHouse:
         self.front = WifidogdSite(
             self._gateway_pages().app.resource(),
             self._guest_pages().app.resource(),
-            Health(self.database, self.directory, self.lag, {"ledger": self.ledger.figures}),
+            Health(self.database, self.directory, self.lag, {"ledger": self.ledger.metrics}),
             path=self.path,
             clock=reactor,  # type: ignore[arg-type]
             utc_now=lambda: self.now,

@@ -17,6 +17,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from wifidogd.domain.errors import WifidogdError
+from wifidogd.runtime.deadlines import Deadline
 from wifidogd.web.server.connection_limit import SlowClients
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Channel(HTTPChannel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._company: set[Channel] = set()
+        self._deadline: Deadline[Channel] | None = None
         self._among: SlowClients[Channel] | None = None
         self._unread: Request | None = None
 
@@ -138,12 +139,13 @@ class Channel(HTTPChannel):
 
         @param among: as one of those who make room when there is none, each after the time that such clients get.
         """
-        self._company, self._among = self.site.deadlines.add(self, seconds), among
+        self._deadline, self._among = self.site.deadlines.add(self, seconds), among
         among.add(self)
 
     def _go_on(self) -> None:
         """Wait for the client no more."""
-        self._company.discard(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
         if self._among is not None:
             self._among.discard(self)
 

@@ -73,7 +73,7 @@ class WifidogdSite(Site):
             self._dated, self._date = now, datetimeToString(self._utc_now().timestamp())
         return self._date
 
-    def figures(self) -> dict[str, int]:
+    def metrics(self) -> dict[str, int]:
         """Count C{clients} that are connected."""
         return {"clients": len(self.places.taken)}
 
