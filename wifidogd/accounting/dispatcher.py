@@ -14,16 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from wifidogd.accounting.report_queue import Entry, ReportQueue
 from wifidogd.domain.decisions import Decision
 from wifidogd.domain.errors import Overloaded, StoreError, StoreUnavailable
 from wifidogd.domain.sessions import Report, Stage
 from wifidogd.runtime.deadlines import Deadlines
+
+log = Logger()
 
 BATCH = 300
 """Reports settled in one transaction, at most."""
@@ -130,7 +134,9 @@ class Dispatcher:
         @raise Overloaded: if too many reports are waiting.
         """
         is_logout = report.stage is Stage.LOGOUT
-        stream = self._patient if is_logout or self._patient.waiting.has(token_hash) else self._prompt
+        # A report follows the last one on its session that waits; that one may still be in the prompt stream.
+        follows = self._patient.waiting.has(token_hash) and not self._prompt.waiting.has(token_hash)
+        stream = self._patient if is_logout or follows else self._prompt
         if len(stream.waiting) >= MAX_WAITING:
             raise Overloaded("too many reports are waiting")
         keep = KEEP_LOGOUT if is_logout else answer_within
@@ -170,7 +176,7 @@ class Dispatcher:
             batch = self._next_batch(stream)
             if not batch:
                 return
-            _ = ensureDeferred(self._run(stream, batch))
+            _ = ensureDeferred(self._run(stream, batch)).addErrback(partial(log.failure, "a batch of reports failed"))
 
     def _next_batch(self, stream: _Stream) -> list[Entry]:
         """
