@@ -15,11 +15,13 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import DeferredList, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
+from twisted.logger import formatEvent
 
 from tests.support.deadline import within
+from tests.support.observing import log_lines
 from tests.support.postgres import ThrowawayPostgres
 from wifidogd.access.sign_in import AccountSignIn
-from wifidogd.accounting.dispatcher import BATCH, HELD_MOST, MAX_WAITING, PACE
+from wifidogd.accounting.dispatcher import HELD_MOST, MAX_WAITING, PACE
 from wifidogd.accounting.ledger import ANSWER_WITHIN, Ledger
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
@@ -171,8 +173,11 @@ async def test_a_report_that_cannot_be_stored_does_not_fail_its_neighbours(site)
     bad = await site.token()
     reports = [said(Stage.LOGIN, token, mac=f"02:00:00:00:00:{n:02x}") for n, token in enumerate(good)]
     poisoned = Report(Stage.LOGIN, Dialect.WIFIDOG, bad, gw_id="gw1", mac="not a mac", ip="10.0.0.1")
-    answers = [ensureDeferred(site.ledger.settle(report)) for report in [*reports[:2], poisoned, *reports[2:]]]
-    outcomes = [await within(5, answer.addErrback(lambda failure: failure.type)) for answer in answers]
+    with log_lines("wifidogd.accounting") as events:
+        answers = [ensureDeferred(site.ledger.settle(report)) for report in [*reports[:2], poisoned, *reports[2:]]]
+        outcomes = [await within(5, answer.addErrback(lambda failure: failure.type)) for answer in answers]
+    assert [event["log_level"].name for event in events] == ["warn"]
+    assert "cannot be settled" in formatEvent(events[0])
     assert outcomes.pop(2).__name__ == "StoreRefused"
     assert [decision.code for decision in outcomes] == [AuthCode.ALLOWED] * 5
 
@@ -218,16 +223,19 @@ async def test_two_tokens_of_one_device_logging_in_on_two_servers_leave_one_onli
 
 @pytest_twisted.ensureDeferred
 async def test_the_queue_is_bounded(site):
-    """Beyond it a gateway hears at once that nobody can say."""
+    """Beyond it a gateway hears at once that nobody can say, and the report counts as one that was not heard."""
     token = await site.token()
     settled = [
         ensureDeferred(site.ledger.settle(said(Stage.COUNTERS, token))).addErrback(lambda failure: failure.value)
-        for _ in range(MAX_WAITING + 3 * BATCH)
+        for _ in range(1 + MAX_WAITING)
     ]
-    outcomes = await within(60, gatherResults(settled))
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Overloaded)]
-    assert len(refused) >= BATCH // 2
+    assert site.ledger.metrics() == {"reports_waiting": MAX_WAITING, "batches_in_flight": 1}
+    assert site.ledger.unsettled_at is None
+    with pytest.raises(Overloaded):
+        await within(5, site.ledger.settle(said(Stage.COUNTERS, token)))
     assert site.ledger.unsettled_at == NOON
+    outcomes = await within(60, gatherResults(settled))
+    assert {outcome.code for outcome in outcomes} == {AuthCode.ALLOWED}
 
 
 @pytest.mark.impatient
