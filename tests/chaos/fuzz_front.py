@@ -57,9 +57,9 @@ class FrontInMemory:
         words = ["--database", "dbname=nowhere", "--public-url", "http://wifi.example:8080"]
         mail = ["--mail", "smtp+tls://mail.example", "--mail-from", "wifi@hotel.example"]
         options.parseOptions(words + mail)
-        service = auth_server(options, WorkerIdentity(1, 1, self.clock, print), self.clock, utc_now=self.now)
-        self.front = service._rooms.front
-        directory: Any = service._rooms.directory
+        service = auth_server(options.settings, WorkerIdentity(1, 1, self.clock, print), self.clock, utc_now=self.now)
+        self.front = service.components.site
+        directory: Any = service.components.registry
         directory.signing_secret = "secret"
         directory._gateways, directory._networks = {"gw1": GATEWAY}, {"default": NETWORK}
         self.state = FormState(directory, self.now)

@@ -118,7 +118,7 @@ class GuestHouse:
     def listen(self) -> GuestHouse:
         """Listen, whatever the directory knows."""
         self.listener: Port = reactor.listenTCP(0, self.front, interface="127.0.0.1")
-        self.front.places.watch(self.listener)
+        self.front.connections.watch(self.listener)
         self.port: int = self.listener.getHost().port
         return self
 

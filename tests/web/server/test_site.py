@@ -100,7 +100,7 @@ class Door:
             most_connections=most_connections,
         )
         self.listener: Port = reactor.listenTCP(0, self.front, backlog=300, interface="127.0.0.1")
-        self.front.places.watch(self.listener)
+        self.front.connections.watch(self.listener)
         self.port: int = self.listener.getHost().port
 
     async def connect(self) -> Wire:
@@ -131,7 +131,7 @@ def door() -> Iterator[Door]:
 def close(door: Door) -> None:
     """Stop listening, and send everybody away."""
     door.listener.stopListening()
-    for channel in list(door.front.places.taken):
+    for channel in list(door.front.connections.channels):
         channel.transport.abortConnection()
 
 
@@ -578,7 +578,7 @@ async def test_a_closing_server_answers_who_has_come_in(door: Door) -> None:
     asks.say(HELLO[:-9])
     idles.say(HELLO)
     await idles.hears(b"gateway auth 0")
-    draining = Deferred.fromCoroutine(door.front.places.drain(30))
+    draining = Deferred.fromCoroutine(door.front.connections.drain(30))
     await pass_time(door, 0.5)
     idles.say(HELLO)
     await idles.hears(b"Connection: close")
@@ -603,7 +603,7 @@ async def test_a_closing_server_does_not_wait_for_who_asks_nothing(door: Door) -
     await idle.hears(b"gateway auth 0")
     waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
     await door.slow.has_been_asked(1)
-    draining = Deferred.fromCoroutine(door.front.places.drain(5))
+    draining = Deferred.fromCoroutine(door.front.connections.drain(5))
     await pass_time(door, 2.5)
     await idle.ends()
     await silent.ends()
@@ -620,7 +620,7 @@ async def test_who_waits_at_the_door_comes_in_before_it_closes(door: Door) -> No
     door.listener.stopReading()
     wires = [await connect(door.port) for _ in range(40)]
     assert door.front.metrics()["clients"] == 0
-    door.front.places.take_in()
+    door.front.connections.accept_waiting()
     assert door.front.metrics()["clients"] == 40
     for wire in wires:
         wire.leave()
