@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from babel import Locale
 from babel.core import get_global
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 NAMES = {
     "en": "English",
@@ -36,12 +38,14 @@ _LONGEST_QUERY = 1500
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
 _MOST_PREFERENCES = 20
+_LONGEST_TAG = 35
+"""Characters; as many as implementations must support (RFC 5646, section 4.4.1)."""
+
 _LONGEST_PREFERENCES = 500
 """Characters of an Accept-Language header that are read, and remembered; browsers send fewer than 200."""
 
 _TAG = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}))?(?:-|\Z)")
 _OURS = {name.partition("-")[0]: name for name in NAMES}
-_PREFERENCE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4})\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +154,9 @@ def _preferred(accepted: str) -> str:
 
 def _by_preference(accepted: str) -> list[str]:
     """Return the tags of a header, most wanted first, without those that are malformed or refused (q=0)."""
-    found = (_PREFERENCE.fullmatch(part) for part in accepted.split(",", _MOST_PREFERENCES)[:_MOST_PREFERENCES])
-    weighed = [(float(match[2] or 1), match[1]) for match in found if match]
-    return [tag for weight, tag in sorted(weighed, key=lambda pair: -pair[0]) if weight > 0]
+    weighed = parse_accept_header(accepted, LanguageAccept)
+    wanted = [tag for tag, weight in weighed if weight > 0]
+    return [tag for tag in wanted if len(tag) <= _LONGEST_TAG and _TAG.match(tag.lower())][:_MOST_PREFERENCES]
 
 
 def _known(tag: str) -> tuple[str, bool] | None:
