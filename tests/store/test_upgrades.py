@@ -27,7 +27,7 @@ from tests.support.old_databases import (
     make_old_database,
 )
 from tests.support.postgres import ThrowawayPostgres, newest_binaries
-from tests.support.running import RunningServer
+from tests.support.running_server import RunningServer
 from wifidogd.domain.errors import StoreRefused
 from wifidogd.store.driver.database import Database
 from wifidogd.store.migrations import SCHEMA, migrate, released

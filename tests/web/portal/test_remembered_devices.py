@@ -10,8 +10,8 @@ from pytest_twisted import ensureDeferred
 
 from tests.support.builders import put, rows
 from tests.support.deadline import within
-from tests.support.guesthouse import MAC, GuestHouse, hidden, token_in
 from tests.support.raw_http import Reply
+from tests.support.site_server import MAC, GuestHouse, hidden, token_in
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import AuthCode, Stage
 from wifidogd.store.driver.database import Database
