@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from wifidogd.domain.sessions import Octets, Reason
+from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.access.rate_limits import of_account, of_device, of_sign_ups
 from wifidogd.store.accounts.accounts import Account, fetch_account_by_id
 from wifidogd.store.driver.database import Cursor
@@ -88,27 +89,15 @@ ERASE_OPEN = """
  RETURNING gw_id, mac, allowance_id
 """
 
-ERASE_ALLOWANCES_OF_DEVICES = """
+ERASE_ALLOWANCES = """
     UPDATE allowances
-       SET owner = 'device erased ' || allowance_id
+       SET account_id = NULL, mac = NULL, address_hash = NULL
      WHERE allowance_id IN (
            SELECT allowance_id
              FROM allowances
-            WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
-              AND owner LIKE 'device %%'
-            ORDER BY allowance_id
-              FOR UPDATE)
-"""
-
-ERASE_ALLOWANCES_OF_ADDRESS = """
-    UPDATE allowances
-       SET owner = 'device erased ' || allowance_id
-     WHERE allowance_id IN (
-           SELECT allowance_id
-             FROM allowances
-            WHERE owner = ANY(ARRAY(
-                  SELECT 'address ' || encode(sha256(convert_to(%(email)s, 'UTF8')), 'hex') || ' ' || name
-                    FROM networks))
+            WHERE allowance_id = ANY(%(allowance_ids)s::bigint[]) AND mac IS NOT NULL
+               OR account_id = %(account_id)s
+               OR address_hash = %(address_hash)s
             ORDER BY allowance_id
               FOR UPDATE)
 """
@@ -255,11 +244,15 @@ async def erase_rest(cursor: Cursor, token_hash: bytes, owner: Owner) -> None:
     whose = {"token_hash": token_hash, "account_id": owner.account_id, "erased": Reason.ERASED.value}
     await cursor.execute(ERASE_OPEN, whose)
     met = [row for row in cursor.fetchall() if row[1] is not None]
-    await cursor.execute(ERASE_ALLOWANCES_OF_DEVICES, {"allowance_ids": [row[2] for row in met if row[2] is not None]})
+    name, email = (None, None) if account is None else account
+    allowance_ids = [row[2] for row in met if row[2] is not None]
+    address_hash = None if email is None else hash_secret(email)
+    owners = {"allowance_ids": allowance_ids, "account_id": owner.account_id, "address_hash": address_hash}
+    await cursor.execute(ERASE_ALLOWANCES, owners)
     await _forget_traces(cursor, {(gw_id, mac) for gw_id, mac, _ in met})
     await cursor.execute(FORGET_DEVICE, {"device_id": owner.device_id})
-    if owner.account_id is not None and account is not None:
-        await _remove_account(cursor, owner.account_id, *account)
+    if owner.account_id is not None and name is not None:
+        await _remove_account(cursor, owner.account_id, name, email)
 
 
 async def _remove_account(cursor: Cursor, account_id: int, name: str, email: str | None) -> None:
@@ -267,7 +260,6 @@ async def _remove_account(cursor: Cursor, account_id: int, name: str, email: str
     await cursor.execute(FORGET_TRIES, {"subjects": [of_account(name)]})
     if email is not None:
         await cursor.execute(REMOVE_MAILS, {"email": email})
-        await cursor.execute(ERASE_ALLOWANCES_OF_ADDRESS, {"email": email})
 
 
 async def _forget_traces(cursor: Cursor, places: Set[tuple[str, str]]) -> None:

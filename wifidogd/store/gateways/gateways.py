@@ -213,7 +213,7 @@ async def remove(cursor: Cursor, gw_id: str, now: datetime) -> int | None:
         return None
     await cursor.execute(FIND_OPEN_SESSIONS, {"gw_id": gw_id})
     sessions = await lock_sessions(cursor, [bytes(token_hash) for (token_hash,) in cursor.fetchall()])
-    await end_sessions(cursor, [Ended(session, now, Reason.GATEWAY_REMOVED) for session in sessions.values()])
+    end_sessions(cursor, [Ended(session, now, Reason.GATEWAY_REMOVED) for session in sessions.values()])
     await cursor.execute(REMOVE, {"gw_id": gw_id})
     return len(sessions)
 

@@ -197,7 +197,7 @@ async def kick(
     sessions = (await lock_sessions(cursor, found)).values()
     pending = [session for session in sessions if session.activated_at is None]
     online = [session.token_hash for session in sessions if session.activated_at is not None]
-    await end_sessions(cursor, [Ended(session, now, Reason.KICKED) for session in pending])
+    end_sessions(cursor, [Ended(session, now, Reason.KICKED) for session in pending])
     await cursor.execute(ASK_TO_END, {"token_hashes": online, "reason": Reason.KICKED.value})
     return Kicked(len(online), len(pending))
 
