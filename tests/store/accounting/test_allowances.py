@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import ensureDeferred as start
+from twisted.internet.task import deferLater
 
 from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, open_online, put, rows, run, save
+from tests.support.deadline import within
 from wifidogd.domain.errors import StoreRefused
 from wifidogd.domain.plans import NOBODY, Allowance, AllowanceOwner, Network, Plan, TimeCounts, WhenFull
 from wifidogd.domain.quotas import Amount, Slot, Use
@@ -178,6 +183,64 @@ async def test_open_sessions_are_part_of_the_tally(database: Database) -> None:
     usage = await run(database, fetch_usage, key, NOON + 9 * MINUTE)
     assert usage.use == Use(22 * MINUTE, Octets(10, 0))
     assert set(usage.online) == {mac(1), mac(2)}
+
+
+@ensureDeferred
+async def test_who_waited_for_an_allowance_reads_what_its_holder_has_written(database: Database) -> None:
+    """Sums of a snapshot from before the wait would give out twice what is left."""
+    await run(database, save_plan, BARE)
+    await adopt_all(database, LOBBY)
+    key = (await run(database, claim_allowance, device(1), "default", "bare", NOON)).allowance.allowance_id
+    await open_online(database, 1, octets=Octets(1, 0))
+    await put(database, DRAW, {"allowance_id": key, "mac": mac(1)})
+    waiting: list[Deferred[dict[int, AllowanceUsage]]] = []
+
+    async def write(cursor: Cursor) -> None:
+        await lock_usage(cursor, [key], NOON)
+        for work in (lock_usage, fetch_usage_of_claim):
+            waiting.append(start(run(database, work, [key], NOON)))
+        await blocked(database, 2)
+        await cursor.execute("UPDATE sessions SET incoming = 100")
+        await cursor.execute("UPDATE allowances SET incoming = 1000")
+
+    await run(database, write)
+    for read in waiting:
+        assert (await within(10, read))[key].use.octets == Octets(1100, 0)
+
+
+async def fetch_usage_of_claim(cursor: Cursor, allowance_ids: list[int], now: datetime) -> dict[int, AllowanceUsage]:
+    """Lock an allowance as a sign-in does."""
+    usage = await claim_allowance(cursor, device(1), "default", "bare", now)
+    return {usage.allowance.allowance_id: usage}
+
+
+async def blocked(database: Database, count: int) -> None:
+    """Wait until so many statements wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    for _ in range(500):
+        if await rows(database, query) == [(count,)]:
+            return
+        await deferLater(reactor, 0.01)
+    raise AssertionError(f"not {count} statements wait for a lock")
+
+
+@ensureDeferred
+async def test_an_account_is_locked_before_its_allowance(database: Database) -> None:
+    """As by those who remove it; the other way round, a sign-in and a removal would wait for one another."""
+    await run(database, save_plan, BARE)
+    await run(database, add_account, "anna", "hash", NOON)
+    await run(database, claim_allowance, AllowanceOwner(account_id=1), "default", "bare", NOON)
+    claims: list[Deferred[AllowanceUsage]] = []
+
+    async def remove(cursor: Cursor) -> None:
+        await cursor.execute("SELECT 1 FROM accounts FOR UPDATE")
+        claims.append(start(run(database, claim_allowance, AllowanceOwner(account_id=1), "default", "bare", NOON)))
+        await blocked(database, 1)
+        await cursor.execute("DELETE FROM accounts")
+
+    await run(database, remove)
+    with pytest.raises(StoreRefused, match="foreign key"):
+        await within(10, claims[0])
 
 
 @ensureDeferred
