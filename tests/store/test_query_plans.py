@@ -267,6 +267,8 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
 
 ELSEWHERE = {
     "the server's start, and wifidogctl": {
+        "gateways.server_address.RECORD_ADDRESS",
+        "gateways.server_address.FETCH_ADDRESS",
         "migrations.LIFT_LIMITS",
         "migrations.LOCK",
         "migrations.CREATE_VERSIONS",

@@ -69,7 +69,12 @@ FOURTH = """
     SELECT account_id, 'default', 'day-pass', now() FROM accounts WHERE name = 'old'
 """
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH)
+FIFTH = """
+    INSERT INTO server_address (url, path, is_guess, recorded_at)
+    VALUES ('http://wifi.example:8080', '/wifidog/', false, now())
+"""
+
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
