@@ -36,8 +36,8 @@ from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.store.access.rate_limits import count_try
 from wifidogd.store.driver.database import Database
-from wifidogd.store.gateways.gateways import remember_waiting
 from wifidogd.store.gateways.networks import save_network
+from wifidogd.store.gateways.waiting_gateways import remember_waiting
 
 HOUR = timedelta(hours=1)
 

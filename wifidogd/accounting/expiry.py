@@ -28,7 +28,7 @@ from wifidogd.store.accounting.recent_use import forget_slots
 from wifidogd.store.accounting.server_liveness import ask_others, forget_servers, leave, say_heard
 from wifidogd.store.accounting.sessions import end_sessions, lock_sessions
 from wifidogd.store.driver.database import Cursor, Database
-from wifidogd.store.gateways.gateways import forget_waiting
+from wifidogd.store.gateways.waiting_gateways import forget_waiting
 
 log = Logger()
 

@@ -20,8 +20,8 @@ from wifidogd.domain.gateways import WaitingGateway
 from wifidogd.runtime.endpoints import ctl_command
 from wifidogd.settings import checked_data_dir, default_data_dir
 from wifidogd.store.driver.database import Cursor
-from wifidogd.store.gateways.gateways import list_waiting, remember_waiting
 from wifidogd.store.gateways.networks import fetch_networks
+from wifidogd.store.gateways.waiting_gateways import list_waiting, remember_waiting
 from wifidogd.store.operators.imports import NewAccount, add_accounts, find_emails, find_gateways, find_names
 
 BATCH = 500

@@ -18,8 +18,9 @@ from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.gateways.registry import DEFAULT_NETWORK
 from wifidogd.gateways.router_config import auth_server_block, gateway_conf
 from wifidogd.store.driver.database import Cursor
-from wifidogd.store.gateways.gateways import adopt, list_waiting, lock_gateway, remove, set_keys
+from wifidogd.store.gateways.gateways import adopt, lock_gateway, remove, set_keys
 from wifidogd.store.gateways.networks import fetch_networks
+from wifidogd.store.gateways.waiting_gateways import list_waiting
 
 PLACEHOLDER = "YOUR-KEY"
 """Stands where a key belongs that only the router still knows."""

@@ -12,8 +12,8 @@ from wifidogd.domain.gateways import Heartbeat, WaitingGateway
 from wifidogd.runtime.endpoints import ctl_command
 from wifidogd.settings import checked_data_dir, default_data_dir
 from wifidogd.store.driver.database import Cursor
-from wifidogd.store.gateways.gateways import list_waiting
-from wifidogd.store.operators.reports import GatewayState, list_gateways
+from wifidogd.store.gateways.gateway_states import GatewayState, list_gateways
+from wifidogd.store.gateways.waiting_gateways import list_waiting
 
 MOST = 10_000
 """How many gateways are listed."""

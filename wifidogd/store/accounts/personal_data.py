@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from wifidogd.domain.sessions import Octets, Reason
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.access.rate_limits import of_account, of_device, of_sign_ups
 from wifidogd.store.accounts.accounts import Account, fetch_account_by_id
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 MOST = 1_000
 """Rows of a kind that one statement reads or changes."""
@@ -28,7 +28,7 @@ FIND_OWN = """
 """
 
 FIND_OPEN = """
-    SELECT gw_id, mac, ip, url, opened_at, activated_at, NULL, ending, incoming, outgoing
+    SELECT gw_id, mac, ip, url, opened_at, activated_at, ending AS reason, incoming, outgoing
       FROM sessions
      WHERE token_hash = %(token_hash)s
         OR account_id = %(account_id)s
@@ -37,7 +37,7 @@ FIND_OPEN = """
 """
 
 FIND_PAST = """
-    SELECT gw_id, mac, ip, NULL, opened_at, activated_at, ended_at, reason, incoming, outgoing
+    SELECT gw_id, mac, ip, opened_at, activated_at, ended_at, reason, incoming, outgoing
       FROM past_sessions
      WHERE account_id = %(account_id)s
      ORDER BY ended_at DESC
@@ -188,11 +188,31 @@ class Owner:
     device_id: int | None
 
 
+def _session(
+    gw_id: str,
+    mac: str | None,
+    ip: str | None,
+    opened_at: datetime,
+    activated_at: datetime | None,
+    reason: str | None,
+    incoming: int,
+    outgoing: int,
+    url: str | None = None,
+    ended_at: datetime | None = None,
+) -> StoredSession:
+    used = Octets(incoming, outgoing)
+    return StoredSession(gw_id, mac, ip, url, opened_at, activated_at, ended_at, reason, used)
+
+
+SESSIONS = RowReader(_session)
+DEVICES = RowReader(StoredDevice)
+OWNERS = RowReader(Owner)
+
+
 async def find_owner(cursor: Cursor, token_hash: bytes) -> Owner | None:
-    """Tell whose an open session is; None if the token names none."""
+    """Return whose an open session is; None if the token names none."""
     await cursor.execute(FIND_OWN, {"token_hash": token_hash})
-    row = cursor.fetchone()
-    return None if row is None else Owner(*row)
+    return OWNERS.one(cursor)
 
 
 async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> Stored:
@@ -200,19 +220,12 @@ async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> Stored:
     whose = {"token_hash": token_hash, "account_id": owner.account_id, "device_id": owner.device_id, "most": MOST}
     account = None if owner.account_id is None else await fetch_account_by_id(cursor, owner.account_id)
     await cursor.execute(FIND_OPEN, whose)
-    rows = cursor.fetchall()
+    sessions = SESSIONS.all(cursor)
     if account is not None:
         await cursor.execute(FIND_PAST, whose)
-        rows += cursor.fetchall()
+        sessions += SESSIONS.all(cursor)
     await cursor.execute(FIND_DEVICES, whose)
-    devices = tuple(StoredDevice(*row) for row in cursor.fetchall())
-    return Stored(account, tuple(map(_stay, rows)), devices)
-
-
-def _stay(row: tuple[Any, ...]) -> StoredSession:
-    fields: list[Any] = list(row)
-    fields[8:] = [Octets(*fields[8:])]
-    return StoredSession(*fields)
+    return Stored(account, tuple(sessions), tuple(DEVICES.all(cursor)))
 
 
 async def erase_past(cursor: Cursor, account_id: int) -> bool:
