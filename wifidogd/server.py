@@ -15,14 +15,17 @@ from twisted.logger import Logger
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import Ledger
 from wifidogd.domain.errors import StoreError
+from wifidogd.domain.server_address import ServerAddress
+from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.runtime.startup import StartupService, Tell, say_why_not
 from wifidogd.runtime.watchdog import Watchdog
-from wifidogd.store.driver.database import Database
+from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.store.gateways.server_address import record_server_address
 from wifidogd.store.migrations import migrate
 from wifidogd.web.server.site import WifidogdSite
 
@@ -110,15 +113,20 @@ class AuthServer(StartupService):
         *,
         dsn: str | None,
         place: WorkerIdentity,
+        address: ServerAddress,
+        utc_now: UtcNow,
         reactor: Any,
     ) -> None:
         """
         @param dsn: of the database; None for the private one that C{rooms} start.
+        @param address: recorded in the database for wifidogctl.
         """
         super().__init__(reactor, refuse=place.refuse)
         self._rooms = rooms
         self._endpoints = endpoints
         self._dsn = dsn
+        self._address = address
+        self._utc_now = utc_now
         self._up = place.up
         self.ports: list[IListeningPort] = []
 
@@ -126,6 +134,7 @@ class AuthServer(StartupService):
         """Open the ports, prepare the database, start the timers."""
         await self._open()
         await self._prepare()
+        await self._record_address()
         self._up()
 
     async def _open(self) -> None:
@@ -152,6 +161,17 @@ class AuthServer(StartupService):
                 await deferLater(self._reactor, RETRY)
         for timer in self._rooms.timers:
             timer.startService()
+
+    async def _record_address(self) -> None:
+        """Record where this server is, for commands beside it; guests are served without that too."""
+
+        async def record(cursor: Cursor) -> None:
+            await record_server_address(cursor, self._address, self._utc_now())
+
+        try:
+            await self._rooms.database.transaction(record)
+        except StoreError as problem:
+            log.warn("wifidogctl is not told where this server is: {problem}", problem=problem)
 
     async def end(self) -> None:
         """

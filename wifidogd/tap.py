@@ -28,6 +28,7 @@ from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService
 from wifidogd.accounts.smtp import deliver
+from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.gateways.heartbeats import Heartbeats
@@ -209,7 +210,16 @@ def auth_server(
         timers=timers(lag, attention, directory, heartbeats, upkeep, reactor) + mail_timers(post, by_mail, reactor),
         front=front,
     )
-    return AuthServer(rooms, endpoints(options, place.ports), dsn=options["database"], place=place, reactor=reactor)
+    url = options["public-url"]
+    return AuthServer(
+        rooms,
+        endpoints(options, place.ports),
+        dsn=options["database"],
+        place=place,
+        address=ServerAddress(url or guess_url(described(options["listen"][0])), options["path"], is_guess=url is None),
+        utc_now=utc_now,
+        reactor=reactor,
+    )
 
 
 def mailing(

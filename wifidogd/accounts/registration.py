@@ -12,7 +12,7 @@ from wifidogd.domain.addresses import neighbourhood, read_mail_address
 from wifidogd.domain.decisions import TRIES_WINDOW, wait_after
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.plans import Network
+from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.domain.tokens import hash_secret, is_acceptable, mint_token
 from wifidogd.gateways.registry import Registry
@@ -167,7 +167,9 @@ class Registration:
             await self._correspondence.send(cursor, MailKind.KNOWN, account, address, reader)
         allowance = None
         if network.plan is not None:
-            allowance = await allowance_for(cursor, _address_owner(address, network), network, network.plan, now)
+            # The address is not kept in the clear: nobody has shown that it is theirs.
+            owner = AllowanceOwner(address_hash=hash_secret(address))
+            allowance = await allowance_for(cursor, owner, network, network.plan, now)
         return await open_stay(
             cursor,
             gateway,
@@ -178,8 +180,3 @@ class Registration:
             now=now,
             mint=self._mint,
         )
-
-
-def _address_owner(address: str, network: Network) -> str:
-    """Name the owner of the allowance of whoever types an address that is not theirs; it is not kept in the clear."""
-    return f"address {hash_secret(address).hex()} {network.name}"
