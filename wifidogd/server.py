@@ -15,14 +15,17 @@ from twisted.logger import Logger
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import Ledger
 from wifidogd.domain.errors import StoreError
+from wifidogd.domain.server_address import ServerAddress
+from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.runtime.startup import Refuse, StartupService, log_refusal
 from wifidogd.runtime.watchdog import Watchdog
-from wifidogd.store.driver.database import Database
+from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.store.gateways.server_address import record_server_address
 from wifidogd.store.migrations import migrate
 from wifidogd.web.server.site import WifidogdSite
 
@@ -113,15 +116,20 @@ class AuthServer(StartupService):
         *,
         dsn: str | None,
         identity: WorkerIdentity,
+        address: ServerAddress,
+        utc_now: UtcNow,
         reactor: Any,
     ) -> None:
         """
         @param dsn: of the database; None for the private one in C{components}.
+        @param address: recorded in the database for wifidogctl.
         """
         super().__init__(reactor, refuse=identity.refuse)
         self.components = components
         self._endpoints = endpoints
         self._dsn = dsn
+        self._address = address
+        self._utc_now = utc_now
         self._on_ready = identity.on_ready
         self.ports: list[IListeningPort] = []
         self.timers = MultiService()
@@ -134,6 +142,7 @@ class AuthServer(StartupService):
         """Open the ports, prepare the database, start the timers."""
         await self._open()
         await self._prepare()
+        await self._record_address()
         self.timers.startService()
         self._on_ready()
 
@@ -159,6 +168,17 @@ class AuthServer(StartupService):
             except StoreError as problem:
                 limited.warn("the database is not ready, trying again: {problem}", problem=problem)
                 await deferLater(self._reactor, RETRY)
+
+    async def _record_address(self) -> None:
+        """Record where this server is, for commands beside it; guests are served without that too."""
+
+        async def record(cursor: Cursor) -> None:
+            await record_server_address(cursor, self._address, self._utc_now())
+
+        try:
+            await self.components.database.transaction(record)
+        except StoreError as problem:
+            log.warn("wifidogctl is not told where this server is: {problem}", problem=problem)
 
     async def end(self) -> None:
         """

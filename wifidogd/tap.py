@@ -28,6 +28,7 @@ from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService
 from wifidogd.accounts.smtp import deliver
+from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.gateways.heartbeats import Heartbeats
@@ -80,22 +81,28 @@ def makeService(
 
         reactor, watchdog, systemd = running, take_charge(running), Systemd(os.environ)
         systemd.attend(reactor)
-    listen = tuple(described(text) for text in settings.listen)
-    on_ready = partial(announce, settings, settings.public_url or guess_url(listen[0]), systemd)
+    on_ready = partial(announce, settings, server_address(settings), systemd)
     if settings.workers == 1:
         identity = WorkerIdentity(1, 1, reactor, on_ready, watchdog)
         return auth_server(settings, identity, reactor, utc_now=utc_now, mint=mint)
     cluster, ports = private_cluster(settings, reactor), endpoints(settings, reactor)
-    return Workers(replace(settings, listen=listen), cluster, ports, on_ready=on_ready, reactor=reactor)
+    inherited = replace(settings, listen=tuple(described(text) for text in settings.listen))
+    return Workers(inherited, cluster, ports, on_ready=on_ready, reactor=reactor)
 
 
-def announce(settings: Settings, url: str, systemd: Systemd) -> None:
+def announce(settings: Settings, address: ServerAddress, systemd: Systemd) -> None:
     """Tell the operator, and systemd, that guests can be served."""
     ctl = ctl_command(None if settings.data_dir == default_data_dir() else settings.data_dir)
-    log.info("{text}", text=first_steps(url, settings.path, ctl))
+    log.info("{text}", text=first_steps(address.url, address.path, ctl))
     if os.geteuid() == 0:
         log.warn("wifidogd runs as root and need not: use twistd --uid USER, or the unit in docs/wifidogd.service.")
-    systemd.say("READY=1", f"STATUS=serving guests at {url}")
+    systemd.say("READY=1", f"STATUS=serving guests at {address.url}")
+
+
+def server_address(settings: Settings) -> ServerAddress:
+    """Return the address at which guests and gateways reach the server, as far as this machine knows."""
+    url = settings.public_url
+    return ServerAddress(url or guess_url(described(settings.listen[0])), settings.path, is_guess=url is None)
 
 
 def private_cluster(settings: Settings, reactor: Any) -> Cluster | None:
@@ -151,8 +158,15 @@ def auth_server(
         timers=timers,
         site=make_site(common, ledger, heartbeats, by_mail, lag),
     )
-    ports = endpoints(settings, identity.ports)
-    return AuthServer(components, ports, dsn=settings.database, identity=identity, reactor=reactor)
+    return AuthServer(
+        components,
+        endpoints(settings, identity.ports),
+        dsn=settings.database,
+        identity=identity,
+        address=server_address(settings),
+        utc_now=utc_now,
+        reactor=reactor,
+    )
 
 
 def make_common(

@@ -19,7 +19,7 @@ from wifidogd.access.open_session import Admitted, Refusal, Refused, allowance_f
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import Ledger
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.plans import Network, Plan, TimeCounts, WhenFull
+from wifidogd.domain.plans import AllowanceOwner, Network, Plan, TimeCounts, WhenFull
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Octets, Reason, Report, Stage
 from wifidogd.gateways.registry import Registry
@@ -44,6 +44,9 @@ BOOKS = """
              UNION ALL
             SELECT incoming, outgoing, used_time FROM allowances) AS used
 """
+
+
+OWNER = AllowanceOwner(mac=mac(77))
 
 
 class House:
@@ -73,7 +76,7 @@ class House:
         await within(5, self.directory.refresh())
 
     async def sign_in(
-        self, device: int = 1, gateway: Gateway = LOBBY, owner: str = "voucher 1", **how: Any
+        self, device: int = 1, gateway: Gateway = LOBBY, owner: AllowanceOwner = OWNER, **how: Any
     ) -> Admitted | Refused:
         """Sign in by a voucher."""
 

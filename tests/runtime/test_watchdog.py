@@ -18,7 +18,7 @@ from wifidogd.runtime.watchdog import EXIT_STATUS, Watchdog, innermost
 @contextmanager
 def blockable(limit: float) -> Iterator[subprocess.Popen[str]]:
     """Run a process that can be blocked."""
-    command = [sys.executable, "-m", "tests.support.blocked_server", str(limit)]
+    command = [sys.executable, "-m", "tests.support.programs.blocked_server", str(limit)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE
     with subprocess.Popen(

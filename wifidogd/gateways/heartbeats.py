@@ -20,8 +20,8 @@ from wifidogd.domain.gateways import Heartbeat, WaitingGateway
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.store.driver.database import Cursor, Database
-from wifidogd.store.gateways.gateways import remember_waiting
 from wifidogd.store.gateways.heartbeats import save_heartbeats
+from wifidogd.store.gateways.waiting_gateways import remember_waiting
 
 log = Logger()
 
