@@ -16,8 +16,9 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
-from wifidogd.access.session_view import OtherDevices
+from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.accounting.expiry import Expiry
@@ -45,8 +46,8 @@ from wifidogd.settings import Options, default_data_dir
 from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
 from wifidogd.web.gateway.routes import GatewayPages
-from wifidogd.web.portal.routes import GuestPages
-from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.portal.routes import GuestPages, MailServices
+from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import BEAT, Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
@@ -161,8 +162,12 @@ def auth_server(
     )
     heartbeats = Heartbeats(database, directory, clock_set_at=lambda: attention.set_at)
     passwords = Passwords(reactor, threads=2 if place.count == 1 else 1)
-    admission = AccountSignIn(database, directory, passwords, utc_now=utc_now, mint=mint)
-    vouchers = VoucherSignIn(database, directory, utc_now=utc_now, mint=mint)
+    sign_in = SignInServices(
+        Arrivals(database),
+        AccountSignIn(database, passwords, utc_now=utc_now, mint=mint),
+        VoucherSignIn(database, mint=mint),
+        RememberedDevices(database, mint=mint),
+    )
     cluster = private_cluster(options, reactor)
     upkeep = Expiry(
         database,
@@ -176,18 +181,16 @@ def auth_server(
         else f"{socket.gethostname()} {described(options['listen'][0])}"[:250] + f" {place.number}",
     )
     lag = ReactorLag(reactor)
-    post, by_mail = mailing(options, database, directory, passwords, utc_now, mint, reactor)
+    post, by_mail = mailing(options, database, passwords, utc_now, mint, reactor)
     front = WifidogdSite(
         GatewayPages(ledger, directory, heartbeats, clock=reactor, utc_now=utc_now).app.resource(),
         GuestPages(
             directory,
-            admission,
-            vouchers,
+            sign_in,
+            SessionViews(database, directory, utc_now=utc_now),
+            PersonalData(database, passwords, utc_now=utc_now),
             heartbeats.wait,
-            remembered=RememberedDevices(database, directory, utc_now=utc_now, mint=mint),
-            companions=OtherDevices(database),
-            my_data=PersonalData(database, passwords, utc_now=utc_now),
-            by_mail=by_mail,
+            mail=by_mail,
             path=options["path"],
             public_url=options["public-url"],
             utc_now=utc_now,
@@ -215,12 +218,11 @@ def auth_server(
 def mailing(
     options: Mapping[str, Any],
     database: Database,
-    directory: Registry,
     passwords: Passwords,
     utc_now: UtcNow,
     mint: Callable[[], str],
     reactor: Any,
-) -> tuple[Outbox | None, ByMail | None]:
+) -> tuple[Outbox | None, MailServices | None]:
     """Wire what needs a mail server; nothing where there is none."""
     server, sender = options["mail"], options["mail-from"]
     if server is None:
@@ -228,11 +230,11 @@ def mailing(
     base = f"{options['public-url']}{options['path']}mail/"
     correspondence = MailComposer(MailTemplates(), sender=sender, base=base, utc_now=utc_now)
     post = Outbox(database, partial(deliver, server, sender, reactor=reactor), utc_now=utc_now, clock=reactor)
-    registration = Registration(database, directory, passwords, correspondence, utc_now=utc_now, mint=mint)
-    return post, ByMail(registration, SelfService(database, passwords, correspondence, utc_now=utc_now))
+    registration = Registration(database, passwords, correspondence, utc_now=utc_now, mint=mint)
+    return post, MailServices(registration, SelfService(database, passwords, correspondence, utc_now=utc_now))
 
 
-def mail_timers(post: Outbox | None, by_mail: ByMail | None, reactor: Any) -> list[TimerService]:
+def mail_timers(post: Outbox | None, by_mail: MailServices | None, reactor: Any) -> list[TimerService]:
     """Say how often mails are sent, and what belongs to them is forgotten."""
     if post is None or by_mail is None:
         return []

@@ -13,16 +13,21 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
 
+from tests.support.builders import run
 from tests.support.deadline import within
+from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.open_session import Admitted, Refusal, Refused
+from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
+from wifidogd.access.throttle import MOST
 from wifidogd.accounting.ledger import Ledger
-from wifidogd.domain.decisions import MOST_TRIES, TRIES_WINDOW
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.domain.sessions import Dialect, LoginQuery, Octets, Reason, Report, Stage
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.access.rate_limits import TRIES_WINDOW
 from wifidogd.store.accounts.accounts import (
     add_account,
     fetch_account,
@@ -34,6 +39,8 @@ from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.store.operators.imports import NewAccount, add_accounts
+
+MOST_TRIES = 10
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GATEWAY = Gateway("gw1", "default", "10.11.0.1")
@@ -50,7 +57,9 @@ class Desk:
         self.database = database
         self.passwords = Passwords(reactor, threads=1, max_waiting=1)
         self.directory = Registry(database, utc_now=self.utc_now)
-        self.admission = AccountSignIn(database, self.directory, self.passwords, utc_now=self.utc_now)
+        self.admission = AccountSignIn(database, self.passwords, utc_now=self.utc_now)
+        self.views = SessionViews(database, self.directory, utc_now=self.utc_now)
+        self.arrivals = Arrivals(database)
         self.ledger = Ledger(database, self.directory, clock=reactor, utc_now=self.utc_now)
 
     def utc_now(self) -> datetime:
@@ -69,7 +78,13 @@ class Desk:
         await self.directory.refresh()
 
     async def sign_in(self, password: str, name: str = "zoë", visitor: LoginQuery = PHONE) -> Admitted | Refused:
-        return await within(10, self.admission.account(GATEWAY, visitor, name, password))
+        return await within(10, self.admission.account(self.request(visitor), name, password))
+
+    def request(self, query: LoginQuery = PHONE, source: str | None = None) -> GuestRequest:
+        return GuestRequest(GATEWAY, OFFER, query, self.now, source)
+
+    async def is_online(self) -> bool:
+        return (await within(5, self.arrivals.look_up(self.request()))).is_online
 
     async def report(self, token: str, stage: Stage, octets: Octets | None = None) -> int:
         report = Report(stage, Dialect.WIFIDOG, token, "gw1", PHONE.mac, "10.11.0.9", octets)
@@ -146,7 +161,7 @@ async def test_an_upgrade_never_undoes_a_change_of_password(desk):
     await bring_over(desk.database, "right")
     account = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
     await within(5, desk.database.transaction(lambda cursor: set_password(cursor, "otto", "changed")))
-    await within(5, desk.database.transaction(lambda cursor: upgrade_password(cursor, account, "late")))
+    await run(desk.database, upgrade_password, account, "late")
     after = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
     assert after.password_hash == "changed"
 
@@ -177,10 +192,10 @@ async def test_a_device_is_stopped_from_guessing_many_accounts_and_its_neighbour
 @pytest_twisted.ensureDeferred
 async def test_a_source_is_stopped_from_trying_one_password_on_every_account(desk, monkeypatch):
     """Whatever devices it claims, or none; a right password costs nothing, and another source is another."""
-    monkeypatch.setattr("wifidogd.access.password_check.MOST_FROM_SOURCE", 4)
+    monkeypatch.setitem(MOST, "passwords from source", 4)
 
     async def sign_in(name: str, source: str, password: str = "wrong") -> Admitted | Refused:
-        return await within(10, desk.admission.account(GATEWAY, LoginQuery("gw1"), name, password, source))
+        return await within(10, desk.admission.account(desk.request(LoginQuery("gw1"), source), name, password))
 
     for number in range(4):
         assert await sign_in(f"guess{number}", "2001:db8::1") == Refused(Refusal.WRONG_PASSWORD)
@@ -201,7 +216,7 @@ async def test_signing_in_often_is_not_guessing(desk):
 @pytest_twisted.ensureDeferred
 async def test_a_storm_of_sign_ins_is_told_to_come_back_and_costs_no_tries(desk):
     """One password is being checked and one waits; the others hear at once, and may try again."""
-    storm = [ensureDeferred(desk.admission.account(GATEWAY, PHONE, "zoë", "right")) for _ in range(8)]
+    storm = [ensureDeferred(desk.admission.account(desk.request(), "zoë", "right")) for _ in range(8)]
     outcomes = await within(20, gatherResults(storm))
     busy = [outcome for outcome in outcomes if outcome == Refused(Refusal.BUSY)]
     assert busy
@@ -212,27 +227,27 @@ async def test_a_storm_of_sign_ins_is_told_to_come_back_and_costs_no_tries(desk)
 
 @pytest_twisted.ensureDeferred
 async def test_the_portal_shows_what_is_used_and_left(desk):
-    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
-    pending = await within(5, desk.admission.stay(admitted.token))
+    admitted = await within(5, desk.admission.splash(desk.request()))
+    pending = await within(5, desk.views.show(admitted.token))
     assert (pending.online, pending.since, pending.time_left) == (False, None, timedelta(hours=1))
     assert await desk.report(admitted.token, Stage.LOGIN) == 1
     assert await desk.report(admitted.token, Stage.COUNTERS, Octets(300, 100)) == 1
     desk.now += timedelta(minutes=15)
-    stay = await within(5, desk.admission.stay(admitted.token))
+    stay = await within(5, desk.views.show(admitted.token))
     assert (stay.online, stay.since, stay.used) == (True, NOON, Octets(300, 100))
     assert (stay.octets_left, stay.time_left) == (600, timedelta(minutes=45))
     assert (stay.url, stay.mac, stay.ip) == ("http://wanted.example/", PHONE.mac, "10.11.0.9")
-    assert await within(5, desk.admission.stay("0" * 32)) is None
+    assert await within(5, desk.views.show("0" * 32)) is None
 
 
 @pytest_twisted.ensureDeferred
 async def test_logging_out_takes_effect_at_the_next_report_and_loses_no_octet(desk):
-    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
+    admitted = await within(5, desk.admission.splash(desk.request()))
     await desk.report(admitted.token, Stage.LOGIN)
-    assert await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
-    stay = await within(5, desk.admission.log_out(admitted.token))
+    assert await desk.is_online()
+    stay = await within(5, desk.views.log_out(admitted.token))
     assert not stay.online
-    assert not await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    assert not await desk.is_online()
     assert await desk.report(admitted.token, Stage.COUNTERS, Octets(70, 7)) == 0
 
     async def fetch(cursor):
@@ -240,15 +255,15 @@ async def test_logging_out_takes_effect_at_the_next_report_and_loses_no_octet(de
         return cursor.fetchall()
 
     assert await within(5, desk.database.transaction(fetch)) == [(Reason.LOGOUT.value, 70, 7)]
-    assert await within(5, desk.admission.log_out(admitted.token)) is None
+    assert await within(5, desk.views.log_out(admitted.token)) is None
 
 
 @pytest_twisted.ensureDeferred
 async def test_who_has_not_been_reported_for_three_intervals_counts_as_offline(desk):
     """The guest may have been captured again: never tell them that they are online."""
-    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
+    admitted = await within(5, desk.admission.splash(desk.request()))
     await desk.report(admitted.token, Stage.LOGIN)
     desk.now += timedelta(minutes=3)
-    assert await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    assert await desk.is_online()
     desk.now += timedelta(seconds=1)
-    assert not await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    assert not await desk.is_online()

@@ -13,20 +13,25 @@ from pytest_twisted import ensureDeferred
 from tests.support.builders import NOON, Recording, put, rows, run, together
 from tests.support.deadline import within
 from wifidogd.access.open_session import Admitted, Refusal, Refused
+from wifidogd.access.throttle import MOST
 from wifidogd.access.voucher_batches import make_batch
-from wifidogd.access.voucher_sign_in import MOST_TRIES_AT_GATEWAY, VoucherSignIn
-from wifidogd.domain.decisions import MOST_TRIES, TRIES_WINDOW
+from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.domain.voucher_codes import mint_code, show_code
 from wifidogd.gateways.registry import Registry
+from wifidogd.store.access.rate_limits import TRIES_WINDOW
 from wifidogd.store.access.vouchers import Order, list_vouchers, revoke_vouchers
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.gateways.networks import save_network
+
+MOST_TRIES, MOST_CODES_AT_GATEWAY = 10, 2_500
+"""What nobody may raise without noticing that guessing gets easier."""
 
 GATEWAY = Gateway("gw1", "default", "10.0.0.1")
 ELSEWHERE = Gateway("gw2", "annexe", "10.0.0.2")
@@ -46,7 +51,7 @@ class Desk:
         self.database = database
         self.recording = Recording(database)
         self.directory = Registry(database, utc_now=self.utc_now)
-        self.vouchers = VoucherSignIn(self.recording, self.directory, utc_now=self.utc_now)  # type: ignore[arg-type]
+        self.vouchers = VoucherSignIn(self.recording)  # type: ignore[arg-type]
 
     def utc_now(self) -> datetime:
         return self.now
@@ -67,7 +72,11 @@ class Desk:
         return await run(self.database, make_batch, order, count, NOON, mint_code)
 
     async def sign_in(self, typed: str, visitor: LoginQuery = PHONE, gateway: Gateway = GATEWAY) -> Admitted | Refused:
-        return await within(10, self.vouchers.sign_in(gateway, visitor, typed))
+        return await within(10, self.vouchers.sign_in(self.request(visitor, gateway), typed))
+
+    def request(self, query: LoginQuery = PHONE, gateway: Gateway = GATEWAY, source: str | None = None) -> GuestRequest:
+        """Ask from a device at a gateway."""
+        return GuestRequest(gateway, self.directory.network(gateway.network), query, self.now, source)
 
 
 @pytest_twisted.async_yield_fixture
@@ -164,9 +173,12 @@ async def test_a_device_is_stopped_from_guessing_and_its_neighbour_is_not(desk: 
 @ensureDeferred
 async def test_a_gateway_is_closed_to_guessing_whatever_devices_are_claimed(desk: Desk, mac: str | None) -> None:
     """A MAC in a URL is the guesser's own invention."""
-    tries = MOST_TRIES_AT_GATEWAY - 1
-    subject = {"tries": tries, "noon": NOON}
-    await put(desk.database, "INSERT INTO attempts VALUES ('gateway gw1', %(tries)s, %(noon)s)", subject)
+    tries = MOST_CODES_AT_GATEWAY - 1
+    await put(
+        desk.database,
+        "INSERT INTO attempts (kind, gw_id, tries, started_at) VALUES ('codes at gateway', 'gw1', %(tries)s, %(noon)s)",
+        {"tries": tries, "noon": NOON},
+    )
     visitor = replace(PHONE, mac=mac)
     assert await desk.sign_in(mint_code(), visitor) == Refused(Refusal.UNKNOWN_CODE)
     assert await desk.sign_in(desk.codes[0], visitor) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
@@ -175,11 +187,11 @@ async def test_a_gateway_is_closed_to_guessing_whatever_devices_are_claimed(desk
 @ensureDeferred
 async def test_a_stranger_cannot_close_a_gateway_to_its_guests(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever devices a source claims, and however many addresses of an IPv6 network it has."""
-    monkeypatch.setattr("wifidogd.access.voucher_sign_in.MOST_TRIES_FROM_SOURCE", 3)
-    monkeypatch.setattr("wifidogd.access.voucher_sign_in.MOST_TRIES_AT_GATEWAY", 5)
+    monkeypatch.setitem(MOST, "codes from source", 3)
+    monkeypatch.setitem(MOST, "codes at gateway", 5)
 
     async def guess(source: str, code: str) -> Admitted | Refused:
-        return await within(10, desk.vouchers.sign_in(GATEWAY, replace(PHONE, mac=None), code, source))
+        return await within(10, desk.vouchers.sign_in(desk.request(replace(PHONE, mac=None), source=source), code))
 
     for number in range(6):
         await guess(f"2001:db8::{number}", mint_code())
@@ -190,7 +202,7 @@ async def test_a_stranger_cannot_close_a_gateway_to_its_guests(desk: Desk, monke
 @ensureDeferred
 async def test_many_guesses_at_once_do_not_slip_through(desk: Desk) -> None:
     """Each is counted before it is looked at."""
-    outcomes = await together(*(desk.vouchers.sign_in(GATEWAY, PHONE, mint_code()) for _ in range(MOST_TRIES + 10)))
+    outcomes = await together(*(desk.vouchers.sign_in(desk.request(), mint_code()) for _ in range(MOST_TRIES + 10)))
     assert outcomes.count(Refused(Refusal.UNKNOWN_CODE)) == MOST_TRIES
 
 

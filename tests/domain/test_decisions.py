@@ -12,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wifidogd.domain.decisions import (
-    MOST_TRIES,
-    TRIES_WINDOW,
     Decision,
     Refusal,
     add_totals,
@@ -22,7 +20,6 @@ from wifidogd.domain.decisions import (
     end_replaced,
     find_refusal,
     takes_place,
-    wait_after,
 )
 from wifidogd.domain.plans import Allowance, Plan
 from wifidogd.domain.quotas import Limit, Use, Verdict
@@ -393,25 +390,6 @@ def test_a_replaced_session_ends_as_such_unless_it_was_over_already(
 ) -> None:
     """No stay lasts longer than its limit, also in the history."""
     assert end_replaced(session, NOON) == Ended(session, at, reason)
-
-
-@pytest.mark.parametrize(
-    ("tries", "wait"),
-    [
-        ([], None),
-        ([(1, NOON)], None),
-        ([(MOST_TRIES, NOON)], None),
-        ([(MOST_TRIES + 1, NOON)], TRIES_WINDOW),
-        ([(MOST_TRIES + 1, NOON - TRIES_WINDOW + SECOND)], SECOND),
-        ([(MOST_TRIES, NOON), (MOST_TRIES + 1, NOON - SECOND)], TRIES_WINDOW - SECOND),
-        ([(MOST_TRIES + 1, NOON), (2**31, NOON - SECOND)], TRIES_WINDOW),
-    ],
-)
-def test_too_many_tries_wait_for_the_end_of_their_window(
-    tries: list[tuple[int, datetime]], wait: timedelta | None
-) -> None:
-    """Of the last one, where several are exceeded."""
-    assert wait_after(tries, NOON) == wait
 
 
 def _plus(one: Octets, other: Octets) -> Octets:

@@ -36,9 +36,14 @@ def mac(number: int) -> str:
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
 
-async def run(database: Database, work: Callable[..., Awaitable[T]], *parameters: Any, **named: Any) -> T:
-    """Await one function of the store in a transaction of its own."""
-    return await within(20, database.transaction(lambda cursor: work(cursor, *parameters, **named)))
+async def run(database: Database, work: Callable[..., Awaitable[T] | T], *parameters: Any, **named: Any) -> T:
+    """Call one function of the store in a transaction of its own; some only send, and are not awaited."""
+
+    async def call(cursor: Cursor) -> T:
+        result = work(cursor, *parameters, **named)
+        return await result if isinstance(result, Awaitable) else result
+
+    return await within(20, database.transaction(call))
 
 
 class Recording:

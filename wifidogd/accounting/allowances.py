@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from wifidogd.accounting.batch import ReportBatch
+from wifidogd.domain.guests import EndNotice
 from wifidogd.domain.quotas import Limit, judge, slot_of
 from wifidogd.domain.sessions import Ended, Reason, Session
 from wifidogd.domain.usage import AllowanceUsage
-from wifidogd.store.access.end_notices import EndNotice, save_farewells
+from wifidogd.store.access.end_notices import save_end_notices
 from wifidogd.store.accounting.allowances import add_to_slots, begin_use, fetch_slots, lock_allowances
 from wifidogd.store.accounting.usage import tally_up
 from wifidogd.store.driver.database import Cursor
@@ -43,7 +44,7 @@ async def close_books(cursor: Cursor, settlement: ReportBatch, now: datetime) ->
             back_at = await _back_at(cursor, settlement, ended, now)
             farewells[ended.session.gw_id, mac] = EndNotice(ended.session.gw_id, mac, reason, ended.at, back_at)
     if farewells:
-        await save_farewells(cursor, list(farewells.values()))
+        await save_end_notices(cursor, list(farewells.values()))
 
 
 async def _back_at(cursor: Cursor, settlement: ReportBatch, ended: Ended, now: datetime) -> datetime | None:

@@ -22,8 +22,10 @@ from tests.support.builders import (
     token_hash,
 )
 from wifidogd.domain.errors import StoreConflict, StoreRefused
+from wifidogd.domain.guests import GuestSession
 from wifidogd.domain.sessions import Octets, Reason
-from wifidogd.store.access.guest_sessions import GuestSession, ask_to_end, is_online, look_at, open_session
+from wifidogd.store.access.arrivals import is_online
+from wifidogd.store.access.guest_sessions import ask_to_end, fetch_session, open_session
 from wifidogd.store.driver.database import Database
 
 HOUR = timedelta(hours=1)
@@ -36,7 +38,7 @@ async def test_a_fresh_stay_shows_what_it_was_opened_with(database: Database) ->
     url = "http://example.com/?q=100%25&x=%(y)s"
     limits = {"time_limit": HOUR, "quota_octets": 10**12}
     await run(database, open_session, token_hash(1), gw_id="lobby", account_id=None, url=url, now=NOON, **limits)
-    assert await run(database, look_at, token_hash(1)) == GuestSession(
+    assert await run(database, fetch_session, token_hash(1)) == GuestSession(
         "lobby", None, None, url, None, None, HOUR, 10**12, used=Octets(), is_ending=False, allowance_id=None
     )
 
@@ -46,7 +48,7 @@ async def test_a_live_stay_shows_what_was_used(database: Database) -> None:
     """What the portal tells its guest."""
     await adopt_all(database, LOBBY)
     await open_online(database, 1, expires=NOON + HOUR, octets=Octets(5, 6))
-    assert await run(database, look_at, token_hash(1)) == GuestSession(
+    assert await run(database, fetch_session, token_hash(1)) == GuestSession(
         "lobby",
         "10.0.0.2",
         mac(1),
@@ -65,7 +67,7 @@ async def test_a_live_stay_shows_what_was_used(database: Database) -> None:
 async def test_an_unknown_token_shows_nothing(database: Database) -> None:
     """Asking for its end is no error: the session may just have ended."""
     await run(database, ask_to_end, token_hash(1), Reason.LOGOUT)
-    assert await run(database, look_at, token_hash(1)) is None
+    assert await run(database, fetch_session, token_hash(1)) is None
 
 
 @ensureDeferred
@@ -75,7 +77,7 @@ async def test_the_first_reason_to_end_stays(database: Database) -> None:
     await open_online(database, 1)
     await run(database, ask_to_end, token_hash(1), Reason.KICKED)
     await run(database, ask_to_end, token_hash(1), Reason.LOGOUT)
-    stay = await run(database, look_at, token_hash(1))
+    stay = await run(database, fetch_session, token_hash(1))
     assert stay is not None
     assert stay.is_ending
     assert await rows(database, "SELECT ending FROM sessions") == [("ended by the operator",)]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, open_online, put, rows, run, save
 from wifidogd.domain.errors import StoreRefused
-from wifidogd.domain.plans import Plan, TimeCounts, WhenFull
+from wifidogd.domain.guests import EndNotice
+from wifidogd.domain.plans import Allowance, Plan, TimeCounts, WhenFull
 from wifidogd.domain.quotas import Amount, Slot, Use
 from wifidogd.domain.sessions import MAX_OCTETS, Ended, Octets, Reason, Session
 from wifidogd.domain.usage import AllowanceUsage
-from wifidogd.store.access.end_notices import EndNotice, fetch_farewell, forget_farewells, save_farewells
+from wifidogd.store.access.arrivals import fetch_arrival
+from wifidogd.store.access.end_notices import forget_end_notices, save_end_notices
 from wifidogd.store.accounting.allowances import (
     BY_MINUTE,
     MOST_SLOTS,
@@ -22,7 +25,6 @@ from wifidogd.store.accounting.allowances import (
     add_use,
     begin_use,
     claim_allowance,
-    fetch_allowance,
     fetch_slots,
     forget_device_allowances,
     forget_slots,
@@ -30,7 +32,7 @@ from wifidogd.store.accounting.allowances import (
 )
 from wifidogd.store.accounting.plans import count_users, fetch_plans, remove_plan, save_plan
 from wifidogd.store.accounting.sessions import lock_sessions
-from wifidogd.store.accounting.usage import tally_up
+from wifidogd.store.accounting.usage import fetch_usage, tally_up
 from wifidogd.store.driver.database import Cursor, Database
 
 HOUR = timedelta(hours=1)
@@ -66,6 +68,12 @@ USE_EVERY_MINUTE = """
 DRAW = "UPDATE sessions SET allowance_id = %(allowance_id)s WHERE mac = %(mac)s"
 
 
+async def claim(database: Database, *how: Any) -> Allowance:
+    """Claim an allowance and return it."""
+    allowance_id = await run(database, claim_allowance, *how)
+    return (await run(database, lock_allowances, [allowance_id]))[allowance_id]
+
+
 @ensureDeferred
 async def test_plans_come_back_as_they_were_saved(database: Database) -> None:
     """By name; saving one again replaces all of it."""
@@ -82,7 +90,7 @@ async def test_a_plan_that_is_used_stays(database: Database) -> None:
     """And says by how many of what."""
     await run(database, save_plan, BARE)
     assert await run(database, count_users, "bare") == (0, 0, 0, 0)
-    await run(database, claim_allowance, "voucher 1", "default", "bare", NOON)
+    await claim(database, "voucher 1", "default", "bare", NOON)
     assert await run(database, count_users, "bare") == (0, 0, 0, 1)
     with pytest.raises(StoreRefused):
         await run(database, remove_plan, "bare")
@@ -96,18 +104,18 @@ async def test_an_owner_has_one_allowance(database: Database) -> None:
     """Claiming it again changes its plan and its end, and nothing that was used."""
     for plan in (BARE, FULL):
         await run(database, save_plan, plan)
-    first = await run(database, claim_allowance, "voucher 1", "default", "bare", NOON)
+    first = await claim(database, "voucher 1", "default", "bare", NOON)
     assert (first.plan, first.valid_until, first.time_zone, first.first_used_at) == (BARE, None, "UTC", None)
     await run(database, begin_use, [first.allowance_id], NOON)
     await run(database, begin_use, [first.allowance_id], NOON + HOUR)
-    second = await run(database, claim_allowance, "voucher 1", "default", "full", NOON, NOON + DAY)
+    second = await claim(database, "voucher 1", "default", "full", NOON, NOON + DAY)
     assert second == replace(first, plan=FULL, valid_until=NOON + DAY, first_used_at=NOON)
-    assert await run(database, fetch_allowance, first.allowance_id) == second
-    other = await run(database, claim_allowance, "voucher 2", "default", "bare", NOON)
+    assert (await run(database, fetch_usage, first.allowance_id, NOON)).allowance == second
+    other = await claim(database, "voucher 2", "default", "bare", NOON)
     both = await run(database, lock_allowances, {other.allowance_id, first.allowance_id})
     assert both == {first.allowance_id: second, other.allowance_id: other}
     with pytest.raises(StoreRefused):
-        await run(database, claim_allowance, "voucher 3", "default", "none", NOON)
+        await claim(database, "voucher 3", "default", "none", NOON)
 
 
 def ended(allowance_id: int | None, minutes: int, *octets: int) -> Ended:
@@ -121,10 +129,7 @@ def ended(allowance_id: int | None, minutes: int, *octets: int) -> Ended:
 async def test_what_ended_sessions_used_adds_up(database: Database) -> None:
     """Several of one allowance too; up to the largest number instead of failing."""
     await run(database, save_plan, BARE)
-    ids = [
-        (await run(database, claim_allowance, f"voucher {number}", "default", "bare", NOON)).allowance_id
-        for number in (1, 2)
-    ]
+    ids = [(await claim(database, f"voucher {number}", "default", "bare", NOON)).allowance_id for number in (1, 2)]
     await run(database, add_use, [ended(ids[0], 1, 5, 6), ended(None, 9, 9, 9), ended(ids[0], 2, 7, 8)])
     await run(database, add_use, [ended(ids[1], 0, MAX_OCTETS, 0), ended(ids[0], 1, 1, 1)])
     await run(database, add_use, [ended(ids[1], 0, MAX_OCTETS, 0)])
@@ -138,7 +143,7 @@ async def test_recent_use_is_summed_by_day_and_window(database: Database) -> Non
     """A minute counts to the day in which it begins, and in a window until as long after its beginning."""
     plan = replace(BARE, day_octets=1, span=DAY, span_octets=1)
     await run(database, save_plan, plan)
-    allowance = await run(database, claim_allowance, "voucher 1", "default", "bare", NOON)
+    allowance = await claim(database, "voucher 1", "default", "bare", NOON)
     key = allowance.allowance_id
     midnight = NOON - 12 * HOUR
     for at, octets in ((NOON - DAY, 1), (NOON - DAY + MINUTE, 10), (midnight - MINUTE, 100), (midnight, 1000)):
@@ -159,7 +164,7 @@ async def test_open_sessions_are_part_of_the_tally(database: Database) -> None:
     """All add up; the devices are those that are heard of and not asked to end."""
     await run(database, save_plan, BARE)
     await adopt_all(database, LOBBY)
-    allowance = await run(database, claim_allowance, "voucher 1", "default", "bare", NOON)
+    allowance = await claim(database, "voucher 1", "default", "bare", NOON)
     key = allowance.allowance_id
     for number, reported in ((1, NOON + 9 * MINUTE), (2, NOON + 6 * MINUTE), (3, NOON + 7 * MINUTE), (4, NOON)):
         await open_online(database, number, reported=reported, octets=Octets(number, 0))
@@ -178,7 +183,7 @@ async def test_allowances_of_devices_that_stay_away_are_forgotten(database: Data
     owners = ("device default 1", "device default 2", "device default 3", "voucher 1", "account 1 default")
     for number, owner in enumerate(owners):
         at = NOON if number == 1 else NOON - DAY
-        allowance = await run(database, claim_allowance, owner, "default", "bare", at)
+        allowance = await claim(database, owner, "default", "bare", at)
         await run(database, add_to_slots, {allowance.allowance_id: Amount(MINUTE, 1)}, NOON)
         if number == 2:
             await open_online(database, 1)
@@ -193,7 +198,7 @@ async def test_allowances_of_devices_that_no_gateway_let_in_are_forgotten_soon(d
     await run(database, save_plan, BARE)
     keys = {}
     for owner, at in (("used", NOON), ("invented", NOON), ("present", NOON + HOUR)):
-        keys[owner] = (await run(database, claim_allowance, f"device {owner}", "default", "bare", at)).allowance_id
+        keys[owner] = (await claim(database, f"device {owner}", "default", "bare", at)).allowance_id
     await put(database, "UPDATE allowances SET first_used_at = claimed_at WHERE owner = 'device used'", {})
     assert await run(database, forget_device_allowances, NOON - DAY, NOON + HOUR, 500) == 1
     kept = {"device used", "device present"}
@@ -207,19 +212,32 @@ async def test_a_farewell_is_shown_for_a_while_or_as_long_as_it_holds(database: 
     first = EndNotice("lobby", mac(1), Reason.TIME_IS_UP, NOON, None)
     last = EndNotice("lobby", mac(1), Reason.DAY_IS_SPENT, NOON + HOUR, NOON + 12 * HOUR)
     other = EndNotice("lobby", mac(2), Reason.CLOSED, NOON, None)
-    await run(database, save_farewells, [other, first])
+    await run(database, save_end_notices, [other, first])
 
     async def shown(at: timedelta, number: int = 1) -> EndNotice | None:
-        return await run(database, fetch_farewell, "lobby", mac(number), NOON + at, NOON + at - HOUR)
+        now = NOON + at
+        arrival = await run(
+            database,
+            fetch_arrival,
+            "lobby",
+            "default",
+            mac=mac(number),
+            key_hash=None,
+            remembered_mac=None,
+            now=now,
+            reported_since=now,
+            ended_since=now - HOUR,
+        )
+        return arrival.end_notice
 
     assert await shown(HOUR - MINUTE) == first
     assert await shown(HOUR) is None
-    await run(database, save_farewells, [last])
+    await run(database, save_end_notices, [last])
     assert await shown(12 * HOUR - MINUTE) == last
     assert await shown(12 * HOUR) is None
     assert await shown(MINUTE, 2) == other
     assert await shown(MINUTE, 3) is None
-    assert await run(database, forget_farewells, NOON + MINUTE, 500) == 1
+    assert await run(database, forget_end_notices, NOON + MINUTE, 500) == 1
 
 
 @ensureDeferred
@@ -227,7 +245,7 @@ async def test_sessions_come_back_with_what_they_draw_on(database: Database) -> 
     """As they were opened."""
     await run(database, save_plan, BARE)
     await adopt_all(database, LOBBY)
-    allowance = await run(database, claim_allowance, "voucher 1", "default", "bare", NOON)
+    allowance = await claim(database, "voucher 1", "default", "bare", NOON)
     session = await open_online(database, 1)
     await put(
         database,
@@ -247,7 +265,7 @@ async def test_sessions_come_back_with_what_they_draw_on(database: Database) -> 
 async def test_recent_use_is_read_by_the_minute_or_over_long_windows_by_the_hour(database: Database) -> None:
     """A month has 44,640 minutes; an hour of them stands at the last that was used, so that nobody comes too early."""
     await run(database, save_plan, BARE)
-    key = (await run(database, claim_allowance, "voucher 1", "default", "bare", NOON)).allowance_id
+    key = (await claim(database, "voucher 1", "default", "bare", NOON)).allowance_id
 
     async def use_all(cursor: Cursor) -> None:
         await cursor.execute(USE_EVERY_MINUTE, {"allowance_id": key, "now": NOON})

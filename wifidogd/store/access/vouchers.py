@@ -152,9 +152,9 @@ async def lock_voucher(cursor: Cursor, code_hash: bytes) -> Voucher | None:
     return None if row is None else Voucher(*row)
 
 
-async def forget_code(cursor: Cursor, voucher_id: int) -> None:
-    """Keep only the hash of a code that somebody uses."""
-    await cursor.execute(FORGET_CODE, {"voucher_id": voucher_id})
+def forget_code(cursor: Cursor, voucher_id: int) -> None:
+    """Send that only the hash is kept of a code that somebody uses."""
+    cursor.send(FORGET_CODE, {"voucher_id": voucher_id})
 
 
 async def list_vouchers(cursor: Cursor, limit: int, batch: str | None = None) -> list[Voucher]:

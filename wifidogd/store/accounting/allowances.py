@@ -29,7 +29,7 @@ CLAIM = """
  RETURNING allowance_id
 """
 
-FETCH_ALLOWANCES = """
+LOCK_ALLOWANCES = """
     SELECT allowance_id, owner, network, time_zone, first_used_at, allowances.valid_until, used_time, incoming,
            outgoing, revoked,
            plans.name, plans.title, plans.time_limit, time_counts, incoming_octets, outgoing_octets, total_octets,
@@ -38,15 +38,9 @@ FETCH_ALLOWANCES = """
       JOIN plans ON plans.name = allowances.plan
       JOIN networks ON networks.name = allowances.network
      WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
-"""
-
-LOCK_ALLOWANCES = (
-    FETCH_ALLOWANCES
-    + """
      ORDER BY allowance_id
        FOR UPDATE OF allowances
 """
-)
 
 BEGIN_USE = """
     UPDATE allowances
@@ -118,17 +112,18 @@ FORGET_DEVICE_ALLOWANCES = """
 
 async def claim_allowance(
     cursor: Cursor, owner: str, network: str, plan: str, now: datetime, valid_until: datetime | None = None
-) -> Allowance:
+) -> int:
     """
-    Fetch the allowance of an owner and hold it until the transaction ends; make it if there is none.
+    Hold the allowance of an owner until the transaction ends; make it if there is none.
 
     @param plan: the one that holds from now on.
+    @return: its number.
     @raise StoreRefused: if there is no such plan or network.
     """
     values = {"owner": owner, "network": network, "plan": plan, "now": now, "valid_until": valid_until}
     await cursor.execute(CLAIM, values)
     [(allowance_id,)] = cursor.fetchall()
-    return (await lock_allowances(cursor, [allowance_id]))[allowance_id]
+    return int(allowance_id)
 
 
 async def lock_allowances(cursor: Cursor, allowance_ids: Iterable[int]) -> dict[int, Allowance]:
@@ -138,14 +133,7 @@ async def lock_allowances(cursor: Cursor, allowance_ids: Iterable[int]) -> dict[
     Who holds sessions too must have locked those before.
     """
     await cursor.execute(LOCK_ALLOWANCES, {"allowance_ids": sorted(allowance_ids)})
-    return {row[0]: _allowance(row) for row in cursor.fetchall()}
-
-
-async def fetch_allowance(cursor: Cursor, allowance_id: int) -> Allowance:
-    """Look at an allowance that a session draws on."""
-    await cursor.execute(FETCH_ALLOWANCES, {"allowance_ids": [allowance_id]})
-    [row] = cursor.fetchall()
-    return _allowance(row)
+    return {row[0]: allowance_of(row) for row in cursor.fetchall()}
 
 
 async def begin_use(cursor: Cursor, allowance_ids: Sequence[int], now: datetime) -> None:
@@ -222,7 +210,8 @@ async def forget_device_allowances(cursor: Cursor, before: datetime, unused_befo
     return cursor.rowcount
 
 
-def _allowance(row: tuple[Any, ...]) -> Allowance:
+def allowance_of(row: tuple[Any, ...]) -> Allowance:
+    """Read the row of an allowance, its plan and its network."""
     allowance_id, owner, network, time_zone, first_used_at, valid_until, used_time, incoming, outgoing, revoked = row[
         :10
     ]

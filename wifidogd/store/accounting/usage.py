@@ -12,7 +12,11 @@ from wifidogd.domain.plans import Allowance
 from wifidogd.domain.quotas import Amount, Use, is_slotted
 from wifidogd.domain.sessions import Octets, Session
 from wifidogd.domain.usage import AllowanceUsage, add_octets, device_of, place_of, time_of
+from wifidogd.store.accounting.allowances import allowance_of
 from wifidogd.store.driver.database import Cursor
+
+_OF_ALLOWANCE = 27
+"""Columns of L{FETCH_USAGE} before those of a session."""
 
 LIST_DRAWING = """
     SELECT allowance_id, token_hash, gw_id, mac, opened_at, activated_at, reported_at, incoming, outgoing,
@@ -22,6 +26,22 @@ LIST_DRAWING = """
       FROM sessions
      WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
        AND activated_at IS NOT NULL
+"""
+
+FETCH_USAGE = """
+    SELECT allowances.allowance_id, owner, allowances.network, time_zone, first_used_at, allowances.valid_until,
+           used_time, allowances.incoming, allowances.outgoing, revoked,
+           plans.name, plans.title, plans.time_limit, time_counts, incoming_octets, outgoing_octets, total_octets,
+           devices, when_full, valid_from, plans.valid_until, hours, day_time, day_octets, span, span_time, span_octets,
+           token_hash, gw_id, mac, opened_at, activated_at, reported_at, sessions.incoming, sessions.outgoing,
+           ending IS NULL AND reported_at >= %(now)s - 3 * (SELECT check_interval
+                                                              FROM gateways
+                                                             WHERE gateways.gw_id = sessions.gw_id)
+      FROM allowances
+      JOIN plans ON plans.name = allowances.plan
+      JOIN networks ON networks.name = allowances.network
+      LEFT JOIN sessions ON sessions.allowance_id = allowances.allowance_id AND activated_at IS NOT NULL
+     WHERE allowances.allowance_id = %(allowance_id)s
 """
 
 SUM_RECENT = """
@@ -54,7 +74,31 @@ async def tally_up(cursor: Cursor, allowances: Mapping[int, Allowance], now: dat
     await cursor.execute(LIST_DRAWING, {"allowance_ids": list(allowances), "now": now})
     for allowance_id, *row, is_live in cursor.fetchall():
         tallies[allowance_id] = _with_session(tallies[allowance_id], _session(row), is_live)
-    slotted = [allowance for allowance in allowances.values() if is_slotted(allowance.plan)]
+    return await _with_recent_use(cursor, tallies, now)
+
+
+async def fetch_usage(cursor: Cursor, allowance_id: int, now: datetime) -> AllowanceUsage:
+    """
+    Fetch one allowance with what has been used of it, in one statement; in two if its plan limits days or windows.
+
+    Nothing of it changes until the transaction ends if L{claim_allowance<wifidogd.store.accounting.allowances>} came
+    before.
+    """
+    await cursor.execute(FETCH_USAGE, {"allowance_id": allowance_id, "now": now})
+    rows = cursor.fetchall()
+    allowance = allowance_of(rows[0][:_OF_ALLOWANCE])
+    usage = AllowanceUsage(allowance, Use(allowance.used_time, allowance.used))
+    for *row, is_live in (row[_OF_ALLOWANCE:] for row in rows):
+        if row[0] is not None:
+            usage = _with_session(usage, _session(row), is_live)
+    return (await _with_recent_use(cursor, {allowance_id: usage}, now))[allowance_id]
+
+
+async def _with_recent_use(
+    cursor: Cursor, tallies: dict[int, AllowanceUsage], now: datetime
+) -> dict[int, AllowanceUsage]:
+    """Add what was used today and in the sliding window, where plans limit that."""
+    slotted = [tally.allowance for tally in tallies.values() if is_slotted(tally.allowance.plan)]
     if slotted:
         await cursor.execute(SUM_RECENT, _windows(slotted, now))
         for allowance_id, day_time, day_octets, span_time, span_octets in cursor.fetchall():

@@ -20,12 +20,12 @@ PREVIEW_LIFETIME = timedelta(hours=1)
 """How long an operator may look at a network's pages with one address."""
 
 MAX_LENGTH = 8192
-"""Characters of a signed state at most; a visitor with a URL of 1,000 characters, four bytes each, fits."""
+"""Characters of a signed state at most; a login query with a URL of 1,000 characters, four bytes each, fits."""
 
-_VISITOR = "wifidogd.visitor"
+_LOGIN_QUERY = "wifidogd.visitor"
 _TOKEN = "wifidogd.token"
 _PREVIEW = "wifidogd.preview"
-_COMPANION = "wifidogd.companion"
+_OTHER_DEVICE = "wifidogd.companion"
 
 
 class ForgedState(WifidogdError):
@@ -36,17 +36,17 @@ class StaleState(WifidogdError):
     """
     A form came back with a state of ours that has expired.
 
-    @ivar visitor: whom it was made for.
+    @ivar login_query: whom it was made for.
     """
 
-    def __init__(self, visitor: LoginQuery) -> None:
-        super().__init__(f"expired state of a visitor at {visitor.gw_id}")
-        self.visitor = visitor
+    def __init__(self, login_query: LoginQuery) -> None:
+        super().__init__(f"expired state of a guest at {login_query.gw_id}")
+        self.login_query = login_query
 
 
 class SecretKeeper(Protocol):
     """
-    Who knows the secret: the directory.
+    What knows the secret: the registry.
 
     @ivar signing_secret: None while it has not been read.
     """
@@ -67,35 +67,35 @@ class FormState:
         self._keeper = keeper
         self._utc_now = utc_now
 
-    def seal_visitor(self, visitor: LoginQuery) -> str:
+    def seal_login_query(self, login_query: LoginQuery) -> str:
         """
-        Sign who stands at the login page, for L{LIFETIME}.
+        Sign the login query of a guest at the login page, for L{LIFETIME}.
 
         @raise StoreUnavailable: while the secret has not been read.
         """
         until = int((self._utc_now() + LIFETIME).timestamp())
-        return self._seal(_VISITOR, {"until": until, "visitor": asdict(visitor)})
+        return self._seal(_LOGIN_QUERY, {"until": until, "visitor": asdict(login_query)})
 
-    def open_visitor(self, state: str) -> LoginQuery:
+    def open_login_query(self, state: str) -> LoginQuery:
         """
-        Read what L{seal_visitor} signed.
+        Read what L{seal_login_query} signed.
 
         @raise ForgedState: if it did not.
         @raise StaleState: if it was too long ago.
         @raise StoreUnavailable: while the secret has not been read.
         """
-        values = self._open(_VISITOR, state)
+        values = self._open(_LOGIN_QUERY, state)
         try:
-            visitor, until = LoginQuery(**values["visitor"]), int(values["until"])
+            login_query, until = LoginQuery(**values["visitor"]), int(values["until"])
         except (KeyError, TypeError) as unknown:
             raise ForgedState("state of another version") from unknown
         if self._utc_now().timestamp() >= until:
-            raise StaleState(visitor)
-        return visitor
+            raise StaleState(login_query)
+        return login_query
 
     def seal_token(self, token: str) -> str:
         """
-        Sign the token of a stay for its log-out button; it is good for as long as the stay.
+        Sign the token of a session for its log-out button; it is good for as long as the session.
 
         @raise StoreUnavailable: while the secret has not been read.
         """
@@ -110,22 +110,22 @@ class FormState:
         """
         return str(self._open(_TOKEN, state).get("token"))
 
-    def seal_companion(self, token: str, session_id: int) -> str:
+    def seal_other_device(self, token: str, session_id: int) -> str:
         """
         Sign another session of the guest with a token, for its disconnect button.
 
         @raise StoreUnavailable: while the secret has not been read.
         """
-        return self._seal(_COMPANION, {"token": token, "session": session_id})
+        return self._seal(_OTHER_DEVICE, {"token": token, "session": session_id})
 
-    def open_companion(self, state: str) -> tuple[str, int]:
+    def open_other_device(self, state: str) -> tuple[str, int]:
         """
-        Read what L{seal_companion} signed.
+        Read what L{seal_other_device} signed.
 
         @raise ForgedState: if it did not.
         @raise StoreUnavailable: while the secret has not been read.
         """
-        values = self._open(_COMPANION, state)
+        values = self._open(_OTHER_DEVICE, state)
         return str(values.get("token")), int(values.get("session", 0))
 
     def seal_preview(self, network: str) -> str:
