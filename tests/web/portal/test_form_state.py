@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from itsdangerous import URLSafeSerializer
 
 from wifidogd.domain.errors import StoreUnavailable
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.driver.database import Database
+from wifidogd.web.portal import form_state
 from wifidogd.web.portal.form_state import LIFETIME, MAX_LENGTH, ForgedState, FormState, StaleState
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+UNTIL = int(NOON.timestamp()) + 60
 TOKEN = "0123456789abcdefghijklmnopqrstuv"
 VISITOR = LoginQuery("gw1", "10.0.0.1", 2060, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/?é")
 
@@ -100,6 +104,43 @@ def test_nonsense_is_forged(state: FormState, text: str) -> None:
     """Whatever a client sends."""
     with pytest.raises(ForgedState):
         state.open_login_query(text)
+
+
+def signed(values: object) -> str:
+    """Sign as a server of another version would, that knows the secret."""
+    how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    return str(URLSafeSerializer("secret", salt="wifidogd.visitor", signer_kwargs=how).dumps(values))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"until": UNTIL},
+        {"visitor": {"gw_id": "gw1"}},
+        {"visitor": {"gw_id": "gw1", "colour": "red"}, "until": UNTIL},
+        {"visitor": {}, "until": UNTIL},
+        {"visitor": {"gw_id": "gw1"}, "until": None},
+        {"visitor": {"gw_id": "gw1"}, "until": "soon"},
+        {"visitor": None, "until": UNTIL},
+        ["gw1"],
+    ],
+)
+def test_a_form_of_another_version_is_forged(state: FormState, values: object) -> None:
+    """Its guest gets a fresh form instead of an error."""
+    with pytest.raises(ForgedState):
+        state.open_login_query(signed(values))
+
+
+def test_no_state_is_longer_than_the_longest(state: FormState, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever signed it: what is longer is not even checked."""
+    assert MAX_LENGTH == 8192
+    sealed = state.seal_login_query(VISITOR)
+    monkeypatch.setattr(form_state, "MAX_LENGTH", len(sealed))
+    assert state.open_login_query(sealed) == VISITOR
+    monkeypatch.setattr(form_state, "MAX_LENGTH", len(sealed) - 1)
+    with pytest.raises(ForgedState, match="too long"):
+        state.open_login_query(sealed)
 
 
 def test_the_largest_visitor_fits(state: FormState) -> None:

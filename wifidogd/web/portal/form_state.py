@@ -87,7 +87,7 @@ class FormState:
         values = self._open(_LOGIN_QUERY, state)
         try:
             login_query, until = LoginQuery(**values["visitor"]), int(values["until"])
-        except (KeyError, TypeError) as unknown:
+        except (KeyError, TypeError, ValueError) as unknown:
             raise ForgedState("state of another version") from unknown
         if self._utc_now().timestamp() >= until:
             raise StaleState(login_query)
