@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
-from tests.support.builders import NOON, Recording, put, rows, run, together
+from tests.support.builders import NOON, Recording, open_online, put, rows, run, together
 from tests.support.deadline import within
 from wifidogd.access.open_session import Admitted, Refusal, Refused
 from wifidogd.access.throttle import MOST
 from wifidogd.access.voucher_batches import make_batch
 from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.domain.errors import StoreConflict
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import Network, SignInMethod
@@ -30,6 +32,7 @@ from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.gateways.networks import save_network
 
+MONTH = timedelta(days=30)
 MOST_TRIES, MOST_CODES_AT_GATEWAY = 10, 2_500
 """What nobody may raise without noticing that guessing gets easier."""
 
@@ -73,6 +76,11 @@ class Harness:
 
     async def sign_in(self, typed: str, query: LoginQuery = PHONE, gateway: Gateway = GATEWAY) -> Admitted | Refused:
         return await within(10, self.voucher_sign_in.sign_in(self.request(query, gateway), typed))
+
+    def remembering(self) -> GuestRequest:
+        """Ask to be remembered where that is possible."""
+        network = replace(self.registry.network("default"), remember=MONTH)
+        return replace(self.request(), network=network, wants_remembering=True)
 
     def request(self, query: LoginQuery = PHONE, gateway: Gateway = GATEWAY, source: str | None = None) -> GuestRequest:
         """Ask from a device at a gateway."""
@@ -219,3 +227,86 @@ async def test_signing_in_often_is_not_guessing(harness: Harness) -> None:
     """A right code takes its try back."""
     for _ in range(MOST_TRIES + 3):
         assert isinstance(await harness.sign_in(harness.codes[0]), Admitted)
+
+
+REMEMBERED = "SELECT key_hash, voucher_id, account_id, expires_at, network FROM devices"
+
+
+@ensureDeferred
+async def test_a_device_is_remembered_with_its_session(harness: Harness) -> None:
+    """Instead of what the browser was known by before, for as long as the network says."""
+    request, code = harness.remembering(), harness.codes[0]
+    first = await within(10, harness.voucher_sign_in.sign_in(request, code))
+    assert isinstance(first, Admitted)
+    assert first.cookie is not None
+    request = replace(request, device_key=first.cookie.key)
+    second = await within(10, harness.voucher_sign_in.sign_in(request, code))
+    assert isinstance(second, Admitted)
+    assert second.cookie is not None
+    assert second.cookie.until == NOON + MONTH
+    [(key_hash, *rest)] = await rows(harness.database, REMEMBERED)
+    assert bytes(key_hash) == hash_secret(second.cookie.key)
+    used = "SELECT voucher_id FROM vouchers WHERE code IS NULL"
+    [(voucher_id,)] = await rows(harness.database, used)
+    assert rest == [voucher_id, None, NOON + MONTH, "default"]
+    attached = "SELECT token_hash FROM sessions JOIN devices USING (device_id)"
+    assert [bytes(found) for (found,) in await rows(harness.database, attached)] == [hash_secret(second.token)]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"wants_remembering": False}, {"network": Network("default", "default", (SignInMethod.VOUCHER,))}]
+)
+@ensureDeferred
+async def test_only_who_wants_it_is_remembered_and_where_the_network_does(
+    harness: Harness, changes: dict[str, Any]
+) -> None:
+    """What the browser was known by before stays good."""
+    request = replace(harness.remembering(), device_key="0" * 32, **changes)
+    await put(
+        harness.database,
+        """
+        INSERT INTO devices (key_hash, network, voucher_id, remembered_at, expires_at)
+        VALUES (%(key_hash)s, 'default', 1, %(now)s, %(now)s)
+        """,
+        {"key_hash": hash_secret("0" * 32), "now": NOON},
+    )
+    admitted = await within(10, harness.voucher_sign_in.sign_in(request, harness.codes[0]))
+    assert isinstance(admitted, Admitted)
+    assert admitted.cookie is None
+    assert await rows(harness.database, "SELECT count(*) FROM devices") == [(1,)]
+
+
+@ensureDeferred
+async def test_who_is_refused_stays_as_they_were(harness: Harness) -> None:
+    """The device is still known by the key it has."""
+    first = await within(10, harness.voucher_sign_in.sign_in(harness.remembering(), harness.codes[0]))
+    assert isinstance(first, Admitted)
+    assert first.cookie is not None
+    [code] = await harness.make(1, NOON)
+    request = replace(harness.remembering(), device_key=first.cookie.key)
+    refused = await within(10, harness.voucher_sign_in.sign_in(request, code))
+    assert refused == Refused(Refusal.SPENT, limit=Limit.NOT_VALID)
+    assert len(await rows(harness.database, REMEMBERED)) == 1
+
+
+@ensureDeferred
+async def test_a_sign_in_happens_as_a_whole_or_not_at_all(harness: Harness) -> None:
+    """A token that is taken leaves no device, no allowance in use and no code that is spent."""
+    again = VoucherSignIn(harness.database, mint=lambda: "t" * 32)
+    plain = replace(harness.remembering(), wants_remembering=False)
+    assert isinstance(await within(10, again.sign_in(plain, harness.codes[0])), Admitted)
+    with pytest.raises(StoreConflict):
+        await within(10, again.sign_in(harness.remembering(), harness.codes[1]))
+    assert await rows(harness.database, "SELECT count(*) FROM devices") == [(0,)]
+    assert await rows(harness.database, "SELECT count(*) FROM allowances") == [(1,)]
+    assert harness.codes[1] in {each.code for each in await run(harness.database, list_vouchers, 9)}
+
+
+@ensureDeferred
+async def test_who_is_online_already_is_told_so_and_costs_no_try(harness: Harness) -> None:
+    """Unless they insist."""
+    await open_online(harness.database, 0x020000000001, gw_id="gw1")
+    outcomes = [await harness.sign_in(mint_code()) for _ in range(MOST_TRIES + 1)]
+    assert outcomes == [Refused(Refusal.ALREADY_ONLINE)] * (MOST_TRIES + 1)
+    insisting = replace(harness.request(), even_if_online=True)
+    assert isinstance(await within(10, harness.voucher_sign_in.sign_in(insisting, harness.codes[0])), Admitted)

@@ -13,19 +13,19 @@ TRIES_WINDOW = timedelta(minutes=15)
 
 COUNT_TRIES = """
     WITH asked AS (
-        SELECT place, said.kind, said.gw_id, said.mac, said.source, said.account_id, said.name,
+        SELECT place, given.kind, given.gw_id, given.mac, given.source, given.account_id, given.name,
                bool_or(coalesce(tries >= most AND started_at > %(window_start)s, false))
                    OVER (ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS is_shielded
           FROM unnest(%(kinds)s::text[], %(gw_ids)s::text[], %(macs)s::macaddr[], %(sources)s::text[],
                       %(account_ids)s::bigint[], %(names)s::text[], %(most)s::integer[])
-               WITH ORDINALITY AS said (kind, gw_id, mac, source, account_id, name, most, place)
+               WITH ORDINALITY AS given (kind, gw_id, mac, source, account_id, name, most, place)
           LEFT JOIN attempts
-            ON attempts.kind = said.kind
-           AND coalesce(attempts.gw_id, '') = coalesce(said.gw_id, '')
-           AND coalesce(attempts.mac, '00:00:00:00:00:00') = coalesce(said.mac, '00:00:00:00:00:00')
-           AND coalesce(attempts.source, '') = coalesce(said.source, '')
-           AND coalesce(attempts.account_id, 0) = coalesce(said.account_id, 0)
-           AND coalesce(attempts.name, '') = coalesce(said.name, '')
+            ON attempts.kind = given.kind
+           AND coalesce(attempts.gw_id, '') = coalesce(given.gw_id, '')
+           AND coalesce(attempts.mac, '00:00:00:00:00:00') = coalesce(given.mac, '00:00:00:00:00:00')
+           AND coalesce(attempts.source, '') = coalesce(given.source, '')
+           AND coalesce(attempts.account_id, 0) = coalesce(given.account_id, 0)
+           AND coalesce(attempts.name, '') = coalesce(given.name, '')
     )
     INSERT INTO attempts AS known (kind, gw_id, mac, source, account_id, name, tries, started_at)
     SELECT kind, gw_id, mac, source, account_id, name, 1, %(now)s
@@ -46,7 +46,7 @@ FORGIVE_TRIES = """
      WHERE attempt_id IN (
            SELECT attempt_id
              FROM attempts
-             JOIN unnest(%(attempt_ids)s::bigint[]) WITH ORDINALITY AS said (attempt_id, place) USING (attempt_id)
+             JOIN unnest(%(attempt_ids)s::bigint[]) WITH ORDINALITY AS given (attempt_id, place) USING (attempt_id)
             ORDER BY place
               FOR UPDATE OF attempts)
 """

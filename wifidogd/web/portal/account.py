@@ -28,8 +28,8 @@ class AccountPages:
     """
     Looks after accounts.
 
-    It works from anywhere, as a link may be opened on another device than it
-    was asked for on.
+    These pages work from anywhere, as a link may be opened on another device
+    than the one it was asked for on.
     """
 
     def __init__(self, registry: Registry, self_service: SelfService, state: FormState, path: str) -> None:
@@ -72,9 +72,9 @@ class AccountPages:
         """
         Follow the link of a mail at once.
 
-        A program that looks at mails before people do may follow it too:
-        then the address has been shown to be read, which is all we ask.  A
-        new password waits for its form.
+        A program that scans mails before people read them may follow it too:
+        that the address is read is then shown, which is all we ask.  A new
+        password waits for its form.
 
         @param only_head: True for a HEAD request, which leaves the link good.
         """
@@ -102,7 +102,7 @@ class AccountPages:
         return Answer(page) if refused is None else refusal(page, refused)
 
     def _told(self, template: str, outcome: Outcome | Refused, form: Mapping[str, str]) -> Answer:
-        """Answer a form with its outcome."""
+        """Answer a form with what has come of it."""
         state = form.get("state", "")
         if isinstance(outcome, Refused):
             return self._form(template, state, outcome, form)

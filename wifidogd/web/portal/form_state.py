@@ -1,4 +1,4 @@
-"""What a form must remember between two requests, signed, because a guest's browser may keep no cookies."""
+"""The signed hidden field that carries a form's state between two requests, as browsers may keep no cookies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OTHER_DEVICE = "wifidogd.companion"
 
 
 class ForgedState(WifidogdError):
-    """A form came back with a state that this server never signed, or not for this purpose."""
+    """A form came back with a state that no server on this database signed for this purpose."""
 
 
 class StaleState(WifidogdError):
@@ -44,9 +44,9 @@ class StaleState(WifidogdError):
         self.login_query = login_query
 
 
-class SecretKeeper(Protocol):
+class HasSigningSecret(Protocol):
     """
-    What knows the secret: the registry.
+    Knows the secret that signs forms: the registry.
 
     @ivar signing_secret: None while it has not been read.
     """
@@ -59,12 +59,14 @@ class FormState:
     """
     Signs and reads the hidden field of forms.
 
-    The secret is in the database, so that any server on it accepts the
-    forms of the others, and those from before a restart.
+    The secret is in the database, so any server on it accepts forms of the
+    others, and forms from before a restart.  The time limits are ours and not
+    those of the timed serializer of itsdangerous, which refuses a state whose
+    server has a clock that is a second ahead.
     """
 
-    def __init__(self, keeper: SecretKeeper, utc_now: UtcNow) -> None:
-        self._keeper = keeper
+    def __init__(self, secrets: HasSigningSecret, utc_now: UtcNow) -> None:
+        self._secrets = secrets
         self._utc_now = utc_now
 
     def seal_login_query(self, login_query: LoginQuery) -> str:
@@ -165,8 +167,8 @@ class FormState:
         return values
 
     def _serializer(self, purpose: str) -> URLSafeSerializer:
-        """The purpose salts the key, so that the state of one form is forged in another."""
-        secret = self._keeper.signing_secret
+        """Return a serializer whose key the purpose salts: the state of one form is forged in another."""
+        secret = self._secrets.signing_secret
         if secret is None:
             raise StoreUnavailable("the secret that signs forms has not been read yet")
         return URLSafeSerializer(

@@ -1,4 +1,4 @@
-"""Every page of a network with made-up guests, for its operator to look at; nothing on them works."""
+"""Previews: every page of a network with made-up guests, for its operator; nothing on them works."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HOUR = timedelta(hours=1)
 
 
 class PreviewPages:
-    """Shows pages to whoever has an address that C{wifidogctl network preview} has signed."""
+    """Shows previews at an address that C{wifidogctl network preview} has signed."""
 
     def __init__(self, registry: Registry, state: FormState, path: str, *, utc_now: UtcNow) -> None:
         self._registry = registry
@@ -35,7 +35,7 @@ class PreviewPages:
 
     def show(self, query: bytes) -> Answer:
         """
-        Show one page, or the list of them.
+        Show one preview, or the list of them.
 
         @raise StoreUnavailable: while the networks have not been read.
         """

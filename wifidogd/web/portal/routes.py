@@ -180,11 +180,11 @@ class GuestPages:
         return self._put(request, answer)
 
     def _not_found(self, request: IRequest, failure: Failure) -> bytes:
-        """Answer an address that does not exist."""
+        """Answer a request for an address that does not exist."""
         return self._put(request, not_found())
 
     def _wrong_method(self, request: IRequest, failure: Failure) -> bytes:
-        """Answer a method that the address does not know."""
+        """Answer a request with a method that the address does not take."""
         methods = failure.value.valid_methods if isinstance(failure.value, MethodNotAllowed) else None
         request.setHeader(b"Allow", ", ".join(sorted(methods or ())).encode())
         return self._put(request, Answer(notice(Notice.WRONG_METHOD), HTTPStatus.METHOD_NOT_ALLOWED))

@@ -41,11 +41,11 @@ class SignInServices:
 
 class SignInPages:
     """
-    Shows guests the way in.
+    Signs guests in at the login page.
 
-    What the redirect says of a guest is signed into the form, and only that
-    is read when the form comes back; where the guest goes then is looked up
-    in the registry once more.
+    What the redirect says of a guest is signed into the form, and nothing else
+    is believed when the form comes back; where the guest goes then is looked
+    up in the registry again.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class SignInPages:
     ) -> None:
         """
         @param has_mail: whether guests can be written to.
-        @param remember_waiting: told of each guest that an unknown gateway sends.
+        @param remember_waiting: called for each guest whom an unknown gateway sends.
         @param public_url: what guests reach this server by, perhaps through a proxy that ends TLS; None when only
             their browsers know.
         """
@@ -150,9 +150,9 @@ class SignInPages:
 
     async def _sign_in(self, request: GuestRequest, form: Mapping[str, str]) -> Admitted | Refused | None:
         """
-        Let a guest in, in the way of the form that they have sent.
+        Sign a guest in the way of the form that was sent.
 
-        @return: None for a form that is of no way in which they may sign in here.
+        @return: None for a form of no way to sign in that this network offers.
         """
         services, way = self._services, way_of(request.network, form)
         outcome: Admitted | Refused | None = None
