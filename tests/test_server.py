@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 
 from tests.support.deadline import within
 from tests.support.postgres import ThrowawayPostgres
-from tests.support.running import Answer, RunningServer
+from tests.support.running_server import Answer, RunningServer
 from wifidogd.server import AuthServer
 from wifidogd.tap import Options, makeService
 

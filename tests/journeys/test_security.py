@@ -14,8 +14,8 @@ from pytest_twisted import ensureDeferred
 from twisted.logger import LogEvent, eventAsJSON, eventAsText, globalLogPublisher
 
 from tests.support.builders import rows
-from tests.support.guesthouse import GATEWAY, MAC, hidden, login_query, token_in
 from tests.support.raw_http import ask, connect, read_reply
+from tests.support.site_server import GATEWAY, MAC, hidden, login_query, token_in
 from tests.web.portal.test_sign_up import MailHouse
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import AuthCode, Stage

@@ -48,7 +48,7 @@ class Manager:
         command = [
             sys.executable,
             "-m",
-            "tests.support.activated",
+            "tests.support.programs.activated",
             str(descriptor),
             "web",
             sys.executable,

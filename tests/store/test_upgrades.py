@@ -27,15 +27,16 @@ from tests.support.old_databases import (
     make_old_database,
 )
 from tests.support.postgres import ThrowawayPostgres, newest_binaries
-from tests.support.running import RunningServer
+from tests.support.running_server import RunningServer
 from wifidogd.domain.errors import StoreRefused
+from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.driver.database import Database
 from wifidogd.store.migrations import SCHEMA, migrate, released
 
 NEWEST = released()[-1][0]
 
-MOVED = {("networks", "sign_in"), ("networks", "terms"), ("attempts", "subject")}
-"""What a later schema keeps elsewhere: C{methods}, the table C{terms}, and what a subject consists of."""
+MOVED = {("networks", "sign_in"), ("networks", "terms"), ("allowances", "owner"), ("attempts", "subject")}
+"""What a later schema keeps elsewhere: C{methods}, the table C{terms}, and columns for owners and subjects."""
 
 OF_FIRST = [
     ("passwords of account", None, None, None, None, "1", 3),
@@ -123,7 +124,9 @@ async def test_what_moved_in_the_second_schema_is_still_said(dsn: str) -> None:
     assert query(dsn, "SELECT count(*) FROM accounts WHERE validated_at = created_at") == [(1,)]
 
 
-@pytest.mark.parametrize(("schema", "known"), [(1, OF_FIRST), (2, OF_FIRST + OF_SECOND), (3, OF_FIRST + OF_SECOND)])
+@pytest.mark.parametrize(
+    ("schema", "known"), [(1, OF_FIRST), *((later, OF_FIRST + OF_SECOND) for later in (2, 3, 4, 5))]
+)
 @ensureDeferred
 async def test_tries_are_counted_on_from_what_was_counted(dsn: str, schema: int, known: list[tuple[object]]) -> None:
     """Those at a gateway that is gone go; nothing else does, whatever names and addresses people have."""
@@ -139,6 +142,25 @@ async def test_tries_are_counted_on_from_what_was_counted(dsn: str, schema: int,
     assert query(dsn, "SELECT kind, gw_id, mac, source, account_id, name, tries FROM attempts ORDER BY tries") == [
         *known,
         ("passwords of account", None, None, None, None, "gateway lobby", 100),
+    ]
+
+
+@pytest.mark.parametrize("schema", [2, 3])
+@ensureDeferred
+async def test_allowances_keep_their_owners_in_columns(dsn: str, schema: int) -> None:
+    """Of vouchers, accounts, devices and addresses; those of a removed account and an erased device are nobody's."""
+    make_old_database(dsn, schema)
+    await upgrade(dsn)
+    found = "SELECT extract(second FROM used_time)::int, voucher_id, account_id, mac, address_hash FROM allowances"
+    address_hash = hash_secret("new@example.org")
+    assert [(row[0], *row[1:4], row[4] and bytes(row[4])) for row in query(dsn, f"{found} ORDER BY 1")] == [
+        (1, None, 1, None, None),
+        (2, None, 1, None, None),
+        (3, None, None, None, None),
+        (4, None, None, "02:51:4d:00:00:09", None),
+        (5, None, None, None, None),
+        (6, None, None, None, address_hash),
+        (30, 1, None, None, None),
     ]
 
 

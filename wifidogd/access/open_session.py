@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from wifidogd.domain.guests import Account, DeviceCookie, GuestRequest
-from wifidogd.domain.plans import Network
+from wifidogd.domain.plans import AllowanceOwner, Network
 from wifidogd.domain.quotas import Limit, Verdict, judge
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.domain.usage import AllowanceUsage
 from wifidogd.store.access.arrivals import is_online
 from wifidogd.store.access.guest_sessions import open_session
 from wifidogd.store.access.remembered_devices import attach_device, forget_key, remember_device
-from wifidogd.store.accounting.allowances import claim_allowance, fetch_slots
-from wifidogd.store.accounting.usage import fetch_usage
+from wifidogd.store.accounting.recent_use import fetch_slots
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.driver.database import Cursor
 
 
@@ -86,16 +86,6 @@ class Identity:
 NOBODY = Identity()
 
 
-def account_owner(account_id: int, network: Network) -> str:
-    """Return the owner of an account's allowance: in each network another."""
-    return f"account {account_id} {network.name}"
-
-
-def device_owner(network: Network, mac: str) -> str:
-    """Return the owner of the allowance of a device whose guest has neither voucher nor account."""
-    return f"device {network.name} {mac}"
-
-
 async def refuse_if_online(cursor: Cursor, request: GuestRequest) -> Refused | None:
     """
     Refuse a guest whose device is online at the gateway, as far as its reports show, unless the guest insists.
@@ -112,18 +102,21 @@ async def refuse_if_online(cursor: Cursor, request: GuestRequest) -> Refused | N
 
 
 async def allowance_for(
-    cursor: Cursor, owner: str, network: Network, plan_name: str, now: datetime, valid_until: datetime | None = None
+    cursor: Cursor,
+    owner: AllowanceOwner,
+    network: Network,
+    plan_name: str,
+    now: datetime,
+    valid_until: datetime | None = None,
 ) -> AllowanceUsage:
     """
-    Fetch the allowance of an owner with its use and hold it until the transaction ends; make it if there is none.
+    Return what is used of the allowance of an owner, and hold it until the transaction ends; make it if there is none.
 
     @param plan_name: the plan that holds from now on.
     @param valid_until: not to be used from then on; None for no end of its own.
     @raise StoreRefused: if there is no such plan.
     """
-    return await fetch_usage(
-        cursor, await claim_allowance(cursor, owner, network.name, plan_name, now, valid_until), now
-    )
+    return await claim_allowance(cursor, owner, network.name, plan_name, now, valid_until)
 
 
 async def open_pending_session(
@@ -210,7 +203,7 @@ async def open_account_session(
         return Refused(Refusal.NOT_VALIDATED)
     usage, plan = None, account.plan or network.plan
     if plan is not None:
-        usage = await allowance_for(cursor, account_owner(account.account_id, network), network, plan, request.now)
+        usage = await allowance_for(cursor, AllowanceOwner(account_id=account.account_id), network, plan, request.now)
     identity = Identity(account_id=account.account_id, probation_until=probation_until)
     return await open_pending_session(cursor, request, identity, usage=usage, mint=mint)
 
@@ -218,7 +211,7 @@ async def open_account_session(
 async def verdict_on(cursor: Cursor, usage: AllowanceUsage, device: str | None, now: datetime) -> Verdict | None:
     """Return why one device more cannot use an allowance now; None if it can."""
     if usage.judge(now) is not None:
-        span = usage.allowance.plan.span
-        slots = [] if span is None else await fetch_slots(cursor, usage.allowance.allowance_id, now, span)
-        return judge(usage.allowance, usage.use, now, slots)
+        allowance, span = usage.allowance, usage.allowance.plan.span
+        slots = [] if span is None else await fetch_slots(cursor, allowance.allowance_id, now, span)
+        return judge(allowance, usage.use, now, slots)
     return Verdict(Limit.DEVICES) if usage.refuses(device) else None

@@ -10,14 +10,13 @@ from wifidogd.access.open_session import (
     Identity,
     Refusal,
     Refused,
-    account_owner,
     allowance_for,
     open_pending_session,
 )
 from wifidogd.domain.guests import GuestRequest
+from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.store.access.remembered_devices import forget_device, forget_key
-from wifidogd.store.access.vouchers import owner_of
 from wifidogd.store.driver.database import Cursor, Database
 
 
@@ -67,8 +66,7 @@ class RememberedDevices:
         device, network = found.device, request.network
         usage, plan = None, device.plan or network.plan
         if plan is not None:
-            account_id, voucher_id = device.account_id, device.voucher_id or 0
-            owner = owner_of(voucher_id) if account_id is None else account_owner(account_id, network)
+            owner = AllowanceOwner(voucher_id=device.voucher_id, account_id=device.account_id)
             usage = await allowance_for(cursor, owner, network, plan, request.now, valid_until=device.valid_until)
         identity = Identity(device.account_id, device_id=device.device_id, is_of_device=found.by_mac)
         return await open_pending_session(cursor, request, identity, usage=usage, mint=self._mint)

@@ -11,7 +11,6 @@ from wifidogd.access.open_session import (
     Refusal,
     Refused,
     allowance_for,
-    device_owner,
     open_account_session,
     open_pending_session,
     refuse_if_online,
@@ -20,6 +19,7 @@ from wifidogd.access.password_check import PasswordCheck
 from wifidogd.access.throttle import forgive
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.guests import Account, GuestRequest
+from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.runtime.passwords import Passwords
@@ -87,7 +87,7 @@ class AccountSignIn:
         plan, network = request.network.plan, request.network
         if plan is None:
             return await open_pending_session(cursor, request, usage=None, mint=self._mint)
-        owner = device_owner(network, request.mac or "")
+        owner = AllowanceOwner(mac=request.mac)
         usage = await allowance_for(cursor, owner, network, plan, request.now)
         return await open_pending_session(cursor, request, Identity(is_of_device=True), usage=usage, mint=self._mint)
 

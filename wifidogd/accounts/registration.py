@@ -1,4 +1,4 @@
-"""Guests who make an account of their own, with their e-mail address."""
+"""Sign-up: guests make an account with their e-mail address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wifidogd.accounts.mails import MailComposer, MailKind, Reader
 from wifidogd.domain.addresses import read_mail_address
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.guests import Account, GuestRequest
-from wifidogd.domain.plans import Network
+from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret, is_acceptable, mint_token
 from wifidogd.runtime.passwords import Passwords
@@ -31,17 +31,17 @@ from wifidogd.store.accounts.email_links import forget_links
 from wifidogd.store.driver.database import Cursor, Database
 
 KEEP_UNVALIDATED = timedelta(days=7)
-"""How long an account waits for its address to be validated."""
+"""How long an account is kept whose address was never validated."""
 
 ROWS = 500
 
 
 class Registration:
     """
-    Makes accounts, and lets their guests in at once, on probation.
+    Makes accounts, and admits their guests at once, on probation.
 
-    Nobody learns here whether an address is known: who types a known one is
-    let in as long as any stranger, and the mail tells its owner the rest.
+    Nobody learns here whether an address is known: a guest who types a known one
+    is admitted for as long as any other, and the mail tells its owner the rest.
     """
 
     def __init__(
@@ -53,9 +53,7 @@ class Registration:
         utc_now: UtcNow,
         mint: Callable[[], str] = mint_token,
     ) -> None:
-        """
-        @param mint: makes fresh tokens.
-        """
+        """@param mint: makes fresh tokens."""
         self._database = database
         self._passwords = passwords
         self._check = PasswordCheck(database, passwords, utc_now=utc_now)
@@ -65,15 +63,14 @@ class Registration:
 
     async def sign_up(self, request: GuestRequest, typed: str, password: str, language: str) -> Admitted | Refused:
         """
-        Make an account and let its guest in for the grace of the network.
+        Make an account and admit its guest for the network's grace period.
 
-        Who types the address and the password of an account that exists has
-        pressed the button twice, or forgotten that they have one: they are
-        signed in to it.  Who guesses passwords here has no more tries than at
-        the sign-in.
+        A guest who types address and password of an existing account has pressed the
+        button twice, or forgotten that they have one: they are signed in to it.
+        Guessing passwords here is limited as it is at the sign-in.
 
         @param typed: the address.
-        @param language: tag of the one the mail is written in.
+        @param language: tag of the language of the mail.
         @raise StoreError: as L{Database.transaction}.
         """
         address = read_mail_address(typed)
@@ -104,7 +101,7 @@ class Registration:
             return Refused(Refusal.BUSY)
 
     async def forget(self) -> None:
-        """Forget links that have expired, and accounts whose address nobody has validated for long."""
+        """Remove expired links, and accounts whose address was not validated for L{KEEP_UNVALIDATED}."""
         now = self._utc_now()
         count = ROWS
         while count >= ROWS:
@@ -123,7 +120,7 @@ class Registration:
         return None if counted.wait is None else Refused(Refusal.TOO_MANY_TRIES, counted.wait)
 
     async def _welcome(self, cursor: Cursor, request: GuestRequest, name: str, reader: Reader) -> Admitted | Refused:
-        """Let the owner of an account in, and write to them if their address is not validated."""
+        """Admit the owner of an account, and write to them if their address is not validated."""
         account = await fetch_account(cursor, name)
         if account is None:
             return Refused(Refusal.BUSY)
@@ -132,18 +129,15 @@ class Registration:
         return await open_account_session(cursor, request, account, mint=self._mint)
 
     async def _pretend(self, cursor: Cursor, request: GuestRequest, address: str, reader: Reader) -> Admitted | Refused:
-        """Do for somebody who types a known address what is done for a new one, and tell its owner."""
+        """Treat somebody who typed a known address as a new guest, and tell its owner."""
         now, network = request.now, request.network
         account = await fetch_account(cursor, address)
         if account is not None and account.email == address and not account.disabled:
             await self._correspondence.send(cursor, MailKind.KNOWN, account, address, reader)
         usage = None
         if network.plan is not None:
-            usage = await allowance_for(cursor, _address_owner(address, network), network, network.plan, now)
+            # The address is not kept in the clear: nobody has shown that it is theirs.
+            owner = AllowanceOwner(address_hash=hash_secret(address))
+            usage = await allowance_for(cursor, owner, network, network.plan, now)
         identity = Identity(probation_until=now + network.grace)
         return await open_pending_session(cursor, request, identity, usage=usage, mint=self._mint)
-
-
-def _address_owner(address: str, network: Network) -> str:
-    """Name the owner of the allowance of whoever types an address that is not theirs; it is not kept in the clear."""
-    return f"address {hash_secret(address).hex()} {network.name}"

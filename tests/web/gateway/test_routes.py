@@ -13,7 +13,7 @@ from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from tests.conftest import make_database
 from tests.support.deadline import within
 from tests.support.postgres import ThrowawayPostgres
-from tests.support.running import NOON, Exchange, RunningServer
+from tests.support.running_server import NOON, Exchange, RunningServer
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.store.driver.database import Database

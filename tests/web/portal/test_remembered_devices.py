@@ -9,8 +9,8 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import put, rows
-from tests.support.guesthouse import MAC, GuestHouse, hidden, token_in
 from tests.support.raw_http import Reply
+from tests.support.site_server import MAC, GuestHouse, hidden, token_in
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import AuthCode, Stage
 from wifidogd.domain.voucher_codes import mint_code
@@ -166,9 +166,8 @@ async def test_a_voucher_is_remembered_with_what_is_left_of_it(house: GuestHouse
     await leave(house, token)
     reply = await house.post("login", hidden(await house.login_page()) | {"back": "1"})
     token = token_in(reply.headers["location"])
-    assert await rows(
-        house.database, "SELECT owner LIKE 'voucher %' FROM sessions JOIN allowances USING (allowance_id)"
-    )
+    drawn_on = "SELECT voucher_id IS NOT NULL FROM sessions JOIN allowances USING (allowance_id)"
+    assert await rows(house.database, drawn_on) == [(True,)]
     await house.report(Stage.LOGIN, token)
     await leave(house, token)
     house.later(hours=1)

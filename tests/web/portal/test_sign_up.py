@@ -12,8 +12,8 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import rows
-from tests.support.guesthouse import GATEWAY, MAC, GuestHouse, hidden, token_in
 from tests.support.raw_http import Reply, ask
+from tests.support.site_server import GATEWAY, MAC, GuestHouse, hidden, token_in
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService

@@ -13,8 +13,8 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import put, rows, run
-from tests.support.guesthouse import GuestHouse, hidden, login_query, token_in
 from tests.support.raw_http import Reply
+from tests.support.site_server import GuestHouse, hidden, login_query, token_in
 from wifidogd.access.voucher_batches import make_batch
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import Stage
