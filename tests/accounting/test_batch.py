@@ -246,7 +246,7 @@ def test_what_a_batch_uses_of_an_allowance_is_kept_for_its_minutes() -> None:
     settlement = drawing(DRAWING)
     codes(settlement, (OLD, counters(110, 20)), (OLD, counters(130, 20)))
     assert settlement.drawn == {7: Amount(SECOND, 30)}
-    tally = settlement.tally_of(DRAWING)
+    tally = settlement.usage_of(DRAWING)
     assert tally is not None
     assert tally.use.octets == Octets(130, 20)
     assert settlement.begun == [7]
@@ -274,7 +274,7 @@ def test_a_device_that_signs_in_again_needs_no_second_place() -> None:
     """Its new session takes that of the old one, also in the tally."""
     settlement = drawing(DRAWING_NEW, online=[DRAWING])
     assert codes(settlement, (NEW, LOGIN)) == [1]
-    tally = settlement.tally_of(DRAWING_NEW)
+    tally = settlement.usage_of(DRAWING_NEW)
     assert tally is not None
     assert tally.online == {MAC: (NOON, NEW)}
     assert [ended.reason for ended in settlement.ended] == [Reason.REPLACED]

@@ -53,7 +53,7 @@ async def _back_at(cursor: Cursor, settlement: ReportBatch, ended: Ended, now: d
     verdict = settlement.verdicts.get(ended.session.token_hash)
     if verdict is None:
         return ended.at
-    tally = settlement.tally_of(ended.session)
+    tally = settlement.usage_of(ended.session)
     if tally is None or tally.allowance.plan.span is None or verdict.limit not in (Limit.SPAN, Limit.DAY):
         return verdict.back_at
     slots = await fetch_slots(cursor, tally.allowance.allowance_id, now, tally.allowance.plan.span)
