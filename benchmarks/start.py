@@ -12,7 +12,7 @@ from benchmarks.gateways import Rounds, ping
 from benchmarks.house import House, Server, ask
 from benchmarks.load import Load, drive
 from benchmarks.table import Result, Table, number, spread
-from wifidogd.store.embedded.cluster import dsn_of
+from wifidogd.store.embedded.data_directory import dsn_of
 
 GUESTS, GATEWAYS = 100_000, 2_000
 

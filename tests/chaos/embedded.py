@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.cost import tree_of
 from benchmarks.house import Server, Servers
 from tests.chaos.small import exhaust, fill, mount, unmount
-from wifidogd.store.embedded.cluster import dsn_of
+from wifidogd.store.embedded.data_directory import dsn_of
 
 
 class EmbeddedPostgres:

@@ -21,7 +21,7 @@ from tests.chaos.house import House, until_well
 from tests.chaos.load import TWO_HUNDRED, Load, Scale, Told
 from tests.chaos.row import Row
 from wifidogd.runtime.watchdog import EXIT_STATUS, LIMIT
-from wifidogd.store.embedded.cluster import dsn_of
+from wifidogd.store.embedded.data_directory import dsn_of
 from wifidogd.workers.child_process import FROZEN_AFTER
 
 TWISTD = Path(sys.executable).with_name("twistd")
