@@ -1,6 +1,7 @@
 # make run      install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
 # make test     the whole suite, on all cores, e.g. make test ARGS="-k ledger"
 # make bench    all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
+# make bench BENCH=revisions BESIDE=../other    this checkout beside another one, in the same run
 # make soak     half an hour under load with a fault every minute; everything must stay flat, e.g. make soak ARGS=--quick
 # make chaos    break it under load, e.g. make chaos CHAOS=frozen
 # make mutants  change the core, one thing at a time: do its tests notice? e.g. make mutants MUTANTS=domain
@@ -11,6 +12,7 @@
 PYTHON ?= python3
 ARGS ?=
 BENCH ?=
+BESIDE ?=
 CHAOS ?=
 MUTANTS ?=
 
@@ -27,7 +29,7 @@ test: .venv/installed .venv/developing
 	tools/for-tests .venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 bench: .venv/installed
-	.venv/bin/python -m benchmarks $(BENCH) $(ARGS)
+	BESIDE='$(BESIDE)' .venv/bin/python -m benchmarks $(BENCH) $(ARGS)
 
 soak: .venv/installed
 	mkdir -p build

@@ -28,8 +28,8 @@ Those of wifidogd's own PostgreSQL, fsync included.
 There is room for the servers of many rows, and no checkpoint that falls into one measurement and not the next.
 """
 
-BY_NAME_ONLY = ("soak",)
-"""Those that take too long to be run with the others."""
+BY_NAME_ONLY = ("soak", "revisions")
+"""Those that take too long, or need another checkout, to be run with the others."""
 
 
 def main(arguments: list[str]) -> int:
@@ -61,7 +61,7 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     """Understand the command line, or explain it and leave."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure wifidogd beside others.")
     known = (*BENCHES, *BY_NAME_ONLY)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(known)} [default: all but the last]")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(known)} [default: all but the last two]")
     parser.add_argument("--quick", action="store_true", help="the short form, whose limits are shown and not enforced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures into this file, too")
     asked = parser.parse_args(arguments)

@@ -10,8 +10,8 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, put, rows, run, together
-from wifidogd.access.open_session import Admitted, Refusal, Refused, allowance_for, device_owner, open_stay
-from wifidogd.domain.plans import Network, Plan
+from wifidogd.access.open_session import Admitted, Refusal, Refused, allowance_for, open_stay
+from wifidogd.domain.plans import AllowanceOwner, Network, Plan
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.tokens import hash_secret
@@ -22,7 +22,7 @@ from wifidogd.store.gateways.networks import save_network
 TOKEN = "t" * 32
 CAFE = Network("default", "Café", time_limit=timedelta(hours=1), quota_octets=1000, terms={"en": "Be nice."})
 VISITOR = LoginQuery("lobby", mac=mac(1), url="http://a.example/")
-OWNER = device_owner(CAFE, mac(1))
+OWNER = AllowanceOwner(mac=mac(1))
 HOUR = timedelta(hours=1)
 
 SESSION = """

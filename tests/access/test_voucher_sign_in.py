@@ -88,10 +88,10 @@ async def test_a_code_opens_a_session_on_the_allowance_of_its_voucher(desk: Desk
         tokens.append(hash_secret(admitted.token))
     found = await rows(
         desk.database,
-        "SELECT token_hash, owner, allowances.plan, first_used_at FROM sessions JOIN allowances USING (allowance_id)",
+        "SELECT token_hash, voucher_id, plan, first_used_at FROM sessions JOIN allowances USING (allowance_id)",
     )
     [voucher] = [each for each in await run(desk.database, list_vouchers, 9) if each.code is None]
-    assert sorted(found) == sorted((token, voucher.owner, "day", None) for token in tokens)
+    assert sorted(found) == sorted((token, voucher.voucher_id, "day", None) for token in tokens)
 
 
 @ensureDeferred

@@ -19,7 +19,7 @@ from wifidogd.access.open_session import Admitted, Refusal, Refused, allowance_f
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import Ledger
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.plans import Network, Plan, TimeCounts, WhenFull
+from wifidogd.domain.plans import AllowanceOwner, Network, Plan, TimeCounts, WhenFull
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Octets, Reason, Report, Stage
 from wifidogd.gateways.registry import Registry
@@ -44,6 +44,9 @@ BOOKS = """
              UNION ALL
             SELECT incoming, outgoing, used_time FROM allowances) AS used
 """
+
+
+OWNER = AllowanceOwner(mac=mac(77))
 
 
 class House:
@@ -73,7 +76,7 @@ class House:
         await within(5, self.directory.refresh())
 
     async def sign_in(
-        self, device: int = 1, gateway: Gateway = LOBBY, owner: str = "voucher 1", **how: Any
+        self, device: int = 1, gateway: Gateway = LOBBY, owner: AllowanceOwner = OWNER, **how: Any
     ) -> Admitted | Refused:
         """Sign in by a voucher."""
 
@@ -413,3 +416,26 @@ async def test_an_allowance_costs_few_statements_a_batch(house: House, limits: d
     house.recording.statements.clear()
     assert await house.count(token, 5) is AuthCode.ALLOWED
     assert len(house.recording.statements) == statements
+
+
+@ensureDeferred
+async def test_a_device_that_waits_for_the_end_of_another_is_not_refused_before_it(
+    house: House, database: Database
+) -> None:
+    """Both are in one batch, whose endings are left for the next: there the first makes room for the second."""
+    await house.offer(devices=1)
+    leaving, coming = [await house.sign_in(device) for device in (1, 2)]
+    assert isinstance(leaving, Admitted)
+    assert isinstance(coming, Admitted)
+    assert await house.report(leaving.token, Stage.LOGIN) is AuthCode.ALLOWED
+    await put(database, "UPDATE sessions SET quota_octets = 5 WHERE mac IS NOT NULL")
+    reports = [
+        Report(stage, Dialect.WIFIDOG, token, "lobby", mac(device), None, Octets(5, 0))
+        for token, stage, device in [
+            ("unknown", Stage.COUNTERS, 3),
+            (leaving.token, Stage.COUNTERS, 1),
+            (coming.token, Stage.LOGIN, 2),
+        ]
+    ]
+    decisions = await together(*[house.ledger.settle(report) for report in reports])
+    assert [decision.code for decision in decisions] == [AuthCode.DENIED, AuthCode.DENIED, AuthCode.ALLOWED]

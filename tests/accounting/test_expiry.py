@@ -36,8 +36,8 @@ from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.store.access.rate_limits import count_try
 from wifidogd.store.driver.database import Database
-from wifidogd.store.gateways.gateways import remember_waiting
 from wifidogd.store.gateways.networks import save_network
+from wifidogd.store.gateways.waiting_gateways import remember_waiting
 
 HOUR = timedelta(hours=1)
 
@@ -408,8 +408,11 @@ async def test_minutes_farewells_and_devices_that_stay_away_are_forgotten(
         database,
         """
         INSERT INTO plans (name, title) VALUES ('p', 'P');
-        INSERT INTO allowances (owner, network, plan, claimed_at, first_used_at)
-        VALUES ('device default 1', 'default', 'p', %(noon)s, %(noon)s), ('voucher 1', 'default', 'p', %(noon)s, NULL);
+        INSERT INTO vouchers (code_hash, batch, plan, network, created_at)
+        VALUES (sha256('code'), 'b', 'p', 'default', %(noon)s);
+        INSERT INTO allowances (mac, voucher_id, network, plan, claimed_at, first_used_at)
+        VALUES ('02:00:00:00:00:01', NULL, 'default', 'p', %(noon)s, %(noon)s),
+               (NULL, 1, 'default', 'p', %(noon)s, NULL);
         INSERT INTO allowance_slots SELECT allowance_id, %(noon)s, '1 minute', 1 FROM allowances;
         INSERT INTO farewells VALUES ('lobby', '02:00:00:00:00:01', 'time is up', %(noon)s, NULL)
         """,

@@ -63,14 +63,14 @@ MAILS = """
     VALUES ('anna@example.org', '', %(now)s, %(now)s), ('bob@example.org', '', %(now)s, %(now)s)
 """
 
-SPLASH_OWNER, OTHER_OWNER = f"device default {mac(0x020000000004)}", f"device default {mac(0x020000000009)}"
+SPLASH_OWNER, OTHER_OWNER = mac(0x020000000004), mac(0x020000000009)
 
 ALLOWANCE = """
     WITH plan AS (
         INSERT INTO plans (name, title) VALUES ('day', 'A day') ON CONFLICT DO NOTHING
     ), made AS (
-        INSERT INTO allowances (owner, network, plan, claimed_at, incoming)
-        VALUES (%(owner)s, 'default', 'day', %(now)s, 5)
+        INSERT INTO allowances (mac, address_hash, network, plan, claimed_at, incoming)
+        VALUES (%(mac)s, %(address_hash)s, 'default', 'day', %(now)s, 5)
      RETURNING allowance_id
     )
     UPDATE sessions SET allowance_id = (SELECT allowance_id FROM made) WHERE token_hash = sha256(%(token)s::bytea)
@@ -124,7 +124,7 @@ class Desk:
 
         async def finish(cursor) -> None:  # type: ignore[no-untyped-def]
             locked = await lock_sessions(cursor, list(found))
-            await end_sessions(cursor, [Ended(session, NOON, Reason.STALE) for session in locked.values()])
+            end_sessions(cursor, [Ended(session, NOON, Reason.STALE) for session in locked.values()])
 
         await run(self.database, finish)
 
@@ -209,25 +209,25 @@ async def test_an_erased_session_leaves_no_trace_however_it_ends(desk: Desk) -> 
 async def test_what_a_device_has_used_is_kept_without_the_device(desk: Desk) -> None:
     """Totals are nobody's; the allowance of another device stays as it is."""
     for owner, token in ((SPLASH_OWNER, "splash"), (OTHER_OWNER, "other")):
-        await put(desk.database, ALLOWANCE, {"owner": owner, "token": token, "now": NOON})
+        await put(desk.database, ALLOWANCE, {"mac": owner, "address_hash": None, "token": token, "now": NOON})
     assert await desk.erase("splash") is None
     await desk.end("splash")
-    allowances = "SELECT owner = 'device erased ' || allowance_id, incoming, outgoing FROM allowances ORDER BY 1"
-    assert await rows(desk.database, allowances) == [(False, 5, 0), (True, 105, 20)]
+    allowances = "SELECT mac, incoming, outgoing FROM allowances ORDER BY 1"
+    assert await rows(desk.database, allowances) == [(OTHER_OWNER, 5, 0), (None, 105, 20)]
     assert await rows(desk.database, "SELECT allowance_id FROM past_sessions WHERE incoming = 100") == [(None,)]
 
 
 @ensureDeferred
 async def test_a_stay_that_no_gateway_has_confirmed_erases_nothing_of_the_device_it_claims(desk: Desk) -> None:
     """Anybody can claim one."""
-    await put(desk.database, ALLOWANCE, {"owner": SPLASH_OWNER, "token": "splash", "now": NOON})
+    await put(desk.database, ALLOWANCE, {"mac": SPLASH_OWNER, "address_hash": None, "token": "splash", "now": NOON})
     await put(desk.database, TRACES)
     pending = (
         "UPDATE sessions SET activated_at = NULL, mac = NULL, claimed_mac = mac WHERE token_hash = sha256('splash')"
     )
     await put(desk.database, pending)
     assert await desk.erase("splash") is None
-    assert await rows(desk.database, "SELECT owner FROM allowances") == [(SPLASH_OWNER,)]
+    assert await rows(desk.database, "SELECT mac FROM allowances") == [(SPLASH_OWNER,)]
     assert await rows(desk.database, "SELECT count(*) FROM farewells") == [(5,)]
 
 
@@ -251,11 +251,20 @@ async def test_nothing_tells_of_an_erased_device(desk: Desk, token: str, macs: s
 
 @ensureDeferred
 async def test_who_typed_the_address_without_owning_it_leaves_no_trace_of_it(desk: Desk) -> None:
-    """Their allowance was called by its hash, which tells the address to who guesses it."""
-    owner = f"address {hash_secret('anna@example.org').hex()} default"
-    await put(desk.database, ALLOWANCE, {"owner": owner, "token": "splash", "now": NOON})
+    """Their allowance has its hash, which confirms the address to whoever guesses it."""
+    owner = {"mac": None, "address_hash": hash_secret("anna@example.org")}
+    await put(desk.database, ALLOWANCE, owner | {"token": "splash", "now": NOON})
     assert await desk.erase("first") is None
-    assert await rows(desk.database, "SELECT owner = 'device erased ' || allowance_id FROM allowances") == [(True,)]
+    assert await rows(desk.database, "SELECT mac, address_hash FROM allowances") == [(None, None)]
+
+
+@ensureDeferred
+async def test_what_an_erased_account_has_used_is_nobodys(desk: Desk) -> None:
+    """Its allowance stays for the sessions that still draw on it, and can be forgotten like that of a device."""
+    await put(desk.database, ALLOWANCE, {"mac": None, "address_hash": None, "token": "first", "now": NOON})
+    await put(desk.database, "UPDATE allowances SET account_id = (SELECT account_id FROM accounts WHERE name = 'anna')")
+    assert await desk.erase("first") is None
+    assert await rows(desk.database, "SELECT account_id, incoming FROM allowances") == [(None, 5)]
 
 
 @ensureDeferred

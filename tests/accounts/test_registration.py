@@ -34,6 +34,7 @@ from wifidogd.domain.decisions import MOST_TRIES, TRIES_WINDOW
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network, Plan, SignInMethod
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Report, Stage
+from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.store.accounting.plans import save_plan
@@ -234,10 +235,9 @@ async def test_a_plan_holds_for_who_signed_up_and_who_only_seems_to(office: Offi
     await office.offer(replace(OFFER, plan="day"))
     await office.sign_up()
     await office.sign_up(ZOE, OTHER)
-    owners = await rows(office.database, "SELECT owner FROM allowances ORDER BY owner")
-    assert len(owners) == 2
-    assert owners[0][0].startswith("account ")
-    assert re.fullmatch("address [0-9a-f]{64} default", owners[1][0])
+    owners = await rows(office.database, "SELECT account_id, address_hash, network FROM allowances ORDER BY 1")
+    [(account_id,)] = await rows(office.database, "SELECT account_id FROM accounts WHERE email = 'zoe@example.org'")
+    assert owners == [(account_id, None, "default"), (None, hash_secret("zoe@example.org"), "default")]
 
 
 @ensureDeferred

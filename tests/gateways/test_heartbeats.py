@@ -20,7 +20,7 @@ from wifidogd.domain.gateways import Heartbeat, WaitingGateway
 from wifidogd.gateways.heartbeats import WAITING_ROOM, Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.driver.database import Database
-from wifidogd.store.gateways.gateways import list_waiting
+from wifidogd.store.gateways.waiting_gateways import list_waiting
 from wifidogd.store.migrations import migrate
 
 STRANGER = WaitingGateway("new", NOON, NOON, "192.0.2.1", "192.168.2.1", 2060, "WiFiDog 1.3.0")

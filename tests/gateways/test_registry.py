@@ -19,14 +19,9 @@ from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.registry import MOST_TRUSTED, Registry
 from wifidogd.store.driver.database import Database
-from wifidogd.store.gateways.gateways import (
-    FETCH_GATEWAYS,
-    FETCH_REVISION,
-    list_waiting,
-    remember_waiting,
-    remove,
-)
+from wifidogd.store.gateways.gateways import FETCH_GATEWAYS, FETCH_REVISION, remove
 from wifidogd.store.gateways.networks import FETCH_NETWORKS, save_network
+from wifidogd.store.gateways.waiting_gateways import list_waiting, remember_waiting
 from wifidogd.store.migrations import migrate
 
 VISITOR = LoginQuery("new", "192.168.2.1", 2060)

@@ -69,6 +69,7 @@ SAME_MEANING = {
     "preview": "pages with made-up guests",
     "remembered_devices": "devices that come back without a form",
     "routes": "the paths of a Klein app",
+    "server_address": "where guests and gateways reach the server",
     "session": "the time between a guest's sign-in and its end",
     "sessions": "the times between guests' sign-ins and their ends",
     "sign_in": "a guest proves who they are",

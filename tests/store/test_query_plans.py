@@ -52,8 +52,13 @@ FILL = """
     INSERT INTO vouchers (code_hash, code, batch, plan, network, created_at)
     SELECT sha256(n::text::bytea), n, 'b' || n / 100, 'free', 'default', %(noon)s FROM generate_series(1, 20000) AS n;
 
-    INSERT INTO allowances (owner, network, plan, claimed_at)
-    SELECT 'voucher ' || n, 'default', 'free', %(noon)s FROM generate_series(1, 50000) AS n;
+    INSERT INTO allowances (voucher_id, account_id, mac, address_hash, network, plan, claimed_at)
+    SELECT CASE WHEN n <= 20000 THEN n END,
+           CASE WHEN n BETWEEN 20001 AND 35000 THEN n - 20000 END,
+           CASE WHEN n BETWEEN 35001 AND 45000 THEN ('02' || lpad(to_hex(n), 10, '0'))::macaddr END,
+           CASE WHEN n BETWEEN 45001 AND 50000 THEN sha256(n::text::bytea) END,
+           'default', 'free', %(noon)s
+      FROM generate_series(1, 50000) AS n;
 
     INSERT INTO allowance_slots (allowance_id, starts_at, used_time, octets)
     SELECT a, %(noon)s - m * interval '1 minute', '1 minute', 1
@@ -133,7 +138,10 @@ STAY: dict[str, object] = {
     "since": NOON,
 }
 ALLOWANCE: dict[str, object] = {
-    "owner": "voucher 50001",
+    "voucher_id": None,
+    "account_id": 7,
+    "mac": None,
+    "address_hash": None,
     "network": "default",
     "plan": "free",
     "valid_until": None,
@@ -143,6 +151,7 @@ ALLOWANCE: dict[str, object] = {
     "unit": "hour",
     "most": 3000,
 }
+NOBODYS: dict[str, object] = ALLOWANCE | {"account_id": None, "allowance_ids": None}
 TRY: dict[str, object] = {
     "subjects": ["account guest7", "device gw7 02:00:00:00:00:07"],
     "now": NOON,
@@ -193,16 +202,25 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "access.guest_sessions.LOOK": [STAY],
     "access.guest_sessions.ASK_TO_END": [STAY],
     "access.guest_sessions.FIND_ONLINE": [STAY],
-    "accounting.allowances.CLAIM": [ALLOWANCE],
-    "accounting.allowances.FETCH_ALLOWANCES": [drawn(1)],
-    "accounting.allowances.LOCK_ALLOWANCES": [drawn(1), drawn(300)],
+    "accounting.allowances.CLAIM_OF_VOUCHER": [ALLOWANCE | {"voucher_id": 7}],
+    "accounting.allowances.CLAIM_OF_ACCOUNT": [ALLOWANCE],
+    "accounting.allowances.CLAIM_OF_DEVICE": [ALLOWANCE | {"mac": "02:00:00:00:00:07"}],
+    "accounting.allowances.CLAIM_OF_ADDRESS": [ALLOWANCE | {"address_hash": token(7)}],
+    "accounting.allowances.HOLD_ACCOUNT": [ALLOWANCE],
     "accounting.allowances.BEGIN_USE": [drawn(1), drawn(300)],
     "accounting.allowances.HOLD": [drawn(1), drawn(300)],
     "accounting.allowances.ADD_USE": [drawn(1), drawn(300)],
-    "accounting.allowances.ADD_TO_SLOTS": [drawn(1), drawn(300)],
-    "accounting.allowances.FETCH_SLOTS": [ALLOWANCE],
-    "accounting.usage.LIST_DRAWING": [drawn(1), drawn(300)],
-    "accounting.usage.SUM_RECENT": [drawn(1), drawn(300)],
+    "accounting.recent_use.ADD_TO_SLOTS": [drawn(1), drawn(300)],
+    "accounting.recent_use.FETCH_SLOTS": [ALLOWANCE],
+    "accounting.recent_use.SUM_RECENT": [drawn(1), drawn(300)],
+    "accounting.usage.READ_USAGE": [
+        NOBODYS | drawn(1),
+        NOBODYS | drawn(300),
+        NOBODYS | {"voucher_id": 7},
+        NOBODYS | {"account_id": 7},
+        NOBODYS | {"mac": "02:00:00:00:00:07"},
+        NOBODYS | {"address_hash": token(7)},
+    ],
     "access.end_notices.SAVE_FAREWELLS": [drawn(1), drawn(300)],
     "access.end_notices.FETCH_FAREWELL": [STAY],
     "access.rate_limits.COUNT_TRY": [TRY],
@@ -218,8 +236,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounts.personal_data.HOLD_PAST": [MINE],
     "accounts.personal_data.ERASE_PAST": [MINE],
     "accounts.personal_data.ERASE_OPEN": [MINE],
-    "accounts.personal_data.ERASE_ALLOWANCES_OF_DEVICES": [drawn(1)],
-    "accounts.personal_data.ERASE_ALLOWANCES_OF_ADDRESS": [MAIL],
+    "accounts.personal_data.ERASE_ALLOWANCES": [ALLOWANCE | drawn(1) | {"address_hash": token(7)}],
     "accounts.personal_data.FORGET_FAREWELLS": [drawn(1), drawn(9)],
     "accounts.personal_data.FORGET_TRIES": [TRY],
     "accounts.personal_data.FORGET_DEVICE": [MINE],
@@ -250,6 +267,8 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
 
 ELSEWHERE = {
     "the server's start, and wifidogctl": {
+        "gateways.server_address.RECORD_ADDRESS",
+        "gateways.server_address.FETCH_ADDRESS",
         "migrations.LIFT_LIMITS",
         "migrations.LOCK",
         "migrations.CREATE_VERSIONS",
@@ -259,8 +278,8 @@ ELSEWHERE = {
     },
     "timers": {
         "accounts.accounts.FORGET_UNVALIDATED",
-        "accounting.allowances.FORGET_DEVICE_ALLOWANCES",
-        "accounting.allowances.FORGET_SLOTS",
+        "accounting.allowances.FORGET_ALLOWANCES",
+        "accounting.recent_use.FORGET_SLOTS",
         "access.rate_limits.FORGET_TRIES",
         "access.remembered_devices.FORGET_OLD",
         "access.end_notices.FORGET_FAREWELLS",
@@ -269,8 +288,8 @@ ELSEWHERE = {
         "accounts.outbox.REMOVE",
         "accounts.outbox.PUT_OFF",
         "gateways.heartbeats.SAVE_HEARTBEATS",
-        "gateways.gateways.REMEMBER_WAITING",
-        "gateways.gateways.FORGET_WAITING",
+        "gateways.waiting_gateways.REMEMBER_WAITING",
+        "gateways.waiting_gateways.FORGET_WAITING",
         "accounting.server_liveness.SAY",
         "accounting.server_liveness.ASK",
         "accounting.server_liveness.FORGET",
@@ -309,7 +328,7 @@ ELSEWHERE = {
         "gateways.gateways.SET_KEYS",
         "gateways.gateways.FIND_OPEN_SESSIONS",
         "gateways.gateways.REMOVE",
-        "gateways.gateways.LIST_WAITING",
+        "gateways.waiting_gateways.LIST_WAITING",
         "gateways.networks.REMOVE_TERMS",
         "gateways.networks.SAVE_NETWORK",
         "gateways.networks.SAVE_TERMS",
@@ -322,7 +341,7 @@ ELSEWHERE = {
         "backup.restore_script.FIND_SERVER",
         "backup.restore_script.HOLD",
         "backup.restore_script.LIST_TABLES",
-        "operators.reports.LIST_GATEWAYS",
+        "gateways.gateway_states.LIST_GATEWAYS",
         "operators.reports.LIST_SESSIONS",
         "operators.reports.FIND_SESSIONS",
         "operators.reports.ASK_TO_END",

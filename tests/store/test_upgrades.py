@@ -29,13 +29,14 @@ from tests.support.old_databases import (
 from tests.support.postgres import ThrowawayPostgres, newest_binaries
 from tests.support.running_server import RunningServer
 from wifidogd.domain.errors import StoreRefused
+from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.driver.database import Database
 from wifidogd.store.migrations import SCHEMA, migrate, released
 
 NEWEST = released()[-1][0]
 
-MOVED = {("networks", "sign_in"), ("networks", "terms")}
-"""What a later schema keeps elsewhere: C{methods}, and the table C{terms}."""
+MOVED = {("networks", "sign_in"), ("networks", "terms"), ("allowances", "owner")}
+"""What a later schema keeps elsewhere: C{methods}, the table C{terms}, and a column for each kind of owner."""
 
 
 def structure(dsn: str) -> list[str]:
@@ -104,6 +105,25 @@ async def test_what_moved_in_the_second_schema_is_still_said(dsn: str) -> None:
     ]
     assert query(dsn, "SELECT network, language, text FROM terms") == [("rooms", "en", "Be kind.")]
     assert query(dsn, "SELECT count(*) FROM accounts WHERE validated_at = created_at") == [(1,)]
+
+
+@pytest.mark.parametrize("schema", [2, 3])
+@ensureDeferred
+async def test_allowances_keep_their_owners_in_columns(dsn: str, schema: int) -> None:
+    """Of vouchers, accounts, devices and addresses; those of a removed account and an erased device are nobody's."""
+    make_old_database(dsn, schema)
+    await upgrade(dsn)
+    found = "SELECT extract(second FROM used_time)::int, voucher_id, account_id, mac, address_hash FROM allowances"
+    address_hash = hash_secret("new@example.org")
+    assert [(row[0], *row[1:4], row[4] and bytes(row[4])) for row in query(dsn, f"{found} ORDER BY 1")] == [
+        (1, None, 1, None, None),
+        (2, None, 1, None, None),
+        (3, None, None, None, None),
+        (4, None, None, "02:51:4d:00:00:09", None),
+        (5, None, None, None, None),
+        (6, None, None, None, address_hash),
+        (30, 1, None, None, None),
+    ]
 
 
 @ensureDeferred

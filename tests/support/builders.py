@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from inspect import isawaitable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import ensureDeferred, gatherResults
@@ -36,9 +37,14 @@ def mac(number: int) -> str:
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
 
-async def run(database: Database, work: Callable[..., Awaitable[T]], *parameters: Any, **named: Any) -> T:
-    """Await one function of the store in a transaction of its own."""
-    return await within(20, database.transaction(lambda cursor: work(cursor, *parameters, **named)))
+async def run(database: Database, work: Callable[..., Any], *parameters: Any, **named: Any) -> Any:
+    """Run one function of the store in a transaction of its own; one that only sends statements returns nothing."""
+
+    async def await_it(cursor: Cursor) -> Any:
+        outcome = work(cursor, *parameters, **named)
+        return await outcome if isawaitable(outcome) else outcome
+
+    return await within(20, database.transaction(await_it))
 
 
 class Recording:

@@ -41,7 +41,13 @@ SECOND = """
      WHERE name = 'rooms';
     INSERT INTO terms (network, language, text) VALUES ('rooms', 'zh-Hans', E'第一\\n\\\\.\\n第二');
     INSERT INTO allowances (owner, network, plan, used_time, claimed_at)
-    VALUES ('voucher 1', 'rooms', 'day-pass', '90s', now());
+    VALUES ('voucher 1', 'rooms', 'day-pass', '90s', now()),
+           ('account 1 rooms', 'rooms', 'day-pass', '1s', now()),
+           ('account 1 default', 'default', 'day-pass', '2s', now()),
+           ('account 99 default', 'default', 'day-pass', '3s', now()),
+           ('device rooms 02:51:4d:00:00:09', 'rooms', 'day-pass', '4s', now()),
+           ('device erased 6', 'rooms', 'day-pass', '5s', now()),
+           ('address ' || encode(sha256('new@example.org'), 'hex') || ' rooms', 'rooms', 'day-pass', '6s', now());
     INSERT INTO allowance_slots (allowance_id, starts_at, used_time, octets) VALUES (1, now(), '90s', 10);
     INSERT INTO vouchers (code_hash, code, batch, plan, network, created_at)
     VALUES (sha256('code'), '7QKM2X4V9RTD', 'spring', 'day-pass', 'rooms', now());
@@ -58,7 +64,17 @@ SECOND = """
 
 THIRD = "INSERT INTO servers (name, heard_since, said_at) VALUES ('old tcp:8080 1', '2026-01-01Z', '2026-01-02Z')"
 
-ROWS = (FIRST, SECOND, THIRD)
+FOURTH = """
+    INSERT INTO allowances (account_id, network, plan, claimed_at)
+    SELECT account_id, 'default', 'day-pass', now() FROM accounts WHERE name = 'old'
+"""
+
+FIFTH = """
+    INSERT INTO server_address (url, path, is_guess, recorded_at)
+    VALUES ('http://wifi.example:8080', '/wifidog/', false, now())
+"""
+
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

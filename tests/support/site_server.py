@@ -69,7 +69,7 @@ class SiteServer:
         self.front = WifidogdSite(
             self._gateway_pages().app.resource(),
             self._guest_pages().app.resource(),
-            Health(self.database, self.directory, self.lag, {"ledger": self.ledger.figures}),
+            Health(self.database, self.directory, self.lag, {"ledger": self.ledger.metrics}),
             path=self.path,
             clock=reactor,  # type: ignore[arg-type]
             utc_now=lambda: self.now,
@@ -118,7 +118,7 @@ class SiteServer:
     def listen(self) -> SiteServer:
         """Listen, whatever the directory knows."""
         self.listener: Port = reactor.listenTCP(0, self.front, interface="127.0.0.1")
-        self.front.places.watch(self.listener)
+        self.front.connections.watch(self.listener)
         self.port: int = self.listener.getHost().port
         return self
 

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.plans import Allowance, Network
+from wifidogd.domain.plans import AllowanceOwner, Network
 from wifidogd.domain.quotas import Limit, Verdict, judge
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.tokens import hash_secret
+from wifidogd.domain.usage import AllowanceUsage
 from wifidogd.store.access.guest_sessions import open_session
-from wifidogd.store.accounting.allowances import claim_allowance, fetch_slots
-from wifidogd.store.accounting.usage import tally_up
+from wifidogd.store.accounting.recent_use import fetch_slots
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.accounts.accounts import Account
 from wifidogd.store.driver.database import Cursor
 
@@ -62,21 +63,16 @@ class Refused:
     back_at: datetime | None = None
 
 
-def account_owner(account: Account, network: Network) -> str:
-    """Name the owner of an account's allowance: in each network another."""
-    return f"account {account.account_id} {network.name}"
-
-
-def device_owner(network: Network, mac: str) -> str:
-    """Name the owner of the allowance of a device whose guest has neither voucher nor account."""
-    return f"device {network.name} {mac}"
-
-
 async def allowance_for(
-    cursor: Cursor, owner: str, network: Network, plan_name: str, now: datetime, valid_until: datetime | None = None
-) -> Allowance:
+    cursor: Cursor,
+    owner: AllowanceOwner,
+    network: Network,
+    plan_name: str,
+    now: datetime,
+    valid_until: datetime | None = None,
+) -> AllowanceUsage:
     """
-    Fetch the allowance of an owner and hold it until the transaction ends; make it if there is none.
+    Return what is used of the allowance of an owner, and hold it until the transaction ends; make it if there is none.
 
     @param plan_name: the plan that holds from now on.
     @param valid_until: not to be used from then on; None for no end of its own.
@@ -91,7 +87,7 @@ async def open_stay(
     network: Network,
     visitor: LoginQuery,
     *,
-    allowance: Allowance | None,
+    allowance: AllowanceUsage | None,
     now: datetime,
     mint: Callable[[], str],
     account_id: int | None = None,
@@ -122,7 +118,7 @@ async def open_stay(
         now=now,
         time_limit=network.time_limit,
         quota_octets=network.quota_octets,
-        allowance_id=None if allowance is None else allowance.allowance_id,
+        allowance_id=None if allowance is None else allowance.allowance.allowance_id,
         claimed_mac=visitor.mac if is_of_device else None,
         probation_until=probation_until,
         terms_version=network.terms_version if network.terms else None,
@@ -151,7 +147,7 @@ async def open_account_stay(
     probation_until = None if account.validated_at is not None else account.created_at + network.grace
     if probation_until is not None and now >= probation_until:
         return Refused(Refusal.NOT_VALIDATED)
-    plan, owner = account.plan or network.plan, account_owner(account, network)
+    plan, owner = account.plan or network.plan, AllowanceOwner(account_id=account.account_id)
     return await open_stay(
         cursor,
         gateway,
@@ -165,11 +161,10 @@ async def open_account_stay(
     )
 
 
-async def verdict_on(cursor: Cursor, allowance: Allowance, device: str | None, now: datetime) -> Verdict | None:
-    """Say why one device more cannot use an allowance now; None if it can."""
-    tally = (await tally_up(cursor, {allowance.allowance_id: allowance}, now))[allowance.allowance_id]
-    if tally.judge(now) is not None:
-        span = allowance.plan.span
+async def verdict_on(cursor: Cursor, usage: AllowanceUsage, device: str | None, now: datetime) -> Verdict | None:
+    """Return why one device more cannot use an allowance now; None if it can."""
+    if usage.judge(now) is not None:
+        allowance, span = usage.allowance, usage.allowance.plan.span
         slots = [] if span is None else await fetch_slots(cursor, allowance.allowance_id, now, span)
-        return judge(allowance, tally.use, now, slots)
-    return Verdict(Limit.DEVICES) if tally.refuses(device) else None
+        return judge(allowance, usage.use, now, slots)
+    return Verdict(Limit.DEVICES) if usage.refuses(device) else None

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from wifidogd.access.open_session import Admitted, Refused, account_owner, allowance_for, open_stay
+from wifidogd.access.open_session import Admitted, Refused, allowance_for, open_stay
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.plans import Network, SignInMethod
+from wifidogd.domain.plans import AllowanceOwner, Network, SignInMethod
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.gateways.registry import Registry
@@ -22,8 +22,6 @@ from wifidogd.store.access.remembered_devices import (
     forget_key,
     remember_device,
 )
-from wifidogd.store.access.vouchers import owner_of
-from wifidogd.store.accounts.accounts import fetch_account_by_id
 from wifidogd.store.driver.database import Cursor, Database
 
 
@@ -171,7 +169,7 @@ class RememberedDevices:
         plan = device.plan or network.plan
         allowance = None
         if plan is not None:
-            owner = await _owner(cursor, device, network)
+            owner = AllowanceOwner(voucher_id=device.voucher_id, account_id=device.account_id)
             allowance = await allowance_for(cursor, owner, network, plan, now, valid_until=device.valid_until)
         outcome = await open_stay(
             cursor,
@@ -206,9 +204,3 @@ def good_until(device: Device, network: Network, by_mac: str | None = None) -> d
 def is_random(mac: str) -> bool:
     """Tell whether a device has made up its MAC: it is locally administered (IEEE 802, clause 8.2.2)."""
     return bool(int(mac[:2], 16) & 2)
-
-
-async def _owner(cursor: Cursor, device: Device, network: Network) -> str:
-    """Name the owner of the allowance of who signed in on a device."""
-    account = None if device.account_id is None else await fetch_account_by_id(cursor, device.account_id)
-    return owner_of(device.voucher_id or 0) if account is None else account_owner(account, network)

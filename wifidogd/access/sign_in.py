@@ -11,14 +11,13 @@ from wifidogd.access.open_session import (
     Refusal,
     Refused,
     allowance_for,
-    device_owner,
     open_account_stay,
     open_stay,
 )
 from wifidogd.access.password_check import PasswordCheck
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.plans import Allowance, Network
+from wifidogd.domain.plans import Allowance, AllowanceOwner, Network
 from wifidogd.domain.quotas import Limit, Use, left
 from wifidogd.domain.sessions import LoginQuery, Octets, Reason, UtcNow
 from wifidogd.domain.tokens import hash_secret, mint_token
@@ -27,8 +26,7 @@ from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.store.access.end_notices import EndNotice, fetch_farewell
 from wifidogd.store.access.guest_sessions import GuestSession, ask_to_end, is_online, look_at
-from wifidogd.store.accounting.allowances import fetch_allowance
-from wifidogd.store.accounting.usage import tally_up
+from wifidogd.store.accounting.usage import fetch_usage
 from wifidogd.store.accounts.accounts import Account, upgrade_password
 from wifidogd.store.driver.database import Cursor, Database
 
@@ -191,7 +189,7 @@ class AccountSignIn:
         network, now = self._directory.network(gateway.network), self._utc_now()
         if account is not None:
             return await open_account_stay(cursor, gateway, network, visitor, account, now=now, mint=self._mint)
-        plan, owner = network.plan, device_owner(network, visitor.mac or "")
+        plan, owner = network.plan, AllowanceOwner(mac=visitor.mac)
         return await open_stay(
             cursor,
             gateway,
@@ -214,8 +212,7 @@ class AccountSignIn:
         stay = _own_stay(found, gateway, self._directory.network(gateway.network), now)
         if found.allowance_id is None:
             return stay
-        allowance = await fetch_allowance(cursor, found.allowance_id)
-        return _bounded(stay, (await tally_up(cursor, {found.allowance_id: allowance}, now))[found.allowance_id], now)
+        return _bounded(stay, await fetch_usage(cursor, found.allowance_id, now), now)
 
 
 def _own_stay(found: GuestSession, gateway: Gateway, network: Network, now: datetime) -> SessionView:

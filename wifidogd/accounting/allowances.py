@@ -10,8 +10,9 @@ from wifidogd.domain.quotas import Limit, judge, slot_of
 from wifidogd.domain.sessions import Ended, Reason, Session
 from wifidogd.domain.usage import AllowanceUsage
 from wifidogd.store.access.end_notices import EndNotice, save_farewells
-from wifidogd.store.accounting.allowances import add_to_slots, begin_use, fetch_slots, lock_allowances
-from wifidogd.store.accounting.usage import tally_up
+from wifidogd.store.accounting.allowances import begin_use
+from wifidogd.store.accounting.recent_use import add_to_slots, fetch_slots
+from wifidogd.store.accounting.usage import lock_usage
 from wifidogd.store.driver.database import Cursor
 
 _TOLD = {limit.value for limit in Limit} | {Reason.NOT_VALIDATED}
@@ -27,15 +28,15 @@ async def open_books(cursor: Cursor, sessions: Iterable[Session], now: datetime)
     allowance_ids = {session.allowance_id for session in sessions if session.allowance_id is not None}
     if not allowance_ids:
         return {}
-    return await tally_up(cursor, await lock_allowances(cursor, allowance_ids), now)
+    return await lock_usage(cursor, allowance_ids, now)
 
 
 async def close_books(cursor: Cursor, settlement: ReportBatch, now: datetime) -> None:
     """Write what a batch has changed, besides sessions: first uses, recent use, and farewells."""
     if settlement.begun:
-        await begin_use(cursor, settlement.begun, now)
+        begin_use(cursor, settlement.begun, now)
     if settlement.drawn:
-        await add_to_slots(cursor, settlement.drawn, slot_of(now))
+        add_to_slots(cursor, settlement.drawn, slot_of(now))
     farewells = {}
     for ended in settlement.ended:
         mac, reason = ended.session.mac, ended.reason

@@ -61,7 +61,7 @@ async def settle(
         involved |= more
         settlement, decisions = _enter([entry for entry in timely if entry.token_hash not in involved], known(), now)
     if settlement.ended:
-        await end_sessions(cursor, settlement.ended)
+        end_sessions(cursor, settlement.ended)
     if settlement.changed:
         save_sessions(cursor, settlement.changed)
     await close_books(cursor, settlement, now)

@@ -16,7 +16,7 @@ from wifidogd.gateways.registry import Registry
 from wifidogd.store.access.end_notices import forget_farewells
 from wifidogd.store.access.rate_limits import forget_tries
 from wifidogd.store.access.remembered_devices import forget_old_devices
-from wifidogd.store.accounting.allowances import forget_device_allowances, forget_slots
+from wifidogd.store.accounting.allowances import forget_allowances
 from wifidogd.store.accounting.expiry import (
     find_lost_in_restart,
     find_overdue,
@@ -24,10 +24,11 @@ from wifidogd.store.accounting.expiry import (
     forget_unused,
     purge_history,
 )
+from wifidogd.store.accounting.recent_use import forget_slots
 from wifidogd.store.accounting.server_liveness import ask_others, forget_servers, leave, say_heard
 from wifidogd.store.accounting.sessions import end_sessions, lock_sessions
 from wifidogd.store.driver.database import Cursor, Database
-from wifidogd.store.gateways.gateways import forget_waiting
+from wifidogd.store.gateways.waiting_gateways import forget_waiting
 
 log = Logger()
 
@@ -156,7 +157,7 @@ class Expiry:
         await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use forgotten")
         await self._repeat(partial(forget_farewells, before=now - KEEP_SLOTS, limit=ROWS), "farewells forgotten")
         await self._repeat(
-            partial(forget_device_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS),
+            partial(forget_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS),
             "allowances of devices forgotten",
         )
         unseen = partial(forget_old_devices, now=now, unseen_since=now - SEEN_WITHIN, limit=ROWS)
@@ -193,7 +194,7 @@ class Expiry:
             sessions = await lock_sessions(cursor, await find(cursor))
             endings = [Ended(session, end_of(session), session.ending or reason) for session in sessions.values()]
             if endings:
-                await end_sessions(cursor, endings)
+                end_sessions(cursor, endings)
             return len(endings)
 
         await self._repeat(end, f"sessions ended: {reason.value}")

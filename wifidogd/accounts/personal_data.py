@@ -1,4 +1,4 @@
-"""A guest's own data: shown to them, and erased when they want it gone."""
+"""A guest's own data: shown to them, and erased at their wish."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from wifidogd.store.driver.database import Cursor, Database
 
 class PersonalData:
     """
-    Shows and erases what is stored about whoever has a token.
+    Shows and erases what is stored about the guest of a token.
 
-    The token of an open session shows whose it is: the account that signed in
-    for it, otherwise that session alone, since a MAC is no proof.
+    The token of an open session stands for the account that signed in with it,
+    otherwise for that session alone, since a MAC proves nothing.
     """
 
     def __init__(self, database: Database, passwords: Passwords, *, utc_now: UtcNow) -> None:
@@ -26,9 +26,8 @@ class PersonalData:
 
     async def look(self, token: str) -> Stored | None:
         """
-        Gather what is stored.
+        Return what is stored, or None if the token names no open session.
 
-        @return: None if the token names no open session.
         @raise StoreError: as L{Database.transaction}.
         """
         token_hash = hash_secret(token)
@@ -41,14 +40,14 @@ class PersonalData:
 
     async def erase(self, token: str, password: str) -> Refused | None:
         """
-        Erase it; of stays the times and totals are kept.
+        Erase what is stored; times and totals of sessions are kept without a name.
 
-        Tokens can be read on the status page of many a router, so removing an
+        Tokens can be read on the status page of many routers, so removing an
         account takes its password too.  What a voucher has used up is kept;
-        what a device has used is kept as nobody's.
+        what a device has used is kept without the device.
 
-        @param password: of the account; anything for who has signed in without.
-        @return: why not; None when nothing is stored any more, or nothing was.
+        @param password: of the account; ignored for a guest without one.
+        @return: why it was refused; None when nothing is stored any more, or nothing was.
         @raise StoreError: as L{Database.transaction}.
         """
         token_hash = hash_secret(token)

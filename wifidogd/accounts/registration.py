@@ -1,4 +1,4 @@
-"""Guests who make an account of their own, with their e-mail address."""
+"""Sign-up: guests make an account with their e-mail address."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wifidogd.domain.addresses import neighbourhood, read_mail_address
 from wifidogd.domain.decisions import TRIES_WINDOW, wait_after
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.plans import Network
+from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.domain.tokens import hash_secret, is_acceptable, mint_token
 from wifidogd.gateways.registry import Registry
@@ -35,17 +35,17 @@ MOST_TO_ADDRESS = 3
 """Mails that an address can be sent in a window by whoever types it."""
 
 KEEP_UNVALIDATED = timedelta(days=7)
-"""How long an account waits for its address to be validated."""
+"""How long an account is kept whose address was never validated."""
 
 ROWS = 500
 
 
 class Registration:
     """
-    Makes accounts, and lets their guests in at once, on probation.
+    Makes accounts, and admits their guests at once, on probation.
 
-    Nobody learns here whether an address is known: who types a known one is
-    let in as long as any stranger, and the mail tells its owner the rest.
+    Nobody learns here whether an address is known: a guest who types a known one
+    is admitted for as long as any other, and the mail tells its owner the rest.
     """
 
     def __init__(
@@ -58,9 +58,7 @@ class Registration:
         utc_now: UtcNow,
         mint: Callable[[], str] = mint_token,
     ) -> None:
-        """
-        @param mint: makes fresh tokens.
-        """
+        """@param mint: makes fresh tokens."""
         self._database = database
         self._directory = directory
         self._passwords = passwords
@@ -79,16 +77,15 @@ class Registration:
         source: str | None = None,
     ) -> Admitted | Refused:
         """
-        Make an account and let its guest in for the grace of the network.
+        Make an account and admit its guest for the network's grace period.
 
-        Who types the address and the password of an account that exists has
-        pressed the button twice, or forgotten that they have one: they are
-        signed in to it.  Who guesses passwords here has no more tries than at
-        the sign-in.
+        A guest who types address and password of an existing account has pressed the
+        button twice, or forgotten that they have one: they are signed in to it.
+        Guessing passwords here is limited as it is at the sign-in.
 
         @param typed: the address.
-        @param language: tag of the one the mail is written in.
-        @param source: address of the connection; None for nobody's.
+        @param language: tag of the language of the mail.
+        @param source: address of the connection; None for none.
         @raise StoreError: as L{Database.transaction}.
         """
         address = read_mail_address(typed)
@@ -121,7 +118,7 @@ class Registration:
             return Refused(Refusal.BUSY)
 
     async def forget(self) -> None:
-        """Forget links that have expired, and accounts whose address nobody has validated for long."""
+        """Remove expired links, and accounts whose address was not validated for L{KEEP_UNVALIDATED}."""
         now = self._utc_now()
         count = ROWS
         while count >= ROWS:
@@ -150,7 +147,7 @@ class Registration:
     async def _welcome(
         self, cursor: Cursor, gateway: Gateway, visitor: LoginQuery, name: str, reader: Reader
     ) -> Admitted | Refused:
-        """Let the owner of an account in, and write to them if their address is not validated."""
+        """Admit the owner of an account, and write to them if their address is not validated."""
         account = await fetch_account(cursor, name)
         if account is None:
             return Refused(Refusal.BUSY)
@@ -163,14 +160,16 @@ class Registration:
     async def _pretend(
         self, cursor: Cursor, gateway: Gateway, visitor: LoginQuery, address: str, reader: Reader
     ) -> Admitted | Refused:
-        """Do for somebody who types a known address what is done for a new one, and tell its owner."""
+        """Treat somebody who typed a known address as a new guest, and tell its owner."""
         now, network = self._utc_now(), reader.network
         account = await fetch_account(cursor, address)
         if account is not None and account.email == address and not account.disabled:
             await self._correspondence.send(cursor, MailKind.KNOWN, account, address, reader)
         allowance = None
         if network.plan is not None:
-            allowance = await allowance_for(cursor, _address_owner(address, network), network, network.plan, now)
+            # The address is not kept in the clear: nobody has shown that it is theirs.
+            owner = AllowanceOwner(address_hash=hash_secret(address))
+            allowance = await allowance_for(cursor, owner, network, network.plan, now)
         return await open_stay(
             cursor,
             gateway,
@@ -181,8 +180,3 @@ class Registration:
             now=now,
             mint=self._mint,
         )
-
-
-def _address_owner(address: str, network: Network) -> str:
-    """Name the owner of the allowance of whoever types an address that is not theirs; it is not kept in the clear."""
-    return f"address {hash_secret(address).hex()} {network.name}"

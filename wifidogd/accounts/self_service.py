@@ -1,4 +1,4 @@
-"""Owners of accounts looking after them: links followed, passwords forgotten and changed, addresses moved."""
+"""What owners of accounts do themselves: follow links, replace forgotten passwords, change password and address."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_FROM_SOURCE = 100
 
 
 class Outcome(Enum):
-    """What has come of it."""
+    """What came of a request."""
 
     MAIL_SENT = "mail sent, if there is such an account"
     VALIDATED = "address validated"
@@ -45,9 +45,9 @@ class Outcome(Enum):
 
 class SelfService:
     """
-    Does what owners ask for, once they have shown that they are.
+    Does what owners ask for, once they have shown that the account is theirs.
 
-    Whether an address is known, nobody learns but who reads its mail.
+    Only the reader of an address's mail learns whether the address is known.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class SelfService:
 
     async def write_again(self, letter: MailKind, typed: str, reader: Reader, source: str) -> Outcome | Refused:
         """
-        Send the owner of an address what they ask for.
+        Send the owner of an address a mail.
 
         @param letter: L{MailKind.RECOVER} for the user name and a link to choose a new password, or
             L{MailKind.VALIDATE} for the link that validates an address which is not validated yet.
@@ -90,7 +90,7 @@ class SelfService:
 
     async def follow(self, secret: str) -> Outcome:
         """
-        Follow the link of a mail; one for a new password waits for L{choose_password}.
+        Do what the link of a mail is for; one for a new password waits for L{choose_password}.
 
         @raise StoreError: as L{Database.transaction}.
         """
@@ -107,7 +107,7 @@ class SelfService:
 
     async def choose_password(self, secret: str, password: str) -> Outcome | Refused:
         """
-        Replace the password of an account by the link of a mail, which shows that its address is right, too.
+        Replace the password of an account by the link of a mail, which proves the address too.
 
         @raise StoreError: as L{Database.transaction}.
         """
@@ -133,7 +133,7 @@ class SelfService:
 
     async def change_password(self, name: str, password: str, new: str, source: str | None = None) -> Outcome | Refused:
         """
-        Replace the password of an account by who knows it.
+        Replace the password of an account for a guest who knows the old one.
 
         @param source: as in L{PasswordCheck.identify}.
         @raise StoreError: as L{Database.transaction}.
@@ -153,9 +153,9 @@ class SelfService:
         self, name: str, password: str, typed: str, reader: Reader, source: str | None = None
     ) -> Outcome | Refused:
         """
-        Ask for another address: it is the account's once the link sent there is followed.
+        Send a link to another address, which becomes the account's once the link is followed.
 
-        @param typed: the new address; if somebody has it, nothing is sent, and nobody is told.
+        @param typed: the new address; if it belongs to somebody, nothing is sent and nobody is told.
         @param source: as in L{PasswordCheck.identify}.
         @raise StoreError: as L{Database.transaction}.
         """

@@ -100,9 +100,9 @@ async def _with_database(reactor: Any, arguments: Namespace) -> None:
     database = Database(clock=reactor, size=1)
     database.start(arguments.database or dsn_of(checked_data_dir(arguments.data_dir)))
     try:
-        errand = Command(arguments, database, reactor, datetime.now(UTC))
-        _expect_schema(await errand.transaction(fetch_schema_version))
-        await arguments.command(errand)
+        command = Command(arguments, database, reactor, datetime.now(UTC))
+        _expect_schema(await command.transaction(fetch_schema_version))
+        await arguments.command(command)
     finally:
         await database.stop()
 

@@ -74,11 +74,30 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class AllowanceOwner:
+    """
+    Whose an allowance is: a voucher's, or in one network an account's, a device's or an e-mail address's.
+
+    Exactly one attribute is set; none for an allowance that is nobody's any more.
+
+    @ivar mac: of a device whose guest has neither voucher nor account.
+    @ivar address_hash: SHA-256 of an address that somebody signed up with who has not shown that it is theirs.
+    """
+
+    voucher_id: int | None = None
+    account_id: int | None = None
+    mac: str | None = None
+    address_hash: bytes | None = None
+
+
+NOBODY = AllowanceOwner()
+
+
+@dataclass(frozen=True, slots=True)
 class Allowance:
     """
     What somebody may still use, and what their ended sessions have used of it.
 
-    @ivar owner: whose: a voucher, an account or a device.
     @ivar network: where it may be used.
     @ivar time_zone: of that network; IANA name.
     @ivar first_used_at: when a session first drew on it; None until then.
@@ -88,7 +107,7 @@ class Allowance:
     """
 
     allowance_id: int
-    owner: str
+    owner: AllowanceOwner
     network: str
     time_zone: str
     plan: Plan

@@ -7,7 +7,7 @@ may open a network to strangers), so nothing here waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -18,9 +18,10 @@ from wifidogd.domain.addresses import neighbourhood
 from wifidogd.domain.errors import StoreError, StoreRefused
 from wifidogd.domain.gateways import Heartbeat, WaitingGateway
 from wifidogd.gateways.registry import Registry
+from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.store.driver.database import Cursor, Database
-from wifidogd.store.gateways.gateways import remember_waiting
 from wifidogd.store.gateways.heartbeats import save_heartbeats
+from wifidogd.store.gateways.waiting_gateways import remember_waiting
 
 log = Logger()
 
@@ -39,22 +40,20 @@ Message = Heartbeat | WaitingGateway
 class Heartbeats:
     """What gateways said of themselves and is not in the store yet: the last word of each."""
 
-    def __init__(
-        self, database: Database, directory: Registry, *, clock_set_at: Callable[[], datetime | None] = lambda: None
-    ) -> None:
+    def __init__(self, database: Database, registry: Registry, *, clock_watch: ClockWatch | None = None) -> None:
         """
-        @param clock_set_at: tells when the wall clock was last set; None for never.
+        @param clock_watch: knows when the wall clock was set; None for never.
         """
-        self._clock_set_at = clock_set_at
+        self._clock_watch = clock_watch
         self._database = database
-        self._directory = directory
+        self._registry = registry
         self._beats: dict[str, Heartbeat] = {}
         self._waiting: dict[str, WaitingGateway] = {}
         self._crowds: dict[str, dict[str, None]] = {}
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Remember a ping; one of a gateway that is not adopted puts it on the waiting list."""
-        if self._directory.gateway(heartbeat.gw_id) is not None:
+        if self._registry.gateway(heartbeat.gw_id) is not None:
             self._beats[heartbeat.gw_id] = heartbeat
             return
         seen = heartbeat.seen_at
@@ -94,10 +93,11 @@ class Heartbeats:
         batches: list[Sequence[Message]] = [[*self._beats.values(), *self._waiting.values()]]
         self._beats, self._waiting, self._crowds = {}, {}, {}
         refusals: list[str] = []
+        clock_set_at = None if self._clock_watch is None else self._clock_watch.set_at
         while batches:
             batch = batches.pop()
             try:
-                await self._database.transaction(partial(_write, batch, self._clock_set_at()))
+                await self._database.transaction(partial(_write, batch, clock_set_at))
             except StoreRefused as problem:
                 middle = len(batch) // 2
                 if middle:

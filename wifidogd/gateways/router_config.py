@@ -49,9 +49,9 @@ def gateway_conf(gateway: Gateway, auth_server: str) -> str:
     )
 
 
-def welcome(public_url: str, path: str, ctl: str) -> str:
+def first_steps(public_url: str, path: str, ctl: str) -> str:
     """
-    Say what to do next.
+    Return what an operator reads once the server is up: what to do next.
 
     @param public_url: scheme, host and port under which guests and gateways reach the server.
     @param ctl: how to call wifidogctl for this server.

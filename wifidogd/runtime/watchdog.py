@@ -84,7 +84,7 @@ class Watchdog:
         self._reactor.callWhenRunning(self._begin)
         self._reactor.addSystemEventTrigger("after", "shutdown", self._stopped.set)
 
-    def figures(self) -> dict[str, float | str | None]:
+    def metrics(self) -> dict[str, float | str | None]:
         """Tell monitors how often the reactor was blocked, for how long in all and at most, and where the last time."""
         return {
             "times": self._times,

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.gateways.gateway_states import GatewayState, list_gateways
 from wifidogd.store.gateways.gateways import adopt, remove
 from wifidogd.store.gateways.networks import save_network
-from wifidogd.store.operators.reports import GatewayState, list_gateways
 
 NETWORK = Network("simulation", "Simulation", retention=timedelta(days=1))
 """Where simulated guests are: one button, no limits, and a history that is soon forgotten."""

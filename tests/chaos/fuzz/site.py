@@ -57,9 +57,9 @@ class SiteInMemory:
         words = ["--database", "dbname=nowhere", "--public-url", "http://wifi.example:8080"]
         mail = ["--mail", "smtp+tls://mail.example", "--mail-from", "wifi@hotel.example"]
         options.parseOptions(words + mail)
-        service = auth_server(options, WorkerIdentity(1, 1, self.clock, print), self.clock, utc_now=self.now)
-        self.front = service._rooms.front
-        directory: Any = service._rooms.directory
+        service = auth_server(options.settings, WorkerIdentity(1, 1, self.clock, print), self.clock, utc_now=self.now)
+        self.front = service.components.site
+        directory: Any = service.components.registry
         directory.signing_secret = "secret"
         directory._gateways, directory._networks = {"gw1": GATEWAY}, {"default": NETWORK}
         self.state = FormState(directory, self.now)
@@ -114,7 +114,7 @@ class SiteInMemory:
             while self._moves(line):
                 pass
         codes = read_answers(bytes(line.sent + line.unsent), complete=reads and not vanishes)
-        if line.is_open or self.front.figures()["clients"]:
+        if line.is_open or self.front.metrics()["clients"]:
             raise Unfit("a connection without end")
         if self.trouble:
             raise Unfit(formatEvent(self.trouble.pop()) or "an error was logged")

@@ -8,9 +8,10 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.ctl.test_ctl import Operator, operator  # noqa: F401 - a fixture
-from tests.support.builders import NOON, run
+from tests.support.builders import NOON, mac, run
 from wifidogd.ctl import main
-from wifidogd.store.accounting.allowances import claim_allowance
+from wifidogd.domain.plans import AllowanceOwner
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.driver.database import Database
 
 FULL = (
@@ -63,7 +64,7 @@ async def test_a_plan_that_is_used_is_not_removed(operator: Operator, database: 
     """It is said what uses it."""
     await operator.does("plan", "set", "pass", "--time", "2h")
     await operator.does("network", "set", "hotel", "--plan", "pass")
-    await run(database, claim_allowance, "voucher 1", "hotel", "pass", NOON)
+    await run(database, claim_allowance, AllowanceOwner(mac=mac(1)), "hotel", "pass", NOON)
     assert "used by 1 network, 1 allowance" in await operator.fails("plan", "remove", "pass", code=1)
     await operator.does("network", "set", "hotel", "--plan", "none")
     assert (await operator.reads("network", "list"))[1]["plan"] is None

@@ -95,7 +95,7 @@ async def test_what_cannot_be_made_is_explained(operator: Operator, database: Da
         (*CREATE, "1", "--valid-until", "soon"): "2027-01-31",
         ("voucher", "revoke", "0000-0000-0001"): "typo",
         ("voucher", "revoke"): "required",
-        ("voucher", "sheet", "--batch", "a", "--server", "wifi"): "https://wifi.example.org",
+        ("voucher", "sheet", "--batch", "a", "--server", "http://wifi/x"): "https://wifi.example:8443",
     }
     for words, advice in misused.items():
         assert advice in await operator.fails(*words, code=2)

@@ -29,8 +29,8 @@ PREPARE = """
     INSERT INTO plans (name, title) VALUES ('day', 'A day');
     INSERT INTO vouchers (code_hash, batch, plan, network, valid_until, created_at)
     VALUES (sha256('code'), 'b', 'day', 'default', %(until)s, %(noon)s);
-    INSERT INTO allowances (owner, network, plan, claimed_at)
-    SELECT 'voucher ' || voucher_id, 'default', 'day', %(noon)s FROM vouchers;
+    INSERT INTO allowances (voucher_id, network, plan, claimed_at)
+    SELECT voucher_id, 'default', 'day', %(noon)s FROM vouchers;
     UPDATE accounts SET validated_at = created_at
 """
 BY_ACCOUNT = "UPDATE sessions SET account_id = (SELECT account_id FROM accounts) WHERE token_hash = %(token)s"

@@ -31,7 +31,6 @@ from wifidogd.store.access.vouchers import (
     forget_code,
     list_vouchers,
     lock_voucher,
-    owner_of,
     revoke_vouchers,
 )
 from wifidogd.store.driver.database import Database
@@ -53,9 +52,9 @@ async def draw_on(database: Database, voucher_id: int, *numbers: int) -> None:
     """Give a voucher an allowance, which sessions draw on."""
     await put(
         database,
-        "INSERT INTO allowances (owner, network, plan, first_used_at, claimed_at)"
-        " VALUES (%(owner)s, 'default', 'day', %(noon)s, %(noon)s)",
-        {"owner": owner_of(voucher_id), "noon": NOON},
+        "INSERT INTO allowances (voucher_id, network, plan, first_used_at, claimed_at)"
+        " VALUES (%(voucher_id)s, 'default', 'day', %(noon)s, %(noon)s)",
+        {"voucher_id": voucher_id, "noon": NOON},
     )
     await put(
         database,
@@ -145,7 +144,7 @@ async def test_taking_a_voucher_back_ends_its_sessions_and_no_others(database: D
         (token_hash(1), Reason.REVOKED.value),
         (token_hash(4), Reason.REVOKED.value),
     ]
-    assert await rows(database, "SELECT owner FROM allowances WHERE revoked") == [(owner_of(first),)]
+    assert await rows(database, "SELECT voucher_id FROM allowances WHERE revoked") == [(first,)]
     assert [each.revoked for each in await run(database, list_vouchers, 9)] == [True, False, False]
     assert [each.first_used_at for each in await run(database, list_vouchers, 9)] == [NOON, NOON, None]
     assert await run(database, revoke_vouchers, code_hash=hash_secret("AA")) == 0

@@ -176,7 +176,7 @@ async def test_a_place_is_taken_over_in_one_transaction(database: Database) -> N
     new = replace(old, token_hash=token_hash(2))
 
     async def replace_session(cursor: Cursor) -> None:
-        await end_sessions(cursor, [Ended(old, NOON, Reason.REPLACED)])
+        end_sessions(cursor, [Ended(old, NOON, Reason.REPLACED)])
         save_sessions(cursor, [new])
 
     await run(database, replace_session)

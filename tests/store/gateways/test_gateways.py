@@ -20,13 +20,11 @@ from wifidogd.store.gateways.gateways import (
     count_gateways,
     fetch_gateways,
     fetch_revision,
-    forget_waiting,
-    list_waiting,
     lock_gateway,
-    remember_waiting,
     remove,
     set_keys,
 )
+from wifidogd.store.gateways.waiting_gateways import forget_waiting, list_waiting, remember_waiting
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

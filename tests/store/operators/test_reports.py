@@ -17,7 +17,9 @@ from wifidogd.domain.sessions import MAX_OCTETS, Octets, Reason
 from wifidogd.store.accounts.accounts import add_account, fetch_account, set_disabled
 from wifidogd.store.accounts.outbox import claim_mails, queue_mail
 from wifidogd.store.driver.database import Cursor, Database
-from wifidogd.store.gateways.gateways import adopt, remember_waiting
+from wifidogd.store.gateways.gateway_states import list_gateways
+from wifidogd.store.gateways.gateways import adopt
+from wifidogd.store.gateways.waiting_gateways import remember_waiting
 from wifidogd.store.migrations import fetch_schema_version
 from wifidogd.store.operators.reports import (
     Counts,
@@ -25,7 +27,6 @@ from wifidogd.store.operators.reports import (
     SessionState,
     count_everything,
     kick,
-    list_gateways,
     list_sessions,
 )
 

@@ -22,10 +22,10 @@ TABLET, STRANGER = "02:00:00:00:07:07", "02:00:00:00:09:09"
 SHARE = """
     INSERT INTO plans (name, title, time_limit, time_counts) VALUES ('hours', 'Hours', interval '5 hours', 'used')
         ON CONFLICT DO NOTHING;
-    INSERT INTO allowances (owner, network, plan, claimed_at) VALUES (%(owner)s, 'default', 'hours', now())
+    INSERT INTO allowances (mac, network, plan, claimed_at) VALUES (%(owner)s, 'default', 'hours', now())
         ON CONFLICT DO NOTHING;
     UPDATE sessions
-       SET allowance_id = (SELECT allowance_id FROM allowances WHERE owner = %(owner)s)
+       SET allowance_id = (SELECT allowance_id FROM allowances WHERE mac = %(owner)s)
      WHERE mac = ANY(%(macs)s::macaddr[])
 """
 
@@ -88,8 +88,8 @@ async def test_a_guest_disconnects_another_device_of_theirs(house: GuestHouse) -
     """Its gateway hears it at the next report; nobody else's device is to be seen."""
     token, other, strange = [await come_online(house, mac) for mac in (MAC, TABLET, STRANGER)]
     assert disconnecting(await house.get(f"portal?token={token}")) == []
-    await put(house.database, SHARE, {"owner": "voucher 1", "macs": [MAC, TABLET]})
-    await put(house.database, SHARE, {"owner": "voucher 2", "macs": [STRANGER]})
+    await put(house.database, SHARE, {"owner": MAC, "macs": [MAC, TABLET]})
+    await put(house.database, SHARE, {"owner": STRANGER, "macs": [STRANGER]})
     page = await house.get(f"portal?token={token}")
     [state] = disconnecting(page)
     assert "Device 07:07" in page.body
@@ -109,12 +109,12 @@ async def test_a_guest_disconnects_another_device_of_theirs(house: GuestHouse) -
 async def test_nobody_disconnects_the_device_of_another_guest(house: GuestHouse) -> None:
     """A button outlives neither the allowance nor the stay that it was made for, and none can be forged."""
     token, other = [await come_online(house, mac) for mac in (MAC, TABLET)]
-    await put(house.database, SHARE, {"owner": "voucher 1", "macs": [MAC, TABLET]})
+    await put(house.database, SHARE, {"owner": MAC, "macs": [MAC, TABLET]})
     portal = await house.get(f"portal?token={token}")
     [state] = disconnecting(portal)
-    await put(house.database, SHARE, {"owner": "voucher 2", "macs": [TABLET]})
+    await put(house.database, SHARE, {"owner": STRANGER, "macs": [TABLET]})
     assert (await house.post("disconnect", {"state": state})).status == 303
-    await put(house.database, SHARE, {"owner": "voucher 1", "macs": [TABLET]})
+    await put(house.database, SHARE, {"owner": MAC, "macs": [TABLET]})
     await house.report(Stage.LOGOUT, token)
     assert (await house.post("disconnect", {"state": state})).status == 303
     assert await rows(house.database, "SELECT ending FROM sessions") == [(None,)]

@@ -100,12 +100,12 @@ class Door:
             most_connections=most_connections,
         )
         self.listener: Port = reactor.listenTCP(0, self.front, backlog=300, interface="127.0.0.1")
-        self.front.places.watch(self.listener)
+        self.front.connections.watch(self.listener)
         self.port: int = self.listener.getHost().port
 
     async def connect(self) -> Wire:
         """Connect, and wait until the server has noticed."""
-        clients = self.front.figures()["clients"]
+        clients = self.front.metrics()["clients"]
         wire = await connect(self.port)
         await self.has_clients(clients + 1)
         return wire
@@ -114,7 +114,7 @@ class Door:
         """Wait until so many are connected."""
 
         async def look() -> None:
-            while self.front.figures()["clients"] != number:
+            while self.front.metrics()["clients"] != number:
                 await deferLater(reactor, 0.005)
 
         await within(5, look())
@@ -131,7 +131,7 @@ def door() -> Iterator[Door]:
 def close(door: Door) -> None:
     """Stop listening, and send everybody away."""
     door.listener.stopListening()
-    for channel in list(door.front.places.taken):
+    for channel in list(door.front.connections.channels):
         channel.transport.abortConnection()
 
 
@@ -450,7 +450,7 @@ async def test_when_the_house_is_full_others_wait_outside(door: Door) -> None:
     outside.say(LAST_HELLO)
     await deferLater(reactor, 0.1)
     assert outside.heard == b""
-    assert small.front.figures() == {"clients": 2}
+    assert small.front.metrics() == {"clients": 2}
     first.leave()
     assert (await outside.ends()).endswith(b"gateway auth 0")
     second.leave()
@@ -488,7 +488,7 @@ async def test_a_crowd_at_once_takes_no_more_than_there_is_room_for() -> None:
     small = Door(most_connections=64)
     wires = await within(20, gatherResults([Deferred.fromCoroutine(connect(small.port)) for _ in range(200)]))
     await deferLater(reactor, 0.1)
-    assert 32 <= small.front.figures()["clients"] <= 64
+    assert 32 <= small.front.metrics()["clients"] <= 64
     for wire in wires:
         wire.say(LAST_HELLO)
     for wire in wires:
@@ -578,7 +578,7 @@ async def test_a_closing_server_answers_who_has_come_in(door: Door) -> None:
     asks.say(HELLO[:-9])
     idles.say(HELLO)
     await idles.hears(b"gateway auth 0")
-    draining = Deferred.fromCoroutine(door.front.places.drain(30))
+    draining = Deferred.fromCoroutine(door.front.connections.drain(30))
     await pass_time(door, 0.5)
     idles.say(HELLO)
     await idles.hears(b"Connection: close")
@@ -592,7 +592,7 @@ async def test_a_closing_server_answers_who_has_come_in(door: Door) -> None:
     await waits.ends()
     await pass_time(door, 1.0)
     await within(5, draining)
-    assert door.front.figures()["clients"] == 0
+    assert door.front.metrics()["clients"] == 0
 
 
 @ensureDeferred
@@ -603,7 +603,7 @@ async def test_a_closing_server_does_not_wait_for_who_asks_nothing(door: Door) -
     await idle.hears(b"gateway auth 0")
     waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
     await door.slow.has_been_asked(1)
-    draining = Deferred.fromCoroutine(door.front.places.drain(5))
+    draining = Deferred.fromCoroutine(door.front.connections.drain(5))
     await pass_time(door, 2.5)
     await idle.ends()
     await silent.ends()
@@ -619,9 +619,9 @@ async def test_who_waits_at_the_door_comes_in_before_it_closes(door: Door) -> No
     """The kernel has said yes to them already."""
     door.listener.stopReading()
     wires = [await connect(door.port) for _ in range(40)]
-    assert door.front.figures()["clients"] == 0
-    door.front.places.take_in()
-    assert door.front.figures()["clients"] == 40
+    assert door.front.metrics()["clients"] == 0
+    door.front.connections.accept_waiting()
+    assert door.front.metrics()["clients"] == 40
     for wire in wires:
         wire.leave()
     await door.has_clients(0)

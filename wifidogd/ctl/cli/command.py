@@ -9,10 +9,9 @@ from datetime import datetime
 from enum import IntEnum
 from typing import TypeVar
 
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTCP, IReactorTime
 
 from wifidogd.domain.errors import WifidogdError
-from wifidogd.simulation.transport.client import ILineReactor
 from wifidogd.store.driver.database import Cursor, Database
 
 T = TypeVar("T")
@@ -43,7 +42,7 @@ class WrongUsage(WifidogdError):
     """
 
 
-class ICommandReactor(IReactorFromThreads, ILineReactor):
+class ICommandReactor(IReactorFromThreads, IReactorTCP, IReactorTime):
     """What commands need of a reactor."""
 
 

@@ -20,8 +20,8 @@ from wifidogd.domain.gateways import WaitingGateway
 from wifidogd.runtime.endpoints import ctl_command
 from wifidogd.settings import checked_data_dir, default_data_dir
 from wifidogd.store.driver.database import Cursor
-from wifidogd.store.gateways.gateways import list_waiting, remember_waiting
 from wifidogd.store.gateways.networks import fetch_networks
+from wifidogd.store.gateways.waiting_gateways import list_waiting, remember_waiting
 from wifidogd.store.operators.imports import NewAccount, add_accounts, find_emails, find_gateways, find_names
 
 BATCH = 500
@@ -100,47 +100,47 @@ def check_words(arguments: Namespace) -> None:
         raise WrongUsage("See first what would be imported, with --dry-run; then import it with --yes.")
 
 
-async def import_wifidog_auth(errand: Command) -> None:
+async def import_wifidog_auth(command: Command) -> None:
     """Show what there is to import, ask, and import it."""
-    wanted = errand.arguments
-    await _expect_network(errand)
-    tally = await _go_through(errand, write=False)
+    wanted = command.arguments
+    await _expect_network(command)
+    tally = await _go_through(command, write=False)
     if not wanted.json:
         _print_summary(tally, "would be new" if wanted.dry_run else "to import")
     if not wanted.dry_run and (tally.new_users or tally.new_nodes):
         if not wanted.yes and input("Import this (y or n): ").strip().lower() not in ("y", "yes"):
             raise CommandFailed("Nothing was imported.")
-        tally = await _go_through(errand, write=True)
+        tally = await _go_through(command, write=True)
         if not wanted.json:
             print(f"\nImported {count(tally.new_users, 'account')} and {count(tally.new_nodes, 'gateway')}.")
     if wanted.json:
         print_json(_document(tally, imported=not wanted.dry_run))
     elif tally.new_nodes:
-        _print_advice(errand)
+        _print_advice(command)
 
 
-async def _expect_network(errand: Command) -> None:
-    name = errand.arguments.network
-    if name not in {network.name for network in await errand.transaction(fetch_networks)}:
+async def _expect_network(command: Command) -> None:
+    name = command.arguments.network
+    if name not in {network.name for network in await command.transaction(fetch_networks)}:
         raise CommandFailed(f"There is no network {name}: make it with `wifidogctl network set {name}`.")
 
 
-async def _go_through(errand: Command, *, write: bool) -> Tally:
+async def _go_through(command: Command, *, write: bool) -> Tally:
     """
     Read the whole file, a batch at a time.
 
     @param write: whether to change anything.
     """
     tally = Tally()
-    with errand.arguments.file.open("rb") as file:
+    with command.arguments.file.open("rb") as file:
         for batch in _batches(read_wifidog_auth(file), BATCH):
             for one in batch:
                 if isinstance(one, LeftOut):
                     tally.leave_out(one)
             if users := [one for one in batch if isinstance(one, OldUser)]:
-                await _take_users(errand, users, tally, write)
+                await _take_users(command, users, tally, write)
             if nodes := [one for one in batch if isinstance(one, OldNode)]:
-                await _take_nodes(errand, nodes, tally, write)
+                await _take_nodes(command, nodes, tally, write)
     return tally
 
 
@@ -151,7 +151,7 @@ def _batches(ones: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-async def _take_users(errand: Command, users: list[OldUser], tally: Tally, write: bool) -> None:
+async def _take_users(command: Command, users: list[OldUser], tally: Tally, write: bool) -> None:
     """Take a batch of users; one that PostgreSQL refuses is found by taking each alone."""
 
     async def work(cursor: Cursor) -> tuple[list[OldUser], set[str]]:
@@ -159,17 +159,17 @@ async def _take_users(errand: Command, users: list[OldUser], tally: Tally, write
         emails = await find_emails(cursor, [user.email for user in users if user.email])
         new = [user for user in users if user.name not in names]
         if write and new:
-            await add_accounts(cursor, [_account(errand, user, emails) for user in new])
+            await add_accounts(cursor, [_account(command, user, emails) for user in new])
         return new, emails
 
     try:
-        new, emails = await errand.transaction(work)
+        new, emails = await command.transaction(work)
     except StoreRefused as error:
         if len(users) == 1:
             tally.leave_out(LeftOut(users[0].line, f"user {users[0].name}", f"was refused: {error}"))
             return
         for user in users:
-            await _take_users(errand, [user], tally, write)
+            await _take_users(command, [user], tally, write)
         return
     tally.kept_users += len(users) - len(new)
     tally.count_users(new)
@@ -179,14 +179,14 @@ async def _take_users(errand: Command, users: list[OldUser], tally: Tally, write
             tally.leave_out(LeftOut(user.line, f"user {user.name}", why))
 
 
-def _account(errand: Command, user: OldUser, taken: set[str]) -> NewAccount:
+def _account(command: Command, user: OldUser, taken: set[str]) -> NewAccount:
     """
     Make the account that a user becomes.
 
     One not validated counts as made now: L{wifidogd.store.accounts.accounts} forgets
     those that stay so for too long.
     """
-    created_at = user.registered_at if user.validated and user.registered_at else errand.now
+    created_at = user.registered_at if user.validated and user.registered_at else command.now
     return NewAccount(
         name=user.name,
         email=None if user.email in taken else user.email,
@@ -197,7 +197,7 @@ def _account(errand: Command, user: OldUser, taken: set[str]) -> NewAccount:
     )
 
 
-async def _take_nodes(errand: Command, nodes: list[OldNode], tally: Tally, write: bool) -> None:
+async def _take_nodes(command: Command, nodes: list[OldNode], tally: Tally, write: bool) -> None:
     """Put a batch of nodes on the waiting list: no table of the old server says where guests reach them."""
 
     async def work(cursor: Cursor) -> tuple[list[OldNode], int]:
@@ -206,12 +206,12 @@ async def _take_nodes(errand: Command, nodes: list[OldNode], tally: Tally, write
         room = WAITING_ROOM - len(await list_waiting(cursor)) - (0 if write else tally.new_nodes)
         if write and new:
             waiting = [
-                WaitingGateway(node.gw_id, errand.now, errand.now, node.source, version=node.version) for node in new
+                WaitingGateway(node.gw_id, command.now, command.now, node.source, version=node.version) for node in new
             ]
             await remember_waiting(cursor, waiting[: max(0, room)], WAITING_ROOM)
         return new, room
 
-    new, room = await errand.transaction(work)
+    new, room = await command.transaction(work)
     tally.kept_nodes += len(nodes) - len(new)
     tally.new_nodes += len(new[: max(0, room)])
     for node in new[max(0, room) :]:
@@ -230,11 +230,11 @@ def _print_summary(tally: Tally, what: str) -> None:
         print(f"  and {tally.left_out_count - SHOWN} more: see them with --dry-run --json")
 
 
-def _print_advice(errand: Command) -> None:
+def _print_advice(command: Command) -> None:
     """Say how nodes become gateways."""
-    data_dir = checked_data_dir(errand.arguments.data_dir)
+    data_dir = checked_data_dir(command.arguments.data_dir)
     ctl = ctl_command(None if data_dir == default_data_dir() else data_dir)
-    network = f" --network {errand.arguments.network}" if errand.arguments.network != "default" else ""
+    network = f" --network {command.arguments.network}" if command.arguments.network != "default" else ""
     print(
         "\nThe old server does not know where guests reach a gateway.  Adopt each with"
         f"\n  {ctl} gateway adopt GW_ID --address ITS-ADDRESS-FOR-GUESTS{network}"

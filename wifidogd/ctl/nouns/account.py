@@ -29,17 +29,17 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     """Describe the noun and its verbs."""
     verbs = add_nouns(nouns("account", help="guests who sign in with name and password"))
     reads = "The password is asked for twice at a terminal; otherwise it is the first line of standard input."
-    for verb, command, does in (("add", add, "add an account"), ("passwd", passwd, "change an account's password")):
+    for verb, do, does in (("add", add, "add an account"), ("passwd", passwd, "change an account's password")):
         parser = verbs(verb, help=does, description=f"{does.capitalize()}. {reads}")
         parser.add_argument("name", type=account_name, metavar="NAME", help="user name; case does not matter")
-        parser.set_defaults(command=command, prepare=ask_password)
-    for verb, command, does in (
+        parser.set_defaults(command=do, prepare=ask_password)
+    for verb, do, does in (
         ("disable", disable, "lock an account; its open sessions go on"),
         ("enable", enable, "unlock an account"),
     ):
         parser = verbs(verb, help=does, description=f"{does.capitalize()}.")
         parser.add_argument("name", type=account_name, metavar="NAME", help="user name")
-        parser.set_defaults(command=command)
+        parser.set_defaults(command=do)
     verbs("list", parents=[JSON], help="list the accounts").set_defaults(command=list_all)
 
 
@@ -74,41 +74,41 @@ def ask_password(arguments: Namespace) -> None:
     arguments.password = password
 
 
-async def add(errand: Command) -> None:
+async def add(command: Command) -> None:
     """Add an account, unless the name is taken."""
-    name, password_hash = errand.arguments.name, await _hash(errand)
-    if not await errand.transaction(lambda cursor: add_account(cursor, name, password_hash, errand.now)):
+    name, password_hash = command.arguments.name, await _hash(command)
+    if not await command.transaction(lambda cursor: add_account(cursor, name, password_hash, command.now)):
         raise CommandFailed(
             f"There is an account {name} already: `wifidogctl account passwd {name}` changes its password."
         )
     print(f"Added account {name}.")
 
 
-async def passwd(errand: Command) -> None:
+async def passwd(command: Command) -> None:
     """Replace the password of an account."""
-    name, password_hash = errand.arguments.name, await _hash(errand)
-    _expect(await errand.transaction(lambda cursor: set_password(cursor, name, password_hash)), name)
+    name, password_hash = command.arguments.name, await _hash(command)
+    _expect(await command.transaction(lambda cursor: set_password(cursor, name, password_hash)), name)
     print(f"Changed the password of {name}.")
 
 
-async def disable(errand: Command) -> None:
+async def disable(command: Command) -> None:
     """Lock an account."""
-    name = errand.arguments.name
-    _expect(await errand.transaction(lambda cursor: set_disabled(cursor, name, True)), name)
+    name = command.arguments.name
+    _expect(await command.transaction(lambda cursor: set_disabled(cursor, name, True)), name)
     print(f"Disabled {name}.  Open sessions go on: end them with `wifidogctl session kick --account {name}`.")
 
 
-async def enable(errand: Command) -> None:
+async def enable(command: Command) -> None:
     """Unlock an account."""
-    name = errand.arguments.name
-    _expect(await errand.transaction(lambda cursor: set_disabled(cursor, name, False)), name)
+    name = command.arguments.name
+    _expect(await command.transaction(lambda cursor: set_disabled(cursor, name, False)), name)
     print(f"Enabled {name}.")
 
 
-async def list_all(errand: Command) -> None:
+async def list_all(command: Command) -> None:
     """List the accounts by name, never their passwords."""
-    accounts = await errand.transaction(lambda cursor: list_accounts(cursor, MOST))
-    if errand.arguments.json:
+    accounts = await command.transaction(lambda cursor: list_accounts(cursor, MOST))
+    if command.arguments.json:
         print_json(
             [
                 {
@@ -138,11 +138,11 @@ def _state(account: Account) -> str:
     return "enabled" if account.validated_at is not None else "unconfirmed"
 
 
-async def _hash(errand: Command) -> str:
-    passwords = Passwords(errand.reactor, threads=1)
+async def _hash(command: Command) -> str:
+    passwords = Passwords(command.reactor, threads=1)
     passwords.start()
     try:
-        return await passwords.hash(errand.arguments.password)
+        return await passwords.hash(command.arguments.password)
     finally:
         passwords.stop()
 

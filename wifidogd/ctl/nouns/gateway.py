@@ -8,16 +8,19 @@ from dataclasses import replace
 
 from wifidogd.ctl.cli.arguments import JSON, add_nouns, check_interval, gateway_id, guest_address, port
 from wifidogd.ctl.cli.command import Command, CommandFailed
-from wifidogd.ctl.cli.output import complain, count, print_json
-from wifidogd.ctl.cli.server_address import auth_server_of, server_options
+from wifidogd.ctl.cli.output import complain, count, print_json, seconds
+from wifidogd.ctl.cli.server_address import find_server, server_options
 from wifidogd.ctl.nouns.gateway_list import list_all
 from wifidogd.domain.addresses import is_private
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.gateways.registry import DEFAULT_NETWORK
+from wifidogd.gateways.router_config import auth_server_block, gateway_conf
 from wifidogd.store.driver.database import Cursor
-from wifidogd.store.gateways.gateways import adopt, list_waiting, lock_gateway, remove, set_keys
+from wifidogd.store.gateways.gateways import adopt, lock_gateway, remove, set_keys
 from wifidogd.store.gateways.networks import fetch_networks
+from wifidogd.store.gateways.waiting_gateways import list_waiting
 
 PLACEHOLDER = "YOUR-KEY"
 """Stands where a key belongs that only the router still knows."""
@@ -70,19 +73,19 @@ def _add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
     parser.set_defaults(command=adopt_one)
 
 
-async def adopt_one(errand: Command) -> None:
+async def adopt_one(command: Command) -> None:
     """Adopt a gateway, or change one; with a key, print its configuration the only time it can be printed."""
-    key = mint_token() if errand.arguments.with_key else None
+    key = mint_token() if command.arguments.with_key else None
 
     async def work(cursor: Cursor) -> tuple[Gateway, bool]:
-        known = await lock_gateway(cursor, errand.arguments.gw_id)
-        gateway = await _describe(cursor, errand, known)
-        is_new = await adopt(cursor, gateway, errand.now)
+        known = await lock_gateway(cursor, command.arguments.gw_id)
+        gateway = await _describe(cursor, command, known)
+        is_new = await adopt(cursor, gateway, command.now)
         if key is not None:
             await _add_key(cursor, gateway, key)
         return gateway, is_new
 
-    gateway, is_new = await errand.transaction(work)
+    gateway, is_new = await command.transaction(work)
     host = f"[{gateway.address}]" if ":" in gateway.address else gateway.address
     done = "Adopted" if is_new else "Changed"
     print(f"{done} {gateway.gw_id} of network {gateway.network}: guests go to http://{host}:{gateway.port}/")
@@ -95,13 +98,13 @@ async def adopt_one(errand: Command) -> None:
         complain("The key is shown this once only; put these lines into the router's wifidog.conf.")
         _advise()
         print()
-        print(auth_server_of(errand.arguments).conf(gateway, key), end="")
+        print(_conf(await find_server(command), gateway, key), end="")
 
 
-async def show_config(errand: Command) -> None:
+async def show_config(command: Command) -> None:
     """Print what belongs into a gateway's wifidog.conf; hints go to standard error."""
-    gw_id = errand.arguments.gw_id
-    key = mint_token() if errand.arguments.new_key else None
+    gw_id = command.arguments.gw_id
+    key = mint_token() if command.arguments.new_key else None
 
     async def work(cursor: Cursor) -> Gateway:
         gateway = await lock_gateway(cursor, gw_id)
@@ -111,13 +114,13 @@ async def show_config(errand: Command) -> None:
             await _add_key(cursor, gateway, key)
         return gateway
 
-    gateway = await errand.transaction(work)
+    gateway = await command.transaction(work)
     shown = PLACEHOLDER if gateway.key_hashes and key is None else key
-    auth_server = auth_server_of(errand.arguments)
-    if errand.arguments.json:
-        print_json(auth_server.document(gateway, key))
+    server = await find_server(command)
+    if command.arguments.json:
+        print_json(_document(server, gateway, key))
         return
-    print(auth_server.conf(gateway, shown), end="")
+    print(_conf(server, gateway, shown), end="")
     if shown is PLACEHOLDER:
         complain(
             "Only the router knows its key.  For a new one, with the last still valid: "
@@ -128,18 +131,18 @@ async def show_config(errand: Command) -> None:
     _advise()
 
 
-async def forget(errand: Command) -> None:
+async def forget(command: Command) -> None:
     """Remove a gateway; its guests stay online until it next asks about them."""
-    gw_id = errand.arguments.gw_id
-    ended = await errand.transaction(lambda cursor: remove(cursor, gw_id, errand.now))
+    gw_id = command.arguments.gw_id
+    ended = await command.transaction(lambda cursor: remove(cursor, gw_id, command.now))
     if ended is None:
         raise _unknown(gw_id)
     print(f"Removed {gw_id} and ended {count(ended, 'session')}.")
 
 
-async def _describe(cursor: Cursor, errand: Command, known: Gateway | None) -> Gateway:
+async def _describe(cursor: Cursor, command: Command, known: Gateway | None) -> Gateway:
     """Put together what was typed, what was known before and what the gateway said while it waited."""
-    typed = errand.arguments
+    typed = command.arguments
     gateway = known or await _as_it_waits(cursor, typed.gw_id)
     changes = {
         name: value
@@ -179,6 +182,24 @@ async def _as_it_waits(cursor: Cursor, gw_id: str) -> Gateway:
 async def _add_key(cursor: Cursor, gateway: Gateway, key: str) -> None:
     """Let a gateway use one more key, and of those before only the newest."""
     await set_keys(cursor, gateway.gw_id, (hash_secret(key), *gateway.key_hashes[:1]))
+
+
+def _conf(server: ServerAddress, gateway: Gateway, key: str | None) -> str:
+    """Return what belongs into a gateway's wifidog.conf; C{key} is None for a gateway without."""
+    block = auth_server_block(server.host, server.port, server.tls, server.path, key)
+    return gateway_conf(gateway, block)
+
+
+def _document(server: ServerAddress, gateway: Gateway, key: str | None) -> dict[str, object]:
+    """Return the same for scripts; C{key} is None also where it is not known."""
+    return {
+        "gw_id": gateway.gw_id,
+        "gateway_port": gateway.port,
+        "check_interval_seconds": seconds(gateway.interval),
+        "keyed": bool(gateway.key_hashes) or key is not None,
+        "key": key,
+        "auth_server": {"hostname": server.host, "port": server.port, "tls": server.tls, "path": server.path},
+    }
 
 
 def _advise() -> None:

@@ -12,32 +12,32 @@ from wifidogd.domain.gateways import Heartbeat, WaitingGateway
 from wifidogd.runtime.endpoints import ctl_command
 from wifidogd.settings import checked_data_dir, default_data_dir
 from wifidogd.store.driver.database import Cursor
-from wifidogd.store.gateways.gateways import list_waiting
-from wifidogd.store.operators.reports import GatewayState, list_gateways
+from wifidogd.store.gateways.gateway_states import GatewayState, list_gateways
+from wifidogd.store.gateways.waiting_gateways import list_waiting
 
 MOST = 10_000
 """How many gateways are listed."""
 
 
-async def list_all(errand: Command) -> None:
+async def list_all(command: Command) -> None:
     """List adopted gateways with their last heartbeat, then those that wait."""
 
     async def work(cursor: Cursor) -> tuple[list[GatewayState], list[WaitingGateway]]:
         return await list_gateways(cursor, MOST), await list_waiting(cursor)
 
-    adopted, waiting = await errand.transaction(work)
-    if errand.arguments.json:
+    adopted, waiting = await command.transaction(work)
+    if command.arguments.json:
         print_json({"adopted": [_adopted(one) for one in adopted], "waiting": [_waiting(one) for one in waiting]})
         return
     if adopted:
         print_table(
             ("GATEWAY", "ADDRESS", "NETWORK", "SEEN", "VERSION", "LOAD", "UPTIME", "ONLINE"),
-            [_adopted_row(one, errand.now) for one in adopted],
+            [_adopted_row(one, command.now) for one in adopted],
         )
     else:
         print("No gateway is adopted.")
     if waiting:
-        _print_waiting(waiting, errand)
+        _print_waiting(waiting, command)
     if len(adopted) == MOST:
         complain(f"Only the first {MOST} gateways are listed.")
 
@@ -56,7 +56,7 @@ def _adopted_row(state: GatewayState, now: datetime) -> tuple[str, ...]:
     )
 
 
-def _print_waiting(waiting: list[WaitingGateway], errand: Command) -> None:
+def _print_waiting(waiting: list[WaitingGateway], command: Command) -> None:
     """List strangers, each with the command that adopts it."""
     print("\nWaiting to be adopted:")
     print_table(
@@ -66,13 +66,13 @@ def _print_waiting(waiting: list[WaitingGateway], errand: Command) -> None:
                 one.gw_id,
                 one.address or "-",
                 one.source,
-                f"{show_duration(errand.now - one.last_seen)} ago",
+                f"{show_duration(command.now - one.last_seen)} ago",
                 one.version or "-",
             )
             for one in waiting
         ],
     )
-    data_dir = checked_data_dir(errand.arguments.data_dir)
+    data_dir = checked_data_dir(command.arguments.data_dir)
     ctl = ctl_command(None if data_dir == default_data_dir() else data_dir)
     print("\nAdopt one with:")
     for one in waiting:

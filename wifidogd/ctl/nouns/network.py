@@ -87,10 +87,10 @@ def network_name(text: str) -> str:
     return text
 
 
-async def list_all(errand: Command) -> None:
+async def list_all(command: Command) -> None:
     """List the networks by name."""
-    networks = await errand.transaction(fetch_networks)
-    if errand.arguments.json:
+    networks = await command.transaction(fetch_networks)
+    if command.arguments.json:
         print_json([_document(network) for network in networks])
         return
     print_table(
@@ -112,20 +112,20 @@ async def list_all(errand: Command) -> None:
     )
 
 
-async def change(errand: Command) -> None:
+async def change(command: Command) -> None:
     """Make or change a network: what was not typed stays, or is as in every new one."""
-    name = errand.arguments.name
-    typed = vars(errand.arguments)
+    name = command.arguments.name
+    typed = vars(command.arguments)
     changes = {field.name: typed[field.name] for field in fields(Network) if field.name in typed}
 
     async def work(cursor: Cursor) -> bool:
         known = {network.name: network for network in await fetch_networks(cursor)}
-        changed = _with_terms(replace(known.get(name, Network(name, name)), **changes), errand.arguments.said)
+        changed = _with_terms(replace(known.get(name, Network(name, name)), **changes), command.arguments.said)
         if "plan" in changes and changed.plan is not None:
             await _expect_plan(cursor, changed.plan)
         return await save_network(cursor, changed)
 
-    if await errand.transaction(work):
+    if await command.transaction(work):
         print(f"Made network {name}: put a gateway into it with `wifidogctl gateway adopt GW_ID --network {name}`.")
     else:
         print(f"Changed network {name}.")

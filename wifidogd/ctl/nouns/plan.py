@@ -134,10 +134,10 @@ def last_day(text: str) -> datetime | None:
     return None if text.lower() == "none" else end_of(until(text), "UTC")
 
 
-async def list_all(errand: Command) -> None:
+async def list_all(command: Command) -> None:
     """List the plans by name."""
-    plans = await errand.transaction(fetch_plans)
-    if errand.arguments.json:
+    plans = await command.transaction(fetch_plans)
+    if command.arguments.json:
         print_json([_document(plan) for plan in plans])
     elif plans:
         print_table(
@@ -147,10 +147,10 @@ async def list_all(errand: Command) -> None:
         print("There are no plans: make one with `wifidogctl plan set NAME --time 2h --data 500MB`.")
 
 
-async def change(errand: Command) -> None:
+async def change(command: Command) -> None:
     """Make or change a plan: what was not typed stays, or is no limit in a new one."""
-    name = errand.arguments.name
-    typed = vars(errand.arguments)
+    name = command.arguments.name
+    typed = vars(command.arguments)
     changes = {field.name: typed[field.name] for field in fields(Plan) if field.name in typed}
 
     async def work(cursor: Cursor) -> bool:
@@ -159,15 +159,15 @@ async def change(errand: Command) -> None:
         _expect_sense(plan)
         return await save_plan(cursor, plan)
 
-    if await errand.transaction(work):
+    if await command.transaction(work):
         print(f"Made plan {name}: give it to a network's guests with `wifidogctl network set NETWORK --plan {name}`.")
     else:
         print(f"Changed plan {name}.")
 
 
-async def remove(errand: Command) -> None:
+async def remove(command: Command) -> None:
     """Remove a plan, unless something uses it."""
-    name = errand.arguments.name
+    name = command.arguments.name
 
     async def work(cursor: Cursor) -> bool:
         nouns = ("network", "account", "voucher", "allowance")
@@ -178,7 +178,7 @@ async def remove(errand: Command) -> None:
             raise CommandFailed(f"Plan {name} is used by {', '.join(users)}: it can be changed, but not removed.")
         return await remove_plan(cursor, name)
 
-    if not await errand.transaction(work):
+    if not await command.transaction(work):
         raise CommandFailed(f"There is no plan {name}: `wifidogctl plan list` shows those there are.")
     print(f"Removed plan {name}.")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from wifidogd.ctl.cli.command import Command, CommandFailed
-from wifidogd.ctl.cli.server_address import add_site, site_of
+from wifidogd.ctl.cli.server_address import find_server, server_options
 from wifidogd.store.gateways.networks import fetch_networks
 from wifidogd.store.gateways.signing_key import fetch_secret
 from wifidogd.web.portal.form_state import FormState
@@ -25,18 +25,19 @@ def add_preview(verbs: Callable[..., ArgumentParser]) -> None:
     """Describe the verb."""
     parser = verbs(
         "preview",
+        parents=[server_options()],
         help="print an address that shows each page",
         description="Print an address at which a browser shows each page of a network, for an hour.",
     )
     parser.add_argument("name", metavar="NAME", help="which network")
-    add_site(parser, "how your browser reaches the server")
     parser.set_defaults(command=preview)
 
 
-async def preview(errand: Command) -> None:
+async def preview(command: Command) -> None:
     """Sign an address."""
-    name = errand.arguments.name
-    if name not in {network.name for network in await errand.transaction(fetch_networks)}:
+    name = command.arguments.name
+    if name not in {network.name for network in await command.transaction(fetch_networks)}:
         raise CommandFailed(f"There is no network {name}: see `wifidogctl network list`.")
-    state = FormState(Secret(await errand.transaction(fetch_secret)), lambda: errand.now)
-    print(f"{site_of(errand.arguments)}preview?{urlencode({'state': state.seal_preview(name)})}")
+    state = FormState(Secret(await command.transaction(fetch_secret)), lambda: command.now)
+    server = await find_server(command)
+    print(f"{server.pages}preview?{urlencode({'state': state.seal_preview(name)})}")

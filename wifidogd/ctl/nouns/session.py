@@ -37,9 +37,9 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     kicking.set_defaults(command=kick_some)
 
 
-async def list_open(errand: Command) -> None:
+async def list_open(command: Command) -> None:
     """List open sessions."""
-    wanted = errand.arguments
+    wanted = command.arguments
 
     async def work(cursor: Cursor) -> list[SessionState]:
         account_id = await _account_id(cursor, wanted.account)
@@ -47,13 +47,13 @@ async def list_open(errand: Command) -> None:
             cursor, limit=wanted.limit, gw_id=wanted.gateway, account_id=account_id, mac=wanted.mac
         )
 
-    sessions = await errand.transaction(work)
+    sessions = await command.transaction(work)
     if wanted.json:
         print_json([_document(session) for session in sessions])
     elif sessions:
         print_table(
             ("ID", "GATEWAY", "ACCOUNT", "DEVICE", "STATE", "FOR", "DOWN", "UP"),
-            [_row(session, errand.now) for session in sessions],
+            [_row(session, command.now) for session in sessions],
         )
     else:
         print("No session is open.")
@@ -61,15 +61,15 @@ async def list_open(errand: Command) -> None:
         complain(f"There may be more than these {wanted.limit}: see them with --limit.")
 
 
-async def kick_some(errand: Command) -> None:
+async def kick_some(command: Command) -> None:
     """End the sessions that were named and say when that takes effect."""
-    wanted = errand.arguments
+    wanted = command.arguments
 
     async def work(cursor: Cursor) -> Kicked:
         account_id = await _account_id(cursor, wanted.account)
-        return await kick(cursor, errand.now, session_id=wanted.session_id, mac=wanted.mac, account_id=account_id)
+        return await kick(cursor, command.now, session_id=wanted.session_id, mac=wanted.mac, account_id=account_id)
 
-    kicked = await errand.transaction(work)
+    kicked = await command.transaction(work)
     if not kicked.ending and not kicked.ended:
         raise CommandFailed("No open session is meant by that: `wifidogctl session list` shows those there are.")
     if kicked.ending:

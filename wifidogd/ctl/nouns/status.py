@@ -18,14 +18,14 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     nouns("status", parents=[JSON], help="the whole installation in a few lines").set_defaults(command=show)
 
 
-async def show(errand: Command) -> None:
+async def show(command: Command) -> None:
     """Count what there is."""
 
     async def work(cursor: Cursor) -> tuple[int, Counts]:
-        return await fetch_schema_version(cursor), await count_everything(cursor, errand.now)
+        return await fetch_schema_version(cursor), await count_everything(cursor, command.now)
 
-    schema, counts = await errand.transaction(work)
-    if errand.arguments.json:
+    schema, counts = await command.transaction(work)
+    if command.arguments.json:
         print_json(_document(schema, counts))
         return
     print(f"Database  reachable, schema {schema}")

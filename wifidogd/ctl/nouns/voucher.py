@@ -79,26 +79,26 @@ def how_many(text: str) -> int:
     return number
 
 
-async def create(errand: Command) -> None:
+async def create(command: Command) -> None:
     """Make a batch, or nothing."""
-    wanted = errand.arguments
-    network = await errand.transaction(partial(find_network, name=wanted.network))
+    wanted = command.arguments
+    network = await command.transaction(partial(find_network, name=wanted.network))
     order = Order(
-        wanted.batch or f"{errand.now:%Y-%m-%d %H.%M.%S}",
+        wanted.batch or f"{command.now:%Y-%m-%d %H.%M.%S}",
         wanted.plan,
         wanted.network,
         end_of(wanted.valid_until, network.time_zone) if wanted.valid_until else None,
     )
-    if order.valid_until is not None and order.valid_until <= errand.now:
+    if order.valid_until is not None and order.valid_until <= command.now:
         raise CommandFailed(f"Those vouchers would have ended at {instant(order.valid_until)}: name a day to come.")
 
     async def work(cursor: Cursor) -> list[str]:
         if await list_vouchers(cursor, 1, order.batch):
             raise CommandFailed(f"There is a batch {order.batch} already: name another one with --batch.")
-        return await make_batch(cursor, order, wanted.count, errand.now, partial(mint_code, wanted.prefix or ""))
+        return await make_batch(cursor, order, wanted.count, command.now, partial(mint_code, wanted.prefix or ""))
 
     try:
-        codes = await errand.transaction(work)
+        codes = await command.transaction(work)
     except StoreRefused:
         raise CommandFailed(f"There is no plan {wanted.plan}: `wifidogctl plan list` shows those there are.") from None
     except SpaceIsFull as error:
@@ -113,11 +113,11 @@ async def create(errand: Command) -> None:
         complain(f"Guests are not asked for vouchers yet: `wifidogctl network set {network.name} --sign-in {ways}`.")
 
 
-async def revoke(errand: Command) -> None:
+async def revoke(command: Command) -> None:
     """Take back one voucher or a batch."""
-    wanted = errand.arguments
+    wanted = command.arguments
     code_hash = hash_secret(wanted.code) if wanted.code else None
-    revoked = await errand.transaction(partial(revoke_vouchers, code_hash=code_hash, batch=wanted.batch))
+    revoked = await command.transaction(partial(revoke_vouchers, code_hash=code_hash, batch=wanted.batch))
     if not revoked:
         raise CommandFailed(
             "No voucher that is still good is meant by that: `wifidogctl voucher list` shows those there are."

@@ -27,29 +27,29 @@ def batch_name(text: str) -> str:
     return text
 
 
-async def list_all(errand: Command) -> None:
+async def list_all(command: Command) -> None:
     """List vouchers in the order in which they were made."""
-    vouchers = await fetch_chosen(errand)
-    if errand.arguments.json:
-        print_json([_document(voucher, errand.now) for voucher in vouchers])
+    vouchers = await fetch_chosen(command)
+    if command.arguments.json:
+        print_json([_document(voucher, command.now) for voucher in vouchers])
     elif vouchers:
-        print_table(HEADINGS, [_row(voucher, errand.now) for voucher in vouchers])
+        print_table(HEADINGS, [_row(voucher, command.now) for voucher in vouchers])
     else:
         print("There are no vouchers: make some with `wifidogctl voucher create --plan PLAN --count N`.")
 
 
-async def export(errand: Command) -> None:
+async def export(command: Command) -> None:
     """Write vouchers for a spreadsheet."""
-    documents = [_document(voucher, errand.now) for voucher in await fetch_chosen(errand)]
+    documents = [_document(voucher, command.now) for voucher in await fetch_chosen(command)]
     columns = ("voucher_id", "code", "batch", "plan", "network", "state", "valid_until", "created_at", "first_used_at")
     lines = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     lines.writeheader()
     lines.writerows(documents)
 
 
-async def fetch_chosen(errand: Command) -> list[Voucher]:
+async def fetch_chosen(command: Command) -> list[Voucher]:
     """Fetch the vouchers of the batch that was named, else all, L{MOST} at most."""
-    vouchers = await errand.transaction(partial(list_vouchers, limit=MOST, batch=errand.arguments.batch))
+    vouchers = await command.transaction(partial(list_vouchers, limit=MOST, batch=command.arguments.batch))
     if len(vouchers) == MOST:
         complain(f"These are only the first {MOST}: see others with --batch.")
     return vouchers

@@ -29,9 +29,9 @@ PATIENCE = 20
 T = TypeVar("T")
 
 
-async def make_room(errand: Command) -> None:
+async def make_room(command: Command) -> None:
     """Remove what a simulation has left behind that was killed; refuse to disturb one that runs."""
-    books = await errand.transaction(lambda cursor: look_up(cursor, errand.now))
+    books = await command.transaction(lambda cursor: look_up(cursor, command.now))
     if books.strangers:
         raise CommandFailed(
             f"Gateway {books.strangers[0]} is in the way: simulated ones are called sim-0001 and so on, in network "
@@ -42,53 +42,53 @@ async def make_room(errand: Command) -> None:
         raise CommandFailed(
             f"Another simulation is running, or was until a moment ago: stop it, or try again in {left} seconds."
         )
-    await remove(errand, books.leftovers)
+    await remove(command, books.leftovers)
     if books.guests:
         complain(f"{count(books.guests, 'guest')} of other gateways are online and share the server with this.")
 
 
-async def adopt(errand: Command, gateways: Sequence[Gateway]) -> int:
+async def adopt(command: Command, gateways: Sequence[Gateway]) -> int:
     """
     Adopt the gateways of a simulation.
 
     @return: the number of the last session opened before it.
     """
-    await errand.transaction(open_network)
+    await command.transaction(open_network)
     for at in range(0, len(gateways), BATCH):
-        await errand.transaction(partial(adopt_all, gateways=gateways[at : at + BATCH], now=errand.now))
-    return await errand.transaction(fetch_last_session)
+        await command.transaction(partial(adopt_all, gateways=gateways[at : at + BATCH], now=command.now))
+    return await command.transaction(fetch_last_session)
 
 
-async def kept(errand: Command, mark: int) -> list[Kept]:
+async def kept(command: Command, mark: int) -> list[Kept]:
     """Read what is stored of sessions later than C{mark}: the open ones first, as they only ever become past ones."""
     found: dict[int, Kept] = {}
     after = mark
-    while page := await _patiently(errand, partial(list_open, network=NETWORK.name, after=after, limit=ROWS)):
+    while page := await _patiently(command, partial(list_open, network=NETWORK.name, after=after, limit=ROWS)):
         found.update((row.session_id, row) for row in page)
         after = page[-1].session_id
     place = (BEGINNING, 0)
     while True:
-        page, place = await _patiently(errand, partial(list_past, network=NETWORK.name, after=place, limit=ROWS))
+        page, place = await _patiently(command, partial(list_past, network=NETWORK.name, after=place, limit=ROWS))
         found.update((row.session_id, row) for row in page if row.session_id > mark)
         if len(page) < ROWS:
             return list(found.values())
 
 
-async def remove(errand: Command, gw_ids: list[str]) -> None:
+async def remove(command: Command, gw_ids: list[str]) -> None:
     """Remove gateways; what cannot be removed now is removed by the next simulation."""
     try:
         for at in range(0, len(gw_ids), BATCH):
             work = partial(remove_all, gw_ids=gw_ids[at : at + BATCH], now=datetime.now(UTC))
-            await _patiently(errand, work)
+            await _patiently(command, work)
     except StoreError as error:
         complain(f"The simulated gateways could not be removed ({error}): the next simulation will do it.")
 
 
-async def _patiently(errand: Command, work: Callable[[Cursor], Awaitable[T]]) -> T:
+async def _patiently(command: Command, work: Callable[[Cursor], Awaitable[T]]) -> T:
     """Do what can be repeated, with time for a database that was restarted while the simulation ran."""
     for _ in range(PATIENCE):
         try:
-            return await errand.database.transaction(work, deadline=timedelta(seconds=60))
+            return await command.database.transaction(work, deadline=timedelta(seconds=60))
         except StoreUnavailable:
-            await deferLater(errand.reactor, 1)
-    return await errand.transaction(work)
+            await deferLater(command.reactor, 1)
+    return await command.transaction(work)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import IPv4Address
 from random import SystemRandom
+from typing import cast
 from urllib.parse import urlsplit
 
 from twisted.internet.task import LoopingCall, deferLater
@@ -27,7 +28,7 @@ from wifidogd.simulation.oracle.comparison import Audit, audit
 from wifidogd.simulation.provisioning import MOST_GATEWAYS, sites
 from wifidogd.simulation.run import Simulation
 from wifidogd.simulation.transport import wire
-from wifidogd.simulation.transport.client import Line, Silence
+from wifidogd.simulation.transport.client import ILineReactor, Line, Silence
 
 MOST_GUESTS = 100_000
 
@@ -114,13 +115,13 @@ def check_sizes(arguments: Namespace) -> None:
         )
 
 
-async def simulate(errand: Command) -> None:
+async def simulate(command: Command) -> None:
     """
     Run a simulation and say what came of it.
 
     @raise SystemExit: if anything was not right.
     """
-    wanted = errand.arguments
+    wanted = command.arguments
     gateways = sites(wanted.gateways, wanted.interval / wanted.speed)
     town = Simulation(
         wanted.url,
@@ -128,16 +129,16 @@ async def simulate(errand: Command) -> None:
         wanted.guests,
         interval=wanted.interval.total_seconds(),
         speed=wanted.speed,
-        reactor=errand.reactor,
+        reactor=cast(ILineReactor, command.reactor),
         dice=SystemRandom(),
     )
     await _expect_server(town.scene.line, wanted.url)
-    await make_room(errand)
-    with interrupts(errand.reactor, town.close):
+    await make_room(command)
+    with interrupts(command.reactor, town.close):
         try:
-            result = await _run(errand, town, gateways)
+            result = await _run(command, town, gateways)
         finally:
-            await remove(errand, [gateway.gw_id for gateway in gateways])
+            await remove(command, [gateway.gw_id for gateway in gateways])
     verdict = Verdict(town.scene.figures, result)
     if wanted.json:
         print_json(document(verdict, town, wanted))
@@ -158,31 +159,31 @@ async def _expect_server(line: Line, where: wire.Server) -> None:
         )
 
 
-async def _run(errand: Command, town: Simulation, gateways: list[Gateway]) -> Audit:
+async def _run(command: Command, town: Simulation, gateways: list[Gateway]) -> Audit:
     """Adopt the gateways, let time pass and look into the tables."""
-    mark = await adopt(errand, gateways)
-    await _expect_known(errand, town.scene.line, gateways[-1])
-    show = LoopingCall(_show, town, errand.arguments)
-    show.clock = errand.reactor
+    mark = await adopt(command, gateways)
+    await _expect_known(command, town.scene.line, gateways[-1])
+    show = LoopingCall(_show, town, command.arguments)
+    show.clock = command.reactor
     shown = show.start(1 if sys.stderr.isatty() else 15, now=False)
     try:
-        await town.run(errand.arguments.duration.total_seconds())
+        await town.run(command.arguments.duration.total_seconds())
     finally:
         show.stop()
         await shown
         _wipe()
-    return audit(town.scene.journal, await kept(errand, mark))
+    return audit(town.scene.journal, await kept(command, mark))
 
 
-async def _expect_known(errand: Command, line: Line, gateway: Gateway) -> None:
+async def _expect_known(command: Command, line: Line, gateway: Gateway) -> None:
     """Wait until the server, and each of its processes, has seen that the gateways are adopted."""
-    where = errand.arguments.url
+    where = command.arguments.url
     page = wire.get(where, wire.login_target(where, gateway, "10.0.0.1", "02:51:4d:00:00:00", "http://example.org/"))
     for _ in range(KNOWN_WITHIN):
-        await deferLater(errand.reactor, 1)
+        await deferLater(command.reactor, 1)
         answer, _ = await line.ask(page)
         if not isinstance(answer, Silence) and wire.read_status(answer) == HTTPStatus.OK:
-            return await deferLater(errand.reactor, 1.2)
+            return await deferLater(command.reactor, 1.2)
     raise CommandFailed(
         "The server does not know the gateways that were just adopted: it has another database than this command, "
         "see --database and --data-dir."

@@ -9,15 +9,14 @@ from wifidogd.store.driver.database import Cursor
 
 REMEMBER = """
     WITH stay AS (
-        SELECT token_hash, account_id, owner
+        SELECT sessions.account_id, voucher_id
           FROM sessions
           LEFT JOIN allowances USING (allowance_id)
          WHERE token_hash = %(token_hash)s
-           AND (account_id IS NOT NULL OR owner LIKE 'voucher %%')
+           AND (sessions.account_id IS NOT NULL OR voucher_id IS NOT NULL)
     ), device AS (
         INSERT INTO devices (key_hash, network, account_id, voucher_id, remembered_at, expires_at)
-        SELECT %(key_hash)s, %(network)s, account_id,
-               CASE WHEN owner LIKE 'voucher %%' THEN split_part(owner, ' ', 2)::bigint END, %(now)s, %(until)s
+        SELECT %(key_hash)s, %(network)s, account_id, voucher_id, %(now)s, %(until)s
           FROM stay
      RETURNING device_id
     )

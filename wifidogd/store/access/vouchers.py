@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import Reason
 from wifidogd.store.driver.database import Cursor
 
@@ -35,7 +36,7 @@ LIST_VOUCHERS = """
     SELECT voucher_id, code, batch, vouchers.plan, vouchers.network, vouchers.valid_until, created_at,
            vouchers.revoked, first_used_at
       FROM vouchers
-      LEFT JOIN allowances ON owner = 'voucher ' || voucher_id
+      LEFT JOIN allowances USING (voucher_id)
      WHERE (%(batch)s::text IS NULL OR batch = %(batch)s)
      ORDER BY voucher_id
      LIMIT %(limit)s
@@ -52,7 +53,7 @@ REVOKE = """
 FIND_SESSIONS = """
     SELECT token_hash
       FROM sessions
-     WHERE allowance_id IN (SELECT allowance_id FROM allowances WHERE owner = ANY(%(owners)s::text[]))
+     WHERE allowance_id IN (SELECT allowance_id FROM allowances WHERE voucher_id = ANY(%(voucher_ids)s::bigint[]))
      ORDER BY token_hash
        FOR UPDATE
 """
@@ -70,7 +71,7 @@ REVOKE_ALLOWANCES = """
      WHERE allowance_id IN (
            SELECT allowance_id
              FROM allowances
-            WHERE owner = ANY(%(owners)s::text[])
+            WHERE voucher_id = ANY(%(voucher_ids)s::bigint[])
             ORDER BY allowance_id
               FOR UPDATE)
 """
@@ -112,14 +113,9 @@ class Voucher:
     first_used_at: datetime | None = None
 
     @property
-    def owner(self) -> str:
-        """Whose its allowance is."""
-        return owner_of(self.voucher_id)
-
-
-def owner_of(voucher_id: int) -> str:
-    """Name the owner of a voucher's allowance."""
-    return f"voucher {voucher_id}"
+    def owner(self) -> AllowanceOwner:
+        """The owner of its allowance."""
+        return AllowanceOwner(voucher_id=self.voucher_id)
 
 
 async def add_vouchers(cursor: Cursor, codes: Mapping[str, bytes], order: Order, now: datetime) -> set[str]:
@@ -177,9 +173,9 @@ async def revoke_vouchers(cursor: Cursor, *, code_hash: bytes | None = None, bat
     @return: how many vouchers were good until then.
     """
     await cursor.execute(REVOKE, {"code_hash": code_hash, "batch": batch})
-    owners = [owner_of(voucher_id) for (voucher_id,) in cursor.fetchall()]
-    await cursor.execute(FIND_SESSIONS, {"owners": owners})
+    voucher_ids = [voucher_id for (voucher_id,) in cursor.fetchall()]
+    await cursor.execute(FIND_SESSIONS, {"voucher_ids": voucher_ids})
     token_hashes = [bytes(token_hash) for (token_hash,) in cursor.fetchall()]
     await cursor.execute(END_SESSIONS, {"token_hashes": token_hashes, "reason": Reason.REVOKED.value})
-    await cursor.execute(REVOKE_ALLOWANCES, {"owners": owners})
-    return len(owners)
+    await cursor.execute(REVOKE_ALLOWANCES, {"voucher_ids": voucher_ids})
+    return len(voucher_ids)

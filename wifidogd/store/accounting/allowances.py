@@ -1,52 +1,50 @@
-"""Allowances: what is used of them in all, and when it was used."""
+"""Allowances: whose they are, and what ended sessions have used of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from wifidogd.domain.plans import Allowance
-from wifidogd.domain.quotas import Amount, Slot
+from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan
 from wifidogd.domain.sessions import Ended, Octets
 from wifidogd.domain.usage import add_octets, time_of
-from wifidogd.store.accounting.plans import plan_of
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
-BY_MINUTE = timedelta(days=2)
-"""The longest window whose use is read by the minute; that of longer ones is read by the hour."""
-
-MOST_SLOTS = 3_000
-"""More than a window has: 2,880 minutes, or 745 hours of 31 days."""
-
-CLAIM = """
-    INSERT INTO allowances AS known (owner, network, plan, valid_until, claimed_at)
-    VALUES (%(owner)s, %(network)s, %(plan)s, %(valid_until)s, %(now)s)
-        ON CONFLICT (owner) DO UPDATE
-       SET plan = excluded.plan,
-           claimed_at = excluded.claimed_at,
-           valid_until = excluded.valid_until
- RETURNING allowance_id
+CLAIM_OF_VOUCHER = """
+    INSERT INTO allowances (voucher_id, network, plan, valid_until, claimed_at)
+    VALUES (%(voucher_id)s, %(network)s, %(plan)s, %(valid_until)s, %(now)s)
+        ON CONFLICT (voucher_id) WHERE voucher_id IS NOT NULL DO UPDATE
+       SET plan = excluded.plan, claimed_at = excluded.claimed_at, valid_until = excluded.valid_until
 """
 
-FETCH_ALLOWANCES = """
-    SELECT allowance_id, owner, network, time_zone, first_used_at, allowances.valid_until, used_time, incoming,
-           outgoing, revoked,
-           plans.name, plans.title, plans.time_limit, time_counts, incoming_octets, outgoing_octets, total_octets,
-           devices, when_full, valid_from, plans.valid_until, hours, day_time, day_octets, span, span_time, span_octets
-      FROM allowances
-      JOIN plans ON plans.name = allowances.plan
-      JOIN networks ON networks.name = allowances.network
-     WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
+CLAIM_OF_ACCOUNT = """
+    INSERT INTO allowances (account_id, network, plan, valid_until, claimed_at)
+    VALUES (%(account_id)s, %(network)s, %(plan)s, %(valid_until)s, %(now)s)
+        ON CONFLICT (account_id, network) WHERE account_id IS NOT NULL DO UPDATE
+       SET plan = excluded.plan, claimed_at = excluded.claimed_at, valid_until = excluded.valid_until
 """
 
-LOCK_ALLOWANCES = (
-    FETCH_ALLOWANCES
-    + """
-     ORDER BY allowance_id
-       FOR UPDATE OF allowances
+CLAIM_OF_DEVICE = """
+    INSERT INTO allowances (mac, network, plan, valid_until, claimed_at)
+    VALUES (%(mac)s, %(network)s, %(plan)s, %(valid_until)s, %(now)s)
+        ON CONFLICT (mac, network) WHERE mac IS NOT NULL DO UPDATE
+       SET plan = excluded.plan, claimed_at = excluded.claimed_at, valid_until = excluded.valid_until
 """
-)
+
+CLAIM_OF_ADDRESS = """
+    INSERT INTO allowances (address_hash, network, plan, valid_until, claimed_at)
+    VALUES (%(address_hash)s, %(network)s, %(plan)s, %(valid_until)s, %(now)s)
+        ON CONFLICT (address_hash, network) WHERE address_hash IS NOT NULL DO UPDATE
+       SET plan = excluded.plan, claimed_at = excluded.claimed_at, valid_until = excluded.valid_until
+"""
+
+HOLD_ACCOUNT = """
+    SELECT 1
+      FROM accounts
+     WHERE account_id = %(account_id)s
+       FOR KEY SHARE
+"""
 
 BEGIN_USE = """
     UPDATE allowances
@@ -73,41 +71,14 @@ ADD_USE = """
      WHERE allowances.allowance_id = said.allowance_id
 """
 
-ADD_TO_SLOTS = """
-    INSERT INTO allowance_slots AS known (allowance_id, starts_at, used_time, octets)
-    SELECT *
-      FROM unnest(%(allowance_ids)s::bigint[], %(starts)s::timestamptz[], %(times)s::interval[], %(octets)s::bigint[])
-        ON CONFLICT (allowance_id, starts_at) DO UPDATE
-       SET used_time = known.used_time + excluded.used_time,
-           octets = least(known.octets::numeric + excluded.octets, 9223372036854775807)
-"""
-
-FETCH_SLOTS = """
-    SELECT max(starts_at), sum(used_time), least(sum(octets), 9223372036854775807)::bigint
-      FROM allowance_slots
-     WHERE allowance_id = %(allowance_id)s
-       AND starts_at > %(after)s
-     GROUP BY date_trunc(%(unit)s, starts_at, 'UTC')
-     ORDER BY 1
-     LIMIT %(most)s
-"""
-
-FORGET_SLOTS = """
-    DELETE FROM allowance_slots
-     WHERE ctid = ANY(ARRAY(
-           SELECT ctid
-             FROM allowance_slots
-            WHERE starts_at < %(before)s
-            LIMIT %(limit)s
-              FOR UPDATE SKIP LOCKED))
-"""
-
-FORGET_DEVICE_ALLOWANCES = """
+FORGET_ALLOWANCES = """
     DELETE FROM allowances
      WHERE allowance_id = ANY(ARRAY(
            SELECT allowance_id
              FROM allowances
-            WHERE owner LIKE 'device %%'
+            WHERE voucher_id IS NULL
+              AND account_id IS NULL
+              AND address_hash IS NULL
               AND claimed_at < %(unused_before)s
               AND (claimed_at < %(before)s OR first_used_at IS NULL)
               AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.allowance_id = allowances.allowance_id)
@@ -116,44 +87,45 @@ FORGET_DEVICE_ALLOWANCES = """
 """
 
 
-async def claim_allowance(
-    cursor: Cursor, owner: str, network: str, plan: str, now: datetime, valid_until: datetime | None = None
-) -> Allowance:
+def send_claim(
+    cursor: Cursor, owner: AllowanceOwner, network: str, plan: str, now: datetime, valid_until: datetime | None
+) -> None:
     """
-    Fetch the allowance of an owner and hold it until the transaction ends; make it if there is none.
+    Make the allowance of an owner if there is none, and hold it until the transaction ends.
+
+    An account is locked before its allowance, as by those who remove it.
 
     @param plan: the one that holds from now on.
-    @raise StoreRefused: if there is no such plan or network.
     """
-    values = {"owner": owner, "network": network, "plan": plan, "now": now, "valid_until": valid_until}
-    await cursor.execute(CLAIM, values)
-    [(allowance_id,)] = cursor.fetchall()
-    return (await lock_allowances(cursor, [allowance_id]))[allowance_id]
+    values = {"network": network, "plan": plan, "now": now, "valid_until": valid_until}
+    if owner.voucher_id is not None:
+        cursor.send(CLAIM_OF_VOUCHER, values | {"voucher_id": owner.voucher_id})
+    elif owner.account_id is not None:
+        cursor.send(HOLD_ACCOUNT, {"account_id": owner.account_id})
+        cursor.send(CLAIM_OF_ACCOUNT, values | {"account_id": owner.account_id})
+    elif owner.mac is not None:
+        cursor.send(CLAIM_OF_DEVICE, values | {"mac": owner.mac})
+    elif owner.address_hash is not None:
+        cursor.send(CLAIM_OF_ADDRESS, values | {"address_hash": owner.address_hash})
+    else:
+        raise ValueError("nobody's allowance cannot be claimed")
 
 
-async def lock_allowances(cursor: Cursor, allowance_ids: Iterable[int]) -> dict[int, Allowance]:
+def hold_allowances(cursor: Cursor, allowance_ids: Iterable[int]) -> None:
     """
-    Fetch allowances and hold their rows until the transaction ends, in the order of their keys.
+    Lock allowances until the transaction ends, in the order of their keys.
 
-    Who holds sessions too must have locked those before.
+    Whoever needs sessions too must have locked those before.
     """
-    await cursor.execute(LOCK_ALLOWANCES, {"allowance_ids": sorted(allowance_ids)})
-    return {row[0]: _allowance(row) for row in cursor.fetchall()}
+    cursor.send(HOLD, {"allowance_ids": sorted(allowance_ids)})
 
 
-async def fetch_allowance(cursor: Cursor, allowance_id: int) -> Allowance:
-    """Look at an allowance that a session draws on."""
-    await cursor.execute(FETCH_ALLOWANCES, {"allowance_ids": [allowance_id]})
-    [row] = cursor.fetchall()
-    return _allowance(row)
-
-
-async def begin_use(cursor: Cursor, allowance_ids: Sequence[int], now: datetime) -> None:
+def begin_use(cursor: Cursor, allowance_ids: Sequence[int], now: datetime) -> None:
     """Start the clock of allowances that are used for the first time."""
-    await cursor.execute(BEGIN_USE, {"allowance_ids": list(allowance_ids), "now": now})
+    cursor.send(BEGIN_USE, {"allowance_ids": list(allowance_ids), "now": now})
 
 
-async def add_use(cursor: Cursor, endings: Iterable[Ended]) -> None:
+def add_use(cursor: Cursor, endings: Iterable[Ended]) -> None:
     """Add what ended sessions have used to the allowances that they drew on."""
     used: dict[int, tuple[timedelta, Octets]] = {}
     for session in (ended.session for ended in endings):
@@ -162,8 +134,8 @@ async def add_use(cursor: Cursor, endings: Iterable[Ended]) -> None:
             used[session.allowance_id] = (time + time_of(session), add_octets(octets, session.used))
     if not used:
         return
-    await cursor.execute(HOLD, {"allowance_ids": sorted(used)})
-    await cursor.execute(
+    hold_allowances(cursor, used)
+    cursor.send(
         ADD_USE,
         {
             "allowance_ids": list(used),
@@ -174,67 +146,46 @@ async def add_use(cursor: Cursor, endings: Iterable[Ended]) -> None:
     )
 
 
-async def add_to_slots(cursor: Cursor, drawn: Mapping[int, Amount], starts_at: datetime) -> None:
-    """Note when allowances were used; all must have been locked in this transaction."""
-    await cursor.execute(
-        ADD_TO_SLOTS,
-        {
-            "allowance_ids": list(drawn),
-            "starts": [starts_at] * len(drawn),
-            "times": [amount.time for amount in drawn.values()],
-            "octets": [amount.octets for amount in drawn.values()],
-        },
-    )
-
-
-async def fetch_slots(cursor: Cursor, allowance_id: int, now: datetime, span: timedelta) -> list[Slot]:
+async def forget_allowances(cursor: Cursor, before: datetime, unused_before: datetime, limit: int) -> int:
     """
-    Fetch the use of the sliding window that ends now, oldest first.
-
-    An hour of a window longer than L{BY_MINUTE} is said to begin with the
-    last minute that was used of it: who is told when they may come back is
-    never told too early, and at most an hour too late.
-    """
-    unit = "minute" if span <= BY_MINUTE else "hour"
-    values = {"allowance_id": allowance_id, "after": now - span, "unit": unit, "most": MOST_SLOTS}
-    await cursor.execute(FETCH_SLOTS, values)
-    return [Slot(starts_at, Amount(time, octets)) for starts_at, time, octets in cursor.fetchall()]
-
-
-async def forget_slots(cursor: Cursor, before: datetime, limit: int) -> int:
-    """
-    Delete slots that began before an instant.
-
-    @return: how many, C{limit} at most.
-    """
-    await cursor.execute(FORGET_SLOTS, {"before": before, "limit": limit})
-    return cursor.rowcount
-
-
-async def forget_device_allowances(cursor: Cursor, before: datetime, unused_before: datetime, limit: int) -> int:
-    """
-    Delete the allowances of devices whose guests last signed in before an instant and are not online.
+    Delete the allowances of devices, and nobody's, that were last claimed before an instant and are not in use.
 
     @param unused_before: a later one; for those that no gateway has ever let in.
     @return: how many, C{limit} at most.
     """
-    await cursor.execute(FORGET_DEVICE_ALLOWANCES, {"before": before, "unused_before": unused_before, "limit": limit})
+    await cursor.execute(FORGET_ALLOWANCES, {"before": before, "unused_before": unused_before, "limit": limit})
     return cursor.rowcount
 
 
-def _allowance(row: tuple[Any, ...]) -> Allowance:
-    allowance_id, owner, network, time_zone, first_used_at, valid_until, used_time, incoming, outgoing, revoked = row[
-        :10
-    ]
+def _allowance(
+    allowance_id: int,
+    voucher_id: int | None,
+    account_id: int | None,
+    mac: str | None,
+    address_hash: bytes | None,
+    network: str,
+    time_zone: str,
+    first_used_at: datetime | None,
+    valid_until: datetime | None,
+    used_time: timedelta,
+    incoming: int,
+    outgoing: int,
+    revoked: bool,
+    *,
+    plan: Plan,
+) -> Allowance:
     return Allowance(
         allowance_id,
-        owner,
+        AllowanceOwner(voucher_id, account_id, mac, address_hash),
         network,
         time_zone,
-        plan_of(row[10:]),
+        plan,
         first_used_at,
         valid_until,
         used_time,
         Octets(incoming, outgoing),
         revoked,
     )
+
+
+ALLOWANCES = RowReader(_allowance)

@@ -120,4 +120,4 @@ async def purge_history(cursor: Cursor, network: str, before: datetime, limit: i
 
 
 def _token_hashes(cursor: Cursor) -> list[bytes]:
-    return [bytes(token_hash) for (token_hash,) in cursor.fetchall()]
+    return [token_hash for (token_hash,) in cursor.fetchall()]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from datetime import datetime, timedelta
 
 from wifidogd.domain.plans import Plan, TimeCounts, WhenFull
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 FETCH_PLANS = """
     SELECT name, title, time_limit, time_counts, incoming_octets, outgoing_octets, total_octets, devices, when_full,
@@ -59,7 +60,7 @@ REMOVE_PLAN = """
 async def fetch_plans(cursor: Cursor) -> list[Plan]:
     """Fetch all plans by name, 10,000 at most."""
     await cursor.execute(FETCH_PLANS)
-    return [plan_of(row) for row in cursor.fetchall()]
+    return PLANS.all(cursor)
 
 
 async def save_plan(cursor: Cursor, plan: Plan) -> bool:
@@ -94,8 +95,45 @@ async def remove_plan(cursor: Cursor, name: str) -> bool:
     return cursor.rowcount == 1
 
 
-def plan_of(row: tuple[Any, ...]) -> Plan:
-    """Read a row of all columns, in the order of L{Plan}."""
-    values = list(row)
-    values[3], values[8] = TimeCounts(values[3]), WhenFull(values[8])
-    return Plan(*values)
+def plan_of(
+    name: str,
+    title: str,
+    time_limit: timedelta | None,
+    time_counts: str,
+    incoming_octets: int | None,
+    outgoing_octets: int | None,
+    total_octets: int | None,
+    devices: int | None,
+    when_full: str,
+    valid_from: datetime | None,
+    valid_until: datetime | None,
+    hours: str,
+    day_time: timedelta | None,
+    day_octets: int | None,
+    span: timedelta | None,
+    span_time: timedelta | None,
+    span_octets: int | None,
+) -> Plan:
+    """Return the plan that a row of the table stands for."""
+    return Plan(
+        name,
+        title,
+        time_limit,
+        TimeCounts(time_counts),
+        incoming_octets,
+        outgoing_octets,
+        total_octets,
+        devices,
+        WhenFull(when_full),
+        valid_from,
+        valid_until,
+        hours,
+        day_time,
+        day_octets,
+        span,
+        span_time,
+        span_octets,
+    )
+
+
+PLANS = RowReader(plan_of)

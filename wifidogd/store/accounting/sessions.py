@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime, timedelta
 
 from wifidogd.domain.sessions import Ended, Octets, Reason, Session
 from wifidogd.store.accounting.allowances import add_use
 from wifidogd.store.driver.array_literals import of_addresses, of_counts, of_instants, of_octets
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 LOCK_BY_TOKEN = """
     SELECT token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
@@ -22,8 +23,8 @@ LOCK_BY_TOKEN = """
 
 LOCK_ONLINE = """
     SELECT token_hash, sessions.gw_id, sessions.mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
-           CASE WHEN has_restarted THEN 0 ELSE last_incoming END,
-           CASE WHEN has_restarted THEN 0 ELSE last_outgoing END,
+           CASE WHEN has_restarted THEN 0 ELSE last_incoming END AS last_incoming,
+           CASE WHEN has_restarted THEN 0 ELSE last_outgoing END AS last_outgoing,
            time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac, probation_until
       FROM sessions
       JOIN unnest(%(gw_ids)s::text[], %(macs)s::macaddr[]) AS place (gw_id, mac)
@@ -80,7 +81,7 @@ async def lock_sessions(cursor: Cursor, token_hashes: Sequence[bytes]) -> dict[b
     @return: by token hash; a token that names no open session is absent.
     """
     await cursor.execute(LOCK_BY_TOKEN, {"token_hashes": of_octets(token_hashes)})
-    return {session.token_hash: session for session in map(_session, cursor.fetchall())}
+    return {session.token_hash: session for session in SESSIONS.all(cursor)}
 
 
 async def lock_online(cursor: Cursor, places: Sequence[tuple[str, str]]) -> list[Session]:
@@ -92,7 +93,7 @@ async def lock_online(cursor: Cursor, places: Sequence[tuple[str, str]]) -> list
         if its pings tell that it has restarted since.
     """
     await cursor.execute(LOCK_ONLINE, {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]})
-    return [_session(row) for row in cursor.fetchall()]
+    return SESSIONS.all(cursor)
 
 
 def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
@@ -114,14 +115,14 @@ def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
     )
 
 
-async def end_sessions(cursor: Cursor, endings: Sequence[Ended]) -> None:
+def end_sessions(cursor: Cursor, endings: Sequence[Ended]) -> None:
     """
     Move sessions to the history, and what they have used to their allowances.
 
     All must have been locked in this transaction; of allowances only those of
     locked sessions.
     """
-    await cursor.execute(
+    cursor.send(
         END,
         {
             "token_hashes": [ended.session.token_hash for ended in endings],
@@ -134,25 +135,48 @@ async def end_sessions(cursor: Cursor, endings: Sequence[Ended]) -> None:
             "reasons": [ended.reason.value for ended in endings],
         },
     )
-    await add_use(cursor, endings)
+    add_use(cursor, endings)
 
 
-def _session(row: tuple[Any, ...]) -> Session:
+def session_of(
+    token_hash: bytes,
+    gw_id: str,
+    opened_at: datetime,
+    mac: str | None,
+    activated_at: datetime | None,
+    reported_at: datetime | None,
+    incoming: int,
+    outgoing: int,
+    ip: str | None = None,
+    last_incoming: int = 0,
+    last_outgoing: int = 0,
+    time_limit: timedelta | None = None,
+    quota_octets: int | None = None,
+    expires_at: datetime | None = None,
+    ending: str | None = None,
+    allowance_id: int | None = None,
+    claimed_mac: str | None = None,
+    probation_until: datetime | None = None,
+) -> Session:
+    """Return the session that a row of the table stands for; usage asks for the first columns alone."""
     return Session(
-        bytes(row[0]),
-        row[1],
-        row[4],
-        row[2],
-        row[3],
-        row[5],
-        row[6],
-        Octets(row[7], row[8]),
-        Octets(row[9], row[10]),
-        row[11],
-        row[12],
-        row[13],
-        None if row[14] is None else Reason(row[14]),
-        row[15],
-        row[16],
-        row[17],
+        token_hash,
+        gw_id,
+        opened_at,
+        mac,
+        ip,
+        activated_at,
+        reported_at,
+        Octets(incoming, outgoing),
+        Octets(last_incoming, last_outgoing),
+        time_limit,
+        quota_octets,
+        expires_at,
+        None if ending is None else Reason(ending),
+        allowance_id,
+        claimed_mac,
+        probation_until,
     )
+
+
+SESSIONS = RowReader(session_of)

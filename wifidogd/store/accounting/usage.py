@@ -1,97 +1,127 @@
-"""What allowances are used for at this moment: their open sessions, and what was used recently."""
+"""What is used of allowances at this moment: by ended sessions, by open ones, and recently."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
 
-from wifidogd.domain.opening_hours import midnight
-from wifidogd.domain.plans import Allowance
-from wifidogd.domain.quotas import Amount, Use, is_slotted
-from wifidogd.domain.sessions import Octets, Session
+from wifidogd.domain.plans import NOBODY, AllowanceOwner
+from wifidogd.domain.quotas import Use, is_slotted
+from wifidogd.domain.sessions import Session
 from wifidogd.domain.usage import AllowanceUsage, add_octets, device_of, place_of, time_of
+from wifidogd.store.accounting.allowances import ALLOWANCES, hold_allowances, send_claim
+from wifidogd.store.accounting.plans import plan_of
+from wifidogd.store.accounting.recent_use import sum_recent
+from wifidogd.store.accounting.sessions import session_of
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
-LIST_DRAWING = """
-    SELECT allowance_id, token_hash, gw_id, mac, opened_at, activated_at, reported_at, incoming, outgoing,
+PLANS = RowReader(plan_of, prefix="plan_")
+SESSIONS = RowReader(session_of, prefix="session_")
+
+READ_USAGE = """
+    SELECT allowances.*, time_zone,
+           plans.name AS plan_name, plans.title AS plan_title, plans.time_limit AS plan_time_limit,
+           plans.time_counts AS plan_time_counts, plans.incoming_octets AS plan_incoming_octets,
+           plans.outgoing_octets AS plan_outgoing_octets, plans.total_octets AS plan_total_octets,
+           plans.devices AS plan_devices, plans.when_full AS plan_when_full, plans.valid_from AS plan_valid_from,
+           plans.valid_until AS plan_valid_until, plans.hours AS plan_hours, plans.day_time AS plan_day_time,
+           plans.day_octets AS plan_day_octets, plans.span AS plan_span, plans.span_time AS plan_span_time,
+           plans.span_octets AS plan_span_octets,
+           token_hash AS session_token_hash, gw_id AS session_gw_id, sessions.mac AS session_mac,
+           opened_at AS session_opened_at, activated_at AS session_activated_at, reported_at AS session_reported_at,
+           sessions.incoming AS session_incoming, sessions.outgoing AS session_outgoing,
            ending IS NULL AND reported_at >= %(now)s - 3 * (SELECT check_interval
                                                               FROM gateways
-                                                             WHERE gateways.gw_id = sessions.gw_id)
-      FROM sessions
-     WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
-       AND activated_at IS NOT NULL
+                                                             WHERE gateways.gw_id = sessions.gw_id) AS is_live
+      FROM allowances
+      JOIN plans ON plans.name = allowances.plan
+      JOIN networks ON networks.name = allowances.network
+      LEFT JOIN sessions ON sessions.allowance_id = allowances.allowance_id AND activated_at IS NOT NULL
+     WHERE allowances.allowance_id = ANY(%(allowance_ids)s::bigint[])
+        OR allowances.voucher_id = %(voucher_id)s
+        OR allowances.account_id = %(account_id)s AND allowances.network = %(network)s
+        OR allowances.mac = %(mac)s AND allowances.network = %(network)s
+        OR allowances.address_hash = %(address_hash)s AND allowances.network = %(network)s
 """
-
-SUM_RECENT = """
-    SELECT said.allowance_id, day_time, day_octets, span_time, span_octets
-      FROM unnest(%(allowance_ids)s::bigint[], %(days)s::timestamptz[], %(spans)s::timestamptz[])
-        AS said (allowance_id, day, span)
-     CROSS JOIN LATERAL (
-           SELECT coalesce(sum(used_time) FILTER (WHERE starts_at >= said.day), '0') AS day_time,
-                  coalesce(sum(octets) FILTER (WHERE starts_at >= said.day), 0) AS day_octets,
-                  coalesce(sum(used_time) FILTER (WHERE starts_at > said.span), '0') AS span_time,
-                  coalesce(sum(octets) FILTER (WHERE starts_at > said.span), 0) AS span_octets
-             FROM allowance_slots
-            WHERE allowance_slots.allowance_id = said.allowance_id
-              AND starts_at >= least(said.day, said.span)
-     ) AS recent
-"""
+"""All conditions but one are given NULL, which leaves the planner the index of that one."""
 
 
-async def tally_up(cursor: Cursor, allowances: Mapping[int, Allowance], now: datetime) -> dict[int, AllowanceUsage]:
+async def claim_allowance(
+    cursor: Cursor,
+    owner: AllowanceOwner,
+    network: str,
+    plan: str,
+    now: datetime,
+    valid_until: datetime | None = None,
+) -> AllowanceUsage:
     """
-    Say what has been used of allowances, all sessions together.
+    Return what is used of the allowance of an owner, and hold it until the transaction ends; make it if there is none.
 
-    Only what was locked before stays as it is said here: the rows are read
-    by a statement of their own, after the lock.
+    @param plan: the one that holds from now on.
+    @raise StoreRefused: if there is no such plan, network, voucher or account.
     """
-    tallies = {
-        allowance_id: AllowanceUsage(allowance, Use(allowance.used_time, allowance.used))
-        for allowance_id, allowance in allowances.items()
-    }
-    await cursor.execute(LIST_DRAWING, {"allowance_ids": list(allowances), "now": now})
-    for allowance_id, *row, is_live in cursor.fetchall():
-        tallies[allowance_id] = _with_session(tallies[allowance_id], _session(row), is_live)
-    slotted = [allowance for allowance in allowances.values() if is_slotted(allowance.plan)]
+    send_claim(cursor, owner, network, plan, now, valid_until)
+    [usage] = (await _read(cursor, now, owner=owner, network=network)).values()
+    return usage
+
+
+async def lock_usage(cursor: Cursor, allowance_ids: Iterable[int], now: datetime) -> dict[int, AllowanceUsage]:
+    """
+    Return what is used of allowances, by allowance_id, and hold them until the transaction ends.
+
+    Whoever needs sessions too must have locked those before.
+    """
+    # The lock and the sums are two statements on one way: a statement that did both would see the sessions as they
+    # were before it waited for the lock, and miss what the holder of the lock has added.
+    ordered = sorted(allowance_ids)
+    hold_allowances(cursor, ordered)
+    return await _read(cursor, now, ordered)
+
+
+async def fetch_usage(cursor: Cursor, allowance_id: int, now: datetime) -> AllowanceUsage:
+    """Return what is used of an allowance that a session draws on."""
+    return (await _read(cursor, now, [allowance_id]))[allowance_id]
+
+
+async def _read(
+    cursor: Cursor,
+    now: datetime,
+    allowance_ids: Sequence[int] | None = None,
+    *,
+    owner: AllowanceOwner = NOBODY,
+    network: str | None = None,
+) -> dict[int, AllowanceUsage]:
+    """Add up what is used: a row for each open session of an allowance, and one at least."""
+    values = {each.name: getattr(owner, each.name) for each in fields(owner)}
+    values |= {"allowance_ids": allowance_ids, "network": network, "now": now}
+    await cursor.execute(READ_USAGE, values)
+    columns = cursor.columns
+    allowance_in, plan_in, session_in = ALLOWANCES.over(columns), PLANS.over(columns), SESSIONS.over(columns)
+    key, session, is_live = map(columns.index, ("allowance_id", "session_token_hash", "is_live"))
+    found: dict[int, AllowanceUsage] = {}
+    for row in cursor.fetchall():
+        if row[key] not in found:
+            allowance = allowance_in(row, plan=plan_in(row))
+            found[row[key]] = AllowanceUsage(allowance, Use(allowance.used_time, allowance.used))
+        if row[session] is not None:
+            found[row[key]] = _with_session(found[row[key]], session_in(row), row[is_live])
+    slotted = [usage.allowance for usage in found.values() if is_slotted(usage.allowance.plan)]
     if slotted:
-        await cursor.execute(SUM_RECENT, _windows(slotted, now))
-        for allowance_id, day_time, day_octets, span_time, span_octets in cursor.fetchall():
-            tally = tallies[allowance_id]
-            day, span = Amount(day_time, int(day_octets)), Amount(span_time, int(span_octets))
-            tallies[allowance_id] = replace(tally, use=replace(tally.use, day=day, span=span))
-    return tallies
+        for allowance_id, (day, span) in (await sum_recent(cursor, slotted, now)).items():
+            usage = found[allowance_id]
+            found[allowance_id] = replace(usage, use=replace(usage.use, day=day, span=span))
+    return found
 
 
-def _windows(allowances: list[Allowance], now: datetime) -> dict[str, object]:
-    return {
-        "allowance_ids": [allowance.allowance_id for allowance in allowances],
-        "days": [midnight(now, allowance.time_zone) for allowance in allowances],
-        "spans": [now - (allowance.plan.span or timedelta()) for allowance in allowances],
-    }
-
-
-def _with_session(tally: AllowanceUsage, session: Session, is_live: bool) -> AllowanceUsage:
+def _with_session(usage: AllowanceUsage, session: Session, is_live: bool) -> AllowanceUsage:
     use = replace(
-        tally.use,
-        time=tally.use.time + time_of(session),
-        octets=add_octets(tally.use.octets, session.used),
+        usage.use,
+        time=usage.use.time + time_of(session),
+        octets=add_octets(usage.use.octets, session.used),
     )
-    online = dict(tally.online)
+    online = dict(usage.online)
     if is_live:
         online[device_of(session)] = max(place_of(session), online.get(device_of(session), place_of(session)))
-    return AllowanceUsage(tally.allowance, use, online)
-
-
-def _session(row: list[Any]) -> Session:
-    token_hash, gw_id, mac, opened_at, activated_at, reported_at, incoming, outgoing = row
-    return Session(
-        bytes(token_hash),
-        gw_id,
-        opened_at,
-        mac=mac,
-        activated_at=activated_at,
-        reported_at=reported_at,
-        used=Octets(incoming, outgoing),
-    )
+    return AllowanceUsage(usage.allowance, use, online)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from wifidogd.store.access.remembered_devices import forget_devices_of
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 FETCH_ACCOUNT = """
     SELECT account_id, name, password_hash, disabled, created_at, email, validated_at, plan, old_hash
@@ -136,6 +137,9 @@ class Account:
     old_hash: str | None = field(default=None, repr=False)
 
 
+ACCOUNTS = RowReader(Account)
+
+
 def fold_name(name: str) -> str:
     """
     Write an account's name the one way in which it is stored and compared.
@@ -153,15 +157,13 @@ async def fetch_account(cursor: Cursor, name: str) -> Account | None:
     @return: None if there is none; disabled ones are found too.
     """
     await cursor.execute(FETCH_ACCOUNT, {"name": fold_name(name)})
-    row = cursor.fetchone()
-    return None if row is None else Account(*row)
+    return ACCOUNTS.one(cursor)
 
 
 async def fetch_account_by_id(cursor: Cursor, account_id: int) -> Account | None:
     """Fetch an account by its number; None if it is gone."""
     await cursor.execute(FETCH_BY_ID, {"account_id": account_id})
-    row = cursor.fetchone()
-    return None if row is None else Account(*row)
+    return ACCOUNTS.one(cursor)
 
 
 async def sign_up(cursor: Cursor, email: str, password_hash: str, now: datetime) -> int | None:
@@ -254,7 +256,7 @@ async def set_disabled(cursor: Cursor, name: str, disabled: bool) -> bool:
 async def list_accounts(cursor: Cursor, limit: int) -> list[Account]:
     """Fetch accounts by name, C{limit} at most."""
     await cursor.execute(LIST_ACCOUNTS, {"limit": limit})
-    return [Account(*row) for row in cursor.fetchall()]
+    return ACCOUNTS.all(cursor)
 
 
 async def forget_unvalidated(cursor: Cursor, before: datetime, limit: int) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 ADD_LINK = """
     INSERT INTO email_links (link_hash, account_id, purpose, email, expires_at)
@@ -89,23 +90,23 @@ async def add_link(
 async def find_link(cursor: Cursor, link_hash: bytes, now: datetime) -> Link | None:
     """Look a link up without using it; None if it is not good, or no longer."""
     await cursor.execute(FIND_LINK, {"link_hash": link_hash, "now": now})
-    return _link(cursor)
+    return LINKS.one(cursor)
 
 
 async def use_link(cursor: Cursor, link_hash: bytes, now: datetime) -> Link | None:
     """Use a link up; None if it is not good, or no longer.  Of two who use it at once, one gets it."""
     await cursor.execute(USE_LINK, {"link_hash": link_hash, "now": now})
-    return _link(cursor)
+    return LINKS.one(cursor)
 
 
 async def remove_links(cursor: Cursor, account_id: int, *purposes: Purpose) -> None:
-    """Let no link of an account for these purposes be good any more."""
+    """Delete the links of an account for these purposes."""
     await cursor.execute(REMOVE_LINKS, {"account_id": account_id, "purposes": [purpose.value for purpose in purposes]})
 
 
 async def forget_links(cursor: Cursor, now: datetime, limit: int) -> int:
     """
-    Delete links that are good no longer.
+    Delete links that have expired.
 
     @return: how many, C{limit} at most.
     """
@@ -113,6 +114,8 @@ async def forget_links(cursor: Cursor, now: datetime, limit: int) -> int:
     return cursor.rowcount
 
 
-def _link(cursor: Cursor) -> Link | None:
-    row = cursor.fetchone()
-    return None if row is None else Link(row[0], Purpose(row[1]), row[2])
+def _link(account_id: int, purpose: str, email: str) -> Link:
+    return Link(account_id, Purpose(purpose), email)
+
+
+LINKS = RowReader(_link)

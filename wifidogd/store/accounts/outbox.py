@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 MOST = 10_000
 """Mails that may wait; a mail server that is away for days must not fill the database."""
@@ -60,6 +61,9 @@ class Mail:
     tries: int
 
 
+MAILS = RowReader(Mail)
+
+
 async def queue_mail(cursor: Cursor, recipient: str, message: str, now: datetime) -> bool:
     """
     Write a mail to be sent as soon as the transaction it is about is committed.
@@ -77,7 +81,7 @@ async def claim_mails(cursor: Cursor, now: datetime, until: datetime, limit: int
     What is neither removed nor put off by then, because this server died, is due again.
     """
     await cursor.execute(CLAIM, {"now": now, "until": until, "limit": limit})
-    return [Mail(*row) for row in cursor.fetchall()]
+    return MAILS.all(cursor)
 
 
 async def remove_mails(cursor: Cursor, mail_ids: Sequence[int]) -> None:
@@ -86,5 +90,5 @@ async def remove_mails(cursor: Cursor, mail_ids: Sequence[int]) -> None:
 
 
 async def put_off(cursor: Cursor, mail_id: int, until: datetime) -> None:
-    """Say when a mail that could not be sent is tried again."""
+    """Record when a mail that could not be sent is tried again."""
     await cursor.execute(PUT_OFF, {"mail_id": mail_id, "until": until})

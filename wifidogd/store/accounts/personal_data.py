@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from wifidogd.domain.sessions import Octets, Reason
+from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.access.rate_limits import of_account, of_device, of_sign_ups
 from wifidogd.store.accounts.accounts import Account, fetch_account_by_id
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 MOST = 1_000
 """Rows of a kind that one statement reads or changes."""
@@ -27,7 +28,7 @@ FIND_OWN = """
 """
 
 FIND_OPEN = """
-    SELECT gw_id, mac, ip, url, opened_at, activated_at, NULL, ending, incoming, outgoing
+    SELECT gw_id, mac, ip, url, opened_at, activated_at, ending AS reason, incoming, outgoing
       FROM sessions
      WHERE token_hash = %(token_hash)s
         OR account_id = %(account_id)s
@@ -36,7 +37,7 @@ FIND_OPEN = """
 """
 
 FIND_PAST = """
-    SELECT gw_id, mac, ip, NULL, opened_at, activated_at, ended_at, reason, incoming, outgoing
+    SELECT gw_id, mac, ip, opened_at, activated_at, ended_at, reason, incoming, outgoing
       FROM past_sessions
      WHERE account_id = %(account_id)s
      ORDER BY ended_at DESC
@@ -88,27 +89,15 @@ ERASE_OPEN = """
  RETURNING gw_id, mac, allowance_id
 """
 
-ERASE_ALLOWANCES_OF_DEVICES = """
+ERASE_ALLOWANCES = """
     UPDATE allowances
-       SET owner = 'device erased ' || allowance_id
+       SET account_id = NULL, mac = NULL, address_hash = NULL
      WHERE allowance_id IN (
            SELECT allowance_id
              FROM allowances
-            WHERE allowance_id = ANY(%(allowance_ids)s::bigint[])
-              AND owner LIKE 'device %%'
-            ORDER BY allowance_id
-              FOR UPDATE)
-"""
-
-ERASE_ALLOWANCES_OF_ADDRESS = """
-    UPDATE allowances
-       SET owner = 'device erased ' || allowance_id
-     WHERE allowance_id IN (
-           SELECT allowance_id
-             FROM allowances
-            WHERE owner = ANY(ARRAY(
-                  SELECT 'address ' || encode(sha256(convert_to(%(email)s, 'UTF8')), 'hex') || ' ' || name
-                    FROM networks))
+            WHERE allowance_id = ANY(%(allowance_ids)s::bigint[]) AND mac IS NOT NULL
+               OR account_id = %(account_id)s
+               OR address_hash = %(address_hash)s
             ORDER BY allowance_id
               FOR UPDATE)
 """
@@ -199,11 +188,31 @@ class Owner:
     device_id: int | None
 
 
+def _session(
+    gw_id: str,
+    mac: str | None,
+    ip: str | None,
+    opened_at: datetime,
+    activated_at: datetime | None,
+    reason: str | None,
+    incoming: int,
+    outgoing: int,
+    url: str | None = None,
+    ended_at: datetime | None = None,
+) -> StoredSession:
+    used = Octets(incoming, outgoing)
+    return StoredSession(gw_id, mac, ip, url, opened_at, activated_at, ended_at, reason, used)
+
+
+SESSIONS = RowReader(_session)
+DEVICES = RowReader(StoredDevice)
+OWNERS = RowReader(Owner)
+
+
 async def find_owner(cursor: Cursor, token_hash: bytes) -> Owner | None:
-    """Tell whose an open session is; None if the token names none."""
+    """Return whose an open session is; None if the token names none."""
     await cursor.execute(FIND_OWN, {"token_hash": token_hash})
-    row = cursor.fetchone()
-    return None if row is None else Owner(*row)
+    return OWNERS.one(cursor)
 
 
 async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> Stored:
@@ -211,19 +220,12 @@ async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> Stored:
     whose = {"token_hash": token_hash, "account_id": owner.account_id, "device_id": owner.device_id, "most": MOST}
     account = None if owner.account_id is None else await fetch_account_by_id(cursor, owner.account_id)
     await cursor.execute(FIND_OPEN, whose)
-    rows = cursor.fetchall()
+    sessions = SESSIONS.all(cursor)
     if account is not None:
         await cursor.execute(FIND_PAST, whose)
-        rows += cursor.fetchall()
+        sessions += SESSIONS.all(cursor)
     await cursor.execute(FIND_DEVICES, whose)
-    devices = tuple(StoredDevice(*row) for row in cursor.fetchall())
-    return Stored(account, tuple(map(_stay, rows)), devices)
-
-
-def _stay(row: tuple[Any, ...]) -> StoredSession:
-    fields: list[Any] = list(row)
-    fields[8:] = [Octets(*fields[8:])]
-    return StoredSession(*fields)
+    return Stored(account, tuple(sessions), tuple(DEVICES.all(cursor)))
 
 
 async def erase_past(cursor: Cursor, account_id: int) -> bool:
@@ -255,11 +257,15 @@ async def erase_rest(cursor: Cursor, token_hash: bytes, owner: Owner) -> None:
     whose = {"token_hash": token_hash, "account_id": owner.account_id, "erased": Reason.ERASED.value}
     await cursor.execute(ERASE_OPEN, whose)
     met = [row for row in cursor.fetchall() if row[1] is not None]
-    await cursor.execute(ERASE_ALLOWANCES_OF_DEVICES, {"allowance_ids": [row[2] for row in met if row[2] is not None]})
+    name, email = (None, None) if account is None else account
+    allowance_ids = [row[2] for row in met if row[2] is not None]
+    address_hash = None if email is None else hash_secret(email)
+    owners = {"allowance_ids": allowance_ids, "account_id": owner.account_id, "address_hash": address_hash}
+    await cursor.execute(ERASE_ALLOWANCES, owners)
     await _forget_traces(cursor, {(gw_id, mac) for gw_id, mac, _ in met})
     await cursor.execute(FORGET_DEVICE, {"device_id": owner.device_id})
-    if owner.account_id is not None and account is not None:
-        await _remove_account(cursor, owner.account_id, *account)
+    if owner.account_id is not None and name is not None:
+        await _remove_account(cursor, owner.account_id, name, email)
 
 
 async def _remove_account(cursor: Cursor, account_id: int, name: str, email: str | None) -> None:
@@ -267,7 +273,6 @@ async def _remove_account(cursor: Cursor, account_id: int, name: str, email: str
     await cursor.execute(FORGET_TRIES, {"subjects": [of_account(name)]})
     if email is not None:
         await cursor.execute(REMOVE_MAILS, {"email": email})
-        await cursor.execute(ERASE_ALLOWANCES_OF_ADDRESS, {"email": email})
 
 
 async def _forget_traces(cursor: Cursor, places: Set[tuple[str, str]]) -> None:

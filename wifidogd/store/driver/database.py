@@ -47,6 +47,10 @@ class Cursor(Protocol):
         """Take the next row of the last statement; None after the last."""
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that the last statement returned; none if it returns no rows."""
+
+    @property
     def rowcount(self) -> int:
         """Rows that the last statement returned or changed."""
 
@@ -146,6 +150,11 @@ class _Transaction:
         """As L{Cursor} has it."""
         row: tuple[Any, ...] | None = self._fetched(self._cursor.fetchone)
         return row
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """As L{Cursor} has it."""
+        return tuple([column[0] for column in self._cursor.description or ()])
 
     @property
     def rowcount(self) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from wifidogd.domain.gateways import Heartbeat
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 SAVE_HEARTBEATS = """
     INSERT INTO heartbeats AS known (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime)
@@ -30,19 +31,21 @@ SAVE_HEARTBEATS = """
      WHERE known.seen_at < excluded.seen_at
 """
 
+HEARTBEATS = RowReader(Heartbeat)
+
 
 async def save_heartbeats(
     cursor: Cursor, heartbeats: Sequence[Heartbeat], clock_set_at: datetime | None = None
 ) -> None:
     """
-    Keep the newest ping of each gateway; those of gateways not adopted are left out.
+    Record the newest ping of each gateway; those of gateways not adopted are left out.
 
-    An uptime that fell, or that began after the ping before, tells that the
+    An uptime that fell, or that began after the ping before, shows that the
     gateway restarted, and when.
 
     @param heartbeats: each gateway once.
-    @param clock_set_at: when the clock by which they were seen was last set; None if it never was.  A ping before that
-        was seen by another clock, as it were: an hour between the two need not have passed.
+    @param clock_set_at: when the clock by which they were seen was last set; None if it never was.  The time
+        between a ping before that and one after it is not known.
     """
     await cursor.execute(
         SAVE_HEARTBEATS,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, replace
 
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 FETCH_NETWORKS = """
     SELECT name, title, methods, time_limit, quota_octets, stale_after,
-           coalesce((SELECT json_object_agg(language, text) FROM terms WHERE terms.network = networks.name), '{}'),
+           coalesce((SELECT json_object_agg(language, text) FROM terms WHERE terms.network = networks.name), '{}')
+               AS terms,
            terms_version, retention, plan, time_zone, sign_up, grace, remember, remember_random, remember_mac, colour,
            logo
       FROM networks
@@ -61,10 +62,13 @@ SAVE_TERMS = """
 """
 
 
+NETWORKS = RowReader(Network)
+
+
 async def fetch_networks(cursor: Cursor) -> list[Network]:
     """Fetch all networks by name, 10,000 at most."""
     await cursor.execute(FETCH_NETWORKS)
-    return [_network(row) for row in cursor.fetchall()]
+    return [replace(network, methods=tuple(map(SignInMethod, network.methods))) for network in NETWORKS.all(cursor)]
 
 
 async def save_network(cursor: Cursor, network: Network) -> bool:
@@ -83,8 +87,3 @@ async def save_network(cursor: Cursor, network: Network) -> bool:
     texts = [network.terms[language] for language in languages]
     await cursor.execute(SAVE_TERMS, {"network": network.name, "languages": languages, "texts": texts})
     return bool(is_new)
-
-
-def _network(row: tuple[Any, ...]) -> Network:
-    name, title, methods, *rest = row
-    return Network(name, title, tuple(SignInMethod(method) for method in methods), *rest)

@@ -1,35 +1,19 @@
-"""What the operator sees of gateways and sessions, and how a session is ended by hand."""
+"""Open sessions as operators see them, how operators end them, and the whole installation in a few numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from wifidogd.domain.gateways import Gateway, Heartbeat
 from wifidogd.domain.sessions import Ended, Octets, Reason
 from wifidogd.store.accounting.sessions import end_sessions, lock_sessions
 from wifidogd.store.driver.database import Cursor
-
-LIST_GATEWAYS = """
-    WITH counted AS (
-        SELECT gw_id, count(activated_at) AS online
-          FROM sessions
-         GROUP BY gw_id
-    )
-    SELECT gateways.gw_id, network, address, port, check_interval, key_hashes, adopted_at, coalesce(online, 0),
-           seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime
-      FROM gateways
-      LEFT JOIN counted ON counted.gw_id = gateways.gw_id
-      LEFT JOIN heartbeats ON heartbeats.gw_id = gateways.gw_id
-     ORDER BY gateways.gw_id
-     LIMIT %(limit)s
-"""
+from wifidogd.store.driver.rows import RowReader
 
 LIST_SESSIONS = """
-    SELECT session_id, gw_id, accounts.name, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
-           expires_at, quota_octets, ending
+    SELECT session_id, gw_id, accounts.name AS account, mac, ip, opened_at, activated_at, reported_at, incoming,
+           outgoing, expires_at, quota_octets, ending
       FROM sessions
       LEFT JOIN accounts USING (account_id)
      WHERE (%(gw_id)s::text IS NULL OR gw_id = %(gw_id)s)
@@ -56,39 +40,24 @@ ASK_TO_END = """
 """
 
 COUNT = """
-    SELECT (SELECT count(*) FROM gateways),
+    SELECT (SELECT count(*) FROM gateways) AS gateways,
            (SELECT count(*)
               FROM gateways
               LEFT JOIN heartbeats ON heartbeats.gw_id = gateways.gw_id
              WHERE seen_at IS NULL
-                OR seen_at < %(now)s - 3 * check_interval),
-           (SELECT count(*) FROM waiting_gateways),
-           (SELECT count(*) FROM networks),
-           count(*) FILTER (WHERE activated_at IS NOT NULL),
-           count(*) FILTER (WHERE activated_at IS NULL),
-           coalesce(sum(incoming), 0),
-           coalesce(sum(outgoing), 0),
-           (SELECT count(*) FROM accounts WHERE NOT disabled),
-           (SELECT count(*) FROM accounts WHERE disabled),
-           (SELECT count(*) FROM mails),
-           (SELECT count(*) FROM mails WHERE tries > 0)
+                OR seen_at < %(now)s - 3 * check_interval) AS silent,
+           (SELECT count(*) FROM waiting_gateways) AS waiting,
+           (SELECT count(*) FROM networks) AS networks,
+           count(*) FILTER (WHERE activated_at IS NOT NULL) AS online,
+           count(*) FILTER (WHERE activated_at IS NULL) AS pending,
+           coalesce(sum(incoming), 0) AS incoming,
+           coalesce(sum(outgoing), 0) AS outgoing,
+           (SELECT count(*) FROM accounts WHERE NOT disabled) AS accounts,
+           (SELECT count(*) FROM accounts WHERE disabled) AS disabled,
+           (SELECT count(*) FROM mails) AS mails,
+           (SELECT count(*) FROM mails WHERE tries > 0) AS late_mails
       FROM sessions
 """
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayState:
-    """
-    An adopted gateway and how it does.
-
-    @ivar online: its guests that are online.
-    @ivar heartbeat: its last ping; None when it has not called since it was adopted.
-    """
-
-    gateway: Gateway
-    adopted_at: datetime
-    online: int
-    heartbeat: Heartbeat | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +129,6 @@ class Kicked:
     ended: int
 
 
-async def list_gateways(cursor: Cursor, limit: int) -> list[GatewayState]:
-    """Fetch adopted gateways by C{gw_id}, C{limit} at most."""
-    await cursor.execute(LIST_GATEWAYS, {"limit": limit})
-    return [_gateway_state(row) for row in cursor.fetchall()]
-
-
 async def list_sessions(
     cursor: Cursor, *, limit: int, gw_id: str | None = None, account_id: int | None = None, mac: str | None = None
 ) -> list[SessionState]:
@@ -176,7 +139,7 @@ async def list_sessions(
     """
     wanted = {"limit": limit, "gw_id": gw_id, "account_id": account_id, "mac": mac}
     await cursor.execute(LIST_SESSIONS, wanted)
-    return [_session_state(row) for row in cursor.fetchall()]
+    return SESSION_STATES.all(cursor)
 
 
 async def kick(
@@ -197,7 +160,7 @@ async def kick(
     sessions = (await lock_sessions(cursor, found)).values()
     pending = [session for session in sessions if session.activated_at is None]
     online = [session.token_hash for session in sessions if session.activated_at is not None]
-    await end_sessions(cursor, [Ended(session, now, Reason.KICKED) for session in pending])
+    end_sessions(cursor, [Ended(session, now, Reason.KICKED) for session in pending])
     await cursor.execute(ASK_TO_END, {"token_hashes": online, "reason": Reason.KICKED.value})
     return Kicked(len(online), len(pending))
 
@@ -205,26 +168,30 @@ async def kick(
 async def count_everything(cursor: Cursor, now: datetime) -> Counts:
     """Count what C{wifidogctl status} shows; reads no history."""
     await cursor.execute(COUNT, {"now": now})
-    [row] = cursor.fetchall()
-    gateways, silent, waiting, networks, online, pending, incoming, outgoing, *rest = map(int, row)
-    return Counts(gateways, silent, waiting, networks, online, pending, Octets(incoming, outgoing), *rest)
+    [counts] = COUNTS.all(cursor)
+    return counts
 
 
 async def _find_sessions(cursor: Cursor, marks: Mapping[str, object]) -> list[bytes]:
     await cursor.execute(FIND_SESSIONS, marks)
-    return [bytes(token_hash) for (token_hash,) in cursor.fetchall()]
+    return [token_hash for (token_hash,) in cursor.fetchall()]
 
 
-def _gateway_state(row: tuple[Any, ...]) -> GatewayState:
-    gw_id, network, address, port, interval, key_hashes, adopted_at, online, seen_at, *ping = row
-    gateway = Gateway(gw_id, network, address, port, interval, tuple(bytes(key_hash) for key_hash in key_hashes))
-    heartbeat = None if seen_at is None else Heartbeat(gw_id, seen_at, *ping)
-    return GatewayState(gateway, adopted_at, online, heartbeat)
-
-
-def _session_state(row: tuple[Any, ...]) -> SessionState:
-    session_id, gw_id, account, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing, *limits = row
-    expires_at, quota_octets, ending = limits
+def _session_state(
+    session_id: int,
+    gw_id: str,
+    account: str | None,
+    mac: str | None,
+    ip: str | None,
+    opened_at: datetime,
+    activated_at: datetime | None,
+    reported_at: datetime | None,
+    incoming: int,
+    outgoing: int,
+    expires_at: datetime | None,
+    quota_octets: int | None,
+    ending: str | None,
+) -> SessionState:
     return SessionState(
         session_id,
         gw_id,
@@ -239,3 +206,25 @@ def _session_state(row: tuple[Any, ...]) -> SessionState:
         quota_octets,
         None if ending is None else Reason(ending),
     )
+
+
+def _counts(
+    gateways: int,
+    silent: int,
+    waiting: int,
+    networks: int,
+    online: int,
+    pending: int,
+    incoming: int,
+    outgoing: int,
+    accounts: int,
+    disabled: int,
+    mails: int,
+    late_mails: int,
+) -> Counts:
+    used = Octets(int(incoming), int(outgoing))
+    return Counts(gateways, silent, waiting, networks, online, pending, used, accounts, disabled, mails, late_mails)
+
+
+SESSION_STATES = RowReader(_session_state)
+COUNTS = RowReader(_counts)

@@ -1,4 +1,4 @@
-"""What is stored about the sessions of one network, open and past, for who audits it."""
+"""What is stored about the sessions of one network, open and past, as an audit compares them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from wifidogd.domain.sessions import Octets
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 FETCH_LAST_SESSION = """
     SELECT CASE WHEN is_called THEN last_value ELSE 0 END
@@ -14,7 +15,7 @@ FETCH_LAST_SESSION = """
 """
 
 LIST_OPEN = """
-    SELECT session_id, token_hash, sessions.gw_id, mac, incoming, outgoing, NULL
+    SELECT session_id, token_hash, sessions.gw_id, mac, incoming, outgoing
       FROM sessions
       JOIN gateways USING (gw_id)
      WHERE network = %(network)s
@@ -24,7 +25,7 @@ LIST_OPEN = """
 """
 
 LIST_PAST = """
-    SELECT session_id, NULL::bytea, gw_id, mac, incoming, outgoing, reason, ended_at
+    SELECT session_id, gw_id, mac, incoming, outgoing, reason, ended_at
       FROM past_sessions
      WHERE network = %(network)s
        AND (ended_at, session_id) > (%(ended_after)s, %(after)s)
@@ -38,7 +39,7 @@ BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Kept:
     """
-    A session as the tables have it.
+    A session as it is stored.
 
     @ivar token_hash: None for a past one.
     @ivar mac: None for one that was never in use.
@@ -54,7 +55,7 @@ class Kept:
 
 
 async def fetch_last_session(cursor: Cursor) -> int:
-    """Tell the highest C{session_id} given out so far; 0 for none."""
+    """Return the highest C{session_id} given out so far; 0 for none."""
     await cursor.execute(FETCH_LAST_SESSION)
     [(last,)] = cursor.fetchall()
     return int(last)
@@ -63,7 +64,7 @@ async def fetch_last_session(cursor: Cursor) -> int:
 async def list_open(cursor: Cursor, network: str, after: int, limit: int) -> list[Kept]:
     """Fetch open sessions of a network by C{session_id}, beginning after one, C{limit} at most."""
     await cursor.execute(LIST_OPEN, {"network": network, "after": after, "limit": limit})
-    return [_kept(*row) for row in cursor.fetchall()]
+    return SESSIONS.all(cursor)
 
 
 async def list_past(
@@ -78,18 +79,21 @@ async def list_past(
     ended_after, session_id = after
     wanted = {"network": network, "ended_after": ended_after, "after": session_id, "limit": limit}
     await cursor.execute(LIST_PAST, wanted)
-    rows = cursor.fetchall()
-    return [_kept(*row[:-1]) for row in rows], (rows[-1][-1], rows[-1][0]) if rows else after
+    read, ended_at, rows = SESSIONS.over(cursor.columns), cursor.columns.index("ended_at"), cursor.fetchall()
+    sessions = [read(row) for row in rows]
+    return sessions, (rows[-1][ended_at], sessions[-1].session_id) if rows else after
 
 
 def _kept(
     session_id: int,
-    token_hash: bytes | None,
     gw_id: str,
     mac: str | None,
     incoming: int,
     outgoing: int,
-    reason: str | None,
+    token_hash: bytes | None = None,
+    reason: str | None = None,
 ) -> Kept:
-    token = None if token_hash is None else bytes(token_hash)
-    return Kept(session_id, token, gw_id, mac, Octets(incoming, outgoing), reason)
+    return Kept(session_id, token_hash, gw_id, mac, Octets(incoming, outgoing), reason)
+
+
+SESSIONS = RowReader(_kept)

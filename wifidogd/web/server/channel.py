@@ -17,6 +17,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from wifidogd.domain.errors import WifidogdError
+from wifidogd.runtime.deadlines import Deadline
 from wifidogd.web.server.connection_limit import SlowClients
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Channel(HTTPChannel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._company: set[Channel] = set()
+        self._deadline: Deadline[Channel] | None = None
         self._among: SlowClients[Channel] | None = None
         self._unread: Request | None = None
 
@@ -67,7 +68,7 @@ class Channel(HTTPChannel):
         """Start the clock, or hang up when there is no room at all."""
         super().connectionMade()
         self._is_secure = bool(super().isSecure())
-        if not self.site.places.make_room(self):
+        if not self.site.connections.add(self):
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -76,7 +77,7 @@ class Channel(HTTPChannel):
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
-        self.site.places.free_room(self)
+        self.site.connections.remove(self)
         super().connectionLost(reason)
 
     def isSecure(self) -> bool:
@@ -100,7 +101,7 @@ class Channel(HTTPChannel):
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         """Tell whether another request may follow; the answer says if the server is why not."""
-        if not self.site.places.may_be_kept:
+        if not self.site.connections.may_be_kept:
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
             return False
         return bool(super().checkPersistence(request, version))
@@ -111,7 +112,7 @@ class Channel(HTTPChannel):
         if not self._is_leaving:
             self._go_on()
             if period is not None:
-                self._await(period, self.site.places.silent)
+                self._await(period, self.site.connections.silent)
         return before
 
     def resetTimeout(self) -> None:
@@ -129,7 +130,7 @@ class Channel(HTTPChannel):
         if not self._is_leaving:
             self._is_leaving = True
             self._go_on()
-            self._await(ANSWER_DEADLINE, self.site.places.slow)
+            self._await(ANSWER_DEADLINE, self.site.connections.slow)
         super().loseConnection()
 
     def _await(self, seconds: int, among: SlowClients[Channel]) -> None:
@@ -138,12 +139,13 @@ class Channel(HTTPChannel):
 
         @param among: as one of those who make room when there is none, each after the time that such clients get.
         """
-        self._company, self._among = self.site.deadlines.add(self, seconds), among
+        self._deadline, self._among = self.site.deadlines.add(self, seconds), among
         among.add(self)
 
     def _go_on(self) -> None:
         """Wait for the client no more."""
-        self._company.discard(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
         if self._among is not None:
             self._among.discard(self)
 
@@ -160,7 +162,7 @@ class Channel(HTTPChannel):
         """Go on with the next request, if there is one, somebody to answer, and room for the answer."""
         if self._waitingForTransport and self.persistent and not self._is_leaving:
             self._unread = request
-            self._await(ANSWER_DEADLINE, self.site.places.slow)
+            self._await(ANSWER_DEADLINE, self.site.connections.slow)
             return
         super().requestDone(request)
         if self._buffer and self._busyReceiving and not self._is_leaving:

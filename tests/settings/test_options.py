@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from twisted.python.usage import UsageError
 
 from tests.support.observing import log_lines
 from wifidogd.accounts.smtp_server import MailServer, Security
-from wifidogd.settings import Options, default_data_dir
+from wifidogd.settings import MailSettings, Options, Settings, default_data_dir
 
 URL = "postgresql://wifidogd@db.example/wifidogd"
 CHOICES = ["listen", "database", "data-dir", "path", "public-url", "mail", "mail-password-file", "mail-from"]
@@ -25,11 +26,16 @@ def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def parsed(*arguments: str) -> Options:
+def parsed(*arguments: str) -> Settings:
     """Read a command line."""
     options = Options()
     options.parseOptions(list(arguments))
-    return options
+    return options.settings
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """Look up what an option has set."""
+    return getattr(settings, name.replace("-", "_"))
 
 
 def variable(name: str) -> str:
@@ -39,23 +45,20 @@ def variable(name: str) -> str:
 
 def test_nothing_need_be_said() -> None:
     """A server of its own on port 8080."""
-    options = parsed()
-    assert {name: options[name] for name in CHOICES} == {
-        "listen": ["tcp:8080"],
-        "database": None,
-        "data-dir": default_data_dir(),
-        "path": "/wifidog/",
-        "public-url": None,
-        "mail": None,
-        "mail-password-file": None,
-        "mail-from": None,
-        "workers": 1,
-        "trust-new-gateways": False,
-    }
+    assert parsed() == Settings(
+        listen=("tcp:8080",),
+        database=None,
+        data_dir=default_data_dir(),
+        path="/wifidog/",
+        public_url=None,
+        mail=None,
+        workers=1,
+        trust_new_gateways=False,
+    )
 
 
 SAID = [
-    ("listen", "tcp:8081", ["tcp:8081"]),
+    ("listen", "tcp:8081", ("tcp:8081",)),
     ("database", URL, URL),
     ("database", "host=db.example dbname=wifidogd", "host=db.example dbname=wifidogd"),
     ("data-dir", "/srv/wifidogd", Path("/srv/wifidogd")),
@@ -76,7 +79,7 @@ SAID = [
 @pytest.mark.parametrize(("name", "text", "value"), SAID)
 def test_every_option_can_be_said_on_the_command_line(name: str, text: str, value: object) -> None:
     """And comes out ready for use."""
-    assert parsed(f"--{name}", text)[name] == value
+    assert value_of(parsed(f"--{name}", text), name) == value
 
 
 @pytest.mark.parametrize(("name", "text", "value"), SAID)
@@ -85,30 +88,30 @@ def test_every_option_can_be_said_in_the_environment(
 ) -> None:
     """In capitals, with underscores."""
     monkeypatch.setenv(variable(name), text)
-    assert parsed()[name] == value
+    assert value_of(parsed(), name) == value
 
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """As service files have them."""
-    default = parsed()[name]
+    default = parsed()
     monkeypatch.setenv(variable(name), "")
-    assert parsed()[name] == default
+    assert parsed() == default
 
 
 def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also over several endpoints."""
     monkeypatch.setenv("WIFIDOGD_LISTEN", "tcp:1 tcp:2")
     monkeypatch.setenv("WIFIDOGD_PATH", "/environment/")
-    options = parsed("--listen", "tcp:3", "--path", "/line/")
-    assert (options["listen"], options["path"]) == (["tcp:3"], "/line/")
+    settings = parsed("--listen", "tcp:3", "--path", "/line/")
+    assert (settings.listen, settings.path) == (("tcp:3",), "/line/")
 
 
 def test_several_endpoints_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """By repeating the option, or with spaces in the environment."""
-    assert parsed("--listen", "tcp:1", "--listen", "tcp6:2")["listen"] == ["tcp:1", "tcp6:2"]
+    assert parsed("--listen", "tcp:1", "--listen", "tcp6:2").listen == ("tcp:1", "tcp6:2")
     monkeypatch.setenv("WIFIDOGD_LISTEN", " tcp:1  tcp6:2 ")
-    assert parsed()["listen"] == ["tcp:1", "tcp6:2"]
+    assert parsed().listen == ("tcp:1", "tcp6:2")
 
 
 @pytest.mark.parametrize(
@@ -127,22 +130,22 @@ def test_several_endpoints_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_endpoints_are_written_as_twisted_reads_them(endpoint: str) -> None:
     """Port 0 lets the system choose, as tests do."""
-    assert parsed("--listen", endpoint)["listen"] == [endpoint]
+    assert parsed("--listen", endpoint).listen == (endpoint,)
 
 
 @pytest.mark.parametrize("said", ["1", "yes", "true", "on", "YES", "True"])
 def test_gateways_can_be_trusted_from_the_environment(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     """In the words that people use."""
     monkeypatch.setenv("WIFIDOGD_TRUST_NEW_GATEWAYS", said)
-    assert parsed()["trust-new-gateways"] is True
+    assert parsed().trust_new_gateways is True
 
 
 @pytest.mark.parametrize("said", ["0", "no", "false", "off", ""])
 def test_gateways_can_be_distrusted_from_the_environment(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     """Unless the command line says otherwise."""
     monkeypatch.setenv("WIFIDOGD_TRUST_NEW_GATEWAYS", said)
-    assert parsed()["trust-new-gateways"] is False
-    assert parsed("--trust-new-gateways")["trust-new-gateways"] is True
+    assert parsed().trust_new_gateways is False
+    assert parsed("--trust-new-gateways").trust_new_gateways is True
 
 
 IMPOSSIBLE = [
@@ -255,8 +258,8 @@ def test_an_impossible_value_is_refused_with_what_to_write_instead(
 def test_workers_share_only_what_can_be_inherited() -> None:
     """TCP, with or without TLS or a proxy in front, and Unix sockets; one process accepts anywhere."""
     for endpoint in ("tcp:1", "tcp6:2", "unix:/x", "haproxy:tcp:1"):
-        assert parsed("--workers", "2", "--listen", endpoint)["workers"] == 2
-    assert parsed("--workers", "1", "--listen", "stdio:")["workers"] == 1
+        assert parsed("--workers", "2", "--listen", endpoint).workers == 2
+    assert parsed("--workers", "1", "--listen", "stdio:").workers == 1
     with pytest.raises(UsageError, match="--listen stdio: cannot be shared; write tcp"):
         parsed("--workers", "2", "--listen", "tcp:1", "--listen", "stdio:")
 
@@ -295,7 +298,7 @@ def test_a_password_that_everybody_can_read_is_pointed_out(
 ) -> None:
     """On the command line, not in the environment; without repeating it, and it is used all the same."""
     with log_lines("wifidogd.settings") as events:
-        assert parsed("--database", dsn)["database"] == dsn
+        assert parsed("--database", dsn).database == dsn
     said = [formatEvent(event) for event in events]
     assert ["WIFIDOGD_DATABASE" in text for text in said] == [True] * is_seen
     assert "secret" not in str(said)
@@ -335,11 +338,11 @@ def test_mail_goes_where_it_is_said(
     file = tmp_path / "password"
     file.write_text("secret word\nmore\n", "utf-8")
     said = ["--mail", url, "--mail-password-file", str(file), "--mail-from", "WiFi@Hotel.example", *HERE]
-    assert (parsed(*said)["mail"], parsed(*said)["mail-from"]) == (server, "wifi@hotel.example")
+    assert parsed(*said).mail == MailSettings(server, "wifi@hotel.example")
     for option, value in zip(said[::2], said[1::2], strict=True):
         monkeypatch.setenv(variable(option.lstrip("-")), value)
-    assert (parsed()["mail"], parsed()["mail-from"]) == (server, "wifi@hotel.example")
-    assert "secret" not in repr(parsed()["mail"])
+    assert parsed().mail == MailSettings(server, "wifi@hotel.example")
+    assert "secret" not in repr(parsed())
 
 
 def test_mail_comes_from_the_user_if_that_is_an_address(tmp_path: Path) -> None:
@@ -347,11 +350,15 @@ def test_mail_comes_from_the_user_if_that_is_an_address(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("secret", "utf-8")
     said = ["--mail-password-file", str(file), *HERE]
-    assert parsed("--mail", "smtps://wifi@hotel.example@mail.example", *said)["mail-from"] == "wifi@hotel.example"
+    mail = parsed("--mail", "smtps://wifi@hotel.example@mail.example", *said).mail
+    assert mail is not None
+    assert mail.sender == "wifi@hotel.example"
     for wrong in (["--mail", "smtps://me@mail.example"], ["--mail", "smtps://me@mail.example", "--mail-from", "me"]):
         with pytest.raises(UsageError, match="write the address that mails come from"):
             parsed(*wrong, *said)
-    assert parsed("--mail", "smtp://localhost", "--mail-from", "a@b.example", *HERE)["mail"].user is None
+    nobody = parsed("--mail", "smtp://localhost", "--mail-from", "a@b.example", *HERE).mail
+    assert nobody is not None
+    assert nobody.server.user is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\nsecond line", b"\xff\xfe"])
@@ -383,10 +390,10 @@ def test_a_data_dir_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     """A daemon leaves the directory it was started in."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert parsed("--data-dir", "state")["data-dir"] == tmp_path / "state"
-    assert parsed("--data-dir", "~/state")["data-dir"] == Path("/home/somebody/state")
+    assert parsed("--data-dir", "state").data_dir == tmp_path / "state"
+    assert parsed("--data-dir", "~/state").data_dir == Path("/home/somebody/state")
     monkeypatch.setenv("STATE_DIRECTORY", "given")
-    assert parsed()["data-dir"] == tmp_path / "given"
+    assert parsed().data_dir == tmp_path / "given"
 
 
 @pytest.mark.parametrize(
@@ -417,3 +424,17 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     for name in CHOICES:
         assert f"--{name}" in shown
     assert "WIFIDOGD_DATA_DIR" in shown
+
+
+def test_settings_stay_as_they_are() -> None:
+    """Everything that is made from them can rely on that."""
+    with pytest.raises(FrozenInstanceError):
+        parsed().path = "/elsewhere/"  # type: ignore[misc]
+
+
+def test_settings_show_no_password(tmp_path: Path) -> None:
+    """Neither that of the database nor that of the mail server, wherever they are printed."""
+    file = tmp_path / "password"
+    file.write_text("secret word", "utf-8")
+    mail = ["--mail", "smtps://wifi@hotel.example@mail.example", "--mail-password-file", str(file), *HERE]
+    assert "secret" not in repr(parsed("--database", "postgresql://me:secret@db.example/x", *mail))
