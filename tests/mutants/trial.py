@@ -186,7 +186,8 @@ class Trial:
                 os._exit(child.KILLED)  # another set of parameters: a test has noticed
             child.run_until_one_fails(session, [items[test] for test in chosen])
 
-        return self._pytest(self._room.tests, loop) or child.BROKEN
+        files = list(dict.fromkeys(test.partition("::")[0] for test in chosen))
+        return self._pytest(files or self._room.tests, loop) or child.BROKEN
 
     def _race(self, jobs: Sequence[Job[int]]) -> Iterator[tuple[int, int]]:
         for number, status in race(jobs):
