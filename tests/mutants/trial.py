@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -129,6 +130,15 @@ class Trial:
         pid = os.fork()
         if pid == 0:
             os._exit(job.body())
+        try:
+            yield from self._read(pid, results)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+    @staticmethod
+    def _read(pid: int, results: Path) -> Iterator[tuple[int, int]]:
+        """Yield the lines of a file until the process that writes it has ended."""
         with open(results, encoding="utf-8") as lines:
             ended = False
             while True:
