@@ -24,7 +24,7 @@ from wifidogd.domain.decisions import (
     takes_place,
     wait_after,
 )
-from wifidogd.domain.plans import Allowance, Plan, TimeCounts
+from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, TimeCounts
 from wifidogd.domain.quotas import Limit, Use, Verdict
 from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
 from wifidogd.domain.usage import AllowanceUsage, place_of
@@ -419,7 +419,7 @@ def _plus(one: Octets, other: Octets) -> Octets:
     return Octets(one.incoming + other.incoming, one.outgoing + other.outgoing)
 
 
-ALLOWANCE = Allowance(1, "voucher 1", "default", "UTC", Plan("p", "P", total_octets=200, devices=1))
+ALLOWANCE = Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", Plan("p", "P", total_octets=200, devices=1))
 DRAWING = replace(ONLINE, allowance_id=1)
 TALLY = AllowanceUsage(
     replace(ALLOWANCE, first_used_at=NOON - HOUR), Use(HOUR, Octets(100, 20)), {MAC: place_of(DRAWING)}

@@ -40,6 +40,22 @@ def test_hours_are_read(text: str, openings: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "weekdays"),
+    [
+        ("mon-fri 08:00-18:00", [0, 1, 2, 3, 4]),
+        ("fri-mon 08:00-18:00", [4, 5, 6, 0]),
+        ("sun-mon 08:00-18:00", [6, 0]),
+        ("thu-wed 08:00-18:00", [3, 4, 5, 6, 0, 1, 2]),
+        *((f"{day} 08:00-18:00", [number])
+          for number, day in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))),
+    ],
+)  # fmt: skip
+def test_every_day_has_its_name_and_a_range_its_last_day(text: str, weekdays: list[int]) -> None:
+    """Monday is 0, as for Python."""
+    assert [opening.weekday for opening in read_hours(text)] == weekdays
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("always", "write them like mon-fri"),
@@ -120,6 +136,8 @@ def test_a_closed_place_says_when_it_opens(text: str, zone: str, now: str, opens
         (SHOP, "2026-11-23T12:00", "2026-11-23T18:00"),
         ("mon 08:00-12:00, mon 12:00-18:00", "2026-11-23T09:00", "2026-11-23T18:00"),
         ("mon 08:00-14:00, mon 12:00-18:00", "2026-11-23T09:00", "2026-11-23T18:00"),
+        ("mon 12:00-18:00, mon 08:00-12:00", "2026-11-23T09:00", "2026-11-23T18:00"),
+        ("mon 16:00-20:00, mon 12:00-16:00, mon 08:00-12:00", "2026-11-23T09:00", "2026-11-23T20:00"),
         ("mon-tue 00:00-24:00", "2026-11-23T12:00", "2026-11-25T00:00"),
         ("00:00-24:00", "2026-11-23T12:00", None),
         ("18:00-02:00", "2026-11-23T23:00", "2026-11-24T02:00"),

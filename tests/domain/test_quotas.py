@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wifidogd.domain.plans import Allowance, Plan, TimeCounts
+from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, TimeCounts
 from wifidogd.domain.quotas import Amount, Left, Limit, Slot, Use, Verdict, is_slotted, judge, left, slot_of
 from wifidogd.domain.sessions import Octets, Reason
 
@@ -19,7 +19,7 @@ TICK = timedelta(microseconds=1)
 BERLIN = "Europe/Berlin"
 
 PLAN = Plan("p", "P")
-OWN = Allowance(1, "voucher 1", "default", "UTC", PLAN)
+OWN = Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", PLAN)
 
 
 def under(**limits: object) -> Allowance:
@@ -32,6 +32,11 @@ USED = under(time_limit=HOUR, time_counts=TimeCounts.USED)
 DAY = under(day_time=2 * HOUR, day_octets=500)
 SPAN = under(span=24 * HOUR, span_time=2 * HOUR, span_octets=500)
 SHOP = under(hours="sun 14:00-18:00")
+TIES = under(
+    time_limit=2 * HOUR, time_counts=TimeCounts.USED, total_octets=100, day_time=3 * HOUR, day_octets=70,
+    span=24 * HOUR, span_time=4 * HOUR, span_octets=80,
+)  # fmt: skip
+UNUSED = under(time_limit=HOUR, hours="sun 14:00-18:00")
 MIDNIGHT = datetime(2026, 11, 22, 23, tzinfo=UTC)
 
 
@@ -69,6 +74,15 @@ MIDNIGHT = datetime(2026, 11, 22, 23, tzinfo=UTC)
         (SHOP, Use(), NOON + HOUR, None),
         (SHOP, Use(), NOON + 5 * HOUR - TICK, None),
         (SHOP, Use(), NOON + 5 * HOUR, Verdict(Limit.CLOSED, NOON + timedelta(days=7, hours=1))),
+        (UNUSED, Use(), NOON, Verdict(Limit.CLOSED, NOON + HOUR)),
+        (replace(UNUSED, first_used_at=NOON - HOUR + TICK), Use(), NOON, Verdict(Limit.CLOSED)),
+        (
+            replace(UNUSED, plan=replace(UNUSED.plan, time_counts=TimeCounts.USED), first_used_at=NOON - HOUR),
+            Use(HOUR - TICK),
+            NOON,
+            Verdict(Limit.CLOSED, NOON + HOUR),
+        ),
+        (replace(SHOP, first_used_at=NOON - 99 * HOUR), Use(), NOON, Verdict(Limit.CLOSED, NOON + HOUR)),
     ],
 )
 def test_limits_are_inclusive_to_the_second_and_the_octet(
@@ -143,6 +157,16 @@ def test_of_several_limits_the_one_that_lifts_last_is_named(allowance: Allowance
         (DAY, Use(day=Amount(HOUR, 400)), NOON, Left(HOUR, Limit.DAY, 100, Limit.DAY)),
         (SPAN, Use(span=Amount(HOUR, 600)), NOON, Left(HOUR, Limit.SPAN, 0, Limit.SPAN)),
         (SHOP, Use(), NOON + 2 * HOUR, Left(3 * HOUR, Limit.CLOSED)),
+        (DAY, Use(day=Amount(90 * MINUTE, 100)), NOON, Left(30 * MINUTE, Limit.DAY, 400, Limit.DAY)),
+        (SPAN, Use(span=Amount(90 * MINUTE, 100)), NOON, Left(30 * MINUTE, Limit.SPAN, 400, Limit.SPAN)),
+        (replace(WALL, first_used_at=NOON - 45 * MINUTE), Use(), NOON, Left(15 * MINUTE, Limit.TIME)),
+        (USED, Use(45 * MINUTE), NOON, Left(15 * MINUTE, Limit.TIME)),
+        (
+            TIES,
+            Use(HOUR, Octets(20, 20), Amount(2 * HOUR, 10), Amount(3 * HOUR, 20)),
+            NOON,
+            Left(HOUR, Limit.TIME, 60, Limit.OCTETS),
+        ),
         (under(valid_until=NOON + HOUR), Use(), NOON, Left(HOUR, Limit.NOT_VALID)),
         (
             under(time_limit=9 * HOUR, time_counts=TimeCounts.USED, day_time=HOUR, total_octets=50, day_octets=40),

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wifidogd.domain.plans import Allowance, Plan, WhenFull
-from wifidogd.domain.quotas import Amount, Use
+from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, WhenFull
+from wifidogd.domain.quotas import Amount, Limit, Use, Verdict
 from wifidogd.domain.sessions import MAX_OCTETS, Octets, Session
-from wifidogd.domain.usage import AllowanceUsage, add_octets, device_of, drawn_between, place_of
+from wifidogd.domain.usage import AllowanceUsage, add_octets, device_of, drawn_between, judge_entry, place_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 PLAN = Plan("p", "P", devices=1)
-OWN = Allowance(1, "voucher 1", "default", "UTC", PLAN)
+OWN = Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", PLAN)
 PENDING = Session(b"\1" * 32, "lobby", opened_at=NOON, allowance_id=1)
 ONLINE = replace(PENDING, mac="02:00:00:00:00:01", activated_at=NOON, reported_at=NOON)
 LATER = replace(ONLINE, reported_at=NOON + MINUTE, used=Octets(100, 20))
@@ -24,10 +24,9 @@ LATER = replace(ONLINE, reported_at=NOON + MINUTE, used=Octets(100, 20))
 
 def test_a_report_adds_the_time_and_octets_since_the_last() -> None:
     """To all sums at once."""
-    tally = AllowanceUsage(OWN, Use(MINUTE, Octets(1, 2), Amount(MINUTE, 3), Amount(MINUTE, 3)))
+    tally = AllowanceUsage(OWN, Use(MINUTE, Octets(1, 2), Amount(2 * MINUTE, 3), Amount(7 * MINUTE, 50)))
     entered = tally.enter(ONLINE, LATER, NOON + MINUTE)
-    amount = Amount(2 * MINUTE, 123)
-    assert entered.use == Use(2 * MINUTE, Octets(101, 22), amount, amount)
+    assert entered.use == Use(2 * MINUTE, Octets(101, 22), Amount(3 * MINUTE, 123), Amount(8 * MINUTE, 170))
     assert drawn_between(ONLINE, LATER) == Amount(MINUTE, 120)
 
 
@@ -45,6 +44,38 @@ def test_a_device_is_known_by_its_token_until_its_mac_is() -> None:
     tally = AllowanceUsage(OWN).enter(PENDING, nameless, NOON)
     assert set(tally.online) == {device_of(PENDING)}
     assert set(tally.enter(nameless, ONLINE, NOON).online) == {"02:00:00:00:00:01"}
+
+
+def test_a_device_stays_known_from_report_to_report() -> None:
+    """Only the name of one whose MAC has just become known is dropped."""
+    tally = AllowanceUsage(OWN).enter(PENDING, ONLINE, NOON).enter(ONLINE, LATER, NOON + MINUTE)
+    assert set(tally.online) == {"02:00:00:00:00:01"}
+
+
+def test_devices_without_a_name_are_told_apart() -> None:
+    """By the tokens of their sessions."""
+    first, second = [replace(ONLINE, mac=None, token_hash=bytes([number]) * 32) for number in (1, 2)]
+    tally = AllowanceUsage(OWN).enter(PENDING, first, NOON).enter(replace(second, activated_at=None), second, NOON)
+    assert len(tally.online) == 2
+    assert device_of(first) != device_of(second)
+
+
+def test_who_is_online_stays_when_fewer_devices_are_allowed() -> None:
+    """Only the report that brings a device online is refused for want of room."""
+    crowded = AllowanceUsage(OWN, online=online(1, 2, 3))
+    session = replace(ONLINE, mac="02:00:00:00:00:01")
+    assert judge_entry(crowded, session, is_new=False, now=NOON) is None
+    assert judge_entry(crowded, session, is_new=True, now=NOON) == Verdict(Limit.DEVICES)
+
+
+def test_a_device_at_two_gateways_does_not_displace_itself() -> None:
+    """Its later session stands for it; the earlier one goes on, too."""
+    plan = replace(PLAN, when_full=WhenFull.REPLACE)
+    earlier = replace(ONLINE, token_hash=b"\2" * 32, activated_at=NOON - MINUTE)
+    tally = AllowanceUsage(replace(OWN, plan=plan), online={"02:00:00:00:00:01": place_of(ONLINE)})
+    assert not tally.displaces(earlier)
+    both = replace(tally, online={**tally.online, **online(5)})
+    assert both.displaces(earlier)
 
 
 def test_a_device_leaves_with_its_last_session() -> None:

@@ -11,9 +11,6 @@ from wifidogd.domain.opening_hours import closing, is_open, midnight, next_openi
 from wifidogd.domain.plans import Allowance, Plan, TimeCounts
 from wifidogd.domain.sessions import Octets, Reason
 
-SLOT = timedelta(minutes=1)
-"""How exactly recent use is remembered."""
-
 NOTHING = timedelta()
 NO_OCTETS = Octets()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.defer import ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -30,7 +30,7 @@ from wifidogd.workers.restart import WorkerSlot
 log = Logger()
 
 
-class Backlog(Factory[Protocol]):
+class Backlog(Factory):
     """Stands at a port that never accepts; connections wait for a worker."""
 
     noisy = False

@@ -20,7 +20,7 @@ from wifidogd.access.sign_in import SessionView
 from wifidogd.accounts.mails import MailKind
 from wifidogd.accounts.self_service import Outcome
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.plans import Allowance, Network, Plan, SignInMethod, TimeCounts
+from wifidogd.domain.plans import Allowance, AllowanceOwner, Network, Plan, SignInMethod, TimeCounts
 from wifidogd.domain.sessions import LoginQuery, Octets
 from wifidogd.store.access.guest_sessions import OtherDevice
 from wifidogd.web.rendering import notices, session_pages, sign_in_pages, urls
@@ -96,7 +96,7 @@ TABLET = OtherDevice(7, "02:00:00:00:07:07", NOON - timedelta(minutes=5), Octets
 LEAVING = replace(TABLET, session_id=8, mac=None, is_ending=True)
 BUSY = Aside(((TABLET, "u" * 200), (LEAVING, "v" * 200)), NOON + timedelta(days=30))
 HOURS = Plan("hours", "Hours", time_limit=timedelta(hours=5), time_counts=TimeCounts.USED)
-PAUSABLE = replace(STAY, allowance=Allowance(1, "voucher 1", "default", "UTC", HOURS))
+PAUSABLE = replace(STAY, allowance=Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", HOURS))
 
 EVERY_PAGE = {
     "splash": PAGES.sign_in(NETWORK, STATE),
