@@ -13,7 +13,7 @@ from wifidogd.domain.decisions import FIRST_USE_WITHIN, Decision, Refusal
 from wifidogd.domain.plans import Allowance, Plan, WhenFull
 from wifidogd.domain.quotas import Amount, Limit, Use, Verdict
 from wifidogd.domain.sessions import AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
-from wifidogd.domain.usage import AllowanceUsage, device_of, place_of
+from wifidogd.domain.usage import AllowanceUsage, arrival_of, device_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -237,7 +237,7 @@ def drawing(*sessions: Session, online: Sequence[Session] = (), allowance: Allow
     """Begin a batch on sessions of one allowance, with what is open of it added up."""
     live = [session for session in (*sessions, *online) if session.activated_at is not None]
     used = Octets(sum(one.used.incoming for one in live), sum(one.used.outgoing for one in live))
-    tally = AllowanceUsage(allowance, Use(octets=used), {device_of(one): place_of(one) for one in live})
+    tally = AllowanceUsage(allowance, Use(octets=used), {device_of(one): arrival_of(one) for one in live})
     return ReportBatch({session.token_hash: session for session in sessions}, online, may_ask, {7: tally})
 
 

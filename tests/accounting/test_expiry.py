@@ -34,7 +34,7 @@ from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import Octets
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
-from wifidogd.store.access.rate_limits import count_try
+from wifidogd.store.access.rate_limits import Subject, count_tries
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.store.gateways.waiting_gateways import remember_waiting
@@ -384,15 +384,16 @@ async def test_old_tries_silent_strangers_and_lost_servers_are_forgotten(
     database: Database, upkeep: Expiry, watch: Watch
 ) -> None:
     """Fifteen minutes after a window opened, a week after a stranger's last word, an hour after a server's."""
-    await run(database, count_try, ["account ann"], NOON, NOON - HOUR)
-    await run(database, count_try, [f"account {n}" for n in range(ROWS + 1)], NOON - SECOND, NOON - HOUR)
+    await run(database, count_tries, [(Subject("passwords of account", name="ann"), 1)], NOON)
+    others = [(Subject("passwords of account", name=f"{n}"), 1) for n in range(ROWS + 1)]
+    await run(database, count_tries, others, NOON - SECOND)
     stranger = WaitingGateway("new", NOON, NOON, "192.0.2.1")
     await run(database, remember_waiting, [stranger, replace(stranger, gw_id="old", last_seen=NOON - SECOND)], 9)
     await put(database, "INSERT INTO servers VALUES ('lost', %(at)s, %(at)s)", {"at": NOON - HOUR})
     await put(database, "INSERT INTO servers VALUES ('quiet', %(at)s, %(at)s)", {"at": NOON - HOUR / 2})
     watch.now = NOON + 15 * MINUTE
     await within(10, upkeep.forget())
-    assert await rows(database, "SELECT subject FROM attempts") == [("account ann",)]
+    assert await rows(database, "SELECT name FROM attempts") == [("ann",)]
     assert await rows(database, "SELECT name FROM servers") == [("quiet",)]
     watch.now = NOON + timedelta(days=7)
     await within(10, upkeep.forget())

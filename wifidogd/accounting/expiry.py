@@ -10,11 +10,11 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from wifidogd.domain.decisions import FIRST_USE_WITHIN, TRIES_WINDOW
+from wifidogd.domain.decisions import FIRST_USE_WITHIN
 from wifidogd.domain.sessions import Ended, Reason, Session, UtcNow
 from wifidogd.gateways.registry import Registry
-from wifidogd.store.access.end_notices import forget_farewells
-from wifidogd.store.access.rate_limits import forget_tries
+from wifidogd.store.access.end_notices import forget_end_notices
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, forget_tries
 from wifidogd.store.access.remembered_devices import forget_old_devices
 from wifidogd.store.accounting.allowances import forget_allowances
 from wifidogd.store.accounting.expiry import (
@@ -156,7 +156,7 @@ class Expiry:
         now = self._utc_now()
         await self._repeat(partial(forget_tries, before=now - TRIES_WINDOW, limit=ROWS), "old sign-in attempts deleted")
         await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use deleted")
-        await self._repeat(partial(forget_farewells, before=now - KEEP_SLOTS, limit=ROWS), "end notices deleted")
+        await self._repeat(partial(forget_end_notices, before=now - KEEP_SLOTS, limit=ROWS), "end notices deleted")
         await self._repeat(
             partial(forget_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS),
             "allowances of devices deleted",

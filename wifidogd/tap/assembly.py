@@ -13,8 +13,9 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 
+from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
-from wifidogd.access.session_view import OtherDevices
+from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.accounting.expiry import Expiry
@@ -40,8 +41,8 @@ from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
 from wifidogd.tap.schedule import REFRESH_REGISTRY, make_mail_timers, make_timers
 from wifidogd.web.gateway.routes import GatewayPages
-from wifidogd.web.portal.routes import GuestPages
-from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.portal.routes import GuestPages, MailServices
+from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
@@ -97,7 +98,7 @@ def auth_server(
     """Make the whole server of one process."""
     common = make_common(settings, identity, reactor, utc_now, mint)
     ledger, heartbeats, expiry = make_accounting(common)
-    outbox, by_mail = make_mail(common)
+    outbox, mail = make_mail(common)
     lag = ReactorLag(reactor)
     timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, expiry, reactor)
     components = Components(
@@ -108,8 +109,8 @@ def auth_server(
         heartbeats=heartbeats,
         passwords=common.passwords,
         expiry=expiry,
-        timers=timers + make_mail_timers(outbox, by_mail, reactor),
-        site=make_site(common, ledger, heartbeats, by_mail, lag),
+        timers=timers + make_mail_timers(outbox, mail, reactor),
+        site=make_site(common, ledger, heartbeats, mail, lag),
     )
     return AuthServer(
         components,
@@ -169,7 +170,7 @@ def server_name(settings: Settings, identity: WorkerIdentity) -> str:
     return f"{socket.gethostname()} {described(settings.listen[0])}"[:250] + f" {identity.number}"
 
 
-def make_mail(common: Common) -> tuple[Outbox | None, ByMail | None]:
+def make_mail(common: Common) -> tuple[Outbox | None, MailServices | None]:
     """Make what needs a mail server; None where there is none."""
     settings, database, utc_now = common.settings, common.database, common.utc_now
     if settings.mail is None:
@@ -178,22 +179,20 @@ def make_mail(common: Common) -> tuple[Outbox | None, ByMail | None]:
     base = f"{settings.public_url}{settings.path}mail/"
     composer = MailComposer(MailTemplates(), sender=sender, base=base, utc_now=utc_now)
     send = partial(deliver, server, sender, reactor=common.reactor)
-    registration = Registration(
-        database, common.registry, common.passwords, composer, utc_now=utc_now, mint=common.mint
-    )
+    registration = Registration(database, common.passwords, composer, utc_now=utc_now, mint=common.mint)
     self_service = SelfService(database, common.passwords, composer, utc_now=utc_now)
-    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), ByMail(registration, self_service)
+    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), MailServices(registration, self_service)
 
 
 def make_site(
-    common: Common, ledger: Ledger, heartbeats: Heartbeats, by_mail: ByMail | None, lag: ReactorLag
+    common: Common, ledger: Ledger, heartbeats: Heartbeats, mail: MailServices | None, lag: ReactorLag
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
     clock, utc_now = common.reactor, common.utc_now
     metrics = {"ledger": ledger.metrics, **common.identity.metrics}
     return WifidogdSite(
         GatewayPages(ledger, common.registry, heartbeats, clock=clock, utc_now=utc_now).app.resource(),
-        make_guest_pages(common, heartbeats, by_mail).app.resource(),
+        make_guest_pages(common, heartbeats, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics),
         path=common.settings.path,
         clock=clock,
@@ -201,18 +200,22 @@ def make_site(
     )
 
 
-def make_guest_pages(common: Common, heartbeats: Heartbeats, by_mail: ByMail | None) -> GuestPages:
+def make_guest_pages(common: Common, heartbeats: Heartbeats, mail: MailServices | None) -> GuestPages:
     """Make the pages that guests see, and what signs them in."""
     database, registry, utc_now, mint = common.database, common.registry, common.utc_now, common.mint
+    services = SignInServices(
+        Arrivals(database),
+        AccountSignIn(database, common.passwords, utc_now=utc_now, mint=mint),
+        VoucherSignIn(database, mint=mint),
+        RememberedDevices(database, mint=mint),
+    )
     return GuestPages(
         registry,
-        AccountSignIn(database, registry, common.passwords, utc_now=utc_now, mint=mint),
-        VoucherSignIn(database, registry, utc_now=utc_now, mint=mint),
+        services,
+        SessionViews(database, registry, utc_now=utc_now),
+        PersonalData(database, common.passwords, utc_now=utc_now),
         heartbeats.wait,
-        remembered=RememberedDevices(database, registry, utc_now=utc_now, mint=mint),
-        companions=OtherDevices(database),
-        my_data=PersonalData(database, common.passwords, utc_now=utc_now),
-        by_mail=by_mail,
+        mail=mail,
         path=common.settings.path,
         public_url=common.settings.public_url,
         utc_now=utc_now,

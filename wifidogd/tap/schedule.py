@@ -13,7 +13,7 @@ from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import LOOK, ClockWatch
 from wifidogd.runtime.timers import every
-from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.portal.routes import MailServices
 from wifidogd.web.server.health import BEAT, ReactorLag
 
 REFRESH_REGISTRY = timedelta(seconds=1)
@@ -45,11 +45,11 @@ def make_timers(
     return [every(interval, job, clock=clock, name=name) for interval, job, name in jobs]
 
 
-def make_mail_timers(outbox: Outbox | None, by_mail: ByMail | None, clock: IReactorTime) -> list[TimerService]:
+def make_mail_timers(outbox: Outbox | None, mail: MailServices | None, clock: IReactorTime) -> list[TimerService]:
     """Make the timers that send mails, and delete links that are of no use any more."""
-    if outbox is None or by_mail is None:
+    if outbox is None or mail is None:
         return []
     return [
         every(timedelta(seconds=2), outbox.send_due, clock=clock, name="sending mail"),
-        every(timedelta(minutes=10), by_mail.registration.forget, clock=clock, name="deleting old links"),
+        every(timedelta(minutes=10), mail.registration.forget, clock=clock, name="deleting old links"),
     ]
