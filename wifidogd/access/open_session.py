@@ -83,7 +83,7 @@ class Identity:
     is_of_device: bool = False
 
 
-NOBODY = Identity()
+UNIDENTIFIED = Identity()
 
 
 async def refuse_if_online(cursor: Cursor, request: GuestRequest) -> Refused | None:
@@ -122,7 +122,7 @@ async def allowance_for(
 async def open_pending_session(
     cursor: Cursor,
     request: GuestRequest,
-    identity: Identity = NOBODY,
+    identity: Identity = UNIDENTIFIED,
     *,
     usage: AllowanceUsage | None,
     mint: Callable[[], str],
