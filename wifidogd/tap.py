@@ -97,7 +97,7 @@ def announce(settings: Settings, address: ServerAddress, systemd: Systemd) -> No
     log.info("{text}", text=first_steps(address.url, address.path, ctl))
     if os.geteuid() == 0:
         log.warn("wifidogd runs as root and need not: use twistd --uid USER, or the unit in docs/wifidogd.service.")
-    systemd.say("READY=1", f"STATUS=serving guests at {address.url}")
+    systemd.notify("READY=1", f"STATUS=serving guests at {address.url}")
 
 
 def server_address(settings: Settings) -> ServerAddress:
@@ -206,7 +206,7 @@ def make_accounting(common: Common) -> tuple[Ledger, Heartbeats, Expiry]:
         clock=common.reactor,
         utc_now=common.utc_now,
         unsettled_at=lambda: ledger.unsettled_at,
-        attentive_since=lambda: clock_watch.since,
+        uninterrupted_since=lambda: clock_watch.since,
         name=None if common.cluster else server_name(common.settings, common.identity),
     )
     return ledger, Heartbeats(database, registry, clock_watch=clock_watch), expiry
@@ -277,7 +277,7 @@ def make_timers(common: Common, lag: ReactorLag, heartbeats: Heartbeats, expiry:
         (LOOK, common.clock_watch.look, "looking at the clocks"),
         (REFRESH_REGISTRY, common.registry.refresh, "reading who is adopted"),
         (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
-        (timedelta(seconds=30), expiry.say_heard, "telling other servers what was heard"),
+        (timedelta(seconds=30), expiry.record_heard, "telling other servers what was heard"),
         (timedelta(seconds=15), expiry.end_overdue, "ending sessions over their time"),
         (timedelta(seconds=30), expiry.end_stale, "ending sessions without reports"),
         (timedelta(seconds=30), expiry.end_lost_in_restart, "ending sessions lost in a restart"),

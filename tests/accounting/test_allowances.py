@@ -312,7 +312,7 @@ async def test_whoever_ends_a_session_its_use_is_kept(house: House, database: Da
         clock=clock,
         utc_now=lambda: house.now,
         unsettled_at=lambda: None,
-        attentive_since=lambda: 0.0,
+        uninterrupted_since=lambda: 0.0,
     )
     await within(5, upkeep.end_stale())
     await within(5, upkeep.end_unused())

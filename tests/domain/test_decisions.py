@@ -24,7 +24,7 @@ from wifidogd.domain.decisions import (
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, TimeCounts
 from wifidogd.domain.quotas import Limit, Use, Verdict
 from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
-from wifidogd.domain.usage import AllowanceUsage, place_of
+from wifidogd.domain.usage import AllowanceUsage, arrival_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -400,7 +400,7 @@ def _plus(one: Octets, other: Octets) -> Octets:
 ALLOWANCE = Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", Plan("p", "P", total_octets=200, devices=1))
 DRAWING = replace(ONLINE, allowance_id=1)
 TALLY = AllowanceUsage(
-    replace(ALLOWANCE, first_used_at=NOON - HOUR), Use(HOUR, Octets(100, 20)), {MAC: place_of(DRAWING)}
+    replace(ALLOWANCE, first_used_at=NOON - HOUR), Use(HOUR, Octets(100, 20)), {MAC: arrival_of(DRAWING)}
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 
@@ -17,6 +18,7 @@ def main(arguments: list[str]) -> int:
     @return: 0 if all reach their goals.
     """
     asked = read_arguments(arguments)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     is_good = True
     for name in asked.rooms or ROOMS:
         began = time.monotonic()

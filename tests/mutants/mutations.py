@@ -183,12 +183,18 @@ def _replacements(node: ast.AST, silent: bool) -> Iterator[ast.AST]:
         yield from _constants(node.value, silent)
     elif isinstance(node, ast.Call):
         yield from _called(node)
-    elif isinstance(node, ast.If | ast.While | ast.IfExp):
+    yield from _branches(node)
+    yield from _statements(node)
+
+
+def _branches(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.IfExp):
+        yield from (node.body, node.orelse)
+    elif isinstance(node, ast.If | ast.While):
         if not isinstance(node.test, ast.Compare | ast.UnaryOp):
             yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
     elif isinstance(node, ast.comprehension) and node.ifs:
         yield _with(node, ifs=[])
-    yield from _statements(node)
 
 
 def _compared(node: ast.Compare) -> Iterator[ast.AST]:

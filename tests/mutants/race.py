@@ -36,29 +36,39 @@ def race(jobs: Iterable[Job[T]]) -> Iterator[tuple[T, int]]:
     """Run jobs, and yield the exit status of each, L{TIMED_OUT} for one that took too long, as they end."""
     waiting = iter(jobs)
     running: dict[int, tuple[Job[T], float]] = {}
-    while True:
-        while len(running) < AT_A_TIME and (job := next(waiting, None)) is not None:
-            running[_fork(job)] = (job, time.monotonic() + job.within)
-        if not running:
-            return
-        for pid, (job, give_up) in list(running.items()):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                del running[pid]
-                _end_group(pid)
-                yield job.about, os.waitstatus_to_exitcode(status)
-            elif time.monotonic() > give_up:
-                del running[pid]
-                _end_group(pid)
-                os.waitpid(pid, 0)
-                yield job.about, TIMED_OUT
-        time.sleep(LOOK_INTERVAL)
+    try:
+        while True:
+            while len(running) < AT_A_TIME and (job := next(waiting, None)) is not None:
+                running[_fork(job)] = (job, time.monotonic() + job.within)
+            if not running:
+                return
+            yield from _ended(running)
+            time.sleep(LOOK_INTERVAL)
+    finally:
+        for pid in running:
+            _end_group(pid)
+
+
+def _ended(running: dict[int, tuple[Job[T], float]]) -> Iterator[tuple[T, int]]:
+    """Take away the processes that have ended, or whose time is over."""
+    for pid, (job, give_up) in list(running.items()):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            del running[pid]
+            _end_group(pid)
+            yield job.about, os.waitstatus_to_exitcode(status)
+        elif time.monotonic() > give_up:
+            _end_group(pid)
+            os.waitpid(pid, 0)
+            del running[pid]
+            yield job.about, TIMED_OUT
 
 
 def _fork(job: Job[T]) -> int:
     pid = os.fork()
     if pid == 0:
         os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         status = 70
         with suppress(BaseException):
             status = job.body()

@@ -9,6 +9,7 @@ import pickle
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,38 @@ class Selection:
     def tests_for(self, mutant: Mutant) -> list[str]:
         """List the tests that a mutant must face: those of its own module first, then the quick ones."""
         own = Path(mutant.file).stem
-        chosen = self.entered.get((mutant.file, mutant.first_line), set()) if mutant.function else set(self.seconds)
+        if mutant.function:
+            chosen = self.entered.get((mutant.file, mutant.first_line), set())
+        else:
+            chosen = {test for test in self.seconds if _imports(ROOT / test.partition("::")[0], ROOT / mutant.file)}
 
         def order(test: str) -> tuple[bool, float]:
             module = Path(test.partition("::")[0]).stem
             return not module.startswith(f"test_{own}"), self.seconds[test]
 
         return sorted(chosen, key=order)
+
+
+@cache
+def _imports(importer: Path, imported: Path) -> bool:
+    """Return whether a module imports another, or modules that do."""
+    return imported in _all_imports(importer)
+
+
+@cache
+def _all_imports(path: Path) -> set[Path]:
+    """Return the files of ours that a module imports, with those that they import, and itself."""
+    found, waiting = {path}, [path]
+    while waiting:
+        for node in ast.walk(read(waiting.pop())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            files = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
+            new = {file for file in files - found if file.exists()}
+            found |= new
+            waiting += new
+    return found
 
 
 def select(session: pytest.Session, files: Sequence[Path], result: Path) -> None:

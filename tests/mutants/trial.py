@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -129,6 +130,15 @@ class Trial:
         pid = os.fork()
         if pid == 0:
             os._exit(job.body())
+        try:
+            yield from self._read(pid, results)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+    @staticmethod
+    def _read(pid: int, results: Path) -> Iterator[tuple[int, int]]:
+        """Yield the lines of a file until the process that writes it has ended."""
         with open(results, encoding="utf-8") as lines:
             ended = False
             while True:
@@ -186,7 +196,8 @@ class Trial:
                 os._exit(child.KILLED)  # another set of parameters: a test has noticed
             child.run_until_one_fails(session, [items[test] for test in chosen])
 
-        return self._pytest(self._room.tests, loop) or child.BROKEN
+        files = list(dict.fromkeys(test.partition("::")[0] for test in chosen))
+        return self._pytest(files or self._room.tests, loop) or child.BROKEN
 
     def _race(self, jobs: Sequence[Job[int]]) -> Iterator[tuple[int, int]]:
         for number, status in race(jobs):

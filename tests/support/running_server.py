@@ -53,8 +53,10 @@ class Exchange(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self._received += data
         _, found, body = self._received.partition(b"\r\n\r\n")
-        if found and len(body) >= int(Answer(self._received).headers["content-length"]):
-            self.transport.loseConnection()
+        if found:
+            length = Answer(self._received).headers.get("content-length")
+            if length is not None and len(body) >= int(length):
+                self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.done.callback(self._received)

@@ -81,11 +81,11 @@ class SiteServer:
         )
 
     def _gateway_pages(self) -> GatewayPages:
-        heartbeats = Heartbeats(self.database, self.directory)
+        self.heartbeats = Heartbeats(self.database, self.directory)
         self._gateway = GatewayPages(
             self.ledger,
             self.directory,
-            heartbeats,
+            self.heartbeats,
             clock=reactor,
             utc_now=lambda: self.now,  # type: ignore[arg-type]
         )

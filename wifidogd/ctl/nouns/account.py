@@ -53,7 +53,7 @@ def account_name(text: str) -> str:
 
 def ask_password(arguments: Namespace) -> None:
     """
-    Ask for a password before anything else happens: C{arguments.password}.
+    Read the password into C{arguments.password} before anything else happens.
 
     @raise WrongUsage: if it is too short, too long, or typed differently the second time.
     """

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 async def make_room(command: Command) -> None:
-    """Remove what a simulation has left behind that was killed; refuse to disturb one that runs."""
+    """Remove what a killed simulation has left behind; refuse to disturb one that runs."""
     books = await command.transaction(lambda cursor: look_up(cursor, command.now))
     if books.strangers:
         raise CommandFailed(
@@ -85,7 +85,7 @@ async def remove(command: Command, gw_ids: list[str]) -> None:
 
 
 async def _patiently(command: Command, work: Callable[[Cursor], Awaitable[T]]) -> T:
-    """Do what can be repeated, with time for a database that was restarted while the simulation ran."""
+    """Run work that can be repeated, until a database that was restarted meanwhile answers."""
     for _ in range(PATIENCE):
         try:
             return await command.database.transaction(work, deadline=timedelta(seconds=60))

@@ -117,7 +117,7 @@ ACCOUNTS = RowReader(Account)
 
 def fold_name(name: str) -> str:
     """
-    Write an account's name the one way in which it is stored and compared.
+    Return an account's name in the form in which it is stored and compared.
 
     Phones put a capital letter in front and a space behind what people type;
     some write accents as separate characters.
@@ -143,7 +143,7 @@ async def fetch_account_by_id(cursor: Cursor, account_id: int) -> Account | None
 
 async def sign_up(cursor: Cursor, email: str, password_hash: str, now: datetime) -> int | None:
     """
-    Add an account of somebody who has yet to show that the address is theirs; it is the name too.
+    Add an account whose guest has yet to show that the address is theirs; the address is its name too.
 
     @param email: in the form of L{wifidogd.domain.addresses}.
     @return: its number; None if the address is known, as an address or as a name.
@@ -155,7 +155,7 @@ async def sign_up(cursor: Cursor, email: str, password_hash: str, now: datetime)
 
 async def validate(cursor: Cursor, account_id: int, email: str, now: datetime) -> bool:
     """
-    Note that an address is its owner's, and end the probation of their sessions.
+    Record that an address is its owner's, and end the probation of their sessions.
 
     @return: False if the account has another address by now.
     """
@@ -220,7 +220,7 @@ def upgrade_password(cursor: Cursor, account: Account, password_hash: str) -> No
 
 async def set_disabled(cursor: Cursor, name: str, disabled: bool) -> bool:
     """
-    Lock an account or unlock it; its open sessions go on.
+    Lock an account or unlock it; its open sessions continue.
 
     @return: False if there is no such account.
     """

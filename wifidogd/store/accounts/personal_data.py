@@ -1,5 +1,5 @@
 """
-What is stored about one guest: looked at, and erased.
+What is stored about one guest, to be shown and to be erased.
 
 The one place that answers a request from the history: a guest's own account
 only, by its index, L{MOST} rows at a time.
@@ -176,7 +176,7 @@ async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> StoredData:
 
 async def erase_past(cursor: Cursor, account_id: int) -> bool:
     """
-    Take the guest out of past sessions; when they were and what they used stays, for the totals.
+    Remove the guest from past sessions; their times and octets stay, for the totals.
 
     @return: True if there may be more.
     """
@@ -222,7 +222,7 @@ async def _remove_account(cursor: Cursor, account_id: int, email: str | None) ->
 
 
 async def _forget_traces(cursor: Cursor, places: Set[tuple[str, str]]) -> None:
-    """Forget why limits ended the stays of devices at gateways, and the tries of these devices."""
+    """Delete the end notices of devices at gateways, and the tries of these devices."""
     values = {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]}
     await cursor.execute(FORGET_FAREWELLS, values)
     await forget_tries_of_devices(cursor, places)
