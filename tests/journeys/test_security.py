@@ -275,7 +275,7 @@ async def test_no_secret_reaches_the_log(
         raise RuntimeError("a mistake of ours")
 
     monkeypatch.setattr(house.views, "show", mistake)
-    monkeypatch.setattr(house.sign_in_services.accounts, "account", mistake)
+    monkeypatch.setattr(house.sign_in_services.account_sign_in, "account", mistake)
     form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD}
     assert "mistake" not in (await house.post("login", form)).body
     assert "mistake" not in (await house.get(f"portal?token={secrets[0]}")).body
