@@ -11,7 +11,6 @@ from wifidogd.access.open_session import (
     Identity,
     Refusal,
     Refused,
-    allowance_for,
     open_account_session,
     open_pending_session,
     refuse_if_online,
@@ -26,6 +25,7 @@ from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret, is_acceptable, mint_token
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.accounts.accounts import fetch_account, forget_unvalidated, sign_up
 from wifidogd.store.accounts.email_links import forget_links
 from wifidogd.store.driver.database import Cursor, Database
@@ -138,6 +138,6 @@ class Registration:
         if network.plan is not None:
             # The address is not kept in the clear: nobody has shown that it is theirs.
             owner = AllowanceOwner(address_hash=hash_secret(address))
-            usage = await allowance_for(cursor, owner, network, network.plan, now)
+            usage = await claim_allowance(cursor, owner, network.name, network.plan, now)
         identity = Identity(probation_until=now + network.grace)
         return await open_pending_session(cursor, request, identity, usage=usage, mint=self._mint)

@@ -26,7 +26,7 @@ class SessionPages:
         self,
         registry: Registry,
         views: SessionViews,
-        remembered: RememberedDevices,
+        remembered_devices: RememberedDevices,
         state: FormState,
         path: str,
         *,
@@ -36,7 +36,7 @@ class SessionPages:
         """@param has_mail: whether guests can be written to, so that there is a page for their account."""
         self._registry = registry
         self._views = views
-        self._remembered = remembered
+        self._remembered_devices = remembered_devices
         self._state = state
         self._path = path
         self._has_mail = has_mail
@@ -100,7 +100,7 @@ class SessionPages:
             token = self._state.open_token(state)
         except ForgedState:
             return await self._forget_at_login(state, caller)
-        await self._remembered.forget(token=token)
+        await self._remembered_devices.forget(token=token)
         view = await self._views.show(token)
         cookie = None if view is None else drop_cookie(view.network.name, self._path)
         return replace(self._to_portal_of(view, token), cookie=cookie)
@@ -114,7 +114,7 @@ class SessionPages:
             return stale()
         gateway = self._registry.gateway(login_query.gw_id)
         network = "" if gateway is None else gateway.network
-        await self._remembered.forget(key=caller.keys.get(network))
+        await self._remembered_devices.forget(key=caller.keys.get(network))
         answer = lead_to(urls.login_of(self._path, login_query))
         return replace(answer, cookie=drop_cookie(network, self._path) if network else None)
 
