@@ -1,8 +1,10 @@
 # make run      install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
 # make test     the whole suite, on all cores, e.g. make test ARGS="-k ledger"
 # make bench    all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
+# make bench BENCH=revisions BESIDE=../other    this checkout beside another one, in the same run
 # make soak     half an hour under load with a fault every minute; everything must stay flat, e.g. make soak ARGS=--quick
 # make chaos    break it under load, e.g. make chaos CHAOS=frozen
+# make mutants  change the core, one thing at a time: do its tests notice? e.g. make mutants MUTANTS=domain
 # make lint     ruff
 # make types    mypy
 # make locale   bring the translations in step with the templates, and say what is missing
@@ -10,13 +12,15 @@
 PYTHON ?= python3
 ARGS ?=
 BENCH ?=
+BESIDE ?=
 CHAOS ?=
+MUTANTS ?=
 
 PIP = .venv/bin/python -m pip
 CONSTRAINTS = requirements/constraints.txt
 SOURCES := setup.py pyproject.toml README.md $(shell find wifidogd templates twisted -type f ! -name '*.pyc' ! -name dropin.cache)
 
-.PHONY: run test bench soak chaos lint types locale clean
+.PHONY: run test bench soak chaos mutants lint types locale clean
 
 run: .venv/installed
 	.venv/bin/twistd --nodaemon --pidfile= wifidogd $(ARGS)
@@ -25,7 +29,7 @@ test: .venv/installed .venv/developing
 	tools/for-tests .venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 bench: .venv/installed
-	.venv/bin/python -m benchmarks $(BENCH) $(ARGS)
+	BESIDE='$(BESIDE)' .venv/bin/python -m benchmarks $(BENCH) $(ARGS)
 
 soak: .venv/installed
 	mkdir -p build
@@ -34,6 +38,9 @@ soak: .venv/installed
 chaos: .venv/installed
 	mkdir -p build
 	tools/for-tests .venv/bin/python -m tests.chaos $(CHAOS) --json build/chaos.json
+
+mutants: .venv/developing
+	tools/for-tests .venv/bin/python -m tests.mutants $(MUTANTS) $(ARGS)
 
 lint: .venv/developing
 	.venv/bin/ruff check .

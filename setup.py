@@ -40,7 +40,7 @@ setup(
         "platformdirs>=4",
         "psycopg2-binary>=2.9.9",
         "segno>=1.5",
-        "twisted[tls]>=24.7",
+        "twisted[tls]>=25.5,<26.11",  # private names: tests/project/test_private_names.py
         "txpostgres>=1.7,<1.8",
         "tzdata>=2024.1",
         "werkzeug>=2.3",

@@ -10,14 +10,26 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.house import House
-from benchmarks.table import Result, surroundings
+from benchmarks.output.table import Result, surroundings
+from tests.support.testbed.testbed import Testbed
+from wifidogd.store.embedded.commands import SETTINGS
 
 BENCHES = ("klein", "oldstack", "history", "guests", "idle", "start")
-"""Each a module of this package with C{run(house, quick) -> Result}, in the order in which they run."""
+"""Each a module of this package with C{run(testbed, quick) -> Result}, in the order in which they run."""
 
-BY_NAME_ONLY = ("soak",)
-"""Those that take too long to be run with the others."""
+POSTGRES_SETTINGS = SETTINGS | {
+    "unix_socket_permissions": "0777",
+    "max_connections": "100",
+    "max_wal_size": "2GB",
+}
+"""
+Those of wifidogd's own PostgreSQL, fsync included.
+
+There is room for the servers of many rows, and no checkpoint that falls into one measurement and not the next.
+"""
+
+BY_NAME_ONLY = ("soak", "revisions")
+"""Those that take too long, or need another checkout, to be run with the others."""
 
 
 def main(arguments: list[str]) -> int:
@@ -29,19 +41,19 @@ def main(arguments: list[str]) -> int:
     asked = read_arguments(arguments)
     signal.signal(signal.SIGTERM, leave)
     results = []
-    with House() as house:
-        around = surroundings(house.postgres.version)
+    with Testbed(POSTGRES_SETTINGS) as testbed:
+        around = surroundings(testbed.postgres.version)
         print(", ".join(f"{name} {value}" for name, value in around.items() if isinstance(value, int | str)) + "\n")
         for name in asked.names or BENCHES:
             began = time.monotonic()
-            results.append(run(name, house, asked.quick))
+            results.append(run(name, testbed, asked.quick))
             write(asked.json, around, results)
             print(f"{results[-1].text()}\n({time.monotonic() - began:.0f} s)\n", flush=True)
     return 0 if asked.quick or all(result.is_held for result in results) else 1
 
 
 def leave(number: int, _: object) -> None:
-    """Take a signal as a reason to end everything that runs in the house."""
+    """Exit on a signal, so that the testbed is left and everything in it ends."""
     sys.exit(128 + number)
 
 
@@ -49,7 +61,7 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     """Understand the command line, or explain it and leave."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure wifidogd beside others.")
     known = (*BENCHES, *BY_NAME_ONLY)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(known)} [default: all but the last]")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(known)} [default: all but the last two]")
     parser.add_argument("--quick", action="store_true", help="the short form, whose limits are shown and not enforced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures into this file, too")
     asked = parser.parse_args(arguments)
@@ -59,9 +71,9 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     return asked
 
 
-def run(name: str, house: House, quick: bool) -> Result:
+def run(name: str, testbed: Testbed, quick: bool) -> Result:
     """Run one bench."""
-    result: Result = import_module(f"benchmarks.{name}").run(house, quick)
+    result: Result = import_module(f"benchmarks.{name}").run(testbed, quick)
     return result
 
 

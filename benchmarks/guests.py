@@ -10,15 +10,16 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks import scene
-from benchmarks.cost import Cores, Meter, own_seconds, tree_of
+from benchmarks import stored_guests
 from benchmarks.disk import Disk
-from benchmarks.gateways import Counters, Rounds, ping
-from benchmarks.house import House, Server
-from benchmarks.load import Load, Running
-from benchmarks.postgres import execute
-from benchmarks.rates import GATEWAYS, GUESTS, RATE, Step, report
-from benchmarks.table import Result
+from benchmarks.guest_rates import GATEWAYS, GUESTS, RATE, Step, report
+from benchmarks.output.table import Result
+from benchmarks.requests.gateways import Counters, Rounds, ping
+from benchmarks.requests.load import Load, Running
+from tests.support.postgres import execute
+from tests.support.testbed.process_cost import Cores, Meter, own_seconds, tree_of
+from tests.support.testbed.server_process import ServerProcess
+from tests.support.testbed.testbed import Testbed
 
 WORKERS = (1, 2)
 
@@ -45,28 +46,28 @@ class Reports:
                 yield each
 
 
-def run(house: House, quick: bool) -> Result:
+def run(testbed: Testbed, quick: bool) -> Result:
     """Measure with each number of workers."""
-    dsn = house.postgres.create()
-    house.wifidogd(dsn).end()
-    scene.adopt(dsn, GATEWAYS)
-    scene.admit(dsn, GUESTS, GATEWAYS)
-    scene.settle(dsn)
+    dsn = testbed.postgres.create_database()
+    testbed.wifidogd(dsn).end()
+    stored_guests.adopt(dsn, GATEWAYS)
+    stored_guests.admit(dsn, GUESTS, GATEWAYS)
+    stored_guests.settle(dsn)
     rounds = Rounds(GUESTS, GATEWAYS)
-    found = {workers: climb(house, dsn, workers, rounds, quick) for workers in WORKERS}
-    size = scene.octets(dsn, "sessions") / GUESTS
-    house.postgres.drop(dsn)
+    found = {workers: climb(testbed, dsn, workers, rounds, quick) for workers in WORKERS}
+    size = stored_guests.octets(dsn, "sessions") / GUESTS
+    testbed.postgres.drop_database(dsn)
     return report(found, size)
 
 
-def climb(house: House, dsn: str, workers: int, rounds: Rounds, quick: bool) -> list[Step]:
+def climb(testbed: Testbed, dsn: str, workers: int, rounds: Rounds, quick: bool) -> list[Step]:
     """
     Let a server carry less than what is asked of it, then that, then more, until it cannot.
 
     @return: all that was tried.
     """
-    server = house.wifidogd(dsn, *(() if workers == 1 else ("--workers", str(workers))))
-    climber = Climber(house, server, dsn, workers, rounds)
+    server = testbed.wifidogd(dsn, *(() if workers == 1 else ("--workers", str(workers))))
+    climber = Climber(testbed, server, dsn, workers, rounds)
     brief, long = (3.0, 5.0) if quick else (8.0, 60.0)
     climber.step(RATE, 2.0)
     steps = [step for part in FEWER for step in climber.try_out(part * RATE, brief)]
@@ -81,8 +82,8 @@ def climb(house: House, dsn: str, workers: int, rounds: Rounds, quick: bool) -> 
 class Climber:
     """Tries one rate after another on a server."""
 
-    house: House
-    server: Server
+    testbed: Testbed
+    server: ServerProcess
     dsn: str
     workers: int
     rounds: Rounds
@@ -100,8 +101,8 @@ class Climber:
         """Try one rate for a while."""
         running = Running(Load(self.server.port, Reports(self.rounds.next()), seconds, rate=rate))
         wal, processes = self._wal(), self._processes()
-        meter, cores = Meter(server=self.server.pid, postgres=self.house.postgres.pid), Cores()
-        disk = Disk(self.house.home)
+        meter, cores = Meter(server=self.server.pid, postgres=self.testbed.postgres.pid), Cores()
+        disk = Disk(self.testbed.home)
         running.begin()
         heard = running.result()
         spent, idle, slowest_sync = meter.spent(), cores.idle(), disk.slowest()

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import scene
-from benchmarks.gateways import Counters, LoginPages, Rounds, Stays
-from benchmarks.house import House, Server
-from benchmarks.load import Load, drive
-from benchmarks.measure import Measured, measure
-from benchmarks.table import Limit, Result, Spread, Table, alternate, number, ratios, spread
+from benchmarks import stored_guests
+from benchmarks.output.table import Limit, Result, Spread, Table, alternate, number, ratios, spread
+from benchmarks.requests.cost import Measured, measure
+from benchmarks.requests.gateways import Counters, LoginPages, Rounds, Stays
+from benchmarks.requests.load import Load, drive
+from tests.support.testbed.server_process import ServerProcess
+from tests.support.testbed.testbed import Testbed
 
 ROWS = (2_000, 500_000, 10_000_000)
 QUICK_ROWS = (2_000, 50_000, 500_000)
@@ -36,12 +37,12 @@ GOOD = {
 """By the kind of request, what must be answered."""
 
 
-def run(house: House, quick: bool) -> Result:
+def run(testbed: Testbed, quick: bool) -> Result:
     """Make the histories, then measure all kinds of requests on all of them in turns."""
     rounds, seconds, stays = (3, 1.0, 500) if quick else (7, 2.0, 1500)
-    places = [Place(house, rows, GUESTS, seconds, stays) for rows in (QUICK_ROWS if quick else ROWS)]
+    places = [Place(testbed, rows, GUESTS, seconds, stays) for rows in (QUICK_ROWS if quick else ROWS)]
     found = {kind: alternate(rounds, sides(places, kind)) for kind in GOOD}
-    crowded = Place(house, places[0].rows, QUICK_CROWD if quick else CROWD, seconds, stays)
+    crowded = Place(testbed, places[0].rows, QUICK_CROWD if quick else CROWD, seconds, stays)
     by_guests = {number(place.guests): place.counters for place in (places[0], crowded)}
     crowd = alternate(rounds, by_guests)
     size = places[-1].octets_of_a_stay()
@@ -59,19 +60,19 @@ class Place:
     @ivar stays: guests who come and go in one load.
     """
 
-    house: House
+    testbed: Testbed
     rows: int
     guests: int
     seconds: float
     stays: int
 
     def __post_init__(self) -> None:
-        self._dsn = self.house.postgres.create()
-        self._server: Server = self.house.wifidogd(self._dsn)
-        scene.remember(self._dsn, self.rows)
-        scene.adopt(self._dsn, GATEWAYS)
-        scene.admit(self._dsn, self.guests, GATEWAYS)
-        scene.settle(self._dsn)
+        self._dsn = self.testbed.postgres.create_database()
+        self._server: ServerProcess = self.testbed.wifidogd(self._dsn)
+        stored_guests.remember(self._dsn, self.rows)
+        stored_guests.adopt(self._dsn, GATEWAYS)
+        stored_guests.admit(self._dsn, self.guests, GATEWAYS)
+        stored_guests.settle(self._dsn)
         self._rounds = Rounds(self.guests, GATEWAYS)
         self._newcomer = self.guests
         drive(Load(self._server.port, LoginPages(GATEWAYS), 1.0, at_a_time=AT_A_TIME))
@@ -84,7 +85,7 @@ class Place:
         """Let guests come and go, from C{sessions} to C{past_sessions}."""
         first = self._newcomer
         self._newcomer += self.stays
-        scene.admit(self._dsn, self.stays, GATEWAYS, first=first, online=False)
+        stored_guests.admit(self._dsn, self.stays, GATEWAYS, first=first, online=False)
         return self._measure("login, then logout", Stays(first, self.stays, GATEWAYS))
 
     def login_page(self) -> Measured:
@@ -93,16 +94,16 @@ class Place:
 
     def octets_of_a_stay(self) -> float:
         """Tell what a past stay takes on the disk."""
-        return scene.octets(self._dsn, "past_sessions") / self.rows
+        return stored_guests.octets(self._dsn, "past_sessions") / self.rows
 
     def close(self) -> None:
         """End the server and give the disk back."""
         self._server.end()
-        self.house.postgres.drop(self._dsn)
+        self.testbed.postgres.drop_database(self._dsn)
 
     def _measure(self, kind: str, requests: Counters | Stays | LoginPages) -> Measured:
         seconds = 60.0 if isinstance(requests, Stays) else self.seconds
-        measured = measure(self.house, self._server, Load(self._server.port, requests, seconds, at_a_time=AT_A_TIME))
+        measured = measure(self.testbed, self._server, Load(self._server.port, requests, seconds, at_a_time=AT_A_TIME))
         if measured.heard.other_than(*GOOD[kind]):
             raise RuntimeError(f"{kind} with {self.rows} rows of history: {measured.heard.outcomes}")
         return measured

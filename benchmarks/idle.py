@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 
-from benchmarks import scene
-from benchmarks.cost import Meter, Spent
-from benchmarks.house import House
-from benchmarks.table import Limit, Result, Table, number
+from benchmarks import stored_guests
+from benchmarks.output.table import Limit, Result, Table, number
+from tests.support.testbed.process_cost import Meter, Spent
+from tests.support.testbed.testbed import Testbed
 
 GUESTS, MANY_GUESTS, QUICK_MANY_GUESTS = 10_000, 1_000_000, 50_000
 
@@ -27,26 +27,26 @@ MOST = 0.5
 SERVER, POSTGRES = "server", "postgres"
 
 
-def run(house: House, quick: bool) -> Result:
+def run(testbed: Testbed, quick: bool) -> Result:
     """Watch PostgreSQL alone, then with few guests, then with many."""
     seconds = 5.0 if quick else 60.0
     many = QUICK_MANY_GUESTS if quick else MANY_GUESTS
-    alone = watch(seconds / 3, **{POSTGRES: house.postgres.pid})
-    return report(alone, {guests: with_guests(house, guests, seconds) for guests in (GUESTS, many)})
+    alone = watch(seconds / 3, **{POSTGRES: testbed.postgres.pid})
+    return report(alone, {guests: with_guests(testbed, guests, seconds) for guests in (GUESTS, many)})
 
 
-def with_guests(house: House, guests: int, seconds: float) -> Spent:
+def with_guests(testbed: Testbed, guests: int, seconds: float) -> Spent:
     """Watch a server with so many open sessions."""
-    dsn = house.postgres.create()
-    house.wifidogd(dsn).end()
+    dsn = testbed.postgres.create_database()
+    testbed.wifidogd(dsn).end()
     gateways = guests // GUESTS_OF_A_GATEWAY
-    scene.adopt(dsn, gateways)
-    scene.admit(dsn, guests, gateways)
-    scene.settle(dsn)
-    server = house.wifidogd(dsn)
-    spent = watch(seconds, **{SERVER: server.pid, POSTGRES: house.postgres.pid})
+    stored_guests.adopt(dsn, gateways)
+    stored_guests.admit(dsn, guests, gateways)
+    stored_guests.settle(dsn)
+    server = testbed.wifidogd(dsn)
+    spent = watch(seconds, **{SERVER: server.pid, POSTGRES: testbed.postgres.pid})
     server.end()
-    house.postgres.drop(dsn)
+    testbed.postgres.drop_database(dsn)
     return spent
 
 

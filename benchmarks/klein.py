@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import scene
-from benchmarks.gateways import Rounds
-from benchmarks.house import House, Server, free_port
+from benchmarks import stored_guests
 from benchmarks.klein_server import AS_IT_COMES
-from benchmarks.load import Load, drive
-from benchmarks.measure import Measured, measure
-from benchmarks.table import Limit, Result, Table, alternate, number, ratios, spread
+from benchmarks.output.table import Limit, Result, Table, alternate, number, ratios, spread
+from benchmarks.requests.cost import Measured, measure
+from benchmarks.requests.gateways import Rounds
+from benchmarks.requests.load import Load, drive
+from tests.support.testbed.server_process import ServerProcess, free_port
+from tests.support.testbed.testbed import Testbed
 
 GUESTS, GATEWAYS, AT_A_TIME = 2000, 20, 64
 
@@ -46,48 +47,48 @@ class Length:
 FULL, QUICK = Length(7, 4.0), Length(3, 1.5)
 
 
-def run(house: House, quick: bool) -> Result:
+def run(testbed: Testbed, quick: bool) -> Result:
     """Measure all in turns."""
     length = QUICK if quick else FULL
-    servers = start(house)
+    servers = start(testbed)
     counters = Rounds(GUESTS, GATEWAYS)
     for server in servers.values():
         drive(Load(server.port, counters.next(), WARM_UP, at_a_time=AT_A_TIME))
-    sides = {name: partial(once, house, server, counters, length.seconds) for name, server in servers.items()}
+    sides = {name: partial(once, testbed, server, counters, length.seconds) for name, server in servers.items()}
     found = alternate(length.rounds, sides)
     for server in servers.values():
         server.end()
     return report(found)
 
 
-def start(house: House) -> dict[str, Server]:
+def start(testbed: Testbed) -> dict[str, ServerProcess]:
     """Start one server of each kind, on databases with the same guests."""
-    dsn, other = house.postgres.create(), house.postgres.create()
-    servers = {OURS: house.wifidogd(dsn)}
-    house.wifidogd(other).end()
+    dsn, other = testbed.postgres.create_database(), testbed.postgres.create_database()
+    servers = {OURS: testbed.wifidogd(dsn)}
+    testbed.wifidogd(other).end()
     for each in (dsn, other):
-        scene.adopt(each, GATEWAYS)
-        scene.admit(each, GUESTS, GATEWAYS)
-        scene.settle(each)
-    servers[AS_IT_IS] = klein_server(house, AS_IT_COMES)
-    servers[STRIPPED] = klein_server(house)
-    servers[ALONE] = klein_server(house, other)
+        stored_guests.adopt(each, GATEWAYS)
+        stored_guests.admit(each, GUESTS, GATEWAYS)
+        stored_guests.settle(each)
+    servers[AS_IT_IS] = klein_server(testbed, AS_IT_COMES)
+    servers[STRIPPED] = klein_server(testbed)
+    servers[ALONE] = klein_server(testbed, other)
     return servers
 
 
-def klein_server(house: House, *what: str) -> Server:
+def klein_server(testbed: Testbed, *what: str) -> ServerProcess:
     """Start a L{benchmarks.klein_server}."""
     port = free_port()
-    return house.serve([sys.executable, "-m", "benchmarks.klein_server", str(port), *what], port=port)
+    return testbed.serve([sys.executable, "-m", "benchmarks.klein_server", str(port), *what], port=port)
 
 
-def once(house: House, server: Server, counters: Rounds, seconds: float) -> Measured:
+def once(testbed: Testbed, server: ServerProcess, counters: Rounds, seconds: float) -> Measured:
     """
     Let a load run on one of them.
 
     @raise RuntimeError: if it answered anything but C{Auth: 1}.
     """
-    measured = measure(house, server, Load(server.port, counters.next(), seconds, at_a_time=AT_A_TIME))
+    measured = measure(testbed, server, Load(server.port, counters.next(), seconds, at_a_time=AT_A_TIME))
     if measured.heard.other_than("Auth: 1"):
         raise RuntimeError(f"not all were let stay: {measured.heard.outcomes}\n{server.log.read_text()[-2000:]}")
     return measured

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rates import GUESTS, MOST_P99
-from benchmarks.svg import Axis, Chart, Line
+from benchmarks.guest_rates import GUESTS, MOST_P99
+from benchmarks.output.svg import Axis, Chart, Line
 
 
 def main(figures: str, directory: str) -> None:

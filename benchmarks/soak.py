@@ -13,16 +13,15 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import linear_regression, median
 
-from benchmarks.cost import cpu_seconds, proportional_octets, resident_octets
-from benchmarks.house import House
-from benchmarks.loads.asking import Answers, Asking
-from benchmarks.loads.burden import Burden
+from benchmarks.loads.client_process import BadClients
+from benchmarks.loads.contender import PATIENCE, InitialState, Place
+from benchmarks.loads.good_requests import Answers, GoodRequests
 from benchmarks.loads.hostile import GOOD
-from benchmarks.loads.place import PATIENCE, Furnishing, Place
-from benchmarks.loads.row import cell
-from benchmarks.loads.watch import open_in_tree
+from benchmarks.loads.load_result import cell
 from benchmarks.oldstack.contenders import open_ours
-from benchmarks.table import Limit, Result, Table
+from benchmarks.output.table import Limit, Result, Table
+from tests.support.testbed.process_cost import cpu_seconds, open_in_tree, proportional_octets, resident_octets
+from tests.support.testbed.testbed import Testbed
 
 RATE = 20.0
 MINUTES, MINUTE = 30, 60.0
@@ -61,23 +60,23 @@ class Minute:
     log: int
 
 
-def run(house: House, quick: bool) -> Result:
+def run(testbed: Testbed, quick: bool) -> Result:
     """Let it soak."""
     count, length = (QUICK_MINUTES, QUICK_MINUTE) if quick else (MINUTES, MINUTE)
-    place = open_ours(house, Furnishing())
+    place = open_ours(testbed, InitialState())
     place.warm_up()
-    burdens = [
-        Burden("silent", place.port, count * length, count=2, again=True),
-        Burden("rst", place.port, count * length, rate=20),
+    bad_clients = [
+        BadClients("silent", place.port, count * length, count=2, again=True),
+        BadClients("rst", place.port, count * length, rate=20),
     ]
-    asking = Asking(place.reports(RATE, count * length, PATIENCE))
+    asking = GoodRequests(place.reports(RATE, count * length, PATIENCE))
     minutes = [look(place)]
     for elapsed in range(1, count + 1):
         time.sleep(max(0.0, minutes[0].at + elapsed * length - time.monotonic()))
         minutes.append(look(place))
     answers = asking.answers()
-    for burden in burdens:
-        burden.visits()
+    for each in bad_clients:
+        each.visits()
     place.close()
     return report(minutes, answers)
 

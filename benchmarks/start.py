@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 
-from benchmarks import scene
-from benchmarks.cost import children_of, proportional_octets, resident_octets
-from benchmarks.gateways import Rounds, ping
-from benchmarks.house import House, Server, ask
-from benchmarks.load import Load, drive
-from benchmarks.table import Result, Table, number, spread
+from benchmarks import stored_guests
+from benchmarks.output.table import Result, Table, number, spread
+from benchmarks.requests.gateways import Rounds, ping
+from benchmarks.requests.load import Load, drive
+from tests.support.testbed.process_cost import children_of, proportional_octets, resident_octets
+from tests.support.testbed.server_process import ServerProcess, ask
+from tests.support.testbed.testbed import Testbed
 from wifidogd.store.embedded.data_directory import dsn_of
 
 GUESTS, GATEWAYS = 100_000, 2_000
@@ -32,23 +33,23 @@ class Memory:
     postgres: int
 
 
-def run(house: House, quick: bool) -> Result:
+def run(testbed: Testbed, quick: bool) -> Result:
     """Start servers with a PostgreSQL of their own, on empty data directories and on used ones."""
     rounds = 1 if quick else 5
     cold, warm = [], []
-    places = [house.home / f"data-{each}" for each in range(rounds)]
+    places = [testbed.home / f"data-{each}" for each in range(rounds)]
     for place in places:
-        cold.append(seconds_to_pong(house, place))
-        warm.append(seconds_to_pong(house, place))
-    memory = weigh(house, places[0], 5.0 if quick else 60.0)
+        cold.append(seconds_to_pong(testbed, place))
+        warm.append(seconds_to_pong(testbed, place))
+    memory = weigh(testbed, places[0], 5.0 if quick else 60.0)
     for place in places:
         rmtree(place)
     return report(cold, warm, memory)
 
 
-def seconds_to_pong(house: House, place: Path) -> float:
+def seconds_to_pong(testbed: Testbed, place: Path) -> float:
     """Start a server, await its first C{Pong}, and end it."""
-    server = house.wifidogd(None, "--data-dir", str(place), is_ready=says_pong)
+    server = testbed.wifidogd(None, "--data-dir", str(place), is_ready=says_pong)
     server.end()
     return server.ready_after
 
@@ -58,24 +59,24 @@ def says_pong(port: int) -> bool:
     return ask(port, ping(0)).endswith(b"Pong")
 
 
-def weigh(house: House, place: Path, seconds: float) -> dict[str, Memory]:
+def weigh(testbed: Testbed, place: Path, seconds: float) -> dict[str, Memory]:
     """See what a server uses at rest, and when all its guests have been reported."""
-    server = house.wifidogd(None, "--data-dir", str(place))
+    server = testbed.wifidogd(None, "--data-dir", str(place))
     found = {"at rest": memory_of(server)}
     dsn = dsn_of(place)
-    scene.adopt(dsn, GATEWAYS)
-    scene.admit(dsn, GUESTS, GATEWAYS)
+    stored_guests.adopt(dsn, GATEWAYS)
+    stored_guests.admit(dsn, GUESTS, GATEWAYS)
     found[f"{GUESTS:,} open sessions"] = memory_of(server)
     drive(Load(server.port, Rounds(GUESTS, GATEWAYS).next(), seconds, rate=(GUESTS + GATEWAYS) / 60))
     found[f"the same, after {seconds:.0f} s of their reports"] = memory_of(server)
     server.end()
-    server = house.wifidogd(None, "--data-dir", str(place), "--workers", "2")
+    server = testbed.wifidogd(None, "--data-dir", str(place), "--workers", "2")
     found["at rest, with 2 workers"] = memory_of(server)
     server.end()
     return found
 
 
-def memory_of(server: Server) -> Memory:
+def memory_of(server: ServerProcess) -> Memory:
     """Weigh a server and its PostgreSQL, which is its child."""
     postgres = [child for child in children_of(server.pid) if is_postgres(child)]
     whole = resident_octets(server.pid) - sum(map(resident_octets, postgres))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator, Iterator
 
-import psycopg2
 import pytest
 import pytest_twisted
 from hypothesis import HealthCheck, settings
@@ -23,8 +21,6 @@ from wifidogd.store.migrations import migrate
 settings.register_profile("wifidogd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wifidogd")
 go_by_steady_time(reactor)
-
-_names = itertools.count(1)
 
 
 @pytest_twisted.async_yield_fixture(scope="module", autouse=True)
@@ -74,15 +70,8 @@ def postgres() -> Iterator[ThrowawayPostgres]:
 
 
 def make_database(postgres: ThrowawayPostgres) -> str:
-    """Create an empty database and tell its DSN."""
-    name = f"test_{next(_names)}"
-    connection = psycopg2.connect(postgres.dsn)
-    try:
-        connection.autocommit = True
-        connection.cursor().execute(f"CREATE DATABASE {name}")
-    finally:
-        connection.close()
-    return postgres.dsn.replace("dbname=postgres", f"dbname={name}")
+    """Create an empty database and return its DSN."""
+    return postgres.create_database()
 
 
 @pytest.fixture

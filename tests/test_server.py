@@ -8,13 +8,14 @@ from html import unescape
 import psycopg2
 import pytest
 import pytest_twisted
+from twisted.application.service import IServiceCollection
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 
 from tests.support.deadline import within
 from tests.support.postgres import ThrowawayPostgres
-from tests.support.running import Answer, RunningServer
+from tests.support.running_server import Answer, RunningServer
 from wifidogd.server import AuthServer
 from wifidogd.tap import Options, makeService
 
@@ -44,6 +45,26 @@ async def test_it_answers_before_its_database_does_and_serves_once_it_does():
         await server.stop()
     finally:
         postgres.remove()
+
+
+@pytest_twisted.ensureDeferred
+async def test_timers_are_children_that_run_once_the_database_is_prepared(dsn):
+    """They can be seen in the service tree by the names that the log has; those that end sessions are among them."""
+    server = RunningServer(dsn)
+    timers = IServiceCollection(server.service).getServiceNamed("timers")
+    names = [timer.name for timer in timers]
+    assert {"ending sessions without reports", "writing heartbeats", "looking at the clocks"} <= set(names)
+    assert [timer.parent for timer in timers] == [timers] * len(names)
+    server.service.startService()
+    while not server.service.ports:
+        assert not any(timer.running for timer in timers)
+        await deferLater(reactor, 0.01)
+    await within(20, server.is_ready())
+    while not timers.running:
+        await deferLater(reactor, 0.01)
+    assert all(timer.running for timer in timers)
+    await server.stop()
+    assert not any(timer.running for timer in timers)
 
 
 @pytest_twisted.ensureDeferred
@@ -150,10 +171,12 @@ async def test_a_stop_waits_for_what_guests_and_gateways_have_asked(dsn):
     holder, (sign_in, report) = await held_up(server, dsn)
     stopping = ensureDeferred(server.stop())
     await deferLater(reactor, 0.3)
+    assert server.service.timers.running, "reports are settled before the timers stop"
     holder.rollback()
     assert "token=" in (await within(10, sign_in)).headers["location"]
     assert (await within(10, report)).text == "Auth: 0\n"
     await within(15, stopping)
+    assert not server.service.timers.running
     cursor = holder.cursor()
     cursor.execute("SELECT count(*) FROM sessions")
     assert cursor.fetchone() == (1,)

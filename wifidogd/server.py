@@ -1,4 +1,4 @@
-"""What starts and stops in which order: database, then ports and timers; stop in reverse."""
+"""What starts and stops in which order: database, then ports, then timers; stop in reverse."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, gatherResults, maybeDeferred
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -21,7 +21,7 @@ from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
-from wifidogd.runtime.startup import StartupService, Tell, say_why_not
+from wifidogd.runtime.startup import Refuse, StartupService, log_refusal
 from wifidogd.runtime.watchdog import Watchdog
 from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.embedded.cluster import Cluster
@@ -32,67 +32,69 @@ from wifidogd.web.server.site import WifidogdSite
 log = Logger()
 
 RETRY = 2.0
-"""Seconds between two tries to prepare a database that is away when the server starts."""
+"""Seconds between two attempts to prepare a database that is away when the server starts."""
 
 SERVE_ON = 6.0
-"""Seconds in which who has come in is served when the server stops: what guests ask is given up before that anyway."""
+"""Seconds in which accepted requests are still answered when the server stops; guests' are given up before anyway."""
 
 DRAIN = 2.0
-"""Seconds that each other piece of work gets to be finished then."""
+"""Seconds that each other piece of work then has to finish."""
 
-LAST_WORDS = 1.0
-"""Seconds for that news to be sent, at most."""
+SEND_LAST = 1.0
+"""Seconds in which the last answers are sent, at most."""
+
+Metrics = Callable[[], Mapping[str, float | str | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
     """
-    All that is to be started and stopped, made by the composition root.
+    Everything that is started and stopped, made by the composition root.
 
-    @ivar cluster: the private PostgreSQL; None where it is not ours to start.
-    @ivar timers: to run while the database is prepared.
+    @ivar cluster: the private PostgreSQL; None where it is not this process's to start.
+    @ivar timers: run once the database is prepared.
     """
 
     cluster: Cluster | None
     database: Database
-    directory: Registry
+    registry: Registry
     ledger: Ledger
     heartbeats: Heartbeats
     passwords: Passwords
-    upkeep: Expiry
+    expiry: Expiry
     timers: Sequence[Service]
-    front: WifidogdSite
+    site: WifidogdSite
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerIdentity:
     """
-    Where a server stands: alone, or as one of several workers.
+    Which process of a server this is: the only one, or one of several workers.
 
-    @ivar number: which of them it is, from 1.
-    @ivar count: how many there are.
+    @ivar number: from 1.
+    @ivar count: of workers.
     @ivar ports: the reactor as far as endpoints see.
-    @ivar up: called once guests can be served.
+    @ivar on_ready: called once guests can be served.
     @ivar watchdog: what watches the reactor; None where nothing does.
-    @ivar refuse: told why it cannot start; see L{StartupService}.
+    @ivar refuse: called with the reason why the server cannot start; see L{StartupService}.
     """
 
     number: int
     count: int
     ports: Any
-    up: Callable[[], None]
+    on_ready: Callable[[], None]
     watchdog: Watchdog | None = None
-    refuse: Tell = say_why_not
+    refuse: Refuse = log_refusal
 
     @property
-    def figures(self) -> dict[str, Callable[[], Mapping[str, float | str | None]]]:
-        """For monitors: who blocked the reactor, which worker answers, and of how many if it is not alone."""
-        figures: dict[str, Callable[[], Mapping[str, float | str | None]]] = {}
+    def metrics(self) -> dict[str, Metrics]:
+        """What blocked the reactor; and of several workers, which one answers."""
+        metrics: dict[str, Metrics] = {}
         if self.watchdog is not None:
-            figures["blocked"] = self.watchdog.figures
+            metrics["blocked"] = self.watchdog.metrics
         if self.count > 1:
-            figures["worker"] = lambda: {"number": self.number, "of": self.count}
-        return figures
+            metrics["worker"] = lambda: {"number": self.number, "of": self.count}
+        return metrics
 
 
 class AuthServer(StartupService):
@@ -101,66 +103,71 @@ class AuthServer(StartupService):
 
     Ports open once there is a database to connect to, whether or not it
     answers yet: until it does, gateways are told to leave their guests as they
-    are and guests to come back.
+    are, and guests to come back.
 
-    @ivar ports: what is open, in the order of the endpoints.
+    @ivar ports: those that are open, in the order of the endpoints.
+    @ivar timers: the child service that all timers are children of.
     """
 
     def __init__(
         self,
-        rooms: Components,
+        components: Components,
         endpoints: Sequence[IStreamServerEndpoint],
         *,
         dsn: str | None,
-        place: WorkerIdentity,
+        identity: WorkerIdentity,
         address: ServerAddress,
         utc_now: UtcNow,
         reactor: Any,
     ) -> None:
         """
-        @param dsn: of the database; None for the private one that C{rooms} start.
+        @param dsn: of the database; None for the private one in C{components}.
         @param address: recorded in the database for wifidogctl.
         """
-        super().__init__(reactor, refuse=place.refuse)
-        self._rooms = rooms
+        super().__init__(reactor, refuse=identity.refuse)
+        self.components = components
         self._endpoints = endpoints
         self._dsn = dsn
         self._address = address
         self._utc_now = utc_now
-        self._up = place.up
+        self._on_ready = identity.on_ready
         self.ports: list[IListeningPort] = []
+        self.timers = MultiService()
+        self.timers.setName("timers")
+        self.timers.setServiceParent(self)
+        for timer in components.timers:
+            timer.setServiceParent(self.timers)
 
     async def begin(self) -> None:
         """Open the ports, prepare the database, start the timers."""
         await self._open()
         await self._prepare()
         await self._record_address()
-        self._up()
+        self.timers.startService()
+        self._on_ready()
 
     async def _open(self) -> None:
-        rooms = self._rooms
+        parts = self.components
         dsn = self._dsn
-        if rooms.cluster is not None:
-            dsn = await rooms.cluster.start()
-        rooms.database.start(dsn or "")
-        rooms.passwords.start()
+        if parts.cluster is not None:
+            dsn = await parts.cluster.start()
+        parts.database.start(dsn or "")
+        parts.passwords.start()
         for endpoint in self._endpoints:
-            port = await endpoint.listen(rooms.front)
-            rooms.front.places.watch(port)
+            port = await endpoint.listen(parts.site)
+            parts.site.connections.watch(port)
             self.ports.append(port)
 
     async def _prepare(self) -> None:
-        """Bring schema and directory up to date, as soon as the database lets us."""
-        sparing = RateLimitedLog(log, self._reactor)
-        while not self._rooms.directory.loaded:
+        """Bring the schema and the registry up to date, as soon as the database allows."""
+        limited = RateLimitedLog(log, self._reactor)
+        while not self.components.registry.loaded:
             try:
-                await migrate(self._rooms.database)
-                await self._rooms.directory.refresh()
+                await migrate(self.components.database)
+                await self.components.registry.refresh()
             except StoreError as problem:
-                sparing.warn("the database is not ready: {problem}", problem=problem)
+                limited.warn("the database is not ready, trying again: {problem}", problem=problem)
                 await deferLater(self._reactor, RETRY)
-        for timer in self._rooms.timers:
-            timer.startService()
 
     async def _record_address(self) -> None:
         """Record where this server is, for commands beside it; guests are served without that too."""
@@ -169,40 +176,40 @@ class AuthServer(StartupService):
             await record_server_address(cursor, self._address, self._utc_now())
 
         try:
-            await self._rooms.database.transaction(record)
+            await self.components.database.transaction(record)
         except StoreError as problem:
             log.warn("wifidogctl is not told where this server is: {problem}", problem=problem)
 
     async def end(self) -> None:
         """
-        Stop accepting, answer who was accepted, then stop the rest; some seconds at most.
+        Stop accepting, answer what was accepted, then stop the rest; this takes some seconds at most.
 
-        Whatever still waits for the database then fails with it, and so has an answer too.
+        What still waits for the database then fails with it, and so is answered too.
         """
-        rooms = self._rooms
-        if rooms.cluster is not None and not self.ports:
-            await rooms.cluster.stop()
+        parts = self.components
+        if parts.cluster is not None and not self.ports:
+            await parts.cluster.stop()
         self.give_up_starting()
-        rooms.front.places.take_in()
+        parts.site.connections.accept_waiting()
         for port in self.ports:
             await maybeDeferred(port.stopListening)
-        await rooms.front.places.drain(SERVE_ON)
-        await self._finish(rooms.ledger.drain())
-        timers = [maybeDeferred(timer.stopService) for timer in rooms.timers if timer.running]
-        await self._finish(gatherResults(timers))
-        await self._finish(rooms.heartbeats.flush())
-        if rooms.directory.loaded:
-            await self._finish(rooms.upkeep.take_leave())
-        await rooms.database.stop()
-        await rooms.front.places.drain(LAST_WORDS)
-        rooms.passwords.stop()
-        if rooms.cluster is not None:
-            await rooms.cluster.stop()
+        await parts.site.connections.drain(SERVE_ON)
+        await self._finish("settling reports", parts.ledger.drain())
+        if self.timers.running:
+            await self._finish("stopping timers", maybeDeferred(self.timers.stopService))
+        await self._finish("writing heartbeats", parts.heartbeats.flush())
+        if parts.registry.loaded:
+            await self._finish("telling other servers", parts.expiry.sign_off())
+        await parts.database.stop()
+        await parts.site.connections.drain(SEND_LAST)
+        parts.passwords.stop()
+        if parts.cluster is not None:
+            await parts.cluster.stop()
 
-    async def _finish(self, work: Awaitable[Any]) -> None:
-        """Await the end of something, but not for long."""
+    async def _finish(self, name: str, work: Awaitable[Any]) -> None:
+        """Await the end of some work, for L{DRAIN} seconds at most."""
         deferred: Deferred[Any] = work if isinstance(work, Deferred) else ensureDeferred(work)  # type: ignore[arg-type]
         try:
             await deferred.addTimeout(DRAIN, self._reactor)
         except (TimeoutError, StoreError) as problem:
-            log.warn("something was left undone: {problem}", problem=problem)
+            log.warn("{name} was not finished before the end: {problem}", name=name, problem=problem)

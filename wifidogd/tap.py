@@ -1,11 +1,11 @@
-"""The composition root: every object is made here and gets what it needs through its constructor."""
+"""The composition root: it makes what the server consists of, room by room, and gives each part what it needs."""
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,8 +16,9 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
-from wifidogd.access.session_view import OtherDevices
+from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.accounting.expiry import Expiry
@@ -33,21 +34,20 @@ from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
-from wifidogd.gateways.router_config import welcome
+from wifidogd.gateways.router_config import first_steps
 from wifidogd.runtime.clock_watch import LOOK, ClockWatch
 from wifidogd.runtime.endpoints import ctl_command, guess_url, with_backlog
-from wifidogd.runtime.monotonic import go_by_steady_time
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.runtime.process import take_charge
 from wifidogd.runtime.systemd import Systemd, described
 from wifidogd.runtime.timers import every
-from wifidogd.runtime.watchdog import Watchdog
 from wifidogd.server import AuthServer, Components, WorkerIdentity
-from wifidogd.settings import Options, default_data_dir
+from wifidogd.settings import Options, Settings, default_data_dir
 from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
 from wifidogd.web.gateway.routes import GatewayPages
-from wifidogd.web.portal.routes import GuestPages
-from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.portal.routes import GuestPages, MailServices
+from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import BEAT, Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
@@ -57,12 +57,12 @@ __all__ = ["Options", "makeService"]
 
 log = Logger()
 
-READ_DIRECTORY = timedelta(seconds=1)
+REFRESH_REGISTRY = timedelta(seconds=1)
 """How often a process looks whether an operator, or another process, has adopted or changed anything."""
 
 
 def utc_now() -> datetime:
-    """Ask the wall clock."""
+    """Return the time of the wall clock."""
     return datetime.now(UTC)
 
 
@@ -70,203 +70,229 @@ def makeService(
     options: Options, reactor: Any = None, *, utc_now: UtcNow = utc_now, mint: Callable[[], str] = mint_token
 ) -> AuthServer | Workers:
     """
-    Wire the rooms together; nothing connects or listens until started.
+    Make the server; nothing connects or listens until it is started.
 
     @param reactor: for tests; the global reactor otherwise, named here only.
-    @param utc_now: for tests, as is C{mint}, which makes tokens; workers ask the wall clock and chance.
+    @param utc_now: for tests, as is C{mint}, which makes tokens; workers use the wall clock and chance.
     """
+    settings = options.settings
     watchdog, systemd = None, Systemd({})
     if reactor is None:
         from twisted.internet import reactor as running
 
         reactor, watchdog, systemd = running, take_charge(running), Systemd(os.environ)
         systemd.attend(reactor)
-    count = options["workers"]
-    listen = [described(text) for text in options["listen"]]
-    url = options["public-url"] or guess_url(listen[0])
-    ctl = ctl_command(None if options["data-dir"] == default_data_dir() else options["data-dir"])
-
-    def up() -> None:
-        log.info("{text}", text=welcome(url, options["path"], ctl))
-        if os.geteuid() == 0:
-            log.warn("wifidogd runs as root and need not: use twistd --uid USER, or the unit in docs/wifidogd.service.")
-        systemd.say("READY=1", f"STATUS=serving guests at {url}")
-
-    if count == 1:
-        return auth_server(options, WorkerIdentity(1, 1, reactor, up, watchdog), reactor, utc_now=utc_now, mint=mint)
-    theirs = {**options, "listen": listen}
-    return Workers(theirs, private_cluster(options, reactor), endpoints(options, reactor), up=up, reactor=reactor)
+    on_ready = partial(announce, settings, server_address(settings), systemd)
+    if settings.workers == 1:
+        identity = WorkerIdentity(1, 1, reactor, on_ready, watchdog)
+        return auth_server(settings, identity, reactor, utc_now=utc_now, mint=mint)
+    cluster, ports = private_cluster(settings, reactor), endpoints(settings, reactor)
+    inherited = replace(settings, listen=tuple(described(text) for text in settings.listen))
+    return Workers(inherited, cluster, ports, on_ready=on_ready, reactor=reactor)
 
 
-def take_charge(reactor: Any) -> Watchdog:
-    """Prepare a process of ours that has the reactor to itself."""
-    go_by_steady_time(reactor)
-    reactor.callWhenRunning(spare_what_stays)
-    watchdog = Watchdog(reactor)
-    watchdog.start()
-    return watchdog
+def announce(settings: Settings, address: ServerAddress, systemd: Systemd) -> None:
+    """Tell the operator, and systemd, that guests can be served."""
+    ctl = ctl_command(None if settings.data_dir == default_data_dir() else settings.data_dir)
+    log.info("{text}", text=first_steps(address.url, address.path, ctl))
+    if os.geteuid() == 0:
+        log.warn("wifidogd runs as root and need not: use twistd --uid USER, or the unit in docs/wifidogd.service.")
+    systemd.notify("READY=1", f"STATUS=serving guests at {address.url}")
 
 
-def spare_what_stays() -> None:
-    """
-    Have the collector leave alone what has been loaded so far.
-
-    Modules, templates and translations are hundreds of thousands of objects
-    that live as long as the process; looking through them over and over was a
-    tenth of the CPU of a busy server.  To be called once, when all is loaded.
-    """
-    gc.collect()
-    gc.freeze()
+def server_address(settings: Settings) -> ServerAddress:
+    """Return the address at which guests and gateways reach the server, as far as this machine knows."""
+    url = settings.public_url
+    return ServerAddress(url or guess_url(described(settings.listen[0])), settings.path, is_guess=url is None)
 
 
-def private_cluster(options: Mapping[str, Any], reactor: Any) -> Cluster | None:
-    """Make the private PostgreSQL; None where there is another."""
-    if options["database"]:
+def private_cluster(settings: Settings, reactor: Any) -> Cluster | None:
+    """Make the private PostgreSQL; None where the operator named a database."""
+    if settings.database:
         return None
-    return Cluster(options["data-dir"], reactor=reactor, servers=options["workers"])
+    return Cluster(settings.data_dir, reactor=reactor, servers=settings.workers)
 
 
-def endpoints(options: Mapping[str, Any], reactor: Any) -> list[IStreamServerEndpoint]:
-    """Make what will be listened at."""
-    return [serverFromString(reactor, with_backlog(text)) for text in options["listen"]]
+def endpoints(settings: Settings, reactor: Any) -> list[IStreamServerEndpoint]:
+    """Make the endpoints that will be listened at."""
+    return [serverFromString(reactor, with_backlog(text)) for text in settings.listen]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What most parts of one process are made with."""
+
+    settings: Settings
+    identity: WorkerIdentity
+    reactor: Any
+    utc_now: UtcNow
+    mint: Callable[[], str]
+    cluster: Cluster | None
+    clock_watch: ClockWatch
+    database: Database
+    registry: Registry
+    passwords: Passwords
 
 
 def auth_server(
-    options: Mapping[str, Any],
-    place: WorkerIdentity,
+    settings: Settings,
+    identity: WorkerIdentity,
     reactor: Any,
     *,
     utc_now: UtcNow = utc_now,
     mint: Callable[[], str] = mint_token,
 ) -> AuthServer:
-    """
-    Wire the rooms of one process together.
-
-    @param options: as L{Options} holds them.
-    """
-    database = Database(clock=reactor, reserved=TRANSACTIONS)
-    directory = Registry(
-        database,
-        utc_now=utc_now,
-        trust_new_gateways=options["trust-new-gateways"],
-        spread=None if place.count == 1 else partial(deferLater, reactor, 1.5 * READ_DIRECTORY.total_seconds()),
-    )
-    attention = ClockWatch(reactor, utc_now)
-    ledger = Ledger(
-        database,
-        directory,
-        clock=reactor,
-        utc_now=utc_now,
-        woke_at=lambda: attention.woke_at,
-        clock_set_at=lambda: attention.set_at,
-    )
-    heartbeats = Heartbeats(database, directory, clock_set_at=lambda: attention.set_at)
-    passwords = Passwords(reactor, threads=2 if place.count == 1 else 1)
-    admission = AccountSignIn(database, directory, passwords, utc_now=utc_now, mint=mint)
-    vouchers = VoucherSignIn(database, directory, utc_now=utc_now, mint=mint)
-    cluster = private_cluster(options, reactor)
-    upkeep = Expiry(
-        database,
-        directory,
-        clock=reactor,
-        utc_now=utc_now,
-        unsettled_at=lambda: ledger.unsettled_at,
-        attentive_since=lambda: attention.since,
-        name=None
-        if cluster
-        else f"{socket.gethostname()} {described(options['listen'][0])}"[:250] + f" {place.number}",
-    )
+    """Make the whole server of one process."""
+    common = make_common(settings, identity, reactor, utc_now, mint)
+    ledger, heartbeats, expiry = make_accounting(common)
+    outbox, mail = make_mail(common)
     lag = ReactorLag(reactor)
-    post, by_mail = mailing(options, database, directory, passwords, utc_now, mint, reactor)
-    front = WifidogdSite(
-        GatewayPages(ledger, directory, heartbeats, clock=reactor, utc_now=utc_now).app.resource(),
-        GuestPages(
-            directory,
-            admission,
-            vouchers,
-            heartbeats.wait,
-            remembered=RememberedDevices(database, directory, utc_now=utc_now, mint=mint),
-            companions=OtherDevices(database),
-            my_data=PersonalData(database, passwords, utc_now=utc_now),
-            by_mail=by_mail,
-            path=options["path"],
-            public_url=options["public-url"],
-            utc_now=utc_now,
-            clock=reactor,
-        ).app.resource(),
-        Health(database, directory, lag, {"ledger": ledger.figures, **place.figures}),
-        path=options["path"],
-        clock=reactor,
-        utc_now=utc_now,
-    )
-    rooms = Components(
-        cluster=cluster,
-        database=database,
-        directory=directory,
+    timers = make_timers(common, lag, heartbeats, expiry) + make_mail_timers(outbox, mail, reactor)
+    components = Components(
+        cluster=common.cluster,
+        database=common.database,
+        registry=common.registry,
         ledger=ledger,
         heartbeats=heartbeats,
-        passwords=passwords,
-        upkeep=upkeep,
-        timers=timers(lag, attention, directory, heartbeats, upkeep, reactor) + mail_timers(post, by_mail, reactor),
-        front=front,
+        passwords=common.passwords,
+        expiry=expiry,
+        timers=timers,
+        site=make_site(common, ledger, heartbeats, mail, lag),
     )
-    url = options["public-url"]
     return AuthServer(
-        rooms,
-        endpoints(options, place.ports),
-        dsn=options["database"],
-        place=place,
-        address=ServerAddress(url or guess_url(described(options["listen"][0])), options["path"], is_guess=url is None),
+        components,
+        endpoints(settings, identity.ports),
+        dsn=settings.database,
+        identity=identity,
+        address=server_address(settings),
         utc_now=utc_now,
         reactor=reactor,
     )
 
 
-def mailing(
-    options: Mapping[str, Any],
-    database: Database,
-    directory: Registry,
-    passwords: Passwords,
-    utc_now: UtcNow,
-    mint: Callable[[], str],
-    reactor: Any,
-) -> tuple[Outbox | None, ByMail | None]:
-    """Wire what needs a mail server; nothing where there is none."""
-    server, sender = options["mail"], options["mail-from"]
-    if server is None:
+def make_common(
+    settings: Settings, identity: WorkerIdentity, reactor: Any, utc_now: UtcNow, mint: Callable[[], str]
+) -> Common:
+    """Make the database, and what else the rooms share."""
+    database = Database(clock=reactor, reserved=TRANSACTIONS)
+    is_alone = identity.count == 1
+    registry = Registry(
+        database,
+        utc_now=utc_now,
+        trust_new_gateways=settings.trust_new_gateways,
+        spread=None if is_alone else partial(deferLater, reactor, 1.5 * REFRESH_REGISTRY.total_seconds()),
+    )
+    return Common(
+        settings,
+        identity,
+        reactor,
+        utc_now,
+        mint,
+        private_cluster(settings, reactor),
+        ClockWatch(reactor, utc_now),
+        database,
+        registry,
+        Passwords(reactor, threads=2 if is_alone else 1),
+    )
+
+
+def make_accounting(common: Common) -> tuple[Ledger, Heartbeats, Expiry]:
+    """Make what gateways' reports and pings go through, and what ends sessions that nobody ended."""
+    database, registry, clock_watch = common.database, common.registry, common.clock_watch
+    ledger = Ledger(database, registry, clock=common.reactor, utc_now=common.utc_now, clock_watch=clock_watch)
+    expiry = Expiry(
+        database,
+        registry,
+        clock=common.reactor,
+        utc_now=common.utc_now,
+        unsettled_at=lambda: ledger.unsettled_at,
+        uninterrupted_since=lambda: clock_watch.since,
+        name=None if common.cluster else server_name(common.settings, common.identity),
+    )
+    return ledger, Heartbeats(database, registry, clock_watch=clock_watch), expiry
+
+
+def server_name(settings: Settings, identity: WorkerIdentity) -> str:
+    """Return what a process is called among those on its database; the same after a restart."""
+    return f"{socket.gethostname()} {described(settings.listen[0])}"[:250] + f" {identity.number}"
+
+
+def make_mail(common: Common) -> tuple[Outbox | None, MailServices | None]:
+    """Make what needs a mail server; None where there is none."""
+    settings, database, utc_now = common.settings, common.database, common.utc_now
+    if settings.mail is None:
         return None, None
-    base = f"{options['public-url']}{options['path']}mail/"
-    correspondence = MailComposer(MailTemplates(), sender=sender, base=base, utc_now=utc_now)
-    post = Outbox(database, partial(deliver, server, sender, reactor=reactor), utc_now=utc_now, clock=reactor)
-    registration = Registration(database, directory, passwords, correspondence, utc_now=utc_now, mint=mint)
-    return post, ByMail(registration, SelfService(database, passwords, correspondence, utc_now=utc_now))
+    server, sender = settings.mail.server, settings.mail.sender
+    base = f"{settings.public_url}{settings.path}mail/"
+    composer = MailComposer(MailTemplates(), sender=sender, base=base, utc_now=utc_now)
+    send = partial(deliver, server, sender, reactor=common.reactor)
+    registration = Registration(database, common.passwords, composer, utc_now=utc_now, mint=common.mint)
+    self_service = SelfService(database, common.passwords, composer, utc_now=utc_now)
+    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), MailServices(registration, self_service)
 
 
-def mail_timers(post: Outbox | None, by_mail: ByMail | None, reactor: Any) -> list[TimerService]:
-    """Say how often mails are sent, and what belongs to them is forgotten."""
-    if post is None or by_mail is None:
+def make_site(
+    common: Common, ledger: Ledger, heartbeats: Heartbeats, mail: MailServices | None, lag: ReactorLag
+) -> WifidogdSite:
+    """Make everything that speaks HTTP."""
+    clock, utc_now = common.reactor, common.utc_now
+    metrics = {"ledger": ledger.metrics, **common.identity.metrics}
+    return WifidogdSite(
+        GatewayPages(ledger, common.registry, heartbeats, clock=clock, utc_now=utc_now).app.resource(),
+        make_guest_pages(common, heartbeats, mail).app.resource(),
+        Health(common.database, common.registry, lag, metrics),
+        path=common.settings.path,
+        clock=clock,
+        utc_now=utc_now,
+    )
+
+
+def make_guest_pages(common: Common, heartbeats: Heartbeats, mail: MailServices | None) -> GuestPages:
+    """Make the pages that guests see, and what signs them in."""
+    database, registry, utc_now, mint = common.database, common.registry, common.utc_now, common.mint
+    services = SignInServices(
+        Arrivals(database),
+        AccountSignIn(database, common.passwords, utc_now=utc_now, mint=mint),
+        VoucherSignIn(database, mint=mint),
+        RememberedDevices(database, mint=mint),
+    )
+    return GuestPages(
+        registry,
+        services,
+        SessionViews(database, registry, utc_now=utc_now),
+        PersonalData(database, common.passwords, utc_now=utc_now),
+        heartbeats.wait,
+        mail=mail,
+        path=common.settings.path,
+        public_url=common.settings.public_url,
+        utc_now=utc_now,
+        clock=common.reactor,
+    )
+
+
+def make_timers(common: Common, lag: ReactorLag, heartbeats: Heartbeats, expiry: Expiry) -> list[TimerService]:
+    """Make the timers that every process has."""
+    jobs = [
+        (BEAT, lag.look, "measuring the reactor's lag"),
+        (LOOK, common.clock_watch.look, "looking at the clocks"),
+        (REFRESH_REGISTRY, common.registry.refresh, "reading who is adopted"),
+        (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
+        (timedelta(seconds=30), expiry.record_heard, "telling other servers what was heard"),
+        (timedelta(seconds=15), expiry.end_overdue, "ending sessions over their time"),
+        (timedelta(seconds=30), expiry.end_stale, "ending sessions without reports"),
+        (timedelta(seconds=30), expiry.end_lost_in_restart, "ending sessions lost in a restart"),
+        (timedelta(seconds=30), expiry.end_unused, "ending tokens never used"),
+        (timedelta(minutes=10), expiry.forget, "deleting old tries and silent strangers"),
+        (timedelta(hours=1), expiry.purge_history, "purging old history"),
+    ]
+    return [every(interval, job, clock=common.reactor, name=name) for interval, job, name in jobs]
+
+
+def make_mail_timers(outbox: Outbox | None, mail: MailServices | None, reactor: Any) -> list[TimerService]:
+    """Make the timers that send mails, and delete links that are of no use any more."""
+    if outbox is None or mail is None:
         return []
     return [
-        every(timedelta(seconds=2), post.send_due, clock=reactor, name="sending mail"),
-        every(timedelta(minutes=10), by_mail.registration.forget, clock=reactor, name="forgetting old links"),
+        every(timedelta(seconds=2), outbox.send_due, clock=reactor, name="sending mail"),
+        every(timedelta(minutes=10), mail.registration.forget, clock=reactor, name="deleting old links"),
     ]
-
-
-def timers(
-    lag: ReactorLag, attention: ClockWatch, directory: Registry, heartbeats: Heartbeats, upkeep: Expiry, reactor: Any
-) -> list[TimerService]:
-    """Say what is done how often."""
-    beats = [
-        (BEAT, lag.look, "measuring the reactor's lag"),
-        (LOOK, attention.look, "looking at the clocks"),
-        (READ_DIRECTORY, directory.refresh, "reading who is adopted"),
-        (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
-        (timedelta(seconds=30), upkeep.say_heard, "telling other servers what was heard"),
-        (timedelta(seconds=15), upkeep.end_overdue, "ending sessions over their time"),
-        (timedelta(seconds=30), upkeep.end_stale, "ending sessions without reports"),
-        (timedelta(seconds=30), upkeep.end_lost_in_restart, "ending sessions lost in a restart"),
-        (timedelta(seconds=30), upkeep.end_unused, "ending tokens never used"),
-        (timedelta(minutes=10), upkeep.forget, "forgetting old tries and silent strangers"),
-        (timedelta(hours=1), upkeep.purge_history, "purging old history"),
-    ]
-    return [every(interval, job, clock=reactor, name=name) for interval, job, name in beats]

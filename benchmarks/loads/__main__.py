@@ -1,5 +1,5 @@
 """
-One burden in a process of its own: C{python -m benchmarks.loads silent --port 8080 --count 120 --seconds 10}.
+One bad_clients in a process of its own: C{python -m benchmarks.loads silent --port 8080 --count 120 --seconds 10}.
 
 Prints what became of its clients as JSON when it has ended.
 """
@@ -10,14 +10,14 @@ import argparse
 import json
 from dataclasses import asdict
 
+from benchmarks.loads.bad_clients import NAMES, kind_named
 from benchmarks.loads.crowd import Crowd, Visits
-from benchmarks.loads.kinds import NAMES, kind_named
 from benchmarks.loads.rst import keep_vanishing
 
 
 def main() -> None:
-    """Be the burden that the command line names."""
-    parser = argparse.ArgumentParser(prog="benchmarks.loads", description="Burden a server on this machine.")
+    """Be the bad_clients that the command line names."""
+    parser = argparse.ArgumentParser(prog="benchmarks.loads", description="BadClients a server on this machine.")
     parser.add_argument("kind", choices=["rst", *NAMES])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=10.0)

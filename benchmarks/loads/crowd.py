@@ -1,4 +1,4 @@
-"""Clients that come, burden the server, and stay until it sends them away."""
+"""Clients that come, bad_clients the server, and stay until it sends them away."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import time
 from dataclasses import dataclass
 
-from benchmarks.loads.kinds import Kind
+from benchmarks.loads.bad_clients import Kind
 
 LOOPBACK = "127.0.0.1"
 MOST_CLIENTS = 5_000

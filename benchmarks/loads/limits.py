@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.table import Limit
+from benchmarks.output.table import Limit
 
 Statistics = Mapping[str, float]
 

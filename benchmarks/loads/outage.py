@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.house import PREFIX
-from benchmarks.load import Load
-from benchmarks.loads.asking import Answers, Asking
-from benchmarks.loads.hostile import GOOD, usual
-from benchmarks.loads.place import GATEWAY_PATIENCE, Place
-from benchmarks.loads.row import Row
-from benchmarks.loads.watch import Watch
+from benchmarks.loads.contender import GATEWAY_PATIENCE, Place
+from benchmarks.loads.good_requests import Answers, GoodRequests
+from benchmarks.loads.hostile import GOOD, LOOK_INTERVAL, usual
+from benchmarks.loads.load_result import LoadResult
+from benchmarks.requests.load import Load
+from tests.support.testbed.process_watch import Watch
+from tests.support.testbed.testbed import PREFIX
 
 RATE, PAGE_RATE = 20.0, 5.0
 BEFORE = 2.0
@@ -31,18 +31,18 @@ class Messages:
             yield f"GET {PREFIX}gw_message.php?message=denied HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
-def stalled(place: Place, name: str, quick: bool) -> Row:
+def stalled(place: Place, name: str, quick: bool) -> LoadResult:
     """A9: every process of PostgreSQL stands still for a while, as when its disk hangs."""
     length, after = (3.0, 4.0) if quick else (8.0, 6.0)
-    watch = Watch(place.server)
+    watch = Watch(place.server, interval=LOOK_INTERVAL)
     seconds = BEFORE + length + after
-    pages = Asking(Load(place.port, Messages(), seconds, rate=PAGE_RATE, patience=GATEWAY_PATIENCE))
-    reports = Asking(place.reports(RATE, seconds, GATEWAY_PATIENCE))
+    pages = GoodRequests(Load(place.port, Messages(), seconds, rate=PAGE_RATE, patience=GATEWAY_PATIENCE))
+    reports = GoodRequests(place.reports(RATE, seconds, GATEWAY_PATIENCE))
     time.sleep(BEFORE)
     begin = time.monotonic()
-    place.house.postgres.freeze()
+    place.testbed.postgres.freeze()
     time.sleep(length)
-    place.house.postgres.thaw()
+    place.testbed.postgres.thaw()
     end = time.monotonic()
     all_reports, meanwhile = reports.answers(), pages.answers().between(begin, end)
     watch.end()
@@ -50,19 +50,19 @@ def stalled(place: Place, name: str, quick: bool) -> Row:
         **told(all_reports, begin, end),
         "pages late": sum(latency * 1000 > LATE_PAGE_MS or said != "200" for _, latency, said in meanwhile.samples),
     }
-    return Row("A9", name, all_reports.between(begin, end).outcomes, figures)
+    return LoadResult("A9", name, all_reports.between(begin, end).outcomes, figures)
 
 
-def stopped(place: Place, name: str, quick: bool) -> Row:
+def stopped(place: Place, name: str, quick: bool) -> LoadResult:
     """A10: PostgreSQL is stopped, away for a while, and started."""
     length, after = (2.0, 5.0) if quick else (5.0, 8.0)
-    watch = Watch(place.server)
-    reports = Asking(place.reports(RATE, BEFORE + length + after, GATEWAY_PATIENCE))
+    watch = Watch(place.server, interval=LOOK_INTERVAL)
+    reports = GoodRequests(place.reports(RATE, BEFORE + length + after, GATEWAY_PATIENCE))
     time.sleep(BEFORE)
     begin = time.monotonic()
-    place.house.postgres.stop()
+    place.testbed.postgres.stop()
     time.sleep(max(0.0, begin + length - time.monotonic()))
-    place.house.postgres.start()
+    place.testbed.postgres.start()
     end = time.monotonic()
     answers = reports.answers()
     watch.end()
@@ -70,7 +70,7 @@ def stopped(place: Place, name: str, quick: bool) -> Row:
         **told(answers, begin, end),
         "thrown off": answers.outcomes["Auth: 0"],
     }
-    return Row("A10", name, answers.between(begin, end).outcomes, figures)
+    return LoadResult("A10", name, answers.between(begin, end).outcomes, figures)
 
 
 def told(answers: Answers, begin: float, end: float) -> dict[str, float]:

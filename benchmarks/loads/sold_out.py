@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.loads.asking import Answers, Asking
-from benchmarks.loads.hostile import GOOD, GOOD_RATE, SETTLED, usual
-from benchmarks.loads.place import Contender, Place
-from benchmarks.loads.row import Row
-from benchmarks.loads.watch import Watch
+from benchmarks.loads.contender import Contender, Place
+from benchmarks.loads.good_requests import Answers, GoodRequests
+from benchmarks.loads.hostile import GOOD, GOOD_RATE, LOOK_INTERVAL, SETTLED, usual
+from benchmarks.loads.load_result import LoadResult
+from tests.support.testbed.process_watch import Watch
 
 RATE = 2.0
 
 
-def sold_out(place: Place, contender: Contender, quick: bool) -> Row:
+def sold_out(place: Place, contender: Contender, quick: bool) -> LoadResult:
     """Let two people a second want a voucher, while gateways report."""
     seconds = 3.0 if quick else 8.0
-    watch = Watch(place.server)
+    watch = Watch(place.server, interval=LOOK_INTERVAL)
     wanting = contender.want_vouchers(place, RATE, seconds)
     time.sleep(SETTLED)
     begin = time.monotonic()
-    answers = Asking(place.reports(GOOD_RATE, seconds)).answers()
+    answers = GoodRequests(place.reports(GOOD_RATE, seconds)).answers()
     end = time.monotonic()
     wanted: Answers = wanting.answers()
     over = time.monotonic()
@@ -33,4 +33,4 @@ def sold_out(place: Place, contender: Contender, quick: bool) -> Row:
         "slowest ms": wanted.latency_ms(1.0),
         "CPU % then": afterwards,
     }
-    return Row("A11", contender.name, answers.outcomes, figures)
+    return LoadResult("A11", contender.name, answers.outcomes, figures)

@@ -8,14 +8,14 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 
-from benchmarks.cost import proportional_octets
-from benchmarks.house import House
-from benchmarks.load import Load
+from benchmarks.loads.contender import PATIENCE, Contender, InitialState, Place
 from benchmarks.loads.hostile import GOOD
-from benchmarks.loads.place import PATIENCE, Contender, Furnishing, Place
-from benchmarks.loads.row import Row
-from benchmarks.measure import POSTGRES, SERVER, Measured, measure
-from benchmarks.table import alternate, ratios
+from benchmarks.loads.load_result import LoadResult
+from benchmarks.output.table import alternate, ratios
+from benchmarks.requests.cost import POSTGRES, SERVER, Measured, measure
+from benchmarks.requests.load import Load
+from tests.support.testbed.process_cost import proportional_octets
+from tests.support.testbed.testbed import Testbed
 
 RATE = 50.0
 FEW, MANY = 16, 64
@@ -25,10 +25,10 @@ SHORT_HISTORY, LONG_HISTORY = 2_000, 500_000
 Found = Mapping[str, Sequence[Measured]]
 
 
-def few_and_many(house: House, contenders: Sequence[Contender], quick: bool) -> dict[str, list[Row]]:
+def few_and_many(testbed: Testbed, contenders: Sequence[Contender], quick: bool) -> dict[str, list[LoadResult]]:
     """A1 and A2: 50 reports a second, and as many as can be, on all servers in turns."""
     rounds, seconds = (1, 2.0) if quick else (3, 4.0)
-    places = {contender.name: contender.open(house, Furnishing()) for contender in contenders}
+    places = {contender.name: contender.open(testbed, InitialState()) for contender in contenders}
     for place in places.values():
         place.warm_up()
     a1 = alternate(rounds, {name: partial(at_rate, place, 2 * seconds) for name, place in places.items()})
@@ -44,16 +44,16 @@ def few_and_many(house: House, contenders: Sequence[Contender], quick: bool) -> 
 
 def at_rate(place: Place, seconds: float) -> Measured:
     """Let 50 reports a second come."""
-    return measure(place.house, place.server, place.reports(RATE, seconds))
+    return measure(place.testbed, place.server, place.reports(RATE, seconds))
 
 
 def saturated(place: Place, at_a_time: int, seconds: float) -> Measured:
     """Let as many reports come as are answered."""
     load = Load(place.port, place.rounds.next(), seconds, at_a_time=at_a_time, patience=2 * PATIENCE)
-    return measure(place.house, place.server, load)
+    return measure(place.testbed, place.server, load)
 
 
-def few_rows(contenders: Sequence[Contender], found: Found, memory: Mapping[str, float]) -> list[Row]:
+def few_rows(contenders: Sequence[Contender], found: Found, memory: Mapping[str, float]) -> list[LoadResult]:
     """Tell about A1: our CPU beside that of the old one that takes least, our p99 beside the middle of theirs."""
     p99s = {name: [each.heard.latency(0.99) * 1000 for each in measured] for name, measured in found.items()}
     shares = {name: [100 * each.spent.share(SERVER) for each in measured] for name, measured in found.items()}
@@ -73,7 +73,7 @@ def few_rows(contenders: Sequence[Contender], found: Found, memory: Mapping[str,
     return rows
 
 
-def many_rows(contenders: Sequence[Contender], found: Mapping[int, Found]) -> list[Row]:
+def many_rows(contenders: Sequence[Contender], found: Mapping[int, Found]) -> list[LoadResult]:
     """Tell about A2: each server with the number of connections that suits it."""
     suits = {
         each.name: max(found, key=lambda many, name=each.name: median(one.heard.rate for one in found[many][name]))
@@ -104,22 +104,22 @@ def best(by_name: Mapping[str, Sequence[float]], names: Sequence[str], pick: Cal
     return by_name[pick(names, key=lambda name: median(by_name[name]))]
 
 
-def after_years(house: House, contenders: Sequence[Contender], quick: bool) -> list[Row]:
+def after_years(testbed: Testbed, contenders: Sequence[Contender], quick: bool) -> list[LoadResult]:
     """A3: the same requests with little and with much history; the CPU of PostgreSQL counts as well."""
     much = LONG_HISTORY // 10 if quick else LONG_HISTORY
-    rows = [history_row(house, each, Furnishing(stays=much), quick) for each in contenders]
+    rows = [history_row(testbed, each, InitialState(stays=much), quick) for each in contenders]
     forgetful = next((each for each in contenders if each.is_single and not each.is_ours), None)
     if forgetful is not None:
         named = replace(forgetful, name=f"{forgetful.name}, no index")
-        rows.append(history_row(house, named, Furnishing(stays=much, index=False), quick))
+        rows.append(history_row(testbed, named, InitialState(stays=much, index=False), quick))
     return rows
 
 
-def history_row(house: House, contender: Contender, furnishing: Furnishing, quick: bool) -> Row:
+def history_row(testbed: Testbed, contender: Contender, initial_state: InitialState, quick: bool) -> LoadResult:
     """Measure one server with both histories in turns."""
     rounds = (3 if quick else 5) if contender.is_ours else 1
-    young = contender.open(house, replace(furnishing, stays=SHORT_HISTORY))
-    old = contender.open(house, furnishing)
+    young = contender.open(testbed, replace(initial_state, stays=SHORT_HISTORY))
+    old = contender.open(testbed, initial_state)
     sides = {"young": partial(saturated, young, BESIDE, 3.0), "old": partial(saturated, old, BESIDE, 3.0)}
     for place in (young, old):
         place.warm_up()
@@ -128,7 +128,7 @@ def history_row(house: House, contender: Contender, furnishing: Furnishing, quic
     old.close()
     costs = {age: [each.server_micros + each.postgres_micros for each in found[age]] for age in found}
     figures = {
-        "stays": furnishing.stays,
+        "stays": initial_state.stays,
         "p99 ms": median(each.heard.latency(0.99) * 1000 for each in found["old"]),
         "CPU s/1000 day one": median(each.server_micros for each in found["young"]) / 1000,
         "CPU s/1000": median(each.server_micros for each in found["old"]) / 1000,
@@ -138,8 +138,8 @@ def history_row(house: House, contender: Contender, furnishing: Furnishing, quic
     return row("A3", contender, found["old"], figures)
 
 
-def row(load: str, contender: Contender, measured: Sequence[Measured], figures: Mapping[str, float]) -> Row:
+def row(load: str, contender: Contender, measured: Sequence[Measured], figures: Mapping[str, float]) -> LoadResult:
     """Add what came of the requests."""
     outcomes: Counter[str] = sum((each.heard.outcomes for each in measured), Counter())
     missed = sum(each.heard.other_than(GOOD) for each in measured)
-    return Row(load, contender.name, outcomes, {**figures, "not served": missed})
+    return LoadResult(load, contender.name, outcomes, {**figures, "not served": missed})

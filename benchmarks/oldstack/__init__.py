@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks.house import House
 from benchmarks.loads import hostile, outage, steady
-from benchmarks.loads.place import Contender, Furnishing, Place
-from benchmarks.loads.row import Row, tabulate
+from benchmarks.loads.contender import Contender, InitialState, Place
+from benchmarks.loads.load_result import LoadResult, tabulate
 from benchmarks.loads.sold_out import sold_out
 from benchmarks.oldstack.contenders import CONTENDERS
-from benchmarks.table import Result
+from benchmarks.output.table import Result
+from tests.support.testbed.testbed import Testbed
 
 TITLES = {
     "A1": "A1  50 counters a second",
@@ -37,10 +37,10 @@ LOADS = tuple(load for load in TITLES if not load.endswith("+"))
 
 WITH_BAD_CLIENTS = ("A4", "A5", "A5+", "A6", "A7")
 
-Trial = Callable[[Place, Contender, bool], Row]
+Trial = Callable[[Place, Contender, bool], LoadResult]
 
 
-def run(house: House, quick: bool, loads: Sequence[str] = LOADS, servers: str = "") -> Result:
+def run(testbed: Testbed, quick: bool, loads: Sequence[str] = LOADS, servers: str = "") -> Result:
     """
     Put every server under every load.
 
@@ -49,41 +49,41 @@ def run(house: House, quick: bool, loads: Sequence[str] = LOADS, servers: str = 
     """
     contenders = [each for each in CONTENDERS if servers.lower() in each.name.lower()]
     different = [each for each in contenders if not each.is_twin]
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[LoadResult]] = {}
     if {"A1", "A2"} & set(loads):
-        found |= steady.few_and_many(house, different, quick)
+        found |= steady.few_and_many(testbed, different, quick)
     if "A3" in loads:
-        found["A3"] = steady.after_years(house, different, quick)
+        found["A3"] = steady.after_years(testbed, different, quick)
     for load in loads:
         if load in TRIALS:
             chosen = contenders if load in WITH_BAD_CLIENTS else different
-            found[load] = [trial(house, load, each, quick) for each in chosen]
+            found[load] = [trial(testbed, load, each, quick) for each in chosen]
     return report({load: found[load] for load in loads})
 
 
-def by_name(way: Callable[[Place, str, bool], Row]) -> Trial:
+def by_name(way: Callable[[Place, str, bool], LoadResult]) -> Trial:
     """Adapt a load that needs nothing of the contender but its name."""
     return lambda place, contender, quick: way(place, contender.name, quick)
 
 
-TRIALS: dict[str, tuple[Furnishing, Trial]] = {
-    "A4": (Furnishing(), by_name(hostile.vanishing)),
-    "A5": (Furnishing(), by_name(hostile.few_bad)),
-    "A5+": (Furnishing(), by_name(hostile.four_silent)),
-    "A6": (Furnishing(), by_name(hostile.many_bad)),
-    "A7": (Furnishing(descriptors=1024), by_name(hostile.too_many)),
-    "A8": (Furnishing(), by_name(hostile.half_closing)),
-    "A9": (Furnishing(), by_name(outage.stalled)),
-    "A10": (Furnishing(), by_name(outage.stopped)),
-    "A11": (Furnishing(sold_out=True), sold_out),
+TRIALS: dict[str, tuple[InitialState, Trial]] = {
+    "A4": (InitialState(), by_name(hostile.vanishing)),
+    "A5": (InitialState(), by_name(hostile.few_bad)),
+    "A5+": (InitialState(), by_name(hostile.four_silent)),
+    "A6": (InitialState(), by_name(hostile.many_bad)),
+    "A7": (InitialState(descriptors=1024), by_name(hostile.too_many)),
+    "A8": (InitialState(), by_name(hostile.half_closing)),
+    "A9": (InitialState(), by_name(outage.stalled)),
+    "A10": (InitialState(), by_name(outage.stopped)),
+    "A11": (InitialState(sold_out=True), sold_out),
 }
 """What A4 to A11 begin with, and do."""
 
 
-def trial(house: House, load: str, contender: Contender, quick: bool) -> Row:
+def trial(testbed: Testbed, load: str, contender: Contender, quick: bool) -> LoadResult:
     """Start a server for one load, and end it."""
-    furnishing, way = TRIALS[load]
-    place = contender.open(house, furnishing)
+    initial_state, way = TRIALS[load]
+    place = contender.open(testbed, initial_state)
     try:
         place.warm_up()
         row = way(place, contender, quick)
@@ -93,7 +93,7 @@ def trial(house: House, load: str, contender: Contender, quick: bool) -> Row:
     return row
 
 
-def report(found: dict[str, list[Row]]) -> Result:
+def report(found: dict[str, list[LoadResult]]) -> Result:
     """Make a table of each load; wifidogd alone is held to the limits."""
     ours = {each.name for each in CONTENDERS if each.is_ours}
     return Result(

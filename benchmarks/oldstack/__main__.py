@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.house import House
 from benchmarks.oldstack import LOADS, TITLES, run
+from tests.support.testbed.testbed import Testbed
 
 
 def main() -> None:
@@ -17,8 +17,8 @@ def main() -> None:
     chosen = parser.parse_args()
     if unknown := set(chosen.loads) - set(TITLES):
         parser.error(f"there is no load {', '.join(sorted(unknown))}")
-    with House() as house:
-        print(run(house, chosen.quick, chosen.loads or LOADS, chosen.server).text())
+    with Testbed() as testbed:
+        print(run(testbed, chosen.quick, chosen.loads or LOADS, chosen.server).text())
 
 
 if __name__ == "__main__":

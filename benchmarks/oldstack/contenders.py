@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks import scene
-from benchmarks.gateways import gw_id
-from benchmarks.house import CHECKOUT, PREFIX, House, ask, free_port
-from benchmarks.load import Load
-from benchmarks.loads.asking import Answers, Asking
-from benchmarks.loads.place import PATIENCE, Contender, Furnishing, Place
-from benchmarks.oldstack import scene as old_scene
+from benchmarks import stored_guests
+from benchmarks.loads.contender import PATIENCE, Contender, InitialState, Place
+from benchmarks.loads.good_requests import Answers, GoodRequests
+from benchmarks.oldstack import stored_guests as old_stored_guests
 from benchmarks.oldstack.environments import python_of
+from benchmarks.requests.gateways import gw_id
+from benchmarks.requests.load import Load
+from tests.support.checkout import ROOT
+from tests.support.testbed.server_process import ask, free_port
+from tests.support.testbed.testbed import PREFIX, Testbed
 
 HERE = Path(__file__).parent
 PING = f"GET {PREFIX}ping/?gw_id={gw_id(0)} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode()
@@ -26,25 +28,27 @@ ALL_GATEWAYS_KNOWN_AFTER = 2.0
 """Seconds until wifidogd has seen gateways that were put into its database."""
 
 
-def open_old(environment: str, server: str, house: House, furnishing: Furnishing) -> Place:
+def open_old(environment: str, server: str, testbed: Testbed, initial_state: InitialState) -> Place:
     """Start the hobby server on a database that is filled once it has made its tables."""
-    dsn, port = house.postgres.create(), free_port()
-    running = house.serve(
+    dsn, port = testbed.postgres.create_database(), free_port()
+    running = testbed.serve(
         [str(python_of(environment)), "-m", "hotspot.serve", server, str(port)],
         port=port,
         is_ready=answers,
-        descriptors=furnishing.descriptors,
+        descriptors=initial_state.descriptors,
         environment={
             "HOTSPOT_DATABASE": dsn,
-            "HOTSPOT_TOKEN_INDEX": "yes" if furnishing.index else "no",
+            "HOTSPOT_TOKEN_INDEX": "yes" if initial_state.index else "no",
             "PYTHONPATH": str(HERE),
         },
     )
-    old_scene.furnish(dsn, guests=furnishing.guests, gateways=furnishing.gateways, stays=furnishing.stays)
-    if furnishing.sold_out:
-        old_scene.take_every_code(dsn)
+    old_stored_guests.furnish(
+        dsn, guests=initial_state.guests, gateways=initial_state.gateways, stays=initial_state.stays
+    )
+    if initial_state.sold_out:
+        old_stored_guests.take_every_code(dsn)
     ask(port, PING)
-    return Place(house, running, dsn, furnishing)
+    return Place(testbed, running, dsn, initial_state)
 
 
 def answers(port: int) -> bool:
@@ -52,20 +56,20 @@ def answers(port: int) -> bool:
     return ask(port, PING).startswith(b"HTTP/1")
 
 
-def open_ours(house: House, furnishing: Furnishing) -> Place:
+def open_ours(testbed: Testbed, initial_state: InitialState) -> Place:
     """Start wifidogd on a database with the same guests."""
-    dsn = house.postgres.create()
-    house.wifidogd(dsn).end()
-    scene.adopt(dsn, furnishing.gateways)
-    scene.admit(dsn, furnishing.guests, furnishing.gateways)
-    scene.remember(dsn, furnishing.stays)
-    scene.settle(dsn)
-    return Place(house, house.wifidogd(dsn, descriptors=furnishing.descriptors), dsn, furnishing)
+    dsn = testbed.postgres.create_database()
+    testbed.wifidogd(dsn).end()
+    stored_guests.adopt(dsn, initial_state.gateways)
+    stored_guests.admit(dsn, initial_state.guests, initial_state.gateways)
+    stored_guests.remember(dsn, initial_state.stays)
+    stored_guests.settle(dsn)
+    return Place(testbed, testbed.wifidogd(dsn, descriptors=initial_state.descriptors), dsn, initial_state)
 
 
-def sign_up(place: Place, rate: float, seconds: float) -> Asking:
+def sign_up(place: Place, rate: float, seconds: float) -> GoodRequests:
     """Press the button for a free voucher."""
-    return Asking(Load(place.port, SignUps(place.furnishing.gateways), seconds, rate=rate, patience=PATIENCE))
+    return GoodRequests(Load(place.port, SignUps(place.initial_state.gateways), seconds, rate=rate, patience=PATIENCE))
 
 
 class SignUps:
@@ -88,7 +92,7 @@ class Orders:
 
     def __init__(self, place: Place, rate: float, seconds: float) -> None:
         words = ["-m", "benchmarks.loads.full_space", place.dsn, str(rate), str(seconds)]
-        self._process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, cwd=CHECKOUT)
+        self._process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, cwd=ROOT)
 
     def answers(self) -> Answers:
         """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from benchmarks.house import CHECKOUT
+from tests.support.checkout import ROOT
 
 REQUIREMENTS = Path(__file__).with_name("requirements")
 
@@ -28,7 +28,7 @@ def python_of(name: str) -> Path:
         print(f"installing {name}.txt into {place}", file=sys.stderr, flush=True)
         place.parent.mkdir(parents=True, exist_ok=True)
         install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run(CHECKOUT / "tools" / "make-venv", place, sys.executable)
+        run(ROOT / "tools" / "make-venv", place, sys.executable)
         run(place / "bin" / "python", *install, "--requirement", REQUIREMENTS / f"{name}.txt")
         complete.touch()
     return place / "bin" / "python"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.loads.row import cell, told
+from benchmarks.loads.load_result import cell, told
 
 SERVED = "good requests served"
 OUTCOMES = "what gateways heard"

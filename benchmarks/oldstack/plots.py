@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.output.svg import Axis, Chart, Line
 from benchmarks.plots import write
-from benchmarks.svg import Axis, Chart, Line
 
 CPU = Axis("percent of a core", (0, 25, 50, 75, 100))
 SHOWN = ("Waitress 3.0.0", "cheroot 11.1.2", "Gunicorn x4", "wifidogd")

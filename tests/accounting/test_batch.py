@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from wifidogd.accounting.batch import ReportBatch
-from wifidogd.domain.decisions import FIRST_USE_WITHIN, Decision, Refusal, takes_place
+from wifidogd.domain.decisions import FIRST_USE_WITHIN, Decision, Refusal
 from wifidogd.domain.plans import Allowance, Plan, WhenFull
 from wifidogd.domain.quotas import Amount, Limit, Use, Verdict
 from wifidogd.domain.sessions import AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
@@ -215,10 +213,11 @@ def test_another_gateway_cannot_use_a_token_by_leaving_out_the_key() -> None:
 
 def test_what_is_written_back_is_in_the_order_of_its_keys() -> None:
     """Two servers that settle at the same time then lock in the same order."""
-    first, second = replace(ONLINE, token_hash=NEWER, mac=OTHER_MAC), ONLINE
-    settlement = settlement_of(first, second)
-    codes(settlement, (NEWER, replace(counters(1, 1), mac=OTHER_MAC)), (OLD, counters(1, 1)))
-    assert [session.token_hash for session in settlement.changed] == [OLD, NEWER]
+    order = [7, 3, 11, 1, 9, 12, 5, 2, 10, 4, 8, 6]
+    sessions = [replace(ONLINE, token_hash=bytes([number]) * 32, mac=f"02:00:00:00:00:{number:02}") for number in order]
+    settlement = settlement_of(*sessions)
+    codes(settlement, *[(session.token_hash, replace(counters(1, 1), mac=session.mac)) for session in sessions])
+    assert [session.token_hash[0] for session in settlement.changed] == list(range(1, 13))
 
 
 def test_sessions_that_no_report_names_are_not_written() -> None:
@@ -247,7 +246,7 @@ def test_what_a_batch_uses_of_an_allowance_is_kept_for_its_minutes() -> None:
     settlement = drawing(DRAWING)
     codes(settlement, (OLD, counters(110, 20)), (OLD, counters(130, 20)))
     assert settlement.drawn == {7: Amount(SECOND, 30)}
-    tally = settlement.tally_of(DRAWING)
+    tally = settlement.usage_of(DRAWING)
     assert tally is not None
     assert tally.use.octets == Octets(130, 20)
     assert settlement.begun == [7]
@@ -275,7 +274,7 @@ def test_a_device_that_signs_in_again_needs_no_second_place() -> None:
     """Its new session takes that of the old one, also in the tally."""
     settlement = drawing(DRAWING_NEW, online=[DRAWING])
     assert codes(settlement, (NEW, LOGIN)) == [1]
-    tally = settlement.tally_of(DRAWING_NEW)
+    tally = settlement.usage_of(DRAWING_NEW)
     assert tally is not None
     assert tally.online == {MAC: (NOON, NEW)}
     assert [ended.reason for ended in settlement.ended] == [Reason.REPLACED]
@@ -302,85 +301,3 @@ def test_the_older_device_of_a_batch_gives_way() -> None:
     assert codes(settlement, (OLD, counters(110, 20)), (NEW, elsewhere), (OLD, counters(120, 20))) == [1, 1, 0]
     assert settlement.displaced == {OLD}
     assert [(ended.session.used, ended.reason) for ended in settlement.ended] == [(Octets(120, 20), Reason.REPLACED)]
-
-
-@dataclass
-class Shelf:
-    """As much of a store as the ledger uses."""
-
-    sessions: dict[bytes, Session]
-    ended: list[Ended] = field(default_factory=list)
-
-    def settle(self, *entries: tuple[bytes, Report]) -> list[Decision]:
-        """Read, fold and write back one batch, as the ledger does."""
-        named = {token_hash: self.sessions[token_hash] for token_hash, _ in entries if token_hash in self.sessions}
-        places = {
-            (named[token_hash].gw_id, report.mac)
-            for token_hash, report in entries
-            if takes_place(named.get(token_hash), report)
-        }
-        live = [session for session in self.sessions.values() if session.activated_at is not None]
-        settlement = ReportBatch(named, [one for one in live if (one.gw_id, one.mac) in places], may_ask)
-        decisions = [settlement.enter(token_hash, report, NOON) for token_hash, report in entries]
-        for ended in settlement.ended:
-            del self.sessions[ended.session.token_hash]
-        self.ended += settlement.ended
-        self.sessions |= {session.token_hash: session for session in settlement.changed}
-        places_taken = [(one.gw_id, one.mac) for one in self.sessions.values() if one.mac is not None]
-        assert len(places_taken) == len(set(places_taken))
-        return decisions
-
-
-TOKENS = [bytes([number]) * 32 for number in range(5)]
-GW_IDS = st.sampled_from(["lobby", "garden"])
-MACS = st.sampled_from([MAC, OTHER_MAC])
-SMALL_OCTETS = st.builds(Octets, st.integers(0, 99), st.integers(0, 99))
-PENDING = st.builds(
-    Session,
-    token_hash=st.just(b""),
-    gw_id=GW_IDS,
-    opened_at=st.sampled_from([NOON - SECOND, NOON - HOUR]),
-    quota_octets=st.none() | st.integers(1, 200),
-    time_limit=st.sampled_from([None, HOUR]),
-    ending=st.sampled_from([None, None, Reason.KICKED]),
-)
-LIVE = st.builds(
-    replace,
-    PENDING,
-    mac=st.none() | MACS,
-    activated_at=st.just(NOON - HOUR),
-    reported_at=st.just(NOON - SECOND),
-    used=SMALL_OCTETS,
-    last=SMALL_OCTETS,
-    expires_at=st.sampled_from([None, NOON, NOON + HOUR]),
-)
-REPORTS = st.builds(
-    Report,
-    stage=st.sampled_from(Stage),
-    dialect=st.just(Dialect.WIFIDOG),
-    token=st.just(""),
-    gw_id=st.none() | GW_IDS | st.just("cellar"),
-    mac=st.none() | MACS,
-    octets=st.none() | SMALL_OCTETS,
-)
-
-
-def shelves(sessions: Sequence[Session]) -> list[Shelf]:
-    """Put the same sessions on two shelves, a token each, but no device twice at one gateway."""
-    kept: dict[tuple[str, object], Session] = {}
-    for token_hash, session in zip(TOKENS, sessions, strict=False):
-        kept[session.gw_id, session.mac or token_hash] = replace(session, token_hash=token_hash)
-    return [Shelf({session.token_hash: session for session in kept.values()}) for _ in range(2)]
-
-
-@given(
-    st.lists(PENDING | LIVE, min_size=1, max_size=len(TOKENS)),
-    st.lists(st.tuples(st.sampled_from(TOKENS), REPORTS), max_size=12),
-)
-def test_folding_a_batch_equals_settling_one_by_one(
-    sessions: list[Session], entries: list[tuple[bytes, Report]]
-) -> None:
-    """The same answers, the same sessions, the same history in the same order; and no place is taken twice."""
-    batch, single = shelves(sessions)
-    assert batch.settle(*entries) == [decision for entry in entries for decision in single.settle(entry)]
-    assert batch == single

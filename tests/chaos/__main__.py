@@ -9,21 +9,22 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.chaos import backup, clients, database, ends, fuzz, jumps, pair, pooler, standby
-from tests.chaos.row import Row, write
+from tests.chaos.fuzz import trial as fuzz
+from tests.chaos.report.trial_result import TrialResult, write
+from tests.chaos.trials import backup, bad_clients, clock_steps, database, pooler, server_ends, standby, two_servers
 
-Trial = Callable[[], Sequence[Row]]
+Trial = Callable[[], Sequence[TrialResult]]
 
 TRIALS: dict[str, Trial] = {
-    **clients.TRIALS,
+    **bad_clients.TRIALS,
     **fuzz.TRIALS,
     **database.TRIALS,
     **standby.TRIALS,
-    **pair.TRIALS,
+    **two_servers.TRIALS,
     **pooler.TRIALS,
     **backup.TRIALS,
-    **ends.TRIALS,
-    **jumps.TRIALS,
+    **server_ends.TRIALS,
+    **clock_steps.TRIALS,
 }
 """The long form of everything, by name, in the order in which they run."""
 
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
     """
     asked = read_arguments(arguments)
     signal.signal(signal.SIGTERM, leave)
-    rows: list[Row] = []
+    rows: list[TrialResult] = []
     for name in asked.names or TRIALS:
         began = time.monotonic()
         for row in TRIALS[name]():

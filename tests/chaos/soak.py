@@ -18,17 +18,17 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
-from benchmarks.server import Server
 from benchmarks.soak import rise
-from tests.chaos.answers import Outcome
-from tests.chaos.database import TROUBLES
-from tests.chaos.house import House, until_well
-from tests.chaos.load import SMALL, TWO_HUNDRED, Load, Scale, Told
-from tests.chaos.nuisances import NUISANCES
-from tests.chaos.row import Row, write
-from tests.chaos.swarm import Away
-from tests.chaos.trouble import HEALTHY_WITHIN, Trouble
-from tests.chaos.watch import Watch
+from tests.chaos.clients.bad_clients import BAD_CLIENTS
+from tests.chaos.clients.client_process import Away
+from tests.chaos.load.answers import Outcome
+from tests.chaos.load.load import SMALL, TWO_HUNDRED, Load, Scale, Told
+from tests.chaos.report.trial_result import TrialResult, write
+from tests.chaos.trials.database import TROUBLES
+from tests.chaos.trials.database_faults import HEALTHY_WITHIN, Trouble
+from tests.support.testbed.process_watch import Watch
+from tests.support.testbed.server_process import ServerProcess, await_healthy
+from tests.support.testbed.testbed import Testbed
 
 CROWDS = (
     "silent",
@@ -43,7 +43,7 @@ CROWDS = (
     "%00 and no UTF-8",
 )
 """
-Who comes, in turn: of each sort of L{NUISANCES<tests.chaos.nuisances.NUISANCES>}, those that leave other things to do.
+The crowds, in turn: of each sort of L{BAD_CLIENTS}, those that leave the server time for others.
 
 Each comes three times in half an hour.  What memory a crowd took for the first time the process keeps for the next one
 like it, so that what grows is seen once all have been there.
@@ -142,7 +142,7 @@ class Soaked:
 class Log:
     """Counts what is new in the log of a server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ServerProcess) -> None:
         self._path = server.log
         self._read = server.log.stat().st_size
 
@@ -157,28 +157,28 @@ class Log:
 
 def soak(course: Course) -> Soaked:
     """Let it soak."""
-    with House(SLOTS) as house:
-        dsn = house.database()
-        server = house.wifidogd(dsn)
+    with Testbed(SLOTS) as testbed:
+        dsn = testbed.postgres.create_database()
+        server = testbed.wifidogd(dsn)
         watch = Watch(server)
         try:
-            with Load(server, dsn, course.scale, house.home) as load:
+            with Load(server, dsn, course.scale, testbed.home) as load:
                 time.sleep(course.minute / 2)
                 log = Log(server)
                 pairs = islice(zip(cycle(TROUBLES), cycle(CROWDS), strict=False), course.minutes)
-                minutes = [live(course, house, dsn, server, watch, log, pair) for pair in pairs]
+                minutes = [live(course, testbed, dsn, server, watch, log, pair) for pair in pairs]
                 return Soaked(course, minutes, load.end())
         finally:
             watch.end()
 
 
 def live(
-    course: Course, house: House, dsn: str, server: Server, watch: Watch, log: Log, pair: tuple[str, str]
+    course: Course, testbed: Testbed, dsn: str, server: ServerProcess, watch: Watch, log: Log, pair: tuple[str, str]
 ) -> Minute:
     """Live through a minute."""
     began = time.monotonic()
-    crowd = Away(pair[1], server.port, course.crowd, NUISANCES[pair[1]].count)
-    recovery = suffer(TROUBLES[pair[0]], course, house, dsn, server)
+    crowd = Away(pair[1], server.port, course.crowd, BAD_CLIENTS[pair[1]].count)
+    recovery = suffer(TROUBLES[pair[0]], course, testbed, dsn, server)
     came = crowd.visits().opened
     time.sleep(max(0.0, began + course.minute - course.calm - time.monotonic()))
     calm = watch.now()
@@ -200,23 +200,23 @@ def live(
     return minute
 
 
-def suffer(trouble: Trouble, course: Course, house: House, dsn: str, server: Server) -> float:
+def suffer(trouble: Trouble, course: Course, testbed: Testbed, dsn: str, server: ServerProcess) -> float:
     """
     Go through one fault.
 
     @return: seconds from its end until the server was well again.
     @raise RuntimeError: if it does not become well.
     """
-    with trouble.fault(house.postgres, dsn):
+    with trouble.fault(testbed.postgres, dsn):
         time.sleep(min(trouble.seconds, course.fault))
-    return until_well(server, HEALTHY_WITHIN, trouble.what)
+    return await_healthy(server, HEALTHY_WITHIN, trouble.what)
 
 
-def judge(soaked: Soaked) -> Row:
+def judge(soaked: Soaked) -> TrialResult:
     """Hold it against what was promised."""
     course, minutes, told = soaked.course, soaked.minutes, soaked.told
     rate = sum(soaked.requests) / sum(each.end - each.begin for each in minutes)
-    return Row(
+    return TrialResult(
         f"{course.minutes} times {course.minute:.0f} s, each with a fault of the database and a crowd of bad clients",
         f"{course.scale.guests} guests at {course.scale.gateways} gateways, {rate:.0f} requests a second in the calm; "
         f"{sum(each.came for each in minutes)} bad clients",

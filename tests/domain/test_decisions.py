@@ -12,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wifidogd.domain.decisions import (
-    MOST_TRIES,
-    TRIES_WINDOW,
     Decision,
     Refusal,
     add_totals,
@@ -22,9 +20,8 @@ from wifidogd.domain.decisions import (
     end_replaced,
     find_refusal,
     takes_place,
-    wait_after,
 )
-from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan
+from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, TimeCounts
 from wifidogd.domain.quotas import Limit, Use, Verdict
 from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
 from wifidogd.domain.usage import AllowanceUsage, arrival_of
@@ -32,6 +29,7 @@ from wifidogd.domain.usage import AllowanceUsage, arrival_of
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MICROSECOND = timedelta(microseconds=1)
+MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 MAC = "02:ab:cd:ef:01:01"
@@ -395,25 +393,6 @@ def test_a_replaced_session_ends_as_such_unless_it_was_over_already(
     assert end_replaced(session, NOON) == Ended(session, at, reason)
 
 
-@pytest.mark.parametrize(
-    ("tries", "wait"),
-    [
-        ([], None),
-        ([(1, NOON)], None),
-        ([(MOST_TRIES, NOON)], None),
-        ([(MOST_TRIES + 1, NOON)], TRIES_WINDOW),
-        ([(MOST_TRIES + 1, NOON - TRIES_WINDOW + SECOND)], SECOND),
-        ([(MOST_TRIES, NOON), (MOST_TRIES + 1, NOON - SECOND)], TRIES_WINDOW - SECOND),
-        ([(MOST_TRIES + 1, NOON), (2**31, NOON - SECOND)], TRIES_WINDOW),
-    ],
-)
-def test_too_many_tries_wait_for_the_end_of_their_window(
-    tries: list[tuple[int, datetime]], wait: timedelta | None
-) -> None:
-    """Of the last one, where several are exceeded."""
-    assert wait_after(tries, NOON) == wait
-
-
 def _plus(one: Octets, other: Octets) -> Octets:
     return Octets(one.incoming + other.incoming, one.outgoing + other.outgoing)
 
@@ -505,3 +484,44 @@ def test_a_guest_on_probation_is_online_on_trust(
     decision = decide(replace(ONLINE, probation_until=until), stage, NOON)
     assert (decision.code, decision.reason) == (code, reason)
     assert decision.ended_at == (None if reason is None else min(NOON, until))
+
+
+@pytest.mark.parametrize("probation", [HOUR, MICROSECOND])
+def test_a_logout_after_the_grace_ends_the_session_when_it_came(probation: timedelta) -> None:
+    """The guest left by themselves; the end of the grace ends only those who were put out for it."""
+    decision = decide(replace(ONLINE, probation_until=NOON - probation), LOGOUT, NOON)
+    assert (decision.code, decision.reason, decision.ended_at) == (AuthCode.DENIED, Reason.LOGOUT, NOON)
+
+
+TIMED = replace(ALLOWANCE, plan=Plan("p", "P", time_limit=2 * HOUR, time_counts=TimeCounts.USED))
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [(NOON + 30 * MINUTE - MICROSECOND, None), (NOON + 30 * MINUTE, Reason.TIME_IS_UP)],
+)
+def test_a_limit_of_time_online_is_reached_at_the_report_that_adds_the_last_of_it(
+    now: datetime, reason: Reason | None
+) -> None:
+    """Earlier sessions used half an hour, this one an hour until its last report, which was at noon."""
+    session = replace(DRAWING, reported_at=NOON)
+    before = AllowanceUsage(replace(TIMED, used_time=30 * MINUTE, first_used_at=NOON - 2 * HOUR), Use(90 * MINUTE))
+    decision = decide(session, COUNTERS, now, tally=before)
+    assert decision.reason is reason
+    assert decision.verdict == (None if reason is None else Verdict(Limit.TIME))
+    assert decision.ended_at == (None if reason is None else now)
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [(NOON - MICROSECOND, None), (NOON, Reason.TIME_IS_UP)],
+)
+def test_a_limit_of_time_since_the_first_use_is_reached_at_its_very_second(
+    now: datetime, reason: Reason | None
+) -> None:
+    """However little of it was spent online."""
+    plan = Plan("p", "P", time_limit=3 * HOUR, time_counts=TimeCounts.WALL)
+    tally = AllowanceUsage(replace(ALLOWANCE, plan=plan, first_used_at=NOON - 3 * HOUR), Use(MINUTE))
+    decision = decide(DRAWING, COUNTERS, now, tally=tally)
+    assert decision.reason is reason
+    assert decision.verdict == (None if reason is None else Verdict(Limit.TIME))

@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.support.browser import Browser, StandInGateway, chromium, visiting
 from tests.support.deadline import within
-from tests.support.guesthouse import GATEWAY, MAC, GuestHouse
+from tests.support.site_server import GATEWAY, MAC, SiteServer
 from wifidogd.store.driver.database import Database
 
 TERMS = (
@@ -29,8 +29,8 @@ TERMS = (
 class Site:
     """A server, a gateway in front of it, and the threads in which browsers wait for both."""
 
-    def __init__(self, house: GuestHouse, gateway: StandInGateway, driver: Chrome) -> None:
-        self.house = house
+    def __init__(self, server: SiteServer, gateway: StandInGateway, driver: Chrome) -> None:
+        self.server = server
         self.gateway = gateway
         self.driver = driver
 
@@ -54,17 +54,17 @@ def driver() -> Iterator[Chrome]:
 @pytest_twisted.async_yield_fixture
 async def site(database: Database, driver: Chrome) -> AsyncIterator[Site]:
     """A network with terms, a time limit and a quota, behind an adopted gateway."""
-    house = await GuestHouse(database).open(gateway=None)
-    gateway = StandInGateway(house.port, MAC)
+    site = await SiteServer(database).open(gateway=None)
+    gateway = StandInGateway(site.port, MAC)
     gateway.listen()
-    await house.adopt(replace(GATEWAY, address="127.0.0.1", port=gateway.port))
-    await house.refresh()
-    await house.change_network(
+    await site.adopt(replace(GATEWAY, address="127.0.0.1", port=gateway.port))
+    await site.refresh()
+    await site.change_network(
         title="Café Bleu", terms={"en": TERMS}, time_limit=timedelta(hours=2), quota_octets=500_000_000
     )
-    yield Site(house, gateway, driver)
+    yield Site(site, gateway, driver)
     await gateway.close()
-    await house.close()
+    await site.close()
 
 
 def looks_right(browser: Browser, name: str) -> None:
@@ -107,7 +107,7 @@ async def test_a_guest_signs_in_and_out_by_splash(site: Site, width: int, script
 @ensureDeferred
 async def test_a_guest_signs_in_by_account(site: Site) -> None:
     """After a wrong password, which the page explains."""
-    await site.house.ask_for_accounts(anna="correct horse")
+    await site.server.ask_for_accounts(anna="correct horse")
 
     def journey(browser: Browser) -> None:
         browser.open(site.gateway.redirect())
@@ -128,7 +128,7 @@ async def test_a_guest_signs_in_by_account(site: Site) -> None:
 @ensureDeferred
 async def test_pages_are_readable_in_the_dark(site: Site) -> None:
     """For who has set the device so."""
-    await site.house.ask_for_accounts()
+    await site.server.ask_for_accounts()
 
     def journey(browser: Browser) -> None:
         browser.open(site.gateway.redirect())
@@ -143,7 +143,7 @@ async def test_pages_are_readable_in_the_dark(site: Site) -> None:
 @ensureDeferred
 async def test_the_gateway_may_name_our_portal_by_another_port(site: Site) -> None:
     """A policy that named only the page's own origin would stop the guest on the way."""
-    other = reactor.listenTCP(0, site.house.front, interface="127.0.0.1")
+    other = reactor.listenTCP(0, site.server.front, interface="127.0.0.1")
     site.gateway.portal = f"http://localhost:{other.getHost().port}/wifidog/portal/"
 
     def journey(browser: Browser) -> None:
@@ -157,7 +157,7 @@ async def test_the_gateway_may_name_our_portal_by_another_port(site: Site) -> No
 @ensureDeferred
 async def test_other_pages_look_right(site: Site) -> None:
     """Those for owners, for lost guests, and when something is wrong."""
-    root = f"http://localhost:{site.house.port}/wifidog"
+    root = f"http://localhost:{site.server.port}/wifidog"
     pages = {
         "adopt": "/login/?gw_id=my-router&gw_address=192.168.1.1&gw_port=2060",
         "moved": "/login/?gw_id=gw1&gw_address=192.168.1.1&gw_port=2060",

@@ -19,8 +19,8 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 from tests.support.browser import Browser, StandInGateway, chromium, visiting
 from tests.support.builders import put, rows, run
 from tests.support.deadline import within
-from tests.support.guesthouse import GATEWAY, MAC, GuestHouse
 from tests.support.mailbox import Mailbox
+from tests.support.site_server import GATEWAY, MAC, SiteServer
 from wifidogd.access.voucher_batches import make_batch
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.outbox import Outbox
@@ -33,7 +33,7 @@ from wifidogd.domain.voucher_codes import mint_code, show_code
 from wifidogd.store.access.vouchers import Order
 from wifidogd.store.driver.database import Database
 from wifidogd.web.portal.form_state import FormState
-from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.portal.routes import MailServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 
 SIZES = (320, 360, 1280)
@@ -51,7 +51,7 @@ EXPECTED = re.compile("favicon|logout=1|status of 401")
 """What browsers complain of as it should be: the gateway answers a log-out with nothing, wrong passwords with 401."""
 
 
-class WritingHouse(GuestHouse):
+class WritingSiteServer(SiteServer):
     """
     A server that writes mails.
 
@@ -65,7 +65,7 @@ class WritingHouse(GuestHouse):
         assert found is not None
         return found[0].replace("http://localhost/", f"http://localhost:{self.port}/")
 
-    def by_mail(self) -> ByMail:
+    def mail(self) -> MailServices:
         """Wire what C{--mail} brings."""
         self.mailbox = Mailbox(Security.NONE).open()
         hand_over = partial(deliver, self.mailbox.server(), "wifi@example.org", reactor=reactor)
@@ -73,8 +73,8 @@ class WritingHouse(GuestHouse):
         letters = MailComposer(
             MailTemplates(), sender="wifi@example.org", base="http://localhost/wifidog/mail/", utc_now=lambda: self.now
         )
-        return ByMail(
-            Registration(self.database, self.directory, self.passwords, letters, utc_now=lambda: self.now),
+        return MailServices(
+            Registration(self.database, self.passwords, letters, utc_now=lambda: self.now),
             SelfService(self.database, self.passwords, letters, utc_now=lambda: self.now),
         )
 
@@ -87,8 +87,8 @@ class Site:
     @ivar driver: of the browser that comes to it.
     """
 
-    def __init__(self, house: WritingHouse, gateway: StandInGateway, codes: list[str], driver: Chrome) -> None:
-        self.house = house
+    def __init__(self, server: WritingSiteServer, gateway: StandInGateway, codes: list[str], driver: Chrome) -> None:
+        self.server = server
         self.gateway = gateway
         self.driver = driver
         self.codes = codes
@@ -120,12 +120,12 @@ def driver() -> Iterator[Chrome]:
 @pytest_twisted.async_yield_fixture
 async def site(database: Database, driver: Chrome) -> AsyncIterator[Site]:
     """A network with a look, terms in three languages, and devices that are remembered."""
-    house = await WritingHouse(database).open(gateway=None)
-    gateway = StandInGateway(house.port, MAC)
+    site = await WritingSiteServer(database).open(gateway=None)
+    gateway = StandInGateway(site.port, MAC)
     gateway.listen()
-    await house.adopt(replace(GATEWAY, address="127.0.0.1", port=gateway.port))
-    await house.refresh()
-    await house.ask_for_accounts(anna="correct horse")
+    await site.adopt(replace(GATEWAY, address="127.0.0.1", port=gateway.port))
+    await site.refresh()
+    await site.ask_for_accounts(anna="correct horse")
     await put(
         database,
         """
@@ -133,8 +133,8 @@ async def site(database: Database, driver: Chrome) -> AsyncIterator[Site]:
         VALUES ('hours', 'Five hours', interval '5 hours', 'used', 1000000000, 3)
         """,
     )
-    codes = await run(database, make_batch, Order("b", "hours", "default"), 6, house.now, mint_code)
-    await house.change_network(
+    codes = await run(database, make_batch, Order("b", "hours", "default"), 6, site.now, mint_code)
+    await site.change_network(
         title="Café Bleu",
         terms=TERMS,
         time_limit=timedelta(hours=2),
@@ -143,10 +143,10 @@ async def site(database: Database, driver: Chrome) -> AsyncIterator[Site]:
         colour="#1c5fb0",
         logo=LOGO,
     )
-    yield Site(house, gateway, [show_code(code) for code in codes], driver)
+    yield Site(site, gateway, [show_code(code) for code in codes], driver)
     await gateway.close()
-    await house.mailbox.close()
-    await house.close()
+    await site.mailbox.close()
+    await site.close()
 
 
 def looks_right(browser: Browser, name: str) -> None:
@@ -174,7 +174,7 @@ SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts",
 @ensureDeferred
 async def test_by_splash(site: Site, scripts: bool) -> None:
     """One button."""
-    await site.house.change_network(methods=(SignInMethod.SPLASH,))
+    await site.server.change_network(methods=(SignInMethod.SPLASH,))
 
     def journey(browser: Browser, name: str) -> None:
         looks_right(browser, f"{name}-1-login")
@@ -207,7 +207,7 @@ async def test_by_account(site: Site, scripts: bool) -> None:
 @ensureDeferred
 async def test_by_voucher(site: Site, scripts: bool) -> None:
     """From among all ways there are."""
-    await site.house.change_network(methods=(SignInMethod.VOUCHER, SignInMethod.ACCOUNT, SignInMethod.SPLASH))
+    await site.server.change_network(methods=(SignInMethod.VOUCHER, SignInMethod.ACCOUNT, SignInMethod.SPLASH))
 
     def journey(browser: Browser, name: str) -> None:
         browser.type("code", site.codes.pop())
@@ -245,7 +245,7 @@ async def test_by_a_remembered_device(site: Site, scripts: bool) -> None:
 @ensureDeferred
 async def test_by_signing_up(site: Site, scripts: bool) -> None:
     """Online on trust until the link in the mail is followed, and for good from then on."""
-    await site.house.change_network(sign_up=True)
+    await site.server.change_network(sign_up=True)
     numbers = list(range(len(SIZES)))
 
     def journey(browser: Browser, name: str) -> None:
@@ -256,7 +256,7 @@ async def test_by_signing_up(site: Site, scripts: bool) -> None:
         looks_right(browser, f"{name}-1-sign-up")
         browser.touch("main form button", then="message=activate")
         looks_right(browser, f"{name}-2-online")
-        link = blockingCallFromThread(reactor, lambda: ensure(site.house.read_mail(number)))
+        link = blockingCallFromThread(reactor, lambda: ensure(site.server.read_mail(number)))
         blockingCallFromThread(reactor, lambda: ensure(site.gateway.count()))
         browser.open(link)
         looks_right(browser, f"{name}-3-confirmed")
@@ -267,15 +267,15 @@ async def test_by_signing_up(site: Site, scripts: bool) -> None:
         site.gateway.heard.clear()
 
     await site.visit(journey, "sign-up", 1, scripts)
-    assert await rows(site.house.database, "SELECT count(*) FROM mails") == [(0,)]
+    assert await rows(site.server.database, "SELECT count(*) FROM mails") == [(0,)]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["by day", "by night"])
 @ensureDeferred
 async def test_no_page_keeps_anybody_out(site: Site, dark: bool) -> None:
     """Those of a network, as its operator previews them, and those that belong to none."""
-    state = FormState(site.house.directory, lambda: site.house.now).seal_preview("default")
-    root = f"http://localhost:{site.house.port}/wifidog/"
+    state = FormState(site.server.directory, lambda: site.server.now).seal_preview("default")
+    root = f"http://localhost:{site.server.port}/wifidog/"
     names = ("sign-in", "refused", "ended", "back", "portal", "online", "offline", "denied")
     pages = {f"preview-{name}": f"preview?state={state}&page={name}" for name in names}
     pages |= {
@@ -306,14 +306,14 @@ async def test_no_page_keeps_anybody_out(site: Site, dark: bool) -> None:
 @ensureDeferred
 async def test_the_portal_follows_its_stay(site: Site) -> None:
     """New figures in the same page, and the way in once the stay is over."""
-    await site.house.change_network(methods=(SignInMethod.SPLASH,))
+    await site.server.change_network(methods=(SignInMethod.SPLASH,))
     look = "document.dispatchEvent(new Event('visibilitychange'))"
 
     def journey() -> None:
         with visiting(site.driver, 360) as browser:
             browser.open(site.gateway.redirect())
             browser.touch("main form button", then="/portal")
-            site.house.later(minutes=50)
+            site.server.later(minutes=50)
             browser.driver.execute_script(look)
             browser.waits_to_read("50 minutes")
             blockingCallFromThread(reactor, lambda: ensure(site.gateway.throw_out()))

@@ -14,7 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.task import Clock
 
 from tests.support.deadline import within
-from tests.support.running import NOON, Answer, RunningServer
+from tests.support.running_server import NOON, Answer, RunningServer
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network, Plan
@@ -54,7 +54,7 @@ class Day:
             clock=clock,
             utc_now=lambda: server.now,
             unsettled_at=lambda: None,
-            attentive_since=lambda: 0.0,
+            uninterrupted_since=lambda: 0.0,
         )
         self._swept_at = server.now
         self.token = ""

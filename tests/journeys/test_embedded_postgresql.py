@@ -21,7 +21,7 @@ from twisted.internet.task import deferLater
 
 from tests.support.checkout import ROOT
 from tests.support.deadline import within
-from tests.support.running import Answer, ask
+from tests.support.running_server import Answer, ask
 from tests.support.scratch import make_scratch
 
 MAC = "02:ab:cd:ef:01:01"

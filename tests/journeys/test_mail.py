@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from tests.support.builders import rows
 from tests.support.deadline import within
 from tests.support.mailbox import PASSWORD, USER, Mailbox
-from tests.support.running import NOON, Answer, RunningServer
+from tests.support.running_server import NOON, Answer, RunningServer
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.store.driver.database import Database

@@ -7,8 +7,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from tests.support.deadline import within
-from tests.support.guesthouse import GuestHouse, hidden, token_in
-from wifidogd.domain.decisions import MOST_TRIES
+from tests.support.site_server import SiteServer, hidden, token_in
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
 from wifidogd.store.driver.database import Database
 
@@ -18,8 +17,8 @@ async def houses(database, dsn):
     """Two, with a pool and a port each."""
     other = Database(clock=reactor)
     other.start(dsn)
-    first = await GuestHouse(database).open()
-    second = await GuestHouse(other).open(gateway=None)
+    first = await SiteServer(database).open()
+    second = await SiteServer(other).open(gateway=None)
     yield first, second
     await first.close()
     await second.close()
@@ -45,8 +44,8 @@ async def test_tries_to_sign_in_are_limited_over_both(houses):
     first, second = houses
     await first.ask_for_accounts(anna="correct horse")
     await second.refresh()
-    for number in range(MOST_TRIES):
+    for number in range(10):
         reply = await houses[number % 2].sign_in(name="anna", password="wrong")
         assert "Too many tries" not in reply.body
-    for house in houses:
-        assert "Too many tries" in (await house.sign_in(name="anna", password="correct horse")).body
+    for site in houses:
+        assert "Too many tries" in (await site.sign_in(name="anna", password="correct horse")).body

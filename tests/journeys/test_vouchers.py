@@ -18,7 +18,7 @@ from tests.support.browser import Browser, StandInGateway, browsing
 from tests.support.builders import put
 from tests.support.checkout import ROOT
 from tests.support.deadline import within
-from tests.support.guesthouse import GATEWAY, MAC, GuestHouse
+from tests.support.site_server import GATEWAY, MAC, SiteServer
 from wifidogd.store.driver.database import Database
 
 
@@ -30,21 +30,21 @@ def commands_of_the_readme() -> list[list[str]]:
 
 
 @pytest_twisted.async_yield_fixture
-async def house(database: Database) -> AsyncIterator[GuestHouse]:
+async def site(database: Database) -> AsyncIterator[SiteServer]:
     """A server with a plan to sell."""
-    house = await GuestHouse(database).open(gateway=None)
+    site = await SiteServer(database).open(gateway=None)
     plan = "('day', 'Day pass', '24 hours', 500000000, 2)"
     await put(database, f"INSERT INTO plans (name, title, time_limit, total_octets, devices) VALUES {plan}")
-    yield house
-    await house.close()
+    yield site
+    await site.close()
 
 
 @pytest_twisted.async_yield_fixture
-async def gateway(house: GuestHouse) -> AsyncIterator[StandInGateway]:
+async def gateway(site: SiteServer) -> AsyncIterator[StandInGateway]:
     """A gateway in front of it."""
-    gateway = StandInGateway(house.port, MAC)
+    gateway = StandInGateway(site.port, MAC)
     gateway.listen()
-    await house.adopt(replace(GATEWAY, address="127.0.0.1", port=gateway.port))
+    await site.adopt(replace(GATEWAY, address="127.0.0.1", port=gateway.port))
     yield gateway
     await gateway.close()
 
@@ -61,7 +61,7 @@ async def browse(journey: Callable[[Browser], None], width: int, **how: bool | i
 
 @ensureDeferred
 async def test_a_printed_voucher_gets_its_guest_online(
-    dsn: str, house: GuestHouse, gateway: StandInGateway, tmp_path: Path
+    dsn: str, site: SiteServer, gateway: StandInGateway, tmp_path: Path
 ) -> None:
     """
     As the README has it, without script, cookie or a character typed.
@@ -70,12 +70,12 @@ async def test_a_printed_voucher_gets_its_guest_online(
     """
     operator = Operator(dsn)
     for words in commands_of_the_readme():
-        said = await operator.does(*(f"http://localhost:{house.port}" if "://" in word else word for word in words))
+        said = await operator.does(*(f"http://localhost:{site.port}" if "://" in word else word for word in words))
     sheet = tmp_path / "sheet.html"
     sheet.write_text(said, "utf-8")
     codes = [str(voucher["code"]) for voucher in await operator.reads("voucher", "list")]
     assert len(codes) == 10
-    await house.refresh()
+    await site.refresh()
     addresses: list[str] = []
 
     def scan(browser: Browser) -> None:
@@ -103,12 +103,12 @@ async def test_a_printed_voucher_gets_its_guest_online(
 
 
 @ensureDeferred
-async def test_a_code_is_typed_where_any_page_was_opened(dsn: str, house: GuestHouse, gateway: StandInGateway) -> None:
+async def test_a_code_is_typed_where_any_page_was_opened(dsn: str, site: SiteServer, gateway: StandInGateway) -> None:
     """With the typo that the page explains; on the smallest screen, with several ways to sign in."""
     operator = Operator(dsn)
     await operator.does("network", "set", "default", "--sign-in", "splash,account,voucher")
     made = await operator.reads("voucher", "create", "--plan", "day", "--count", "1")
-    await house.refresh()
+    await site.refresh()
     code = made["codes"][0].lower().replace("-", " ")
 
     def sign_in(browser: Browser) -> None:

@@ -14,14 +14,25 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import klein, rates
-from benchmarks.cost import TICK, Meter, cpu_seconds, own_seconds, proportional_octets, resident_octets, tree_of
-from benchmarks.gateways import Counters, Stays, report
-from benchmarks.heard import Heard
-from benchmarks.house import CHECKOUT, House
-from benchmarks.load import NO_ANSWER, REFUSED, TIMED_OUT, Load, drive, outcome_of, quantile_of
-from benchmarks.svg import Axis, Chart, Line
-from benchmarks.table import Limit, Result, Table, alternate, number, ratios
+from benchmarks import klein
+from benchmarks.guest_rates import RATE, Step
+from benchmarks.guest_rates import report as report_rates
+from benchmarks.output.svg import Axis, Chart, Line
+from benchmarks.output.table import Limit, Result, Table, alternate, number, ratios
+from benchmarks.requests.gateways import Counters, Stays, report
+from benchmarks.requests.load import NO_ANSWER, REFUSED, TIMED_OUT, Load, drive, outcome_of, quantile_of
+from benchmarks.requests.outcomes import Heard
+from tests.support.checkout import ROOT
+from tests.support.testbed.process_cost import (
+    TICK,
+    Meter,
+    cpu_seconds,
+    own_seconds,
+    proportional_octets,
+    resident_octets,
+    tree_of,
+)
+from tests.support.testbed.testbed import Testbed
 
 ANSWER = b"HTTP/1.0 200 OK\r\nContent-Length: 8\r\n\r\n%s"
 
@@ -113,22 +124,30 @@ def test_guests_log_out_after_they_have_logged_in():
     assert stages == [b"login", b"login", b"logout", b"logout"] * 2
 
 
-def step(workers: int, asked: float, latency: float, **changes: float) -> rates.Step:
+def step(workers: int, asked: float, latency: float, **changes: float) -> Step:
     """A rate at which 100 requests were answered well within so many seconds."""
     heard = Heard([(0.0, latency, "Auth: 1")] * 100, seconds=100 / asked, cpu=0.1, late=0.0)
     cores = {"server": 0.5, "busiest": 0.5, "postgres": 0.2, "load": 0.1, "rest": 0.1, "idle": 1.1}
-    return rates.Step(workers, asked, heard, **cores | {"wal": 250.0, "slowest_sync": 0.001} | changes)
+    return Step(workers, asked, heard, **cores | {"wal": 250.0, "slowest_sync": 0.001} | changes)
 
 
 def test_what_was_carried_is_the_greatest_rate_that_was_held():
     """The limit is about the last try of the rate that is asked for."""
     found = {
-        1: [step(1, rates.RATE, 0.2), step(1, rates.RATE, 0.05), step(1, 2 * rates.RATE, 0.3, busiest=0.97)],
-        2: [step(2, rates.RATE, 0.05), step(2, 3 * rates.RATE, 0.09), step(2, 4 * rates.RATE, 0.3, idle=0.05)],
+        1: [
+            step(1, RATE, 0.2),
+            step(1, RATE, 0.05),
+            step(1, 2 * RATE, 0.3, busiest=0.97),
+        ],
+        2: [
+            step(2, RATE, 0.05),
+            step(2, 3 * RATE, 0.09),
+            step(2, 4 * RATE, 0.3, idle=0.05),
+        ],
     }
-    result = rates.report(found, 400.0)
+    result = report_rates(found, 400.0)
     assert result.is_held
-    assert result.figures["ceilings"] == {1: pytest.approx(rates.RATE), 2: pytest.approx(3 * rates.RATE)}
+    assert result.figures["ceilings"] == {1: pytest.approx(RATE), 2: pytest.approx(3 * RATE)}
     answers, cores = result.tables
     assert [row[-1] for row in answers.rows if row[-1] != "nothing"] == ["one process of the server", "all cores"]
     assert [len(row) for row in (*answers.rows, *cores.rows)] == [len(answers.columns)] * 6 + [len(cores.columns)] * 6
@@ -238,9 +257,9 @@ def test_the_smallest_bench_runs_from_end_to_end(monkeypatch):
     monkeypatch.setattr(klein, "GATEWAYS", 2)
     monkeypatch.setattr(klein, "WARM_UP", 0.1)
     monkeypatch.setattr(klein, "QUICK", klein.Length(rounds=1, seconds=0.2))
-    with House() as house:
-        home = house.home
-        result = klein.run(house, quick=True)
+    with Testbed() as testbed:
+        home = testbed.home
+        result = klein.run(testbed, quick=True)
     assert not home.exists()
     assert [row[0] for row in result.tables[0].rows] == [klein.OURS, klein.AS_IT_IS, klein.STRIPPED, klein.ALONE]
     assert [limit.value > 0 for limit in result.limits] == [True, True]
@@ -250,7 +269,7 @@ def test_the_smallest_bench_runs_from_end_to_end(monkeypatch):
 def test_a_bench_that_is_not_there_is_told_so():
     """With a list of those that are."""
     answer = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "swiftness"], cwd=CHECKOUT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "benchmarks", "swiftness"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert answer.returncode == 2
     assert "choose from klein, " in answer.stderr

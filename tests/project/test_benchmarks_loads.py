@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gateways import Rounds
-from benchmarks.loads.asking import Answers, half_closed
-from benchmarks.loads.burden import Burden
+from benchmarks.loads.bad_clients import NAMES, kind_named
+from benchmarks.loads.client_process import BadClients
 from benchmarks.loads.crowd import MOST_CLIENTS, Crowd
-from benchmarks.loads.kinds import NAMES, kind_named
+from benchmarks.loads.good_requests import Answers, half_closed
 from benchmarks.loads.limits import BOUNDS, judge
-from benchmarks.loads.row import Row, tabulate
+from benchmarks.loads.load_result import LoadResult, tabulate
 from benchmarks.loads.rst import keep_vanishing, vanish
 from benchmarks.oldstack import pages
+from benchmarks.requests.gateways import Rounds
 from benchmarks.soak import growth, rise
 
 PONG = b"HTTP/1.0 200 OK\r\n\r\nPong"
@@ -147,7 +147,7 @@ def test_crowds_are_bounded() -> None:
 def test_a_burden_is_a_process_that_tells_what_became_of_it() -> None:
     """And ends by itself."""
     with listener() as listening:
-        visits = Burden("silent", port_of(listening), 1.0, count=5).visits()
+        visits = BadClients("silent", port_of(listening), 1.0, count=5).visits()
     assert (visits.opened, visits.sent_away) == (5, 0)
 
 
@@ -210,20 +210,20 @@ def test_answers_are_counted_by_when_they_were_due() -> None:
 def test_limits_are_those_of_the_table(load: str, figures: dict[str, float], missed: list[str]) -> None:
     """What is measured at the limit is within it."""
     assert [limit.name for limit in judge(load, figures) if not limit.is_held] == [f"{load}: {name}" for name in missed]
-    verdict = Row(load, "some server", {}, figures).verdict
+    verdict = LoadResult(load, "some server", {}, figures).verdict
     assert verdict == ("MISSED: " + ", ".join(missed) if missed else "held")
 
 
 def test_who_is_compared_with_gets_no_verdict() -> None:
     """The old servers under a load whose limits are relative to them."""
-    assert Row("A1", "an old server", {"Auth: 1": 200}, {"not served": 0}).verdict == "-"
+    assert LoadResult("A1", "an old server", {"Auth: 1": 200}, {"not served": 0}).verdict == "-"
 
 
 def test_rows_become_a_table_with_the_limits_last() -> None:
     """Figures that not every server has are left open."""
     rows = [
-        Row("A8", "one", Counter({"Auth: 1": 39, "timed out": 1}), {"not served": 1, "p99 ms": 12.345}),
-        Row("A8", "other", {}, {"not served": 0}),
+        LoadResult("A8", "one", Counter({"Auth: 1": 39, "timed out": 1}), {"not served": 1, "p99 ms": 12.345}),
+        LoadResult("A8", "other", {}, {"not served": 0}),
     ]
     table = tabulate("A8", rows)
     assert table.columns == ("", "outcomes", "p99 ms", "not served", "limits")
@@ -234,7 +234,7 @@ def test_rows_become_a_table_with_the_limits_last() -> None:
 
 def test_figures_go_into_the_page_and_nowhere_else(tmp_path: Path) -> None:
     """A table is renewed between its marks; what is written around it stays."""
-    row = Row("A8", "one", {"Auth: 1": 39, "timed out": 1}, {"not served": 1, "p99 ms": 12.345})
+    row = LoadResult("A8", "one", {"Auth: 1": 39, "timed out": 1}, {"not served": 1, "p99 ms": 12.345})
     figures, page = tmp_path / "figures.json", tmp_path / "page.md"
     figures.write_text(json.dumps({"results": [{"name": "oldstack", "figures": {"A8": {"one": row.as_json()}}}]}))
     page.write_text("Before.\n<!-- A8 -->\nold\n<!-- end -->\n<!-- A9 -->\nkept\n<!-- end -->\n")

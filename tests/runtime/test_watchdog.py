@@ -18,7 +18,7 @@ from wifidogd.runtime.watchdog import EXIT_STATUS, Watchdog, innermost
 @contextmanager
 def blockable(limit: float) -> Iterator[subprocess.Popen[str]]:
     """Run a process that can be blocked."""
-    command = [sys.executable, "-m", "tests.support.blocked_server", str(limit)]
+    command = [sys.executable, "-m", "tests.support.programs.blocked_server", str(limit)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -89,5 +89,5 @@ def test_a_reactor_that_turns_is_no_news() -> None:
     """There is nothing to tell before it was ever blocked."""
     from twisted.internet import reactor
 
-    figures = Watchdog(reactor).figures()  # type: ignore[arg-type]
-    assert figures == {"times": 0, "seconds": 0.0, "longest": 0.0, "last_in": None}
+    metrics = Watchdog(reactor).metrics()  # type: ignore[arg-type]
+    assert metrics == {"times": 0, "seconds": 0.0, "longest": 0.0, "last_in": None}

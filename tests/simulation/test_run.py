@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 
 from tests.support.builders import LOBBY, mac, open_online, put, rows, run, token_hash
 from tests.support.deadline import within
-from tests.support.running import RunningServer
+from tests.support.running_server import RunningServer
 from wifidogd.domain.sessions import Octets
 from wifidogd.simulation.oracle.comparison import Audit, audit
 from wifidogd.simulation.provisioning import NETWORK, Books, adopt_all, look_up, open_network, remove_all, sites

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import LogEvent, globalLogPublisher
 
 
@@ -36,6 +36,12 @@ def turns_of_the_reactor() -> Iterator[Turns]:
         yield turns
     finally:
         beat.stop()
+
+
+async def let_clients_be_heard() -> None:
+    """Wait until what was written on loopback is read: some milliseconds, and some turns if the machine is busy."""
+    for _ in range(10):
+        await deferLater(reactor, 0.005)
 
 
 def descriptors() -> int:

@@ -1,8 +1,9 @@
-"""A throwaway PostgreSQL that tests start, hurt and remove."""
+"""A throwaway PostgreSQL that tests, trials and benchmarks start, break and remove."""
 
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import pwd
 import re
@@ -12,7 +13,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import parse_dsn
 
 TUNING = {
     "listen_addresses": "",
@@ -39,8 +44,8 @@ class ThrowawayPostgres:
     """
     A real PostgreSQL of its own, on a Unix socket in a directory of its own.
 
-    All calls block, as setting the scene may; C{postgres} refuses to run as
-    root, so root's tests run it as the C{postgres} (or C{nobody}) user.
+    All calls block.  C{postgres} refuses to run as root, so root's tests run
+    it as the C{postgres} (or C{nobody}) user.
 
     @ivar dsn: how to reach it, running or not.
     """
@@ -55,6 +60,7 @@ class ThrowawayPostgres:
         self._home = home or Path(tempfile.mkdtemp(prefix="wifidogd-test-", dir="/tmp"))
         self._settings = TUNING | settings
         self._binaries = newest_binaries()
+        self._names = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self.dsn = f"host={self._home} port=5432 user=tester dbname=postgres"
         self._drop: dict[str, int] = {}
@@ -142,6 +148,27 @@ class ThrowawayPostgres:
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [self._binaries / "postgres", "-D", self._home / "data", *words]
 
+    @property
+    def version(self) -> str:
+        """As it calls itself, e.g. C{"15.14"}."""
+        command = [self._binaries / "postgres", "--version"]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return re.findall(r"[0-9]+(?:\.[0-9]+)*", answer)[0]
+
+    def create_database(self) -> str:
+        """
+        Make an empty database.
+
+        @return: its DSN.
+        """
+        name = f"test_{next(self._names)}"
+        execute(self.dsn, f"CREATE DATABASE {name}")
+        return self.dsn.replace("dbname=postgres", f"dbname={name}")
+
+    def drop_database(self, dsn: str) -> None:
+        """Remove a database, and disconnect everybody from it."""
+        execute(self.dsn, f"DROP DATABASE {parse_dsn(dsn)['dbname']} WITH (FORCE)")
+
     def stop(self) -> None:
         """Shut it down fast but cleanly."""
         self._end(signal.SIGINT)
@@ -185,3 +212,17 @@ class ThrowawayPostgres:
             os.kill(pid, number)
         except ProcessLookupError:
             pass
+
+
+def execute(dsn: str, *statements: str) -> list[tuple[object, ...]]:
+    """
+    Run statements one by one on a connection of their own, each committed at once; blocks.
+
+    @return: the rows of the last one, if it has any.
+    """
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []

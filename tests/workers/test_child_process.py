@@ -14,11 +14,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tests.support.observing import log_lines
+from wifidogd.settings import Settings
 from wifidogd.workers.child_process import ERRORS, FROZEN_AFTER, PATIENCE, Worker
-from wifidogd.workers.inherited_sockets import ORDERS, WORDS
-from wifidogd.workers.messages import ALIVE_EVERY, Kind, Message, Orders, read_orders, write_word
+from wifidogd.workers.inherited_sockets import MESSAGES, ORDERS
+from wifidogd.workers.messages import ALIVE_EVERY, Kind, Message, Orders, read_orders, write_message
 
-GIVEN = Orders(2, 3, (2,), {"data-dir": Path("/srv"), "mail": None})
+GIVEN = Orders(2, 3, (2,), Settings(("tcp:1",), Path("/srv")))
 
 
 @implementer(IProcessTransport)
@@ -82,10 +83,12 @@ def test_it_gets_its_orders_at_once(scene: Context) -> None:
 
 def test_what_it_logs_is_logged_under_its_number(scene: Context, logged: list[LogEvent]) -> None:
     """At its level, however the pipe cuts it; so is what the interpreter says, or somebody prints."""
-    word = write_word(Message(Kind.LOG, "{a}\nb", "error", "wifidogd.x#error"))
-    scene.worker.childDataReceived(WORDS, word[:9])
+    word = write_message(Message(Kind.LOG, "{a}\nb", "error", "wifidogd.x#error"))
+    scene.worker.childDataReceived(MESSAGES, word[:9])
     scene.worker.childDataReceived(ERRORS, b"Fatal Python error\ntorn")
-    scene.worker.childDataReceived(WORDS, word[9:] + b"printed\n" + write_word(Message(Kind.LOG, "odd", "shouting")))
+    scene.worker.childDataReceived(
+        MESSAGES, word[9:] + b"printed\n" + write_message(Message(Kind.LOG, "odd", "shouting"))
+    )
     scene.ends()
     said = [(event["log_level"].name, eventAsText(event, includeTimestamp=False)) for event in logged]
     assert said == [
@@ -100,7 +103,7 @@ def test_what_it_logs_is_logged_under_its_number(scene: Context, logged: list[Lo
 def test_it_is_up_when_it_says_so(scene: Context, logged: list[LogEvent]) -> None:
     """Without a line of the log."""
     assert not scene.worker.is_up
-    scene.worker.childDataReceived(WORDS, write_word(Message(Kind.UP)))
+    scene.worker.childDataReceived(MESSAGES, write_message(Message(Kind.UP)))
     assert scene.worker.is_up
     assert scene.worker.up.has_come
     assert not scene.worker.ended.has_come
@@ -122,7 +125,7 @@ def test_an_end_is_told_from_a_refusal(
 ) -> None:
     """Who fails before it was ever up cannot start, whether it says so or not; who is killed is no witness."""
     if word is not None:
-        scene.worker.childDataReceived(WORDS, write_word(word))
+        scene.worker.childDataReceived(MESSAGES, write_message(word))
     worker = scene.ends(status, signal)
     assert (worker.ending, worker.refusal) == (ending, refusal)
     assert worker.ended.has_come
@@ -156,7 +159,7 @@ def test_who_ends_in_time_is_not_killed(scene: Context, is_gone: bool) -> None:
 
 def show_life(scene: Context) -> None:
     """Let the worker say that its reactor turns."""
-    scene.worker.childDataReceived(WORDS, write_word(Message(Kind.ALIVE)))
+    scene.worker.childDataReceived(MESSAGES, write_message(Message(Kind.ALIVE)))
 
 
 def test_a_frozen_worker_is_killed(scene: Context, logged: list[LogEvent]) -> None:
@@ -167,7 +170,7 @@ def test_a_frozen_worker_is_killed(scene: Context, logged: list[LogEvent]) -> No
         scene.clock.advance(ALIVE_EVERY)
     assert scene.child.signals == []
     for _ in range(round(FROZEN_AFTER / ALIVE_EVERY)):
-        scene.worker.childDataReceived(WORDS, write_word(Message(Kind.LOG, "blocked")))
+        scene.worker.childDataReceived(MESSAGES, write_message(Message(Kind.LOG, "blocked")))
         scene.clock.advance(ALIVE_EVERY)
     assert scene.child.signals == ["KILL"]
     assert logged[-1]["log_format"].startswith("worker {number} is frozen")

@@ -9,7 +9,7 @@ import pytest
 from twisted.logger import Logger
 
 from wifidogd.workers.log_pipe import MOST_UNSENT, LogPipe
-from wifidogd.workers.messages import Kind, Lines, Message, read_word
+from wifidogd.workers.messages import Kind, Lines, Message, read_message
 
 
 class Ear:
@@ -37,7 +37,7 @@ class Ear:
             try:
                 heard += self.lines.feed(os.read(self.descriptor, 65536))
             except BlockingIOError:
-                return [read_word(line) for line in heard]
+                return [read_message(line) for line in heard]
 
 
 @pytest.fixture
@@ -71,10 +71,10 @@ def test_a_parent_that_does_not_listen_costs_words_and_is_told_how_many(ear: Ear
     voice = LogPipe(ear.other)
     said = [f"{number} " + "x" * 1000 for number in range(2000)]
     for text in said:
-        voice.say(Message(Kind.LOG, text))
+        voice.send(Message(Kind.LOG, text))
     heard = ear.hears()
     for _ in range(MOST_UNSENT // 4096):
-        voice.say(Message(Kind.UP))
+        voice.send(Message(Kind.UP))
         heard += ear.hears()
     texts = [word.text for word in heard if word.kind is Kind.LOG]
     [lost] = [text for text in texts if "lost" in text]
@@ -89,4 +89,4 @@ def test_a_parent_that_is_gone_is_no_error(ear: Ear) -> None:
     voice = LogPipe(ear.other)
     ear.close()
     for _ in range(3):
-        voice.say(Message(Kind.UP))
+        voice.send(Message(Kind.UP))

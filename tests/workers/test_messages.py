@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from wifidogd.accounts.smtp_server import MailServer, Security
-from wifidogd.settings import Options
+from wifidogd.settings import MailSettings, Settings
 from wifidogd.workers.messages import (
     LONGEST_LINE,
     LONGEST_TEXT,
@@ -16,25 +17,41 @@ from wifidogd.workers.messages import (
     Lines,
     Message,
     Orders,
+    read_message,
     read_orders,
-    read_word,
+    write_message,
     write_orders,
-    write_word,
+)
+
+SERVER = MailServer("mail.example", 587, Security.STARTTLS, "me", "sécret\nword")
+PLAIN = Settings(("tcp:1",), Path("/srv/x"))
+FULL = Settings(
+    listen=("tcp:1", "tcp6:2"),
+    data_dir=Path("/srv/x"),
+    database="postgresql://me:secret@db.example/wifidogd",
+    path="/",
+    public_url="https://wifi.example",
+    mail=MailSettings(SERVER, "wifi@hotel.example"),
+    workers=2,
+    trust_new_gateways=True,
 )
 
 
-@pytest.mark.parametrize("mail", [None, MailServer("mail.example", 587, Security.STARTTLS, "me", "sécret\nword")])
-def test_orders_arrive_as_they_were_given(mail: MailServer | None) -> None:
-    """In one line, with everything that the command line said."""
-    options = Options()
-    options.parseOptions(["--workers", "2", "--data-dir", "/srv/x", "--listen", "tcp:1", "--listen", "tcp6:2"])
-    options["mail"] = mail
-    line = write_orders(Orders(1, 2, (socket.AF_INET, socket.AF_INET6), options))
+@pytest.mark.parametrize("settings", [PLAIN, FULL], ids=["plain", "full"])
+def test_orders_arrive_as_they_were_given(settings: Settings) -> None:
+    """In one line, each value with the type it had."""
+    given = Orders(1, 2, (int(socket.AF_INET), int(socket.AF_INET6)), settings)
+    line = write_orders(given)
     assert line.count(b"\n") == 1
-    orders = read_orders(line)
-    assert (orders.number, orders.count, orders.families) == (1, 2, (socket.AF_INET, socket.AF_INET6))
-    assert orders.options == dict(options)
-    assert orders.options["data-dir"] == Path("/srv/x")
+    assert repr(read_orders(line)) == repr(given)
+    assert read_orders(line) == given
+
+
+def test_every_setting_is_sent() -> None:
+    """One that is added later differs from its default here too."""
+    assert [each.name for each in fields(Settings) if getattr(FULL, each.name) == getattr(PLAIN, each.name)] == [
+        "data_dir"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -47,16 +64,16 @@ def test_orders_arrive_as_they_were_given(mail: MailServer | None) -> None:
 )
 def test_words_arrive_as_they_were_said(word: Message) -> None:
     """In one line, whatever is in them."""
-    line = write_word(word)
+    line = write_message(word)
     assert line.count(b"\n") == 1
-    assert read_word(line) == word
+    assert read_message(line) == word
 
 
 def test_a_long_word_keeps_its_beginning_and_its_end() -> None:
     """What failed is at the end of a traceback; no line is longer than the parent reads."""
-    line = write_word(Message(Kind.LOG, "begin" + "\x00" * 1_000_000 + "end"))
+    line = write_message(Message(Kind.LOG, "begin" + "\x00" * 1_000_000 + "end"))
     assert len(line) < LONGEST_LINE
-    text = read_word(line).text
+    text = read_message(line).text
     assert LONGEST_TEXT < len(text) < LONGEST_TEXT + 20
     assert text.startswith("begin")
     assert text.endswith("end")
@@ -68,7 +85,7 @@ def test_a_long_word_keeps_its_beginning_and_its_end() -> None:
 )
 def test_what_is_no_word_is_for_the_log_as_it_stands(line: bytes) -> None:
     """Such as the half of a line, or what a library prints."""
-    assert read_word(line) == Message(Kind.LOG, line.decode("utf-8", "replace"), "warn")
+    assert read_message(line) == Message(Kind.LOG, line.decode("utf-8", "replace"), "warn")
 
 
 def test_lines_are_cut_wherever_the_stream_is() -> None:

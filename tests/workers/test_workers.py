@@ -24,7 +24,7 @@ from twisted.internet.task import deferLater
 from tests.support.builders import LOBBY, adopt_all, mac, put, rows
 from tests.support.checkout import ROOT
 from tests.support.deadline import within
-from tests.support.running import Answer, ask
+from tests.support.running_server import Answer, ask
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.driver.database import Database
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from wifidogd.accounting.batch import ReportBatch
+from wifidogd.domain.guests import EndNotice
 from wifidogd.domain.quotas import Limit, judge, slot_of
 from wifidogd.domain.sessions import Ended, Reason, Session
 from wifidogd.domain.usage import AllowanceUsage
-from wifidogd.store.access.end_notices import EndNotice, save_farewells
+from wifidogd.store.access.end_notices import save_end_notices
 from wifidogd.store.accounting.allowances import begin_use
 from wifidogd.store.accounting.recent_use import add_to_slots, fetch_slots
 from wifidogd.store.accounting.usage import lock_usage
@@ -44,7 +45,7 @@ async def write_usage(cursor: Cursor, reports: ReportBatch, now: datetime) -> No
             back_at = await _back_at(cursor, reports, ended, now)
             notices[ended.session.gw_id, mac] = EndNotice(ended.session.gw_id, mac, reason, ended.at, back_at)
     if notices:
-        await save_farewells(cursor, list(notices.values()))
+        await save_end_notices(cursor, list(notices.values()))
 
 
 async def _back_at(cursor: Cursor, reports: ReportBatch, ended: Ended, now: datetime) -> datetime | None:
@@ -52,7 +53,7 @@ async def _back_at(cursor: Cursor, reports: ReportBatch, ended: Ended, now: date
     verdict = reports.verdicts.get(ended.session.token_hash)
     if verdict is None:
         return ended.at
-    usage = reports.tally_of(ended.session)
+    usage = reports.usage_of(ended.session)
     if usage is None or usage.allowance.plan.span is None or verdict.limit not in (Limit.SPAN, Limit.DAY):
         return verdict.back_at
     slots = await fetch_slots(cursor, usage.allowance.allowance_id, now, usage.allowance.plan.span)

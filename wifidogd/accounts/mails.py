@@ -1,4 +1,4 @@
-"""Letters to guests: what they say comes from templates, what their links are good for from here."""
+"""Mails to guests: templates give the words, this module the links and how long they work."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from enum import Enum
 from typing import Protocol
 
 from wifidogd.domain.errors import Overloaded
+from wifidogd.domain.guests import Account
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret, mint_token
-from wifidogd.store.accounts.accounts import Account
 from wifidogd.store.accounts.email_links import Link, Purpose, add_link
 from wifidogd.store.accounts.outbox import queue_mail
 from wifidogd.store.driver.database import Cursor
 
 MOST_LINKS = 5
-"""Links for one purpose of one account that are good at a time; no more mails are sent meanwhile."""
+"""Working links for one purpose of one account; while there are as many, no more mails are sent."""
 
 LIFETIMES = {
     Purpose.VALIDATE: timedelta(hours=24),
@@ -49,24 +49,23 @@ _PURPOSES = {
 
 
 class Writer(Protocol):
-    """Puts letters into words."""
+    """Something that puts mails into words."""
 
     def write(self, letter: MailKind, language: str, **values: object) -> tuple[str, str]:
         """
-        Write a letter.
+        Return the subject, one line, and the text of a mail.
 
         @param language: tag of one of ours.
-        @return: subject, one line, and text.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
     """
-    For whom a letter is written.
+    Whom a mail is written to.
 
     @ivar network: whose guest they are; its title stands as the sender.
-    @ivar language: tag of the one they read.
+    @ivar language: tag of the language they read.
     """
 
     network: Network
@@ -74,7 +73,7 @@ class Reader:
 
 
 class MailComposer:
-    """Writes letters, with links that work once and not for long, into the queue."""
+    """Writes mails into the outbox, with links that work once and not for long."""
 
     def __init__(
         self,
@@ -86,8 +85,8 @@ class MailComposer:
         mint: Callable[[], str] = mint_token,
     ) -> None:
         """
-        @param sender: the address that letters come from.
-        @param base: what the secret of a link is appended to; the operator's word, never a browser's.
+        @param sender: the address that mails come from.
+        @param base: what the secret of a link is appended to; from the operator, never from a browser.
         @param mint: makes fresh secrets.
         """
         self._writer = writer
@@ -98,9 +97,9 @@ class MailComposer:
 
     async def send(self, cursor: Cursor, letter: MailKind, account: Account, recipient: str, reader: Reader) -> None:
         """
-        Queue a letter, to be sent once the transaction is committed.
+        Queue a mail, to be sent once the transaction is committed.
 
-        Nothing happens while L{MOST_LINKS} of its kind are good.
+        Nothing is queued while L{MOST_LINKS} links of its kind work.
 
         @raise Overloaded: if too many mails are waiting.
         """
@@ -124,9 +123,9 @@ class MailComposer:
 
     def _compose(self, recipient: str, reader: Reader, subject: str, text: str, now: datetime) -> str:
         """
-        Put a head on a text; Python's own parser refuses a header with a line end.
+        Return a text with a head; Python's own policy refuses a header with a line end.
 
-        C{Auto-Submitted} keeps holiday greetings from answering (RFC 3834).
+        C{Auto-Submitted} keeps vacation responders from answering (RFC 3834).
         """
         message = EmailMessage()
         message["From"] = Address(_one_line(reader.network.title), addr_spec=self._sender)

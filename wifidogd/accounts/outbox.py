@@ -1,4 +1,4 @@
-"""The post: takes queued mails to the mail server, again and again until it has them."""
+"""Sends queued mails to the mail server, again and again until it has accepted them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from wifidogd.store.driver.database import Cursor, Database
 log = Logger()
 
 AT_ONCE = 5
-"""Mails on their way at the same time, each on a connection of its own."""
+"""Mails sent at the same time, each on a connection of its own."""
 
 ROUNDS = 20
-"""How many such handfuls one run sends at most."""
+"""How many times L{AT_ONCE} mails one run sends at most."""
 
 CLAIM = timedelta(minutes=5)
 """How long other servers leave alone what this one is sending; much longer than sending can take."""
@@ -37,7 +37,7 @@ Deliver = Callable[[str, str], Awaitable[None]]
 
 def pause_after(tries: int) -> timedelta:
     """
-    Say how long to wait after a try that failed: a minute, then twice as long each time, up to six hours.
+    Return how long to wait after a failed try: one minute, then twice as long each time, up to six hours.
 
     @param tries: 1 or more.
     """
@@ -47,12 +47,12 @@ def pause_after(tries: int) -> timedelta:
 
 class Outbox:
     """
-    Sends what is due.
+    Sends the mails that are due.
 
-    A mail is claimed, sent and removed in this order, the two ends in
-    transactions of their own: nothing is lost, no connection to the database
-    waits for a mail server, and a mail is sent twice only if this server dies
-    between the mail server's yes and the removal.
+    A mail is claimed, sent and removed in this order, the first and the last in
+    transactions of their own: nothing is lost, no database connection waits for
+    a mail server, and a mail is sent twice only if this server dies between the
+    mail server's acceptance and the removal.
     """
 
     def __init__(self, database: Database, deliver: Deliver, *, utc_now: UtcNow, clock: IReactorTime) -> None:
@@ -64,7 +64,7 @@ class Outbox:
 
     async def send_due(self) -> None:
         """
-        Send mails that are due, C{AT_ONCE * ROUNDS} at most; a mail server that is away ends the run.
+        Send mails that are due, C{AT_ONCE * ROUNDS} at most; an unreachable mail server ends the run.
 
         @raise StoreError: as L{Database.transaction}; what was sent until then is removed at the next run.
         """
@@ -81,7 +81,7 @@ class Outbox:
         return await claim_mails(cursor, now, now + CLAIM, AT_ONCE)
 
     async def _send(self, mail: Mail) -> NotSent | None:
-        """Send one mail; None if it was sent, else why not."""
+        """Send one mail; return None if it was sent, else why not."""
         try:
             await self._deliver(mail.recipient, mail.message)
         except NotSent as trouble:
@@ -94,7 +94,7 @@ class Outbox:
         return None
 
     async def _keep(self, mail: Mail, trouble: NotSent) -> None:
-        """Put a mail off, or give it up; while the database is away the claim stands until it runs out."""
+        """Put a mail off, or give it up; while the database is away the claim stands until it expires."""
         now = self._utc_now()
         if trouble.is_final or now >= mail.queued_at + GIVE_UP_AFTER:
             log.warn("mail {mail} is given up: {trouble}", mail=mail.mail_id, trouble=trouble)
@@ -108,7 +108,7 @@ class Outbox:
             self._sparing.warn("mail {mail} stays claimed: {problem}", mail=mail.mail_id, problem=problem)
 
     async def _remove_sent(self) -> None:
-        """Remove what was sent or given up; if that fails, it is done before anything else is sent."""
+        """Remove what was sent or given up; if that fails, it is tried again before anything else is sent."""
         done = list(self._sent)
 
         async def remove(cursor: Cursor) -> None:

@@ -1,39 +1,39 @@
-"""A guest's own data: shown to them, and erased when they want it gone."""
+"""A guest's own data: shown to them, and erased at their wish."""
 
 from __future__ import annotations
 
 from wifidogd.access.open_session import Refused
 from wifidogd.access.password_check import PasswordCheck
+from wifidogd.domain.guests import Account, StoredData
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.accounts.accounts import Account, fetch_account_by_id
-from wifidogd.store.accounts.personal_data import Owner, Stored, erase_past, erase_rest, find_owner, gather
+from wifidogd.store.accounts.accounts import fetch_account_by_id
+from wifidogd.store.accounts.personal_data import Owner, erase_past, erase_rest, find_owner, gather
 from wifidogd.store.driver.database import Cursor, Database
 
 
 class PersonalData:
     """
-    Shows and erases what is stored about whoever has a token.
+    Shows and erases what is stored about the guest of a token.
 
-    The token of an open session shows whose it is: the account that signed in
-    for it, otherwise that session alone, since a MAC is no proof.
+    The token of an open session stands for the account that signed in with it,
+    otherwise for that session alone, since a MAC proves nothing.
     """
 
     def __init__(self, database: Database, passwords: Passwords, *, utc_now: UtcNow) -> None:
         self._database = database
         self._check = PasswordCheck(database, passwords, utc_now=utc_now)
 
-    async def look(self, token: str) -> Stored | None:
+    async def look(self, token: str) -> StoredData | None:
         """
-        Gather what is stored.
+        Return what is stored, or None if the token names no open session.
 
-        @return: None if the token names no open session.
         @raise StoreError: as L{Database.transaction}.
         """
         token_hash = hash_secret(token)
 
-        async def work(cursor: Cursor) -> Stored | None:
+        async def work(cursor: Cursor) -> StoredData | None:
             owner = await find_owner(cursor, token_hash)
             return None if owner is None else await gather(cursor, token_hash, owner)
 
@@ -41,14 +41,14 @@ class PersonalData:
 
     async def erase(self, token: str, password: str) -> Refused | None:
         """
-        Erase it; of stays the times and totals are kept.
+        Erase what is stored; times and totals of sessions are kept without a name.
 
-        Tokens can be read on the status page of many a router, so removing an
+        Tokens can be read on the status page of many routers, so removing an
         account takes its password too.  What a voucher has used up is kept;
-        what a device has used is kept as nobody's.
+        what a device has used is kept without the device.
 
-        @param password: of the account; anything for who has signed in without.
-        @return: why not; None when nothing is stored any more, or nothing was.
+        @param password: of the account; ignored for a guest without one.
+        @return: why it was refused; None when nothing is stored any more, or nothing was.
         @raise StoreError: as L{Database.transaction}.
         """
         token_hash = hash_secret(token)

@@ -1,4 +1,4 @@
-"""Owners of accounts looking after them: links followed, passwords forgotten and changed, addresses moved."""
+"""What owners of accounts do themselves: follow links, replace forgotten passwords, change password and address."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from enum import Enum
 
 from wifidogd.access.open_session import Refusal, Refused
 from wifidogd.access.password_check import PasswordCheck
+from wifidogd.access.throttle import count, mails_from, mails_to
 from wifidogd.accounts.mails import MailComposer, MailKind, Reader
-from wifidogd.domain.addresses import neighbourhood, read_mail_address
-from wifidogd.domain.decisions import TRIES_WINDOW, wait_after
+from wifidogd.domain.addresses import read_mail_address
 from wifidogd.domain.errors import Overloaded
+from wifidogd.domain.guests import Account
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret, is_acceptable
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.access.rate_limits import count_try
 from wifidogd.store.accounts.accounts import (
-    Account,
     fetch_account,
     fetch_account_by_id,
     set_email,
@@ -25,15 +24,9 @@ from wifidogd.store.accounts.accounts import (
 from wifidogd.store.accounts.email_links import Link, Purpose, find_link, remove_links, use_link
 from wifidogd.store.driver.database import Cursor, Database
 
-MOST_TO_ADDRESS = 3
-"""Mails that an address can be sent in a window by whoever types it; sign-ups count too."""
-
-MOST_FROM_SOURCE = 100
-"""Addresses typed in a window by all guests who share an address of their own: a whole site, hence many."""
-
 
 class Outcome(Enum):
-    """What has come of it."""
+    """What came of a request."""
 
     MAIL_SENT = "mail sent, if there is such an account"
     VALIDATED = "address validated"
@@ -45,9 +38,9 @@ class Outcome(Enum):
 
 class SelfService:
     """
-    Does what owners ask for, once they have shown that they are.
+    Does what owners ask for, once they have shown that the account is theirs.
 
-    Whether an address is known, nobody learns but who reads its mail.
+    Only the reader of an address's mail learns whether the address is known.
     """
 
     def __init__(
@@ -61,7 +54,7 @@ class SelfService:
 
     async def write_again(self, letter: MailKind, typed: str, reader: Reader, source: str) -> Outcome | Refused:
         """
-        Send the owner of an address what they ask for.
+        Send the owner of an address a mail.
 
         @param letter: L{MailKind.RECOVER} for the user name and a link to choose a new password, or
             L{MailKind.VALIDATE} for the link that validates an address which is not validated yet.
@@ -73,11 +66,9 @@ class SelfService:
             return Refused(Refusal.NO_ADDRESS)
 
         async def write(cursor: Cursor) -> Outcome | Refused:
-            refused = await self._count(
-                cursor, {f"source {neighbourhood(source)}": MOST_FROM_SOURCE, f"mail {address}": MOST_TO_ADDRESS}
-            )
-            if refused is not None:
-                return refused
+            counted = await count(cursor, [mails_from(source), mails_to(address)], self._utc_now())
+            if counted.wait is not None:
+                return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
             account = await fetch_account(cursor, address)
             if account is not None and account.email == address and _may_have(account, letter):
                 await self._correspondence.send(cursor, letter, account, address, reader)
@@ -90,7 +81,7 @@ class SelfService:
 
     async def follow(self, secret: str) -> Outcome:
         """
-        Follow the link of a mail; one for a new password waits for L{choose_password}.
+        Do what the link of a mail is for; one for a new password waits for L{choose_password}.
 
         @raise StoreError: as L{Database.transaction}.
         """
@@ -107,7 +98,7 @@ class SelfService:
 
     async def choose_password(self, secret: str, password: str) -> Outcome | Refused:
         """
-        Replace the password of an account by the link of a mail, which shows that its address is right, too.
+        Replace the password of an account by the link of a mail, which proves the address too.
 
         @raise StoreError: as L{Database.transaction}.
         """
@@ -133,7 +124,7 @@ class SelfService:
 
     async def change_password(self, name: str, password: str, new: str, source: str | None = None) -> Outcome | Refused:
         """
-        Replace the password of an account by who knows it.
+        Replace the password of an account for a guest who knows the old one.
 
         @param source: as in L{PasswordCheck.identify}.
         @raise StoreError: as L{Database.transaction}.
@@ -153,9 +144,9 @@ class SelfService:
         self, name: str, password: str, typed: str, reader: Reader, source: str | None = None
     ) -> Outcome | Refused:
         """
-        Ask for another address: it is the account's once the link sent there is followed.
+        Send a link to another address, which becomes the account's once the link is followed.
 
-        @param typed: the new address; if somebody has it, nothing is sent, and nobody is told.
+        @param typed: the new address; if it belongs to somebody, nothing is sent and nobody is told.
         @param source: as in L{PasswordCheck.identify}.
         @raise StoreError: as L{Database.transaction}.
         """
@@ -172,9 +163,9 @@ class SelfService:
             return Refused(Refusal.BUSY)
 
     async def _move(self, cursor: Cursor, account: Account, address: str, reader: Reader) -> Outcome | Refused:
-        refused = await self._count(cursor, {f"mail {address}": MOST_TO_ADDRESS})
-        if refused is not None:
-            return refused
+        counted = await count(cursor, [mails_to(address)], self._utc_now())
+        if counted.wait is not None:
+            return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
         if await fetch_account(cursor, address) is None:
             await self._correspondence.send(cursor, MailKind.ADDRESS, account, address, reader)
             if account.email is not None:
@@ -192,14 +183,6 @@ class SelfService:
             return Outcome.NO_LINK
         await remove_links(cursor, link.account_id, *Purpose)
         return Outcome.ADDRESS_CHANGED
-
-    async def _count(self, cursor: Cursor, limits: dict[str, int]) -> Refused | None:
-        now = self._utc_now()
-        for subject, most in limits.items():
-            wait = wait_after(await count_try(cursor, [subject], now, now - TRIES_WINDOW), now, most)
-            if wait is not None:
-                return Refused(Refusal.TOO_MANY_TRIES, wait)
-        return None
 
 
 def _may_have(account: Account, letter: MailKind) -> bool:

@@ -1,4 +1,4 @@
-"""One mail handed to a mail server, on a connection of its own and within a deadline."""
+"""Hands one mail to a mail server, on a connection of its own and within a deadline."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from wifidogd.accounts.smtp_server import MailServer, Security
 from wifidogd.domain.errors import WifidogdError
 
 DEADLINE = 40.0
-"""Seconds for a whole mail, from looking up the server's name to its goodbye."""
+"""Seconds for a whole mail, from looking up the server's name to QUIT."""
 
 
 class NotSent(WifidogdError):
     """
-    A mail server has not taken a mail, or we cannot know.
+    A mail server did not accept a mail, or it is unknown whether it did.
 
-    The message says why, in the server's words where it had any.
+    The message says why, in the server's words where there are any.
 
     @ivar is_final: True when this mail would be refused again.
     @ivar is_reached: False when the trouble is with the server, whatever the mail.
@@ -45,15 +45,15 @@ class NotSent(WifidogdError):
 async def deliver(
     server: MailServer, sender: str, recipient: str, message: str, *, reactor: Any, trust_root: Any = None
 ) -> None:
-    """
+    r"""
     Hand over one mail.
 
-    The server's certificate is checked, by name and against the authorities
-    this machine trusts, before it is told anything, a password least of all.
+    The server's certificate is checked, by name and against the authorities this
+    machine trusts, before anything is sent to it, a password least of all.
 
-    @param message: head and body, ASCII, lines ended by C{\\n}.
+    @param message: head and body, ASCII, lines ended by C{\n}.
     @param trust_root: for tests; None for the authorities this machine trusts.
-    @raise NotSent: if the server did not say that it has it, within L{DEADLINE}.
+    @raise NotSent: if the server did not accept it within L{DEADLINE}.
     """
     trust = {} if trust_root is None else {"trustRoot": trust_root}
     tls: Any = None if server.security is Security.NONE else optionsForClientTLS(server.host, **trust)
@@ -83,10 +83,10 @@ def _give_up(connecting: Deferred[Any], delivery: Delivery) -> None:
 
 class Delivery(ESMTPClient):
     """
-    The conversation about one mail.
+    The SMTP conversation about one mail.
 
     @ivar done: fires with None when the connection has ended after the server
-        took the mail, else fails with L{NotSent}.
+        accepted the mail, else fails with L{NotSent}.
     """
 
     debug = False
@@ -108,19 +108,19 @@ class Delivery(ESMTPClient):
         self._is_decided = False
 
     def decide(self, outcome: NotSent | None) -> None:
-        """Note what came of it, None for success; what is noted first counts."""
+        """Record the outcome, None for success; the first one recorded counts."""
         if not self._is_decided:
             self._is_decided = True
             self._outcome = outcome
 
     def connectionMade(self) -> None:
-        """Call ourselves by our address: our name, if there is one, says nothing to the server."""
+        """Introduce us by our address: our name, if there is one, means nothing to the server."""
         host = self.transport.getHost().host
         self.identity = f"[{'IPv6:' if ':' in host else ''}{host}]".encode()
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Say what came of it."""
+        """Report the outcome."""
         super().connectionLost(reason)
         self.decide(NotSent(f"the connection was lost: {_words(reason)}"))
         if self._outcome is None:
@@ -129,33 +129,33 @@ class Delivery(ESMTPClient):
             self.done.errback(self._outcome)
 
     def esmtpState_starttls(self, code: int, resp: bytes) -> None:
-        """Begin TLS; what was sent ahead of it, unprotected, is dropped."""
+        """Begin TLS; whatever came ahead of it, unprotected, is dropped."""
         self.clearLineBuffer()
         super().esmtpState_starttls(code, resp)
 
     def getMailFrom(self) -> str | None:
-        """Name the sender once, then say that there is no more."""
+        """Return the sender once, then None."""
         return self._senders.pop() if self._senders else None
 
     def getMailTo(self) -> list[bytes]:
-        """Name the recipient."""
+        """Return the recipient."""
         return [self._recipient]
 
     def getMailData(self) -> io.BytesIO:
-        """Give the message."""
+        """Return the message as a file."""
         return io.BytesIO(self._message)
 
     def sendError(self, exc: Exception) -> None:
-        """Note what went wrong before or outside of the mail."""
+        """Record an error before or outside of the mail."""
         self.decide(NotSent(_words(Failure(exc))))
         super().sendError(exc)
 
     def sentMail(self, code: int, resp: bytes | str, numOk: int, addresses: list[Any], log: object) -> None:
         """
-        Note what the server said of the mail.
+        Record the server's verdict on the mail.
 
-        It is refused for good only once the recipient was named: before that,
-        our sender or we are not welcome, which the operator may change.
+        A refusal is final only after the recipient was named: before that it is the
+        sender or this server that is not welcome, which the operator can change.
         """
         if numOk and 200 <= code < 300:
             self.decide(None)
@@ -167,7 +167,7 @@ class Delivery(ESMTPClient):
 
 
 def _words(failure: Failure) -> str:
-    """Say in one line what happened."""
+    """Return in one line what happened."""
     trouble = failure.value
     if isinstance(trouble, SMTPClientError):
         return f"{trouble.code} {_text(trouble.resp)}"
@@ -175,6 +175,6 @@ def _words(failure: Failure) -> str:
 
 
 def _text(said: bytes | str) -> str:
-    """Keep what can be shown: it ends up on the operator's terminal."""
+    """Return the printable part of a reply: it ends up on the operator's terminal."""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     return "".join(filter(str.isprintable, " ".join(text.split())))[:200]

@@ -1,4 +1,4 @@
-"""Which server takes our mail and how it is reached: what C{--mail} says."""
+"""The mail server that C{--mail} names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MailServer:
     """
     A mail server.
 
-    @ivar user: who we are there; None for nobody in particular.
+    @ivar user: the name to sign in with; None for no sign-in.
     @ivar password: the user's.
     """
 
@@ -41,7 +41,7 @@ class MailServer:
 
 def read_mail_server(text: str, password: str | None) -> MailServer:
     """
-    Read the address of a mail server.
+    Return the mail server that a URL names.
 
     @param text: a URL such as L{EXAMPLE}; without a port it is the usual one of the scheme.
     @param password: of the URL's user; None when none was given.
@@ -84,6 +84,6 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _wrong(text: str, advice: str) -> ConfigurationError:
-    """Complain without repeating a password."""
+    """Return an error that does not repeat a password."""
     scheme, mark, rest = text.partition("://")
     return ConfigurationError(f"--mail {scheme}{mark}{rest.rpartition('@')[2]}: {advice}.")

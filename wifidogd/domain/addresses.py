@@ -1,4 +1,4 @@
-"""Which addresses a gateway can have in its guests' network; pure."""
+"""Addresses of gateways in their guests' network, addresses that count as one source, and e-mail addresses; pure."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PRIVATE = tuple(
         "fe80::/10",
     )
 )
-"""RFC 1918, shared (RFC 6598), link-local and unique local addresses (protocol.md 8.4)."""
+"""RFC 1918, shared (RFC 6598), link-local and unique local addresses (docs/protocol.md 6.10)."""
 
 
 def is_private(address: str) -> bool:
     """
-    Tell whether guests may be sent to an address.
+    Return whether guests may be sent to an address.
 
     @return: False for anything public and for anything but a literal address.
     """
@@ -37,9 +37,9 @@ def is_private(address: str) -> bool:
 
 def neighbourhood(address: str) -> str:
     """
-    Name what one party has of addresses, so that it cannot pass for many.
+    Return the block of addresses that one party has, so that it cannot pass for many.
 
-    @return: an IPv4 address itself, of IPv6 the network of 64 bits that each customer gets; any other text as it is.
+    @return: an IPv4 address itself; for IPv6 the /64 that each customer gets; any other text unchanged.
     """
     try:
         literal = ipaddress.ip_address(address.partition("%")[0])
@@ -51,10 +51,10 @@ def neighbourhood(address: str) -> str:
 
 
 LONGEST = 100
-"""Characters; as many as an account's name may have, which such an address is."""
+"""Characters of an e-mail address; as many as an account's name may have, which such an address is."""
 
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-"""Words joined by dots (RFC 5321 C{Dot-string}), which cannot end a header or a command; quoted forms nobody has."""
+"""Words joined by dots (RFC 5321 C{Dot-string}), which cannot end a header or a command; quoted forms are refused."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_LOCAL = 64
@@ -62,13 +62,13 @@ _LONGEST_LOCAL = 64
 
 def read_mail_address(text: str) -> str | None:
     """
-    Bring an address into the one form in which it is stored, compared and written to.
+    Return an address in the one form in which it is stored, compared and written to.
 
-    Case does not matter anywhere: no provider tells C{Zoe@} from C{zoe@}.
+    Case is ignored everywhere: no provider distinguishes C{Zoe@} from C{zoe@}.
     The part after the @ may be in any script and becomes ASCII (IDNA 2008).
 
-    @param text: as typed; blanks around it, which phones add, do not count.
-    @return: ASCII, lower-case, at most L{LONGEST} characters; None for what is no address.
+    @param text: as typed; blanks around it, which phones add, are dropped.
+    @return: ASCII, lower-case, at most L{LONGEST} characters; None for anything else.
     """
     local, at, domain = text.strip().lower().rpartition("@")
     if not at or len(local) > _LONGEST_LOCAL or not _LOCAL.fullmatch(local):
@@ -80,7 +80,7 @@ def read_mail_address(text: str) -> str | None:
 
 
 def _ascii_domain(domain: str) -> str | None:
-    """Write a domain as DNS has it; None unless it has two labels or more and a name at its end, not a number."""
+    """Return a domain as DNS has it, or None unless it has two labels or more, the last of which is no number."""
     if len(domain) > LONGEST:
         return None
     try:

@@ -1,8 +1,7 @@
-"""Pure decisions: what a report does to a session, and whether the guest may go on."""
+"""Pure decisions: what a report does to a session, and whether the guest stays online."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -12,12 +11,7 @@ from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Ended, Octets, Reason
 from wifidogd.domain.usage import AllowanceUsage, judge_entry
 
 FIRST_USE_WITHIN = timedelta(minutes=3)
-"""How long a token is good for until a gateway first asks about it."""
-
-MOST_TRIES = 10
-"""Tries to sign in without success in one window, for an account and for a device at a gateway."""
-
-TRIES_WINDOW = timedelta(minutes=15)
+"""How long a token is valid until a gateway first asks about it."""
 
 NO_OCTETS = Octets()
 
@@ -37,11 +31,11 @@ class Decision:
     The answer to a report and what becomes of its session.
 
     @ivar session: as it stands after the report; None when the report was refused and changes nothing.
-    @ivar reason: why the session ends with this report; None while it goes on.
-    @ivar ended_at: when it ended; None while it goes on.
+    @ivar reason: why the session ends with this report; None while it continues.
+    @ivar ended_at: when it ended; None while it continues.
     @ivar refusal: why the report was refused; None when it was accepted.
     @ivar tally: what is known of the session's allowance after the report; None if it has none.
-    @ivar verdict: which limit of the allowance ends the session; None when it goes on or ends otherwise.
+    @ivar verdict: which limit of the allowance ends the session; None when it continues or ends otherwise.
     """
 
     code: AuthCode
@@ -54,16 +48,16 @@ class Decision:
 
 
 def refuse(refusal: Refusal) -> Decision:
-    """Answer 0 and change nothing."""
+    """Return the decision that answers 0 and changes nothing."""
     return Decision(AuthCode.DENIED, refusal=refusal)
 
 
 def find_refusal(session: Session | None, report: Report) -> Refusal | None:
     """
-    Check that a report comes from where its token belongs.
+    Return why a report does not belong to the session its token names, or None if it does.
 
-    What the gateway does not say (an ancient one has no C{gw_id}; an
-    incomplete ARP entry has no MAC) is not held against the guest.
+    What the gateway does not say (an old one sends no C{gw_id}; an incomplete
+    ARP entry has no MAC) is not held against the guest.
     """
     if session is None:
         return Refusal.UNKNOWN_TOKEN
@@ -77,9 +71,9 @@ def find_refusal(session: Session | None, report: Report) -> Refusal | None:
 
 def count_anew(session: Session, clock_set_at: datetime) -> Session:
     """
-    Give a token its time anew that was minted before the clock was set: nobody can tell how much of it has passed.
+    Restart the lifetime of a token that was minted before the clock was set: nobody knows how much of it has passed.
 
-    @return: the session to judge by; what is stored stays as it is.
+    @return: the session to judge by; what is stored does not change.
     """
     if session.activated_at is None and session.opened_at < clock_set_at:
         return replace(session, opened_at=clock_set_at)
@@ -88,9 +82,9 @@ def count_anew(session: Session, clock_set_at: datetime) -> Session:
 
 def takes_place(session: Session | None, report: Report) -> bool:
     """
-    Tell whether a report first says which device a session belongs to.
+    Return whether a report is the first to say which device a session belongs to.
 
-    Such a session takes the place of any other live one of that device there.
+    Such a session replaces any other open one of that device there.
     """
     is_nameless = session is not None and session.mac is None
     return is_nameless and report.mac is not None and find_refusal(session, report) is None
@@ -107,15 +101,15 @@ def decide(
     Judge one report about one session.
 
     The first report of any stage activates a fresh token: a login whose answer
-    was lost is healed by the counters that follow (protocol.md section 4).
+    was lost is healed by the counters that follow (docs/protocol.md 6.4).
     Limits are inclusive: a guest is out at the very second, and the very
     octet, of the limit.
 
     @param session: the open session of the report's token; None if there is none.
     @param now: the moment of judgement.
-    @param inherited: totals which the gateway last reported for the live
-        session that this one replaces; it goes on counting from there
-        (protocol.md 0.12).  Only looked at on activation.
+    @param inherited: totals which the gateway last reported for the open session
+        that this one replaces, and from which it continues counting
+        (docs/protocol.md 6.6).  Only read on activation.
     @param tally: what is known of the session's allowance; None if it has none.
     """
     refusal = find_refusal(session, report)
@@ -138,7 +132,7 @@ def decide(
 
 
 def end_replaced(session: Session, now: datetime) -> Ended:
-    """End a live session whose place another one takes; it may have been over before anybody noticed."""
+    """End an open session that another one replaces, at the time it was over if that is earlier."""
     reason = _why_over(session, Stage.LOGIN, now) or Reason.REPLACED
     return Ended(session, _end(session, now, reason), reason)
 
@@ -147,9 +141,9 @@ def add_totals(used: Octets, last: Octets, new: Octets) -> Octets:
     """
     Add what a gateway's totals have grown by since its last report.
 
-    Totals that fell mean that the gateway counts from zero again; both
-    directions start over together, so one that fell tells for the other.
-    What was counted before stays used (protocol.md section 5).
+    Totals that fell mean that the gateway counts from zero again; both directions
+    start anew together, so either one is enough to tell.  What was counted before
+    stays used (docs/protocol.md 6.6).
 
     @return: never less than C{used}, never above L{MAX_OCTETS}.
     """
@@ -167,7 +161,7 @@ def _activate(session: Session, report: Report, now: datetime, inherited: Octets
 
 
 def _take(session: Session, report: Report, now: datetime) -> Session:
-    """Note who, when and how much; at login a gateway always says 0 octets, which is no news."""
+    """Enter a report into a session: its time, the device, the octets."""
     octets = session.last if report.octets is None or report.stage is Stage.LOGIN else report.octets
     return replace(
         session,
@@ -182,7 +176,7 @@ def _take(session: Session, report: Report, now: datetime) -> Session:
 def _conclude(
     session: Session, stage: Stage, now: datetime, verdict: Verdict | None = None, *, is_displaced: bool = False
 ) -> Decision:
-    """Let a session that a report has just been entered into go on, or end it."""
+    """Decide whether a session continues after a report, or ends."""
     reason = _why_over(session, stage, now, verdict)
     if reason is None and is_displaced:
         reason = Reason.REPLACED
@@ -211,18 +205,6 @@ def _why_over(session: Session, stage: Stage, now: datetime, verdict: Verdict | 
 
 
 def _end(session: Session, now: datetime, reason: Reason) -> datetime:
-    """No stay lasts longer than its time, however late its last report comes."""
+    """Return the end of a session; it never lasts longer than its time, however late its last report comes."""
     ends = [session.expires_at, session.probation_until if reason is Reason.NOT_VALIDATED else None]
     return min(now, *(end for end in ends if end is not None), now)
-
-
-def wait_after(tries: Iterable[tuple[int, datetime]], now: datetime, most: int = MOST_TRIES) -> timedelta | None:
-    """
-    Say how long somebody must wait before they may try to sign in.
-
-    @param tries: of each subject, how many in its window, this one included, and when the window opened.
-    @param most: how many are allowed in a window.
-    @return: until the last of the exceeded windows is over; None if none is exceeded.
-    """
-    ends = [opened_at + TRIES_WINDOW for count, opened_at in tries if count > most]
-    return max(ends) - now if ends else None

@@ -1,4 +1,4 @@
-"""What can go wrong, named after what happened.  A "no" to a guest is a Decision, never an exception."""
+"""Errors, named after what happened.  Refusing a guest is a L{Decision}, never an exception."""
 
 
 class WifidogdError(Exception):
@@ -40,7 +40,9 @@ class StoreUnavailable(StoreError):
 
 
 class StoreConflict(StoreError):
-    """Two transactions met (deadlock, serialisation, unique key); nothing was changed and a second try may succeed."""
+    """
+    Two transactions collided (deadlock, serialisation, unique key); nothing was changed and a second try may succeed.
+    """
 
 
 class StoreRefused(StoreError):

@@ -1,4 +1,4 @@
-"""Gateways: those that the operator has adopted, those that wait for it, and what they tell of themselves."""
+"""Gateways that the operator has adopted, those that wait for it, and what they say about themselves."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class Gateway:
     """
     A router that the operator has adopted.
 
-    @ivar gw_id: 1 to 64 of C{[A-Za-z0-9._:-]} (protocol: the gateway never URL-encodes it).
+    @ivar gw_id: 1 to 64 of C{[A-Za-z0-9._:-]}; gateways never URL-encode it (docs/protocol.md 6.7).
     @ivar address: literal address of the gateway in the guests' network, where guests are sent.
     @ivar port: of the gateway's own web server, 2060 by default.
     @ivar interval: its CheckInterval, between two reports about a guest.
-    @ivar key_hashes: SHA-256 of the keys it may use, newest first, two at most; empty for a gateway without key.
+    @ivar key_hashes: SHA-256 of the keys it may use, newest first, two at most; empty for a gateway without a key.
     """
 
     gw_id: str
@@ -29,10 +29,10 @@ class Gateway:
 @dataclass(frozen=True, slots=True)
 class WaitingGateway:
     """
-    A gateway that called or sent a guest without having been adopted.
+    A gateway that called, or sent a guest, without having been adopted.
 
     @ivar address: the C{gw_address} of its guests' redirects; None until it has sent a guest.
-    @ivar source: address it (or its guest) called from.
+    @ivar source: the address from which it, or its guest, called.
     """
 
     gw_id: str
@@ -49,9 +49,9 @@ class Heartbeat:
     """
     A gateway's ping.
 
-    @ivar source: address the ping came from.
+    @ivar source: the address the ping came from.
     @ivar version: the User-Agent, at most 100 characters; None when absent.
-    @ivar sys_uptime: of the router; None for no or nonsense data, as for all that follow.
+    @ivar sys_uptime: of the router; None for missing or impossible values, as for all that follow.
     @ivar memory_free: octets.
     @ivar load: one-minute average.
     @ivar wifidog_uptime: of the gateway software; falls when it restarts.

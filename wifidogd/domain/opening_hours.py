@@ -18,7 +18,7 @@ EXAMPLE = "mon-fri 08:00-18:00, sat 10:00-14:00"
 _ENTRY = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})")
 
 _WEEKS = 15
-"""Days in which a weekly rule opens at least once, even if a change of the clock leaves it out once."""
+"""Days within which a weekly rule opens at least once, even if a change of the clock skips it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +39,32 @@ class Opening:
 @lru_cache(maxsize=1000)
 def read_hours(text: str) -> tuple[Opening, ...]:
     """
-    Read opening hours such as C{mon-fri 08:00-18:00, sat 10:00-14:00} or C{18:00-02:00}.
+    Return the opening hours that a text such as C{mon-fri 08:00-18:00, sat 10:00-14:00} or C{18:00-02:00} means.
 
     Hours that end when or before they begin end on the next day; an entry
-    without a day is of every day.
+    without a day applies to every day.
 
-    @return: empty for always.
-    @raise ConfigurationError: if C{text} is none.
+    @return: empty for always open.
+    @raise ConfigurationError: if C{text} means none.
     """
     entries = [" ".join(entry.lower().split()) for entry in text.split(",")] if text.strip() else []
     return tuple(opening for entry in entries for opening in _read_entry(entry))
 
 
 def is_open(text: str, now: datetime, zone: str) -> bool:
-    """Tell whether it is within opening hours: from their first second, up to but without their last."""
+    """Return whether an instant is within opening hours: from their first second up to, but without, their last."""
     return not text.strip() or any(opens <= now < closes for opens, closes in _openings(text, now, zone, 1))
 
 
 def next_opening(text: str, now: datetime, zone: str) -> datetime:
-    """Say when it is open again: C{now} itself when it is open."""
+    """Return when it opens next; C{now} itself when it is open."""
     if is_open(text, now, zone):
         return now
     return min(opens for opens, _ in _openings(text, now, zone, _WEEKS) if opens > now)
 
 
 def closing(text: str, now: datetime, zone: str) -> datetime | None:
-    """Say when the hours that are running close; None for not within a week, or when it is closed."""
+    """Return when the current hours end; None when it is closed, or does not close within a week."""
     if not text.strip() or not is_open(text, now, zone):
         return None
     until = now
@@ -76,15 +76,15 @@ def closing(text: str, now: datetime, zone: str) -> datetime | None:
 
 def midnight(now: datetime, zone: str, days: int = 0) -> datetime:
     """
-    Say when the calendar day of an instant began in a time zone.
+    Return when the calendar day of an instant began in a time zone.
 
-    @param days: 1 for the day after, which is 23 to 25 hours later.
+    @param days: 1 for the following day, which begins 23 to 25 hours later.
     """
     return _instant(now.astimezone(ZoneInfo(zone)).date() + timedelta(days=days), timedelta(), zone)
 
 
 def _openings(text: str, now: datetime, zone: str, days: int) -> Iterator[tuple[datetime, datetime]]:
-    """List when it opens and closes from yesterday on; not at all where that is in the hour left out in spring."""
+    """Return openings and closings from yesterday on, without those that fall into the hour skipped in spring."""
     today = now.astimezone(ZoneInfo(zone)).date()
     week = read_hours(text)
     for number in range(-1, days):
@@ -98,10 +98,10 @@ def _openings(text: str, now: datetime, zone: str, days: int) -> Iterator[tuple[
 
 def _instant(day: date, after_midnight: timedelta, zone: str) -> datetime:
     """
-    Say when the clock on the wall shows a time.
+    Return when the clock on the wall shows a time.
 
-    One that is left out in spring comes as much later; of one that comes
-    twice in autumn the first counts.
+    A time skipped in spring comes as much later; of one that occurs twice in
+    autumn the first counts.
     """
     wall = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)) + after_midnight
     return wall.astimezone(UTC)
@@ -125,7 +125,7 @@ def _read_time(hours: str, minutes: str, entry: str) -> timedelta:
 
 
 def _read_days(first: str | None, last: str | None, entry: str) -> Iterator[int]:
-    """List weekdays; C{fri-mon} goes over the weekend."""
+    """Return the weekdays that a text names; C{fri-mon} spans the weekend."""
     for day in (first, last):
         if day is not None and day not in DAYS:
             raise ConfigurationError(f"{entry!r} has no day {day!r}: write {', '.join(DAYS)}")

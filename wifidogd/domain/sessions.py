@@ -1,5 +1,5 @@
 """
-Guests and their stays: frozen values that every room may hold.
+Guests and their sessions: frozen values that every room may hold.
 
 Instants are timezone-aware UTC datetimes, lengths of time are timedeltas, sizes are whole octets.
 """
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 
 UtcNow = Callable[[], datetime]
-"""Asks the wall clock: aware UTC."""
+"""Returns the wall clock's time, as aware UTC."""
 
 MAX_OCTETS = 2**63 - 1
 """The largest count that fits PostgreSQL's bigint; sums stop there instead of failing."""
@@ -37,7 +37,7 @@ class Stage(Enum):
 
 
 class Dialect(Enum):
-    """Which gateway software speaks; it decides names of parameters, units and patience."""
+    """The gateway software that asks; it decides names of parameters, units and how long it waits."""
 
     WIFIDOG = "wifidog"
     APFREE = "apfree"
@@ -69,7 +69,7 @@ class Reason(Enum):
 @dataclass(frozen=True, slots=True)
 class Octets:
     """
-    Bytes counted in both directions, as the guest sees them.
+    Octets counted in both directions, as the guest sees them.
 
     @ivar incoming: to the guest (download), 0 to L{MAX_OCTETS}.
     @ivar outgoing: from the guest (upload), 0 to L{MAX_OCTETS}.
@@ -87,12 +87,12 @@ class Octets:
 @dataclass(frozen=True, slots=True)
 class Report:
     """
-    What a gateway says about one guest.
+    What a gateway reports about one guest.
 
-    @ivar token: as sent; anything else than a token of ours is unknown, not an error.
+    @ivar token: as sent; anything but a token of ours is unknown, not an error.
     @ivar gw_id: None from gateways older than wifidog 1.1.5, which do not name themselves.
     @ivar mac: lower-case with colons; None when the gateway could not tell.
-    @ivar octets: cumulative totals since the gateway listed the guest; None when it gave no usable data.
+    @ivar octets: cumulative totals since the gateway listed the guest; None when it sent no usable data.
     @ivar key: the secret from the path of a keyed gateway; None when it sent none.
     """
 
@@ -109,19 +109,19 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class Session:
     """
-    One stay of one guest, while it is open.
+    The session of one guest, while it is open.
 
     @ivar token_hash: SHA-256 of the token that names it.
     @ivar mac: None until a gateway has reported one.
     @ivar activated_at: None while pending, that is until a gateway has asked about the token.
     @ivar reported_at: the last report of any stage; None while pending.
-    @ivar used: octets of this stay, over all restarts of the gateway's counters.
+    @ivar used: octets of this session, over all restarts of the gateway's counters.
     @ivar last: the gateway's raw totals at the last report, or those inherited from a replaced session.
-    @ivar time_limit: how long the stay may last once activated; None for no limit.
+    @ivar time_limit: how long the session may last once activated; None for no limit.
     @ivar quota_octets: both directions together; None for no limit.
     @ivar expires_at: when C{time_limit} is over; None while pending and for no limit.
     @ivar ending: why the next report must end the session (asked for by guest or operator); None normally.
-    @ivar allowance_id: what it draws on; None for a stay that only its own limits bound.
+    @ivar allowance_id: the allowance it draws on; None for a session with limits of its own only.
     @ivar claimed_mac: the MAC that must turn out to be the guest's; None where it does not matter.
     @ivar probation_until: until when the guest is online on trust; None for others.
     """
@@ -156,7 +156,7 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class LoginQuery:
     """
-    A guest at the login page, as the redirect describes them: hints from a URL, never proof.
+    A guest at the login page, as the gateway's redirect describes them: hints from a URL, never proof.
 
     @ivar gw_address: None when the gateway did not say.
     @ivar mac: lower-case with colons; None when absent or unreadable.

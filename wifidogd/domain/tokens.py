@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 ALPHABET = string.digits + string.ascii_lowercase
-"""What survives every gateway unharmed (protocol.md 0.18); 32 of them carry 165 bits."""
+"""Characters that survive every gateway unharmed (docs/protocol.md 6.7); 32 of them carry 165 bits."""
 
 TOKEN_LENGTH = 32
 """wifidog-ng 1.x cuts longer tokens."""
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 def mint_token(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
     """
-    Make a token or a gateway's key that nobody can guess.
+    Return a fresh token or gateway key that nobody can guess.
 
     @param choose: picks one of a sequence; for tests.
     """
@@ -32,10 +32,10 @@ def mint_token(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
 
 def hash_secret(secret: str) -> bytes:
     """
-    Hash a token or key for storing and looking up.
+    Return the hash of a token or key under which it is stored and looked up.
 
-    One round of SHA-256 is right for what has 165 bits of its own; passwords
-    go through L{Passwords}.
+    One round of SHA-256 suffices for 165 random bits; passwords go through
+    L{wifidogd.runtime.passwords.Passwords}.
 
     @return: 32 bytes.
     """
@@ -43,12 +43,12 @@ def hash_secret(secret: str) -> bytes:
 
 
 def is_acceptable(password: str) -> bool:
-    """Tell whether somebody may choose a password: what NIST SP 800-63B asks for, length and nothing else."""
+    """Return whether somebody may choose a password: length and nothing else, as NIST SP 800-63B asks for."""
     return SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD and password.isprintable()
 
 
 def is_one_of(secret: str, hashes: Sequence[bytes]) -> bool:
-    """Tell in constant time whether C{secret} hashes to one of C{hashes}."""
+    """Return, in constant time, whether C{secret} hashes to one of C{hashes}."""
     own = hash_secret(secret)
     matches = [hmac.compare_digest(own, known) for known in hashes]
     return any(matches)

@@ -1,9 +1,9 @@
 """
-Codes of vouchers: what is printed on paper, and what people make of it on a telephone's keyboard.
+Voucher codes: what is printed on paper, and what people make of it on a phone's keyboard.
 
-A code is its operator's prefix, if any, eleven characters by chance and a check character: C{HT-7QKM-2X4V-9RTD}.  The
-weights of the check are different and never 0 modulo the prime 29, so that it notices every single wrong character and
-every two that changed places, not just neighbours.
+A code is its operator's prefix, if any, eleven random characters and a check character: C{HT-7QKM-2X4V-9RTD}.  The
+weights of the check are distinct and never 0 modulo the prime 29, so that it catches every single wrong character and
+every two that are swapped, not just neighbours.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 ALPHABET = "0123456789ACDEFGHJKMNPQRTVWXY"
-"""A prime number of characters: 29.  Of those that look alike on paper it has one."""
+"""A prime number of characters: 29.  Of characters that look alike on paper it has one."""
 
 LOOK_ALIKES = {"B": "8", "I": "1", "L": "1", "O": "0", "S": "5", "U": "V", "Z": "2"}
-"""What is no character of a code, and which one was meant."""
+"""Characters that no code has, and the one that was meant."""
 
 BY_CHANCE = 11
-"""Characters that nobody can know: 53 bits."""
+"""Random characters: 53 bits."""
 
 LONGEST_PREFIX = 8
 
@@ -30,7 +30,7 @@ _MOST_TYPED = 100
 
 def mint_code(prefix: str = "", choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
     """
-    Make a code that nobody can guess, in its plain form.
+    Return a fresh code that nobody can guess, in its plain form.
 
     @param prefix: as L{read_prefix} returns it.
     @param choose: picks one of a sequence; for tests.
@@ -40,17 +40,18 @@ def mint_code(prefix: str = "", choose: Callable[[Sequence[str]], str] = secrets
 
 
 def check_character(body: str) -> str:
-    """Compute what must stand behind C{body}, characters of L{ALPHABET}, 27 at most."""
+    """Return the character that must follow C{body}, which is of L{ALPHABET} and at most 27 characters long."""
     weighted = sum(weight * ALPHABET.index(one) for weight, one in enumerate(reversed(body), 2))
     return ALPHABET[-weighted % len(ALPHABET)]
 
 
 def read_code(typed: str) -> str | None:
     """
-    Understand what somebody typed.
+    Return the code that somebody typed.
 
-    Case, blanks and punctuation mean nothing, characters that look alike are taken for the one that codes have, and
-    digits may be those of any script.
+    Case, blanks and punctuation are ignored, characters that look alike are read as the one that codes have, and
+    digits
+    may be those of any script.
 
     @return: the code in its plain form, which may exist or not; None when there must be a typo.
     """
@@ -62,7 +63,7 @@ def read_code(typed: str) -> str | None:
 
 def read_prefix(text: str) -> str | None:
     """
-    Understand a prefix for new codes.
+    Return a prefix for new codes.
 
     @return: in its plain form; None when it is empty, too long, or has characters that a code cannot have.
     """
@@ -71,14 +72,14 @@ def read_prefix(text: str) -> str | None:
 
 
 def show_code(code: str) -> str:
-    """Write a code in its plain form for people: in groups of four, the prefix a group of its own."""
+    """Return a code in its plain form as people read it: in groups of four, the prefix a group of its own."""
     prefix, rest = code[:-_PLAIN_LENGTH], code[-_PLAIN_LENGTH:]
     groups = [rest[at : at + _GROUP] for at in range(0, len(rest), _GROUP)]
     return "-".join([prefix, *groups] if prefix else groups)
 
 
 def _plain(typed: str) -> str:
-    """Write letters and digits the one way in which codes have them; what is neither falls away."""
+    """Return letters and digits in the one form that codes have; everything else is dropped."""
     upper = unicodedata.normalize("NFKC", typed[:_MOST_TYPED]).upper()
     return "".join(LOOK_ALIKES.get(one, _digit(one)) for one in upper if one.isalnum())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.application.service import Service
+from twisted.application.service import MultiService, Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
@@ -14,25 +14,29 @@ from wifidogd.domain.errors import ConfigurationError
 
 log = Logger()
 
-Tell = Callable[[str], None]
+Refuse = Callable[[str], None]
 
 
-def say_why_not(problem: str) -> None:
-    """Tell the operator in one sentence what is wrong."""
+def log_refusal(problem: str) -> None:
+    """Log in one sentence why the server cannot start."""
     log.critical("wifidogd cannot start: {problem}", problem=problem)
 
 
-class StartupService(Service):
+class StartupService(MultiService):
     """
-    Starts in the background; what cannot start stops the process and says why.
+    Starts in the background; if it cannot start, it stops the process and logs why.
+
+    Unlike other services with children it does not start and stop them by
+    itself: L{begin} and L{end} do, in their order.
 
     @ivar has_failed: whether it could not start.
     """
 
-    def __init__(self, reactor: Any, *, refuse: Tell = say_why_not) -> None:
+    def __init__(self, reactor: Any, *, refuse: Refuse = log_refusal) -> None:
         """
-        @param refuse: told in one sentence what the operator can do something about.
+        @param refuse: called with one sentence about what the operator can mend.
         """
+        super().__init__()
         self._reactor = reactor
         self.refuse = refuse
         self._starting: Deferred[None] | None = None
@@ -48,26 +52,26 @@ class StartupService(Service):
         raise NotImplementedError
 
     async def end(self) -> None:
-        """Undo it, however far it has got; it may not have ended yet."""
+        """Undo it, however far it has got; it may be going on still."""
         raise NotImplementedError
 
     def startService(self) -> None:
         """Begin to start."""
-        super().startService()
+        Service.startService(self)
         self._starting = ensureDeferred(self._start())
 
     def stopService(self) -> Deferred[None]:
-        """Begin to stop; fires when that is done."""
-        super().stopService()
+        """Begin to stop; the result fires when that is done."""
+        Service.stopService(self)
         return ensureDeferred(self.end())
 
     def give_up_starting(self) -> None:
-        """Let a start that still goes on end where it is."""
+        """Cancel a start that is still going on."""
         if self._starting is not None:
             self._starting.cancel()
 
     def fail(self) -> None:
-        """Stop the process, as the service is of no use."""
+        """Stop the process, since the service is of no use."""
         self.has_failed = True
         self._reactor.callWhenRunning(self._reactor.stop)
 

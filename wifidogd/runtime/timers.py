@@ -20,20 +20,20 @@ Job = Callable[[], Awaitable[None]]
 
 def every(interval: timedelta, job: Job, *, clock: IReactorTime, name: str) -> TimerService:
     """
-    Build a service that awaits C{job()} now and then every C{interval}.
+    Return a service, called C{name}, that awaits C{job()} when it starts and then every C{interval}.
 
     Runs never overlap: the next waits for the last.  A run that raises is
-    logged under C{name} and the timer goes on; a bare L{TimerService} would
-    stop for good at the first exception (twisted#3627).  A store that is away
-    is one line now and then, anything else a traceback.
+    logged and the timer goes on; a bare L{TimerService} would stop for good at
+    the first exception (twisted#3627).  A store that is away is one line in
+    some seconds, anything else a traceback.
     """
-    sparing = RateLimitedLog(log, clock)
+    limited = RateLimitedLog(log, clock)
 
     async def run() -> None:
         try:
             await job()
         except StoreError as problem:
-            sparing.warn("{name} is put off: {problem}", name=name, problem=problem)
+            limited.warn("{name} is put off: {problem}", name=name, problem=problem)
         except Exception:
             log.failure("{name} failed; next run in {pause}", name=name, pause=interval)
 
@@ -41,5 +41,6 @@ def every(interval: timedelta, job: Job, *, clock: IReactorTime, name: str) -> T
         return ensureDeferred(run())
 
     service = TimerService(interval.total_seconds(), start)
+    service.setName(name)
     service.clock = clock
     return service

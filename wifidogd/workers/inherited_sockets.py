@@ -1,4 +1,4 @@
-"""What a worker has from its parent: listening sockets, and a pipe that ends when it is to end."""
+"""What a worker inherits from its parent: listening sockets, and a pipe whose end means that it must end."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 ORDERS = 0
 """Descriptor of the pipe that brings the orders, and stays open as long as the parent wants the worker."""
 
-WORDS = 1
-"""Descriptor of the pipe that takes words to the parent."""
+MESSAGES = 1
+"""Descriptor of the pipe that takes messages to the parent."""
 
 FIRST_SOCKET = 3
 """Descriptor of the first listening socket; the others follow."""
@@ -25,10 +25,10 @@ FIRST_SOCKET = 3
 
 class InheritedPorts:
     """
-    A reactor as far as endpoints see, whose ports are the parent's: whatever is to be listened at, the next is taken.
+    A reactor as far as endpoints see, which listens on the parent's sockets instead of opening its own.
 
-    The sockets stay the parent's, what else belongs to them too: no file of
-    a Unix socket goes when a worker does.
+    Whatever an endpoint asks for, it gets the next socket.  The sockets stay
+    the parent's: the file of a Unix socket is not removed when a worker ends.
     """
 
     def __init__(self, reactor: Any, sockets: Iterable[tuple[int, int]]) -> None:
@@ -64,7 +64,7 @@ class InheritedPorts:
 
 def shared(port: Any) -> Any:
     """
-    Let a port be closed by one process and go on in others.
+    Return a port that one process can close while others go on using its socket.
 
     Twisted shuts down sockets that it has opened, and Unix sockets that it
     has adopted (C{twisted.internet.unix.Port.startListening}), for everybody.
@@ -73,27 +73,27 @@ def shared(port: Any) -> Any:
     return port
 
 
-class Leash(FileDescriptor):
-    """Watches the pipe from the parent, which says nothing any more, and ends when the worker is to."""
+class ParentWatch(FileDescriptor):
+    """Watches the pipe from the parent, which brings nothing after the orders, and ends when the worker must end."""
 
-    def __init__(self, reactor: Any, let_go: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, on_end: Callable[[], None]) -> None:
         """
-        @param let_go: called when the parent has closed the pipe, or is gone.
+        @param on_end: called when the parent has closed the pipe, or is gone.
         """
         super().__init__(reactor)
-        self._let_go = let_go
+        self._on_end = on_end
         os.set_blocking(ORDERS, False)
 
     def fileno(self) -> int:
-        """Tell the reactor what to watch."""
+        """Return what the reactor is to watch."""
         return ORDERS
 
     def doRead(self) -> Exception | None:
-        """Look whether the pipe has ended."""
+        """Return why the pipe has ended; None if it has not."""
         ended: Exception | None = fdesc.readFromFD(ORDERS, lambda octets: None)
         return ended
 
     def connectionLost(self, reason: Failure) -> None:
-        """It has."""
+        """Call C{on_end}."""
         super().connectionLost(reason)
-        self._let_go()
+        self._on_end()

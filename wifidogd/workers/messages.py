@@ -1,67 +1,69 @@
-"""What the parent and a worker say to each other: pure text, a line of JSON each."""
+"""What the parent and its workers send each other, a line of JSON each; pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from wifidogd.accounts.smtp_server import MailServer, Security
+from wifidogd.settings import MailSettings, Settings
 
 LONGEST_TEXT = 16_000
-"""Characters of one message; of a longer one the beginning and the end are kept."""
+"""Characters of the text of one message; of a longer one the beginning and the end are kept."""
 
 ALIVE_EVERY = 5.0
-"""Seconds between two words of a worker that its reactor turns."""
+"""Seconds between two messages of a worker that its reactor turns."""
 
 LONGEST_LINE = 128 * 1024
-"""Octets that the parent reads of one line; none of a worker's is as long, whatever has to be escaped."""
+"""Octets of one line that the parent reads; no message is as long, whatever has to be escaped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
     """
-    What a worker is to do, sent once when it begins.
+    What a worker is to do, sent once when it starts.
 
     @ivar number: which of the workers it is, from 1.
     @ivar count: how many there are.
     @ivar families: address families of the listening sockets that it inherits, in the order of C{listen}.
-    @ivar options: those of the server; C{database} is always a DSN.
+    @ivar settings: those of the server; C{database} is always a DSN.
     """
 
     number: int
     count: int
     families: tuple[int, ...]
-    options: Mapping[str, Any]
+    settings: Settings
 
 
 def write_orders(orders: Orders) -> bytes:
-    """Write orders as a line."""
-    options = dict(orders.options) | {"data-dir": str(orders.options["data-dir"])}
-    mail: MailServer | None = options["mail"]
-    if mail is not None:
-        options["mail"] = asdict(mail) | {"security": mail.security.value}
-    return json.dumps([orders.number, orders.count, orders.families, options]).encode() + b"\n"
+    """Return orders as a line."""
+    return json.dumps(asdict(orders), default=_plain).encode() + b"\n"
 
 
 def read_orders(line: bytes) -> Orders:
     """
-    Read what L{write_orders} has written.
+    Return what L{write_orders} has written.
 
     @raise ValueError: if it is incomplete.
     """
-    number, count, families, options = json.loads(line)
-    options["data-dir"] = Path(options["data-dir"])
-    if options["mail"] is not None:
-        options["mail"] = MailServer(**options["mail"] | {"security": Security(options["mail"]["security"])})
-    return Orders(number, count, tuple(families), options)
+    fields = json.loads(line)
+    settings = fields["settings"]
+    settings |= {"listen": tuple(settings["listen"]), "data_dir": Path(settings["data_dir"])}
+    if settings["mail"] is not None:
+        server, sender = settings["mail"]["server"], settings["mail"]["sender"]
+        settings["mail"] = MailSettings(MailServer(**server | {"security": Security(server["security"])}), sender)
+    return Orders(**fields | {"families": tuple(fields["families"]), "settings": Settings(**settings)})
+
+
+def _plain(value: object) -> str:
+    """Return a text that stands for a value which JSON does not know."""
+    return str(value.value if isinstance(value, Enum) else value)
 
 
 class Kind(Enum):
-    """What a worker's word is about."""
+    """What a message of a worker is about."""
 
     LOG = "log"
     UP = "up"
@@ -72,11 +74,11 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class Message:
     """
-    What a worker tells its parent.
+    What a worker sends its parent.
 
     @ivar text: for the log; or why it cannot start, in one sentence.
     @ivar level: of the log, by name.
-    @ivar system: who in the worker says so.
+    @ivar system: the part of the worker that logged it.
     """
 
     kind: Kind
@@ -85,13 +87,14 @@ class Message:
     system: str = "-"
 
 
-def write_word(word: Message) -> bytes:
-    """Write a word as a line."""
-    return json.dumps([word.kind.value, _shortened(word.text), word.level, word.system]).encode() + b"\n"
+def write_message(message: Message) -> bytes:
+    """Return a message as a line."""
+    fields = [message.kind.value, _shortened(message.text), message.level, message.system]
+    return json.dumps(fields).encode() + b"\n"
 
 
-def read_word(line: bytes) -> Message:
-    """Read what L{write_word} has written; anything else is a warning for the log as it stands."""
+def read_message(line: bytes) -> Message:
+    """Return what L{write_message} has written; anything else becomes a warning for the log as it stands."""
     try:
         kind, text, level, system = json.loads(line)
         return Message(Kind(kind), str(text), str(level), str(system))
@@ -100,7 +103,7 @@ def read_word(line: bytes) -> Message:
 
 
 class Lines:
-    """Cuts a stream into lines; one without end is cut too."""
+    """Cuts a stream into lines of L{LONGEST_LINE} octets at most."""
 
     def __init__(self) -> None:
         self._rest = b""

@@ -1,4 +1,4 @@
-"""A worker's seat: whoever sits there, somebody does."""
+"""Keeps a worker of each number running."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from wifidogd.domain.errors import ConfigurationError
+from wifidogd.runtime.backoff import doubling
 from wifidogd.workers.child_process import Worker
 
 log = Logger()
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before a second and any later attempt; the first is made at once, each pause is twice the one before."""
+"""Seconds before the second and any later restart; the first is made at once, each pause is twice the one before."""
 
 STABLE = 10.0
-"""Seconds after which a worker that ends counts as having worked, so that the next one begins at once."""
+"""Seconds after which a worker that ends counts as having worked, so that the next one starts at once."""
+
+_PAUSE = doubling(FIRST_PAUSE, LONGEST_PAUSE)
 
 
 class WorkerSlot:
-    """Starts a worker, and another when that ends, ever later if they end soon."""
+    """Starts a worker, and another when it ends, ever later if they end soon."""
 
     def __init__(self, number: int, start: Callable[[int], Worker], clock: IReactorTime) -> None:
         """
@@ -37,10 +40,10 @@ class WorkerSlot:
 
     async def keep(self, may_refuse: Callable[[], bool]) -> None:
         """
-        Keep a worker there until L{end}.
+        Keep a worker running until L{end}.
 
-        @param may_refuse: whether a worker that cannot start is to be taken at its word; otherwise it is tried again.
-        @raise ConfigurationError: if so, and it has said why it cannot, or the system has.
+        @param may_refuse: whether a worker that cannot start ends everything; otherwise it is tried again.
+        @raise ConfigurationError: if so, with the reason that the worker or the system gave.
         """
         failures = 0
         while not self._ending:
@@ -58,7 +61,7 @@ class WorkerSlot:
             await self._sleep(pause)
 
     async def end(self) -> None:
-        """Let the worker finish and start no other; returns when it is gone."""
+        """Have the worker finish and start no other; returns when it is gone."""
         self._ending = True
         if self._pause is not None:
             self._pause.cancel()
@@ -67,7 +70,7 @@ class WorkerSlot:
             await self.worker.ended.wait()
 
     async def _work(self, may_refuse: Callable[[], bool]) -> str | None:
-        """Let one worker come and go; return what became of it, None if it was to end."""
+        """Run one worker and return what became of it; None if it was told to end."""
         try:
             self.worker = self._start(self._number)
         except OSError as problem:
@@ -93,9 +96,8 @@ class WorkerSlot:
 
 def pause_after(failures: int) -> float:
     """
-    Say how long to wait before a worker is started again.
+    Return the seconds before a worker is started again.
 
-    @param failures: how many before it ended soon, one after the other.
-    @return: seconds.
+    @param failures: how many workers in a row ended soon before this one.
     """
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 16)) if failures else 0.0
+    return _PAUSE(failures - 1) if failures else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,32 +13,32 @@ from twisted.logger import globalLogBeginner
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.runtime.watchdog import Watchdog
 from wifidogd.server import AuthServer, WorkerIdentity
-from wifidogd.settings import checked_endpoint
-from wifidogd.workers.inherited_sockets import FIRST_SOCKET, WORDS, InheritedPorts, Leash
+from wifidogd.settings import Settings, checked_endpoint
+from wifidogd.workers.inherited_sockets import FIRST_SOCKET, MESSAGES, InheritedPorts, ParentWatch
 from wifidogd.workers.log_pipe import LogPipe
 from wifidogd.workers.messages import ALIVE_EVERY, Kind, Message, Orders, read_orders
 
-Build = Callable[[Mapping[str, Any], WorkerIdentity, Any], AuthServer]
-"""Makes the server of options, a place and a reactor."""
+Build = Callable[[Settings, WorkerIdentity, Any], AuthServer]
+"""Makes the server from its settings, its identity and a reactor."""
 
 
 def work(line: bytes, build: Build, reactor: Any, watchdog: Watchdog) -> int:
     """
-    Be a worker until the parent lets go, or a SIGTERM comes.
+    Serve until the parent closes its pipe, or a SIGTERM comes.
 
-    @param line: its orders.
-    @return: the exit status: 1 if it could not start.
+    @param line: the orders.
+    @return: the exit status: 1 if the server could not start.
     """
     orders = read_orders(line)
-    voice = LogPipe(WORDS)
-    globalLogBeginner.beginLoggingTo([voice], redirectStandardIO=False)
-    place = _place(orders, voice, reactor, watchdog)
+    parent = LogPipe(MESSAGES)
+    globalLogBeginner.beginLoggingTo([parent], redirectStandardIO=False)
+    identity = _identity(orders, parent, reactor, watchdog)
     try:
-        for text in orders.options["listen"]:
-            checked_endpoint(text)
-        server = build(orders.options, place, reactor)
+        for text in orders.settings.listen:
+            checked_endpoint(text)  # files of certificates may have gone since the parent looked
+        server = build(orders.settings, identity, reactor)
     except ConfigurationError as problem:
-        place.refuse(str(problem))
+        identity.refuse(str(problem))
         return 1
 
     def stop() -> None:
@@ -46,26 +46,26 @@ def work(line: bytes, build: Build, reactor: Any, watchdog: Watchdog) -> int:
             reactor.stop()
 
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
-    Leash(reactor, stop).startReading()
+    ParentWatch(reactor, stop).startReading()
     reactor.callWhenRunning(server.startService)
-    reactor.callWhenRunning(_show_life, voice, reactor)
+    reactor.callWhenRunning(_show_life, parent, reactor)
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
     reactor.run(installSignalHandlers=False)
     return int(server.has_failed)
 
 
-def _show_life(voice: LogPipe, reactor: Any) -> None:
-    """Tell the parent now and then that the reactor turns."""
-    voice.say(Message(Kind.ALIVE))
-    reactor.callLater(ALIVE_EVERY, _show_life, voice, reactor)
+def _show_life(parent: LogPipe, reactor: Any) -> None:
+    """Tell the parent every L{ALIVE_EVERY} seconds that the reactor turns."""
+    parent.send(Message(Kind.ALIVE))
+    reactor.callLater(ALIVE_EVERY, _show_life, parent, reactor)
 
 
-def _place(orders: Orders, voice: LogPipe, reactor: Any, watchdog: Watchdog) -> WorkerIdentity:
+def _identity(orders: Orders, parent: LogPipe, reactor: Any, watchdog: Watchdog) -> WorkerIdentity:
     return WorkerIdentity(
         number=orders.number,
         count=orders.count,
         ports=InheritedPorts(reactor, enumerate(orders.families, FIRST_SOCKET)),
-        up=lambda: voice.say(Message(Kind.UP)),
+        on_ready=lambda: parent.send(Message(Kind.UP)),
         watchdog=watchdog,
-        refuse=lambda problem: voice.say(Message(Kind.REFUSED, problem)),
+        refuse=lambda problem: parent.send(Message(Kind.REFUSED, problem)),
     )

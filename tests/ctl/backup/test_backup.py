@@ -24,7 +24,7 @@ from tests.ctl.test_ctl import ROOT, Outcome, wifidogctl
 from tests.support.deadline import within
 from tests.support.old_databases import DEVICE, INCOMING, ONLINE, OUTGOING, all_rows, make_old_database
 from tests.support.postgres import ThrowawayPostgres
-from tests.support.running import RunningServer
+from tests.support.running_server import RunningServer
 from tests.support.scratch import make_scratch
 from wifidogd.ctl.backup.restore import check_words, expect_fitting, expect_room
 from wifidogd.ctl.cli.command import CommandFailed, WrongUsage

@@ -6,7 +6,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.ctl.test_ctl import Operator
-from tests.support.guesthouse import GuestHouse
+from tests.support.site_server import GuestHouse
 from wifidogd.store.driver.database import Database
 
 

@@ -11,10 +11,10 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from benchmarks.house import CHECKOUT
-from tests.chaos.house import execute
-from tests.chaos.pooler import OWN, Pooler, limits_of_the_role
+from tests.chaos.trials.pooler import OWN, Pooler, limits_of_the_role
+from tests.support.checkout import ROOT
 from tests.support.deadline import within
+from tests.support.postgres import execute
 from tests.support.scratch import make_scratch
 from wifidogd.domain.errors import StoreUnavailable
 from wifidogd.store.driver.database import Database
@@ -73,6 +73,6 @@ async def test_several_servers_share_a_database_through_a_pooler(postgres, dsn, 
 
 def test_the_documentation_has_every_limit_of_the_role():
     """As statements to be copied."""
-    text = (CHECKOUT / "docs" / "high-availability.md").read_text()
+    text = (ROOT / "docs" / "high-availability.md").read_text()
     for statement in limits_of_the_role("wifidogd"):
         assert f"{statement};" in text

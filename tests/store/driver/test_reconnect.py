@@ -96,7 +96,8 @@ async def test_a_stopped_link_stays_away(dsn):
     watcher = Watcher()
     link = link_to("host=/nowhere", watcher)
     link.start()
-    await deferLater(reactor, 0.03)
+    while not watcher.lost:
+        await deferLater(reactor, 0)
     link.stop(Exception("done"))
     await deferLater(reactor, 0.3)
     assert len(watcher.lost) == 1

@@ -121,7 +121,7 @@ class Host:
 
     def __init__(self, data_dir: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.cluster_host", data_dir, *options],
+            [sys.executable, "-m", "tests.support.programs.cluster_host", data_dir, *options],
             cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 

@@ -97,7 +97,7 @@ async def test_damage_behind_the_start_is_told_with_the_way_back(sound: Path) ->
 def sound() -> Iterator[Path]:
     """A scratch place with a data directory that was shut down in order."""
     place = make_scratch()
-    words = ["-m", "tests.support.cluster_host", place / "sound"]
+    words = ["-m", "tests.support.programs.cluster_host", place / "sound"]
     host = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE)
     assert host.stdout is not None
     host.stdout.readline()

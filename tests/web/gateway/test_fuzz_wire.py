@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chaos.fuzz import queries, states
-from tests.chaos.fuzz_pure import FIELDS, States, read
-from tests.chaos.fuzz_words import WORDS
+from tests.chaos.fuzz.readers import FIELDS, States, read
+from tests.chaos.fuzz.requests import WORDS
+from tests.chaos.fuzz.trial import queries, states
 from wifidogd.domain.sessions import Dialect
 
 SIGNED = States()

@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 
 from tests.support.checkout import DATA
 from tests.support.deadline import within
-from tests.support.running import NOON, RunningServer
+from tests.support.running_server import NOON, RunningServer
 from wifidogd.domain.tokens import hash_secret
 
 HEARTBEAT = "SELECT version, extract(epoch FROM wifidog_uptime)::integer FROM heartbeats"

@@ -9,8 +9,8 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
-from tests.support.guesthouse import GuestHouse, hidden, login_query
 from tests.support.raw_http import Reply
+from tests.support.site_server import GuestHouse, hidden, login_query
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.store.driver.database import Database
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
-from tests.support.guesthouse import GuestHouse
+from tests.support.site_server import GuestHouse
 from wifidogd.store.driver.database import Database
 from wifidogd.web.portal.form_state import FormState
 

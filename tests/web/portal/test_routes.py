@@ -13,10 +13,10 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from tests.support.deadline import within
-from tests.support.guesthouse import GATEWAY, MAC, GuestHouse, hidden, login_query, token_in
 from tests.support.observing import log_lines
 from tests.support.postgres import ThrowawayPostgres
 from tests.support.raw_http import Reply, ask
+from tests.support.site_server import GATEWAY, MAC, GuestHouse, hidden, login_query, token_in
 from wifidogd.domain.gateways import WaitingGateway
 from wifidogd.domain.plans import Plan
 from wifidogd.domain.sessions import Octets, Stage

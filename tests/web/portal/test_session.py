@@ -12,8 +12,8 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import put, rows
-from tests.support.guesthouse import MAC, GuestHouse, hidden, token_in
 from tests.support.raw_http import Reply
+from tests.support.site_server import MAC, GuestHouse, hidden, token_in
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
 from wifidogd.store.driver.database import Database
 

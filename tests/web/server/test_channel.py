@@ -7,11 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from pytest_twisted import ensureDeferred
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.web.http import _ChunkedTransferDecoder
 
-from tests.support.observing import log_lines
+from tests.support.observing import let_clients_be_heard, log_lines
 from tests.web.server.test_site import HELLO, LAST_HELLO, Door, close
 from wifidogd.web.server.channel import LINGER
 
@@ -48,7 +46,7 @@ async def test_who_waits_for_a_turn_may_leave(door: Door) -> None:
         await greedy.hears(ANSWER)
         greedy.leave()
         await door.has_clients(0)
-        await deferLater(reactor, 0.05)
+        await let_clients_be_heard()
     assert lines == []
 
 
@@ -67,7 +65,7 @@ async def test_the_pieces_of_a_body_count_as_well(door: Door) -> None:
     wire = await door.connect()
     wire.say(CHUNKED + b"1\r\nx\r\n" * 20_000)
     await wire.hears(b"413 Content Too Large")
-    await deferLater(reactor, 0.05)
+    await let_clients_be_heard()
     door.clock.advance(LINGER)
     assert (await wire.ends()).count(b"HTTP/1.1") == 1
 
@@ -82,7 +80,7 @@ async def test_a_body_that_is_refused_is_let_go_at_once(door: Door) -> None:
         wire.say(CHUNKED + b"1\r\nx\r\n" * 20_000)
         await wire.hears(b"413 Content Too Large")
         assert not [each for each in gc.get_objects() if isinstance(each, _ChunkedTransferDecoder)]
-        await deferLater(reactor, 0.05)
+        await let_clients_be_heard()
         door.clock.advance(LINGER)
         await wire.ends()
     finally:

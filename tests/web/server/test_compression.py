@@ -13,8 +13,8 @@ import pytest_twisted
 from babel.messages.pofile import read_po
 from pytest_twisted import ensureDeferred
 
-from tests.support.guesthouse import MAC, GuestHouse, login_query
 from tests.support.raw_http import connect
+from tests.support.site_server import MAC, GuestHouse, login_query
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.store.driver.database import Database
 from wifidogd.web.rendering.environments import path_of

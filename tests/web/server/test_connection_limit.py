@@ -30,7 +30,8 @@ async def wait(door: Door, seconds: float) -> None:
     """Let the clock go on by quarters of a second, and everybody do what is due."""
     for _ in range(round(seconds / 0.25)):
         door.clock.advance(0.25)
-        await deferLater(reactor, 0.02)
+        for _ in range(5):
+            await deferLater(reactor, 0.004)
 
 
 async def outside(door: Door) -> Wire:

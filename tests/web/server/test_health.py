@@ -11,8 +11,8 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.task import Clock
 
 from tests.support.deadline import within
-from tests.support.guesthouse import GuestHouse
 from tests.support.raw_http import ask
+from tests.support.site_server import GuestHouse
 from wifidogd.store.driver.database import Database
 from wifidogd.web.server.health import BEAT, BEATS_KEPT, ReactorLag
 

@@ -45,13 +45,13 @@ class Context:
         self.clock = Turning()
         self.inside: list[int] = []
         self.guests = [Guest() for _ in range(guests)]
-        self._turnstile = PageScheduler(clock=self.clock)
+        self._scheduler = PageScheduler(clock=self.clock)
 
     def come(self) -> None:
         """Let everybody ask at once."""
         for number, guest in enumerate(self.guests):
             request: Any = guest
-            self._turnstile.enter(request, partial(self.inside.append, number))
+            self._scheduler.schedule(request, partial(self.inside.append, number))
 
 
 def test_a_few_are_let_in_at_once_and_the_others_by_turns() -> None:

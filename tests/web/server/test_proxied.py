@@ -9,7 +9,7 @@ import pytest_twisted
 from tests.support.deadline import within
 from tests.support.observing import log_lines
 from tests.support.raw_http import connect
-from tests.support.running import RunningServer, ask
+from tests.support.running_server import RunningServer, ask
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 GUEST, FORGED = "198.51.100.7", "203.0.113.9"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from wifidogd.runtime.backoff import doubling
 from wifidogd.store.driver.connection import Connection, IStoreReactor
 from wifidogd.store.driver.dsn import hosts
 from wifidogd.store.driver.resolver import Resolver
@@ -27,6 +28,8 @@ PROVEN = 1.0
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
 
+_PAUSE = doubling(FIRST_PAUSE, LONGEST_PAUSE)
+
 
 def pause_after(failures: int, chance: float) -> float:
     """
@@ -35,8 +38,7 @@ def pause_after(failures: int, chance: float) -> float:
     @param failures: in a row, not counting the loss of a connection that had proven itself.
     @param chance: 0 to 1, so that connections which failed together do not return together.
     """
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 16))
-    return longest * (0.5 + chance / 2)
+    return _PAUSE(failures) * (0.5 + chance / 2)
 
 
 class Reconnector:

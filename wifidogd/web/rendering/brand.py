@@ -1,4 +1,4 @@
-"""How an operator's own look gets into a page: colour as style, logo as an image inside the page; pure."""
+"""An operator's own look on a page: the colour as style, readable by day and by night, and the logo; pure."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Page:
     """
     What a page says, in no language yet, and what its policy must allow.
 
-    @ivar template: which says it.
+    @ivar template: name of the template.
     @ivar values: what the template is filled with.
-    @ivar styles: of its C{style} elements, as sources for C{style-src}.
+    @ivar styles: sources of its C{style} elements for C{style-src}.
     @ivar has_script: whether it carries the script of the portal; most pages have none.
-    @ivar has_data_images: whether it carries a picture in itself.
+    @ivar has_data_images: whether it carries a picture as C{data:} URI.
     """
 
     template: str
@@ -48,18 +48,18 @@ class Page:
 
 
 def brand_of(network: Network | None) -> Brand:
-    """Describe the look of a network; ours for none."""
+    """Return the look of a network; ours for None."""
     return Brand() if network is None else _brand(network.colour, network.logo)
 
 
 def source_of(text: str) -> str:
-    """Name a style or script in a policy by what it says, so that no other is let through."""
+    """Return the policy source that allows one style or script, by its hash, and no other."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def page_of(template: str, network: Network | None = None, **values: Any) -> Page:
     """
-    Describe a page in the look of a network.
+    Return a page in the look of a network.
 
     @param network: whose look and title the page has; None for ours.
     """
@@ -87,17 +87,17 @@ def _rule(shades: Shades) -> str:
 
 
 def _data_uri(logo: bytes) -> str:
-    """Anything but PNG is SVG, which runs no script as the source of an C{img}."""
+    """Return a logo as C{data:} URI; anything but PNG is SVG, which runs no script as the source of an C{img}."""
     kind = "png" if logo.startswith(_PNG) else "svg+xml"
     return f"data:image/{kind};base64,{b64encode(logo).decode()}"
 
 
 READABLE = 4.5
-"""Contrast that text needs (WCAG 2.2, 1.4.3)."""
+"""The contrast that text needs (WCAG 2.2, 1.4.3)."""
 
 LIGHT_BACKS = ("#ffffff", "#eef2f1")
 DARK_BACKS = ("#182120", "#0f1514")
-"""What C{style.css} puts the main colour on, card and page."""
+"""Backgrounds on which C{style.css} puts the main colour: card and page."""
 
 _BLACK, _WHITE = "#06231e", "#ffffff"
 _STEPS = 50
@@ -106,11 +106,11 @@ _STEPS = 50
 @dataclass(frozen=True, slots=True)
 class Shades:
     """
-    The main colour in one scheme, each C{#rrggbb}.
+    The main colour in one colour scheme, each C{#rrggbb}.
 
     @ivar main: of buttons and links; readable as text on the backgrounds of its scheme.
     @ivar on_main: of text on C{main}.
-    @ivar press: of a button under a finger; C{on_main} is readable on it too.
+    @ivar press: of a pressed button; C{on_main} is readable on it too.
     """
 
     main: str
@@ -119,17 +119,17 @@ class Shades:
 
 
 def light(colour: str) -> Shades:
-    """Shade a colour for light pages: as it is if it can be read there, else darker."""
+    """Return the shades of a colour for light pages: the colour itself if it is readable there, else a darker one."""
     return _shades(colour, LIGHT_BACKS, _BLACK)
 
 
 def dark(colour: str) -> Shades:
-    """Shade a colour for dark pages: as it is if it can be read there, else lighter."""
+    """Return the shades of a colour for dark pages: the colour itself if it is readable there, else a lighter one."""
     return _shades(colour, DARK_BACKS, _WHITE)
 
 
 def contrast(one: str, other: str) -> float:
-    """Compare two colours as WCAG does, from 1 for the same to 21 for black and white."""
+    """Return the WCAG contrast of two colours, from 1 (equal) to 21 (black and white)."""
     low, high = sorted((_luminance(one), _luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
@@ -146,13 +146,13 @@ def _shades(colour: str, backs: tuple[str, ...], towards: str) -> Shades:
 
 
 def _mix(colour: str, other: str, share: float) -> str:
-    """Mix two colours; C{share} of the second, from 0 to 1."""
+    """Return a mix of two colours with C{share} of the second, from 0 to 1."""
     pairs = zip(_channels(colour), _channels(other), strict=True)
     return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in pairs)
 
 
 def _luminance(colour: str) -> float:
-    """Relative luminance of WCAG 2.2, from 0 to 1."""
+    """Return the relative luminance of WCAG 2.2, from 0 to 1."""
     scaled = (channel / 255 for channel in _channels(colour))
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in scaled)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
@@ -160,7 +160,7 @@ def _luminance(colour: str) -> float:
 
 def _channels(colour: str) -> tuple[int, ...]:
     """
-    Take a colour apart.
+    Return red, green and blue, 0 to 255.
 
     @raise ValueError: for anything but C{#rrggbb}.
     """

@@ -1,4 +1,4 @@
-"""The page that a guest wanted before the gateway caught them: which of them may be offered as a link."""
+"""The page that a guest wanted before the gateway caught them, where it may be offered as a link."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PROBE_HOSTS = frozenset(
         "www.thinkdifferent.us",
     }
 )
-"""Where operating systems and browsers look whether they are online; nobody wants to go there."""
+"""Where operating systems and browsers check whether they are online; nobody wants to go there."""
 
 PROBE_PATHS = frozenset(
     {
@@ -54,14 +54,14 @@ PROBE_PATHS = frozenset(
         "/success.txt",
     }
 )
-"""Paths of such probes, which also appear on hosts that serve real pages, such as www.google.com."""
+"""Paths of such probes, which also occur on hosts that serve real pages, such as www.google.com."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 
 
 def wanted_page(url: str, not_wanted: Collection[str]) -> str | None:
     """
-    Pass on an address that a guest may want to go on to.
+    Return an address that a guest may want to continue to.
 
     @param not_wanted: hosts, lower-case, that make no sense there: this server and the gateway.
     @return: None for anything but http and https to a host without credentials, for an operating system's probe,
@@ -80,7 +80,7 @@ def wanted_page(url: str, not_wanted: Collection[str]) -> str | None:
 
 
 def host_of(url: str) -> str:
-    """Name the place that a page of L{wanted_page} is at, for people."""
+    """Return the host of a page of L{wanted_page}, for people to read."""
     return urlsplit(url).hostname or ""
 
 

@@ -1,4 +1,4 @@
-"""The templates in each language: an environment for every catalogue, all made at the start."""
+"""The templates in each language: one environment per catalogue, all made at the start."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from wifidogd.web.rendering.formatting import Size, size, span, write_hours, wri
 from wifidogd.web.rendering.language import FALLBACK, NAMES, Language, locale_of, text_in
 
 CATALOGUES = Path(__file__).parent / "locale"
-"""A folder for each language, laid out as gettext does; the language of the templates itself needs none."""
+"""One folder per language, as gettext lays them out; the templates' own language needs none."""
 
 
 class SharedCode(BytecodeCache):
-    """Lets all environments share what they compile: a template is the same program in all languages."""
+    """A bytecode cache for all environments: a template compiles to the same program in every language."""
 
     def __init__(self) -> None:
         self._code: dict[str, Any] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Take what another environment compiled."""
+        """Use what another environment compiled."""
         bucket.code = self._code.get(bucket.key + bucket.checksum)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Leave it for the others."""
+        """Keep the code for the other environments."""
         self._code[bucket.key + bucket.checksum] = bucket.code
 
 
 def make_environments(folders: Sequence[Path], common: Mapping[str, Any]) -> dict[str, Environment]:
     """
-    Prepare the templates of each language of L{NAMES}, so that no request waits for a catalogue.
+    Return an environment for each language of L{NAMES}, so that no request waits for a catalogue.
 
     @param common: what templates of all languages see.
     """
@@ -49,9 +49,9 @@ def make_environments(folders: Sequence[Path], common: Mapping[str, Any]) -> dic
 
 def read_all(environments: Mapping[str, Environment], *kinds: str) -> None:
     """
-    Read all templates now, so that no request waits for one, nor needs to open a file that only root may.
+    Read all templates now, so that no request waits for one or opens a file that only root may read.
 
-    @param kinds: endings of their names.
+    @param kinds: suffixes of their names.
     """
     for environment in environments.values():
         for name in environment.list_templates(kinds):
@@ -60,13 +60,13 @@ def read_all(environments: Mapping[str, Environment], *kinds: str) -> None:
 
 @cache
 def shared_code() -> SharedCode:
-    """Make what all environments of this process share."""
+    """Return the bytecode cache of this process."""
     return SharedCode()
 
 
 @cache
 def read_catalogue(tag: str) -> NullTranslations:
-    """Read the translations of a language."""
+    """Return the translations of a language."""
     if tag == FALLBACK:
         return NullTranslations()
     with path_of(tag).open("rb") as file:
@@ -78,7 +78,7 @@ def read_catalogue(tag: str) -> NullTranslations:
 
 
 def path_of(tag: str) -> Path:
-    """Tell where the catalogue of a language is."""
+    """Return the path of a language's catalogue."""
     return CATALOGUES / tag.replace("-", "_") / "LC_MESSAGES" / "wifidogd.po"
 
 
@@ -102,12 +102,13 @@ def _environment(tag: str, folders: Sequence[Path], common: Mapping[str, Any], c
 
 def _filters(tag: str) -> dict[str, Any]:
     """
-    Make what templates of a language write values with.
+    Return the filters with which templates of a language write values.
 
-    C{amount|size} takes octets or a L{Size}; C{length|span} gives what the
+    C{amount|size} takes octets or a L{Size}; C{length|span} returns what the
     macro of that name in C{words.html} takes; C{at|moment(zone, now)} writes an
-    instant, C{text|hours} opening hours; C{texts|mine} gives language and text of one of an operator's
-    texts, or None; C{address|kept} keeps the language the guest has picked.
+    instant, C{text|hours} opening hours; C{texts|mine} returns language and text of
+    one of an operator's texts, or None; C{address|kept} keeps the language the
+    guest has picked.
     """
     locale = locale_of(tag)
 

@@ -1,4 +1,4 @@
-"""Sizes, lengths of time, instants and refusals the way people say them; the words themselves are in the templates."""
+"""Sizes, lengths of time, instants and refusals as people say them; the words themselves are in the templates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Size:
     An amount of data.
 
     @ivar number: three significant digits, C{"1.25"}, C{"12.5"} or C{"125"}.
-    @ivar unit: as Unicode's locale data call it, C{"megabyte"}; decimal, as telephone companies count.
+    @ivar unit: its name in Unicode's locale data, C{"megabyte"}; decimal, as telephone companies count.
     """
 
     number: str
@@ -36,7 +36,7 @@ class Size:
 @dataclass(frozen=True, slots=True)
 class Span:
     """
-    A length of time, whole minutes, the two largest units.
+    A length of time in whole minutes, as the two largest units.
 
     @ivar minutes: 0 when there are days; all three are 0 for less than a minute.
     """
@@ -47,7 +47,7 @@ class Span:
 
 
 def size(octets: int) -> Size:
-    """Say how much data that is, in kilobytes at least; rounded down, so that nobody is promised more than there is."""
+    """Return an amount of data, in kilobytes or more; rounded down, so that nobody is promised more than there is."""
     if not octets:
         return Size("0", _UNITS[1])
     power = max(1, min((len(str(octets)) - 1) // 3, len(_UNITS) - 1))
@@ -57,7 +57,7 @@ def size(octets: int) -> Size:
 
 
 def span(length: timedelta) -> Span:
-    """Say how long that is; rounded down, and nothing for what is negative."""
+    """Return a length of time, rounded down; zero for a negative one."""
     minutes = max(0, length // timedelta(minutes=1))
     days, minutes = divmod(minutes, 24 * 60)
     hours, minutes = divmod(minutes, 60)
@@ -65,19 +65,19 @@ def span(length: timedelta) -> Span:
 
 
 def why_of(refused: Refused | None) -> dict[str, Any]:
-    """Write what templates need to explain a refusal, if there was one."""
+    """Return what templates need to explain a refusal, if there was one."""
     if refused is None:
         return {"why": None, "minutes": 0}
     return {"why": refused.why.name, "minutes": minutes_to_wait(refused.wait)}
 
 
 def minutes_to_wait(wait: timedelta | None) -> int:
-    """Round up to whole minutes, at least 1."""
+    """Return a waiting time in whole minutes, rounded up, at least 1."""
     return max(1, -((wait or timedelta()) // timedelta(minutes=-1)))
 
 
 def write_size(amount: Size, locale: Locale) -> str:
-    """Write a size with the language's decimal mark and short name of the unit."""
+    """Return a size with the language's decimal mark and short unit name."""
     places = len(amount.number.partition(".")[2])
     pattern = f"#,##0.{'0' * places}" if places else "#,##0"
     return format_unit(Decimal(amount.number), f"digital-{amount.unit}", "short", pattern, locale=locale)
@@ -85,7 +85,7 @@ def write_size(amount: Size, locale: Locale) -> str:
 
 def write_moment(at: datetime, zone: str, now: datetime, locale: Locale) -> str:
     """
-    Write an instant as clocks at the network show it, to the minute.
+    Return an instant as clocks in the network's time zone show it, to the minute.
 
     @param at: aware; C{now} too.
     @param zone: IANA name of the network's time zone.
@@ -99,15 +99,15 @@ def write_moment(at: datetime, zone: str, now: datetime, locale: Locale) -> str:
 
 
 def write_day(day: datetime, today: datetime, locale: Locale) -> str:
-    """Write a date with its weekday, the year only if it is not that of today."""
+    """Return a date with its weekday, and the year only if it is not the current one."""
     return format_skeleton("MMMEd" if day.year == today.year else "yMMMEd", day, locale=locale)
 
 
 def write_hours(text: str, locale: Locale) -> str:
     """
-    Write opening hours with the language's names of days.
+    Return opening hours with the language's names of days.
 
-    @param text: as L{wifidogd.domain.opening_hours.read_hours} understands it.
+    @param text: as L{wifidogd.domain.opening_hours.read_hours} reads it.
     """
     names = get_day_names("abbreviated", locale=locale)
     return _DAY.sub(lambda match: names[DAYS.index(match[0])], text.lower()).replace("-", "\u2013")

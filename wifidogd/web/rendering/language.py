@@ -1,4 +1,4 @@
-"""Which language a guest reads; pure."""
+"""The language a guest reads; pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from babel import Locale
 from babel.core import get_global
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 NAMES = {
     "en": "English",
@@ -25,32 +27,34 @@ NAMES = {
     "vi": "Tiếng Việt",
     "zh-Hans": "简体中文",
 }
-"""The languages of the pages, each called as its readers call it; the first for everybody else."""
+"""The languages of the pages, each by the name its readers use; the first is the fallback."""
 
 FALLBACK = "en"
 PARAMETER = "lang"
-"""What carries the choice of a guest from page to page."""
+"""The query parameter that carries a guest's choice from page to page."""
 
 _LONGEST_QUERY = 1500
 """Characters; what gateways send is cut at 968 bytes (wifidog-gateway C{src/http.c})."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
 _MOST_PREFERENCES = 20
+_LONGEST_TAG = 35
+"""Characters; as many as implementations must support (RFC 5646, section 4.4.1)."""
+
 _LONGEST_PREFERENCES = 500
 """Characters of an Accept-Language header that are read, and remembered; browsers send fewer than 200."""
 
 _TAG = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}))?(?:-|\Z)")
 _OURS = {name.partition("-")[0]: name for name in NAMES}
-_PREFERENCE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4})\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
     """
-    What a page is written in.
+    The language a page is written in.
 
     @ivar tag: one of L{NAMES}.
-    @ivar chosen: True if the guest has picked it by hand, so that links must carry it on.
+    @ivar chosen: True if the guest picked it by hand, so that links must carry it on.
     """
 
     tag: str = FALLBACK
@@ -58,11 +62,11 @@ class Language:
 
     @property
     def locale(self) -> Locale:
-        """How numbers and dates are written."""
+        """The locale for numbers and dates."""
         return locale_of(self.tag)
 
     def kept(self, address: str) -> str:
-        """Let an address of ours lead to a page in the language that the guest has picked."""
+        """Return an address of ours with the language added that the guest has picked, if any."""
         if not self.chosen:
             return address
         mark = "&" if "?" in address else "?"
@@ -75,7 +79,7 @@ ENGLISH = Language()
 @dataclass(frozen=True, slots=True)
 class Switch:
     """
-    How to ask for a page in another language: a form that is sent by GET, with the language added.
+    A form, sent by GET, that asks for the same page in another language.
 
     @ivar action: address without query; empty for that of the page itself.
     @ivar fields: names and values of the query.
@@ -87,11 +91,10 @@ class Switch:
 
 def switch_at(address: str, fields: Mapping[str, str]) -> Switch | None:
     """
-    Describe how a page is asked for in another language.
+    Return the form that asks for a page in another language, or None if its query is too long to be repeated.
 
     @param address: as in L{Switch.action}.
-    @param fields: of the query; all but the page a guest wanted are repeated only if they are plain. None is returned
-        if they are too long for that.
+    @param fields: of the query; values that are not plain are dropped, except for the page the guest first wanted.
     """
     kept = tuple(
         (name, value)
@@ -102,27 +105,27 @@ def switch_at(address: str, fields: Mapping[str, str]) -> Switch | None:
 
 
 def switch_to(address: str) -> Switch | None:
-    """Describe the same for an address of our own making."""
+    """Return the form for an address that wifidogd made itself."""
     path, _, query = address.partition("?")
     return switch_at(path, dict(parse_qsl(query)))
 
 
 def negotiate(accepted: str, wanted: str = "") -> Language:
     """
-    Find the language for a guest.
+    Return the language to answer a guest in.
 
     @param accepted: the Accept-Language header (RFC 9110, section 12.5.4); empty for none.
-    @param wanted: what the guest picked on a page of ours; nothing of L{NAMES} counts as nothing.
+    @param wanted: what the guest picked on a page of ours; ignored unless it is one of L{NAMES}.
     """
     return Language(wanted, chosen=True) if wanted in NAMES else Language(_preferred(accepted[:_LONGEST_PREFERENCES]))
 
 
 def text_in(texts: Mapping[str, str], tag: str) -> tuple[str, str] | None:
     """
-    Pick one of an operator's texts by language.
+    Return the text an operator wrote for a language, and the language it is in.
 
     @param tag: of the page.
-    @return: language and text; L{FALLBACK} or else the first where there is none in C{tag}, None for no texts.
+    @return: the text in C{tag}, else in L{FALLBACK}, else the first; None if there are no texts.
     """
     for candidate in (tag, FALLBACK, *sorted(texts)):
         if candidate in texts:
@@ -132,17 +135,17 @@ def text_in(texts: Mapping[str, str], tag: str) -> tuple[str, str] | None:
 
 @lru_cache(maxsize=len(NAMES))
 def locale_of(tag: str) -> Locale:
-    """Tell how numbers and dates of a language of L{NAMES} are written."""
+    """Return the locale for numbers and dates in a language of L{NAMES}."""
     return Locale.parse(tag, sep="-")
 
 
 @lru_cache(maxsize=1000)
 def _preferred(accepted: str) -> str:
     """
-    Negotiate; what a browser says is one of few texts, hence remembered.
+    Return the language to use for an Accept-Language header.
 
     Another script of a language of ours, such as Traditional Chinese, is
-    better than L{FALLBACK} but not better than another language asked for.
+    better than L{FALLBACK} but worse than any other language asked for.
     """
     tags = [tag for tag in map(_known, _by_preference(accepted)) if tag]
     exact = [tag for tag, is_exact in tags if is_exact]
@@ -150,18 +153,14 @@ def _preferred(accepted: str) -> str:
 
 
 def _by_preference(accepted: str) -> list[str]:
-    """List what is asked for, the most wanted first; what is not understood or not wanted (q=0) is left out."""
-    found = (_PREFERENCE.fullmatch(part) for part in accepted.split(",", _MOST_PREFERENCES)[:_MOST_PREFERENCES])
-    weighed = [(float(match[2] or 1), match[1]) for match in found if match]
-    return [tag for weight, tag in sorted(weighed, key=lambda pair: -pair[0]) if weight > 0]
+    """Return the tags of a header, most wanted first, without those that are malformed or refused (q=0)."""
+    weighed = parse_accept_header(accepted, LanguageAccept)
+    wanted = [tag for tag, weight in weighed if weight > 0]
+    return [tag for tag in wanted if len(tag) <= _LONGEST_TAG and _TAG.match(tag.lower())][:_MOST_PREFERENCES]
 
 
 def _known(tag: str) -> tuple[str, bool] | None:
-    """
-    Name the language of ours that a tag such as C{de-AT} means, and whether in the same script.
-
-    Babel would look for its data of each; what a stranger makes up takes a third of a millisecond there.
-    """
+    """Return the language of ours that a tag such as C{de-AT} means, and whether it is in the same script."""
     language, script, region = _TAG.match(tag.lower()).groups()  # type: ignore[union-attr]  # a preference is one
     ours = _OURS.get(get_global("language_aliases").get(language, language))
     if ours is None:

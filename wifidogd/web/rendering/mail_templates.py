@@ -1,4 +1,4 @@
-"""The words of letters: templates like those of pages, but plain text."""
+"""The text of mails, from templates like those of pages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from wifidogd.web.rendering.pages import FOLDERS
 
 
 class MailTemplates:
-    """Fills the templates of letters, in each language."""
+    """Fills the templates of mails in each language."""
 
     def __init__(self, folders: Sequence[Path] = FOLDERS) -> None:
         self._templates = make_environments(folders, {})
         read_all(self._templates, "txt")
 
     def write(self, letter: MailKind, language: str, **values: object) -> tuple[str, str]:
-        """As L{Writer.write<wifidogd.accounts.mails.Writer>}; the first line of a template is the subject."""
+        """
+        Return subject and text, as L{Writer.write<wifidogd.accounts.mails.Writer>}; a template's first line is the
+        subject.
+        """
         text = self._templates[language].get_template(f"mail_{letter.value}.txt").render(values)
         subject, _, body = text.partition("\n")
         return subject, body.strip() + "\n"

@@ -12,11 +12,11 @@ from wifidogd.domain.sessions import LoginQuery
 from wifidogd.web.rendering.brand import Page, page_of
 
 MESSAGES = frozenset({"denied", "activate", "failed_validation", "logged-out"})
-"""What gateways may say in C{message} (wifidog-gateway C{src/centralserver.h})."""
+"""Values of C{message} in a gateway's redirect (wifidog-gateway C{src/centralserver.h})."""
 
 
 class Notice(Enum):
-    """Pages that need to know nothing but what happened."""
+    """What happened, where a page needs to know nothing else."""
 
     HOME = "home"
     NO_GATEWAY = "no gateway"
@@ -27,13 +27,13 @@ class Notice(Enum):
 
 
 def notice(kind: Notice) -> Page:
-    """Say what happened, to a guest of whom nothing is known."""
+    """Return the page that says what happened."""
     return page_of("notice.html", kind=kind.name)
 
 
 def message(message: str | None, network: Network | None, login: str | None) -> Page:
     """
-    Explain what a gateway has to say.
+    Return the page for a message of a gateway.
 
     @param message: as in the URL; never repeated on the page.
     @param network: None if the gateway is not known.
@@ -45,7 +45,7 @@ def message(message: str | None, network: Network | None, login: str | None) -> 
 
 def welcome(network: Network | None) -> Page:
     """
-    Welcome somebody of whom the gateway did not say who it is.
+    Return a welcome page for a guest whom the gateway did not name.
 
     @param network: None if the gateway is not known.
     """
@@ -53,27 +53,31 @@ def welcome(network: Network | None) -> Page:
 
 
 def adopt(visitor: LoginQuery) -> Page:
-    """Tell the owner of an unknown gateway what to do."""
+    """Return the page that tells the owner of an unknown gateway how to adopt it."""
     return page_of("adopt.html", visitor=visitor, address=_believable(visitor))
 
 
 def moved(network: Network, gateway: Gateway, visitor: LoginQuery) -> Page:
-    """Tell the owner that a gateway is not where it is registered."""
+    """Return the page that tells the owner that a gateway's address is not the registered one."""
     was, now = f"{gateway.address}:{gateway.port}", f"{visitor.gw_address}:{visitor.gw_port or gateway.port}"
     known: dict[str, Any] = {"network": network, "gateway": gateway, "visitor": visitor, "was": was, "now": now}
     return page_of("moved.html", address=_believable(visitor), **known)
 
 
 def stale(login: str | None) -> Page:
-    """Explain why a form was not accepted; C{login} leads back to a fresh one, None if nobody knows where."""
+    """
+    Return the page that says why a form was not accepted.
+
+    @param login: leads back to a fresh form; None if the gateway is not known.
+    """
     return page_of("stale.html", login=login)
 
 
 def redirect(location: str) -> Page:
-    """The body of a redirect, for browsers that do not follow it."""
+    """Return the body of a redirect, for browsers that do not follow it."""
     return page_of("redirect.html", location=location)
 
 
 def _believable(visitor: LoginQuery) -> str | None:
-    """Suggest an address to an owner only if guests may be sent there: who wrote the URL may want them elsewhere."""
+    """Return the address that a URL names for a gateway if guests may be sent there, otherwise None."""
     return visitor.gw_address if visitor.gw_address and is_private(visitor.gw_address) else None

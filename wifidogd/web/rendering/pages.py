@@ -1,4 +1,4 @@
-"""How pages are written, and the policy a browser must keep while it shows them."""
+"""Writes pages, and the policy that browsers enforce on them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from wifidogd.web.rendering.language import ENGLISH, Language, Switch
 
 _PACKAGE = Path(__file__).parents[2]
 FOLDERS = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
-"""Where the templates are: in the installed package, else beside it in a checkout."""
+"""Where the templates are: inside the installed package, or beside it in a checkout."""
 
 
 class Pages:
     """
-    Fills the templates, in the language of whoever asked for a page.
+    Fills the templates in the language of the request.
 
-    All pages share one style sheet; the script is that of the portal.
+    All pages share one style sheet; only the portal has a script.
     """
 
     def __init__(self, path: str, folders: Sequence[Path] = FOLDERS) -> None:
-        """
-        @param path: under which the server is reached, with slashes around.
-        """
+        """@param path: the path under which the server is reached, with slashes around it."""
         style, script = _tight(_read("style.css", folders)), _read("portal.js", folders)
         common = {"path": path, "style": Markup(style), "script": Markup(script)}  # noqa: S704 - ours
         self._templates = make_environments(folders, common)
@@ -36,12 +34,9 @@ class Pages:
 
     def policy(self, page: Page | bytes, forms: Sequence[str] = (), images: str | None = None) -> str:
         """
-        Write the Content-Security-Policy of a page.
+        Return the Content-Security-Policy of a page.
 
-        Browsers hold every redirect that answers a form against
-        C{form-action} too, so it must name the gateway where guests are sent.
-
-        @param page: octets stand for a body that shows nothing.
+        @param page: bytes stand for a body that shows nothing.
         @param forms: origins besides ours where forms may lead.
         @param images: origin whose images the page may load; None for none.
         """
@@ -60,10 +55,10 @@ class Pages:
 
     def write(self, page: Page, language: Language = ENGLISH, switch: Switch | None = None, origin: str = "") -> bytes:
         """
-        Write a page in a language.
+        Return a page in a language, as UTF-8.
 
-        @param switch: how to ask for it in another; None when it cannot be asked for again.
-        @param origin: how the browser reached us, for addresses to be copied; empty when nobody knows.
+        @param switch: how to ask for it in another language; None when it cannot be asked for again.
+        @param origin: the origin under which the browser reached us, for addresses to be copied; empty when unknown.
         """
         template = self._templates[language.tag].get_template(page.template)
         return template.render(page.values, chosen=language.chosen, switch=switch, origin=origin).encode()
@@ -74,5 +69,5 @@ def _read(name: str, folders: Sequence[Path]) -> str:
 
 
 def _tight(style: str) -> str:
-    """Drop the spaces for people from a style sheet, which is sent with every page."""
+    """Return a style sheet without white space and comments: it is sent with every page."""
     return re.sub(r"\s*([{};,])\s*|(:)\s+", r"\1\2", style)

@@ -1,4 +1,4 @@
-"""Pages of guests who are in: their stay, its end, and what is stored about them."""
+"""Pages of signed-in guests: their session, its end, and what is stored about them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from wifidogd.access.open_session import Refused
-from wifidogd.access.sign_in import SessionView
+from wifidogd.access.session_view import SessionView
+from wifidogd.domain.guests import OtherDevice, StoredData
 from wifidogd.domain.plans import Network, TimeCounts
-from wifidogd.store.access.guest_sessions import OtherDevice
-from wifidogd.store.accounts.personal_data import Stored
 from wifidogd.web.rendering import urls
 from wifidogd.web.rendering.brand import Page, page_of
 from wifidogd.web.rendering.destination import host_of
@@ -35,11 +34,11 @@ class Aside:
 
 def portal(path: str, stay: SessionView, token: str, state: str, aside: Aside, now: datetime) -> Page:
     """
-    Welcome a guest whom the gateway has let in, and show what they have used and have left.
+    Return the page that welcomes a guest and shows what they have used and have left.
 
-    It follows both: by its script, else by asking for the page again.
+    It stays up to date by its script, or without one by reloading itself.
 
-    @param aside: what else there is to know of the guest.
+    @param aside: what else is known of the guest.
     """
     page = page_of(
         "portal.html",
@@ -62,12 +61,12 @@ def portal(path: str, stay: SessionView, token: str, state: str, aside: Aside, n
 
 
 def figures(stay: SessionView | None, now: datetime) -> Page:
-    """Tell the script of the portal what to show; no stay means that it has ended."""
+    """Return what the portal's script shows; no session means that it has ended."""
     return page_of("portal.json", stay=stay, **({} if stay is None else _figures(stay, now)))
 
 
 def offline(path: str, stay: SessionView | None, token: str) -> Page:
-    """Say goodbye, and let the browser tell the gateway; no stay means that it had ended before."""
+    """Return the goodbye page, which makes the browser tell the gateway; no session means that it had ended before."""
     if stay is None:
         return page_of("offline.html", stay=None)
     return page_of(
@@ -79,15 +78,15 @@ def offline(path: str, stay: SessionView | None, token: str) -> Page:
     )
 
 
-def my_data(network: Network | None, token: str, state: str, stored: Stored, now: datetime) -> Page:
-    """Show a guest what is stored about them; of each kind the first few."""
+def my_data(network: Network | None, token: str, state: str, stored: StoredData, now: datetime) -> Page:
+    """Return the page that shows a guest what is stored about them; of each kind the first few."""
     values = {"token": token, "state": state, "stored": stored, "now": now}
     return page_of("my_data.html", network, shown=20, zone=network.time_zone if network else "UTC", **values)
 
 
 def erase(network: Network | None, state: str, refused: Refused | None = None, *, needs_password: bool) -> Page:
     """
-    Ask whether a guest is sure.
+    Return the page that asks a guest to confirm that their data is to be erased.
 
     @param refused: why it was not done the last time.
     """
@@ -96,12 +95,16 @@ def erase(network: Network | None, state: str, refused: Refused | None = None, *
 
 
 def erased(network: Network | None, logging_out: str | None) -> Page:
-    """Tell that it is done, and let the browser tell the gateway; C{logging_out} is None if that is not known."""
+    """
+    Return the page that confirms the erasure and makes the browser tell the gateway.
+
+    @param logging_out: the gateway's log-out address; None if it is not known.
+    """
     return page_of("erase.html", network, erased=True, logging_out=logging_out)
 
 
 def _can_pause(stay: SessionView) -> bool:
-    """Tell whether a guest saves time by being offline."""
+    """Return whether a guest saves time by being offline."""
     plan = None if stay.allowance is None else stay.allowance.plan
     return plan is not None and plan.time_limit is not None and plan.time_counts is TimeCounts.USED
 

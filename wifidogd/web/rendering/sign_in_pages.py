@@ -1,14 +1,14 @@
-"""Pages that lead in: the ways to sign in, and those for who is in already or needs no form."""
+"""Pages that lead in: the ways to sign in, and those for guests who are online already or need no form."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from wifidogd.access.open_session import Refused
+from wifidogd.domain.guests import EndNotice
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.voucher_codes import show_code
-from wifidogd.store.access.end_notices import EndNotice
 from wifidogd.web.rendering.brand import Page, page_of
 from wifidogd.web.rendering.destination import host_of
 from wifidogd.web.rendering.formatting import span, why_of
@@ -30,17 +30,16 @@ def sign_in(
     farewell: EndNotice | None = None,
 ) -> Page:
     """
-    Ask a guest to sign in one of the ways of the network; all but the first are folded.
+    Return the page with the ways to sign in to a network; all but the first are folded.
 
     @param refused: why the last try failed; None at the first.
     @param first: the way to show first; None for the order of the network.
     @param name: what the guest typed last time, as is C{code}.
-    @param again: True when the guest, already online, has asked for it.
+    @param again: True when the guest is online and asked to sign in again.
     @param remember: whether the guest wanted the device to be remembered last time.
-    @param has_help: whether guests who forgot name or password can be written to.
-    @param can_sign_up: whether they can make an account.
-    @param now: needed to say when the guest of a limit may come back.
-    @param farewell: why the last stay ended; None where that needs no words.
+    @param has_help: whether guests who forgot their name or password can be written to.
+    @param can_sign_up: whether guests can make an account.
+    @param now: for saying when a guest who reached a limit may come back.
     """
     told = refused or farewell
     return page_of(
@@ -96,13 +95,13 @@ def back(
 
 
 def online(network: Network, state: str, url: str | None) -> Page:
-    """Tell a guest at the login page that they are signed in already."""
+    """Return the page for a guest at the login page who is signed in already."""
     return page_of("online.html", network=network, state=state, url=url, host=host_of(url or ""))
 
 
 def voucher(code: str | None, detour: str | None) -> Page:
     """
-    Show a voucher to who has opened its address, and the way to where it can be used.
+    Return the page at a voucher's own address: the code, and the way to where it can be used.
 
     @param code: in its plain form; None when the address has a typo.
     """
@@ -110,7 +109,7 @@ def voucher(code: str | None, detour: str | None) -> Page:
 
 
 def _limit_of(refused: Refused | None, farewell: EndNotice | None) -> str | None:
-    """Name the limit that keeps a guest out, or that ended their last stay."""
+    """Return the name of the limit that keeps a guest out, or that ended their last session."""
     if refused is not None:
         return refused.limit.name if refused.limit else None
     if farewell is None:

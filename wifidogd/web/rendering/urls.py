@@ -1,24 +1,31 @@
-"""The addresses that pages lead to: the gateway's own web server, and our login page."""
+"""
+The addresses that pages lead to: the gateway's own web server, and our pages.
+
+A voucher's address is reached without a gateway in between, and browsers
+there keep no cookies.  So its page links to an address that does not exist;
+the gateway catches that like any other and sends the guest to the login page
+with the address, and so the code, in C{url}.
+"""
 
 from __future__ import annotations
 
 from urllib.parse import urlencode, urlsplit
 
-from wifidogd.access.sign_in import SessionView
+from wifidogd.access.session_view import SessionView
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.voucher_codes import read_code
 
 LIVE = "live"
-"""In the query of a portal that was shown before, so that its stay must have ended if nobody knows it."""
+"""In the query of a portal that was shown before: an unknown token then means that its session has ended."""
 
 WITH_FORM = "form"
-"""In the query of a login page: show the form even to a device that is remembered."""
+"""In the query of a login page: show the form even to a remembered device."""
 
 
 def origin_of(gateway: Gateway) -> str:
     """
-    Name the gateway's own web server.
+    Return the origin of the gateway's own web server.
 
     It is always plain HTTP: wifidog-gateway has nothing else, and apfree-wifidog
     announces the port of its HTTP listener even to guests on HTTPS.
@@ -28,12 +35,12 @@ def origin_of(gateway: Gateway) -> str:
 
 def way_in(gateway: Gateway, host: str | None) -> tuple[str, ...]:
     """
-    List where a form that signs in leads: the gateway, and from there to our portal.
+    Return the origins where a sign-in form leads: the gateway, and from there to our portal.
 
     The gateway may name our portal with another scheme or port than the
-    browser reached us at; C{http:} in a policy allows HTTPS too.
+    browser used; C{http:} in a policy allows HTTPS too.
 
-    @param host: under which the browser reached us; None when nobody knows.
+    @param host: the host by which the browser reached us; None when unknown.
     """
     ours = (f"http://{host}:*",) if host else ()
     return (origin_of(gateway), *ours)
@@ -41,16 +48,16 @@ def way_in(gateway: Gateway, host: str | None) -> tuple[str, ...]:
 
 def admitting(gateway: Gateway, token: str) -> str:
     """
-    Build the address where the gateway lets the guest in.
+    Return the address at which the gateway lets the guest in.
 
-    apfree-wifidog insists on C{gw_id}, the others ignore it.  The registered
-    address, never one from a URL: the token must not reach anybody else.
+    apfree-wifidog insists on C{gw_id}, the others ignore it.  The address is the
+    registered one, never one from a URL: nobody else must get the token.
     """
     return f"{origin_of(gateway)}/wifidog/auth?{urlencode({'token': token, 'gw_id': gateway.gw_id})}"
 
 
 def logging_out(gateway: Gateway, token: str) -> str:
-    """Build the address at which the gateway forgets the guest; wifidog-gateway answers nothing at all there."""
+    """Return the address at which the gateway forgets the guest; wifidog-gateway sends no answer there."""
     return f"{origin_of(gateway)}/wifidog/auth?{urlencode({'logout': 1, 'token': token, 'gw_id': gateway.gw_id})}"
 
 
@@ -68,13 +75,13 @@ def login_of(path: str, visitor: LoginQuery) -> str:
 
 
 def portal_of(path: str, stay: SessionView, token: str) -> str:
-    """Build the address at which a guest sees their stay, or the way in once it has ended."""
+    """Return the address of a guest's session, which leads to the login page once it has ended."""
     fields = {"gw_id": stay.gateway.gw_id, "token": token, "mac": stay.mac, "ip": stay.ip, LIVE: "1"}
     return f"{path}portal?{urlencode({name: value for name, value in fields.items() if value is not None})}"
 
 
 def figures_of(path: str, token: str) -> str:
-    """Build the address of the figures that the portal follows."""
+    """Return the address of the figures that the portal's script asks for."""
     return f"{path}portal.json?{urlencode({'token': token})}"
 
 
@@ -84,7 +91,7 @@ def visitor_of(gateway: Gateway, mac: str | None = None, ip: str | None = None) 
 
 
 def login_again(path: str, stay: SessionView) -> str:
-    """Build the login address for the guest of a stay that is over."""
+    """Return the login address for the guest of a session that is over."""
     return login_of(path, visitor_of(stay.gateway, stay.mac, stay.ip))
 
 
@@ -93,19 +100,19 @@ def _in_url(address: str) -> str:
 
 
 NOWHERE = "192.0.2.1"
-"""Never assigned to anybody (RFC 5737), so that nobody learns the code; plain HTTP, which gateways catch."""
+"""An address that is never assigned (RFC 5737), so that nobody learns the code; plain HTTP, which gateways catch."""
 
 
 def detour_with(code: str) -> str:
-    """Build the address to be caught with; the code is in its plain form."""
+    """Return the address to be caught with a voucher's code, given in its plain form."""
     return f"http://{NOWHERE}/v/{code}"
 
 
 def code_caught(url: str | None) -> str | None:
     """
-    Read the code out of the address that a gateway caught.
+    Return the code in an address that a gateway caught.
 
-    @return: in its plain form; None if that was no detour of ours.
+    @return: in its plain form; None if the address was not one of L{detour_with}.
     """
     parts = urlsplit(url or "")
     before, found, code = parts.path.partition("/v/")

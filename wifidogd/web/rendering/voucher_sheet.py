@@ -1,4 +1,4 @@
-"""Vouchers as a page to be printed and cut: complete in itself, so that it works without any connection."""
+"""Vouchers on a page to print and cut out; it carries everything in itself and works offline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wifidogd.web.rendering.pages import FOLDERS
 @dataclass(frozen=True, slots=True)
 class Slip:
     """
-    What is cut out.
+    One voucher on the sheet.
 
     @ivar code: as people type it.
     @ivar picture: the QR code of its address.
@@ -41,10 +41,10 @@ def write_sheet(
     language: str,
 ) -> str:
     """
-    Write the page for a batch.
+    Return the page for a batch, as HTML.
 
     @param codes: in their plain form.
-    @param address: where vouchers are opened, with a slash at its end; the code is put behind it.
+    @param address: where vouchers are opened, ending in a slash; the code is appended.
     @param valid_until: an instant within the last day; None for no end.
     @param language: one of L{wifidogd.web.rendering.language.NAMES}.
     """
@@ -61,6 +61,8 @@ def write_sheet(
 
 
 def _picture(address: str) -> Markup:
-    """Draw a QR code that survives a crease: level M, with the quiet zone that readers need."""
+    """
+    Return the QR code of an address as SVG, at level M to survive a crease and with the quiet zone that readers need.
+    """
     code = segno.make(address, error="m", micro=False)
     return Markup(code.svg_inline(border=4, omitsize=True, light="#fff"))  # noqa: S704 - digits of ours

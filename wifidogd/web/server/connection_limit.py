@@ -1,4 +1,4 @@
-"""Who is connected: as many as there is room for, others outside; and who makes room."""
+"""Bounds how many clients are connected, and chooses who must go when there are too many."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
 
 MOST_CONNECTIONS = 10_000
 SPARE_DESCRIPTORS = 64
-"""Descriptors left to the database, the log and everything else."""
+"""Descriptors kept for the database, the log and everything else."""
 
 MOST_HELD = 200_000
-"""Octets that are held for a connection at worst: a body or requests ahead, and answers that are not taken."""
+"""Octets held for a connection at worst: a body or pipelined requests, and answers that the client does not read."""
 
 _SILENT, _SLOW = 1.0, 5.0
-"""Seconds after which clients make room for others if there is none: who does not ask, and who takes no answer."""
+"""Seconds after which clients are dropped for others: those that send no request, and those that read no answer."""
 
-_PRESS = 0.25
-"""Seconds between two looks whether somebody has become one of them."""
+_LOOK_AGAIN = 0.25
+"""Seconds between two looks for such clients while the server is full."""
 
 _UNASKED = 2.0
-"""Seconds in which who has come in may still ask for something when the server closes: a lost packet costs one."""
+"""Seconds in which a connected client may still send a request when the server stops: a lost packet costs one."""
 
 _TAKEN = 0.25
-"""Seconds for the last answers to be taken."""
+"""Seconds in which clients may read the last answers."""
 
 _LOOK = 0.02
 _FEW = 12
 _ROUND = _FEW + 20
-"""Connections that one round of accepting may bring after it should have paused; see L{ConnectionLimit.make_room}."""
+"""Connections that one round of accepting may bring after it should have paused; see L{ConnectionLimit.add}."""
 
 
 class ConnectionLimit:
     """
-    The places that clients may take.
+    The connections of a site.
 
-    When all are taken, the listening ports pause: clients wait in the kernel's
-    backlog, and nothing spins.  Who has kept us waiting the longest then makes
-    room, long before the deadline.
+    When there are too many, the listening ports pause: further clients wait in
+    the kernel's backlog, and nothing spins.  The client that has been waited
+    for the longest is then dropped, long before its deadline.
 
-    @ivar taken: by whom.
-    @ivar silent: who has a place and has not asked for anything yet.
-    @ivar slow: who is to take an answer.
+    @ivar channels: of the clients that are connected.
+    @ivar silent: those that have not sent a request yet.
+    @ivar slow: those that have an answer to read.
     @ivar is_closing: whether each client gets one more answer at most.
     """
 
     def __init__(self, most: int, *, clock: IReactorTime) -> None:
-        self.taken: set[Channel] = set()
+        self.channels: set[Channel] = set()
         self.silent: SlowClients[Channel] = SlowClients(_SILENT, clock)
         self.slow: SlowClients[Channel] = SlowClients(_SLOW, clock)
         self.is_closing = False
@@ -63,90 +63,90 @@ class ConnectionLimit:
         self._most = most
         self._pause_at = max(1, most - _ROUND)
         self._ports: list[Port] = []
-        self._pressing: IDelayedCall | None = None
+        self._dropping: IDelayedCall | None = None
 
     @property
     def may_be_kept(self) -> bool:
-        """Whether clients may ask again on the same connection: not in a house that closes, or is nearly full."""
-        return not self.is_closing and 4 * len(self.taken) < 3 * self._pause_at
+        """Whether connections are kept after an answer: not while the server stops, or is nearly full."""
+        return not self.is_closing and 4 * len(self.channels) < 3 * self._pause_at
 
     def watch(self, port: IListeningPort) -> None:
-        """Pause accepting on this port while the house is full."""
+        """Pause this port while there are too many connections."""
         if isinstance(port, Port):
             port.numberAccepts = _FEW
             self._ports.append(port)
 
-    def make_room(self, channel: Channel) -> bool:
+    def add(self, channel: Channel) -> bool:
         """
-        Count a connection; False if there is no room for it.
+        Count a connection.
 
         A port accepts C{numberAccepts} in one round, whatever happens
         meanwhile, and raises that by 20 after each full round
         (C{twisted.internet.tcp.Port.doRead}); reset here, it never gets
         beyond L{_ROUND}.
         """
-        self.taken.add(channel)
+        self.channels.add(channel)
         for port in self._ports:
             port.numberAccepts = _FEW
-        if len(self.taken) >= self._pause_at:
+        if len(self.channels) >= self._pause_at:
             self._pause()
-        return len(self.taken) <= self._most
+        return len(self.channels) <= self._most
 
-    def free_room(self, channel: Channel) -> None:
-        """Forget a connection."""
-        self.taken.discard(channel)
-        if len(self.taken) == self._pause_at - 1:
+    def remove(self, channel: Channel) -> None:
+        """Forget a connection that has been closed."""
+        self.channels.discard(channel)
+        if len(self.channels) == self._pause_at - 1:
             self._resume()
 
-    def take_in(self) -> None:
-        """Accept who waits at the ports; they would be turned away when those close."""
+    def accept_waiting(self) -> None:
+        """Accept the clients that wait in the backlog; they would be refused when the ports close."""
         for port in self._listening():
             known = -1
-            while known < len(self.taken) < self._pause_at:
-                known = len(self.taken)
+            while known < len(self.channels) < self._pause_at:
+                known = len(self.channels)
                 port.doRead()
 
     async def drain(self, seconds: float) -> None:
         """
-        Answer who has come in, for some time at most, and see that they take it.
+        Wait until all clients have their answers, for C{seconds} at most.
 
-        Who does not ask within L{_UNASKED} is sent away.
+        A client that sends no request within L{_UNASKED} is dropped.
         """
         self.is_closing = True
-        for channel in self.taken:
+        for channel in self.channels:
             channel.end_with_answer()
         began = self._clock.seconds()
-        while unserved := [channel for channel in self.taken if not channel.is_served]:
+        while unserved := [channel for channel in self.channels if not channel.is_served]:
             passed = self._clock.seconds() - began
             if passed >= seconds:
                 return
             for channel in unserved:
-                if passed >= _UNASKED and not channel.has_asked:
+                if passed >= _UNASKED and not channel.has_request:
                     channel.loseConnection()
             await deferLater(self._clock, _LOOK)
         until = self._clock.seconds() + _TAKEN
-        while self.taken and self._clock.seconds() < until:
+        while self.channels and self._clock.seconds() < until:
             await deferLater(self._clock, _LOOK)
 
     def _pause(self) -> None:
         for port in self._listening():
             port.stopReading()
-        if self._pressing is None:
-            self._pressing = self._clock.callLater(0, self._press)
+        if self._dropping is None:
+            self._dropping = self._clock.callLater(0, self._drop_some)
 
-    def _press(self) -> None:
-        """Send some away who keep us waiting, and look again as long as it is full."""
-        self._pressing = None
-        excess = len(self.taken) - self._pause_at
+    def _drop_some(self) -> None:
+        """Drop some clients that are waited for, and look again while there are too many."""
+        self._dropping = None
+        excess = len(self.channels) - self._pause_at
         if excess >= 0:
             for channel in self.silent.longest(excess + _FEW) or self.slow.longest(excess + _FEW):
                 channel.overdue()
-            self._pressing = self._clock.callLater(_PRESS, self._press)
+            self._dropping = self._clock.callLater(_LOOK_AGAIN, self._drop_some)
 
     def _resume(self) -> None:
-        if self._pressing is not None:
-            self._pressing.cancel()
-            self._pressing = None
+        if self._dropping is not None:
+            self._dropping.cancel()
+            self._dropping = None
         for port in self._listening():
             port.startReading()
 
@@ -157,17 +157,17 @@ class ConnectionLimit:
 
 def most_connections(descriptors: int, memory: int) -> int:
     """
-    Say how many clients may be connected.
+    Return how many clients may be connected.
 
-    @param descriptors: that the process may have, C{RLIM_INFINITY} included.
-    @param memory: octets of the machine; clients that try get a quarter of it at most.
+    @param descriptors: that the process may have; C{RLIM_INFINITY} for no limit.
+    @param memory: octets of the machine; all clients together may hold a quarter of it.
     """
     by_descriptors = MOST_CONNECTIONS if descriptors == resource.RLIM_INFINITY else descriptors - SPARE_DESCRIPTORS
     return max(1, min(MOST_CONNECTIONS, by_descriptors, memory // 4 // MOST_HELD))
 
 
 def most_here() -> int:
-    """Say that for this process on this machine."""
+    """Return how many clients may be connected to this process on this machine."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return most_connections(limit, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
@@ -176,26 +176,26 @@ T = TypeVar("T", bound=Hashable)
 
 
 class SlowClients(Generic[T]):
-    """Remembers since when somebody is waited for, in order."""
+    """Remembers since when each client has been waited for, in order."""
 
     def __init__(self, grace: float, clock: IReactorTime) -> None:
         """
-        @param grace: seconds that everybody may take.
+        @param grace: seconds that every client may take.
         """
         self._grace = grace
         self._clock = clock
         self._since: dict[T, float] = {}
 
-    def add(self, who: T) -> None:
-        """Wait for somebody from now on."""
-        self._since.pop(who, None)
-        self._since[who] = self._clock.seconds()
+    def add(self, client: T) -> None:
+        """Wait for a client from now on."""
+        self._since.pop(client, None)
+        self._since[client] = self._clock.seconds()
 
-    def discard(self, who: T) -> None:
-        """Wait for somebody no more, if they were waited for."""
-        self._since.pop(who, None)
+    def discard(self, client: T) -> None:
+        """Stop waiting for a client, if it was waited for."""
+        self._since.pop(client, None)
 
     def longest(self, most: int) -> list[T]:
-        """Name so many of those who have taken more than their time, who began first first."""
+        """Return up to C{most} clients that have taken more than their time, those first who began first."""
         latest = self._clock.seconds() - self._grace
-        return [who for who, since in islice(self._since.items(), most) if since <= latest]
+        return [client for client, since in islice(self._since.items(), most) if since <= latest]

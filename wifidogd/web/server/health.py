@@ -16,15 +16,15 @@ from wifidogd.gateways.registry import Registry
 from wifidogd.store.driver.database import Database
 
 BEAT = timedelta(seconds=0.5)
-"""Between two looks at how late the reactor is."""
+"""Between two measurements of the reactor's lag."""
 
 BEATS_KEPT = 20
 
-Statistics = Callable[[], Mapping[str, float | str | None]]
+Metrics = Callable[[], Mapping[str, float | str | None]]
 
 
 class ReactorLag:
-    """Measures how late the reactor is: something that blocks it makes every client wait as long."""
+    """Measures how late the reactor is; what blocks it makes every client wait as long."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -33,11 +33,11 @@ class ReactorLag:
 
     @property
     def worst(self) -> float:
-        """Seconds, the worst of the last L{BEATS_KEPT} beats."""
+        """Seconds by which the reactor was late, the most in the last L{BEATS_KEPT} beats."""
         return max(self._lags)
 
     async def look(self) -> None:
-        """Compare the clock with the last time; to be called every L{BEAT}."""
+        """Measure the lag; to be called every L{BEAT}."""
         now = self._clock.seconds()
         if self._looked_at is not None:
             self._lags.append(max(0.0, now - self._looked_at - BEAT.total_seconds()))
@@ -46,34 +46,32 @@ class ReactorLag:
 
 class Health(Resource):
     """
-    Tells a monitor how the server is: 200, or 503 while the database is away or not prepared.
+    Answers a monitor: 200, or 503 while the database is away or not prepared.
 
-    Numbers and lower-case words of ours only, no text from elsewhere: a gateway
-    that strays here must find neither of the words it looks for.
+    The answer holds numbers and lower-case words of ours only: a gateway that
+    strays here must not find any of the words it looks for.
     """
 
     isLeaf = True
 
-    def __init__(
-        self, database: Database, directory: Registry, lag: ReactorLag, figures: Mapping[str, Statistics]
-    ) -> None:
+    def __init__(self, database: Database, registry: Registry, lag: ReactorLag, metrics: Mapping[str, Metrics]) -> None:
         """
-        @param figures: what else to count, by the name of the room that counts it.
+        @param metrics: what else to show, by the key under which it stands.
         """
         super().__init__()
         self._database = database
-        self._directory = directory
+        self._registry = registry
         self._lag = lag
-        self._figures = {"database": database.figures, **figures}
+        self._metrics = {"database": database.figures, **metrics}
 
     def render(self, request: Request) -> int:
-        """Answer any method alike."""
+        """Answer every method alike."""
         is_up = self._database.available_since is not None
-        is_ready = is_up and self._directory.loaded
+        is_ready = is_up and self._registry.loaded
         answer = {
             "status": "ok" if is_ready else "starting" if is_up else "database away",
             "reactor_lag_seconds": round(self._lag.worst, 3),
-            **{room: dict(count()) for room, count in self._figures.items()},
+            **{key: dict(count()) for key, count in self._metrics.items()},
         }
         request.setResponseCode(http.OK if is_ready else http.SERVICE_UNAVAILABLE)
         request.setHeader(b"content-type", b"application/json")

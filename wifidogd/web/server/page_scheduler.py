@@ -1,4 +1,4 @@
-"""Lets guests in by turns, so that however many come at once, gateways are answered in between."""
+"""Begins guests' pages in turns, so that gateways are answered in between, however many guests come at once."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ MOST_A_TURN = 8
 
 class PageScheduler:
     """
-    Begins to answer guests in the order in which they ask, a few at a time.
+    Begins pages in the order in which guests ask, a few at a time.
 
     A page costs as much as five reports, and its guest waits for it; a gateway
     gives up after a second.  The queue is as long as there are connections,
-    and goes on whatever the database does: who needs it is told, or waits, inside.
+    and it moves on whatever the database does: pages wait for that, or fail,
+    after they have begun.
     """
 
     def __init__(self, *, clock: IReactorTime) -> None:
@@ -27,18 +28,18 @@ class PageScheduler:
         self._begun = 0
         self._turn: IDelayedCall | None = None
 
-    def enter(self, request: Request, begin: Callable[[], None]) -> None:
+    def schedule(self, request: Request, begin: Callable[[], None]) -> None:
         """
-        Call C{begin} when it is this request's turn, at once if nobody waits.
+        Call C{begin} when it is this request's turn; at once if no other waits.
 
-        @param request: is forgotten once its client has gone.
+        @param request: forgotten if its client has gone by then.
         """
         self._waiting.append((request, begin))
         if self._turn is None:
             self._turn = self._clock.callLater(0, self._next_turn)
-        self._let_in()
+        self._begin_some()
 
-    def _let_in(self) -> None:
+    def _begin_some(self) -> None:
         while self._waiting and self._begun < MOST_A_TURN:
             request, begin = self._waiting.popleft()
             if request.channel is not None:
@@ -48,4 +49,4 @@ class PageScheduler:
     def _next_turn(self) -> None:
         self._begun = 0
         self._turn = self._clock.callLater(0, self._next_turn) if self._waiting else None
-        self._let_in()
+        self._begin_some()

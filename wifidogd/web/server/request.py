@@ -47,7 +47,7 @@ class WholeRequest(Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         """
-        Take a part of the body.
+        Keep a part of the body.
 
         @raise BodyTooLarge: if there is too much of it, or it comes in too many pieces.
         """
@@ -57,7 +57,7 @@ class WholeRequest(Request):
         self.content.write(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Begin to answer; queries and forms are read by whoever needs them, with L{wifidogd.web.server.query}."""
+        """Begin to answer; who needs the query or the form reads it with L{wifidogd.web.server.query}."""
         self.content.seek(0)
         self.args = {}
         self.method, self.uri, self.clientproto = command, path, version
@@ -65,19 +65,19 @@ class WholeRequest(Request):
         self.process()
 
     def process(self) -> None:
-        """Go where the path leads."""
+        """Have the site find who answers."""
         self.site = self.channel.site
-        self.site.lead(self)
+        self.site.dispatch(self)
 
-    def answer(self, room: IResource) -> None:
-        """Have a page make the answer."""
+    def answer(self, resource: IResource) -> None:
+        """Have a resource make the answer."""
         try:
-            self.render(room)
+            self.render(resource)
         except Exception:
             self.processingFailed(Failure())
 
     def getRequestHostname(self) -> bytes:
-        """Name no host: Klein would raise on one that cannot be true, and nothing here depends on it."""
+        """Return a constant: Klein would raise on a host that cannot be true, and nothing here depends on it."""
         return b"localhost"
 
     def write(self, data: bytes) -> None:
@@ -85,7 +85,7 @@ class WholeRequest(Request):
         self._pieces.append(data)
 
     def finish(self) -> None:
-        """Send the answer in one write; a client that has gone needs none."""
+        """Send the answer in one write, unless the client has gone."""
         if self._disconnected:
             return
         self.startedWriting = 1
@@ -104,7 +104,7 @@ class WholeRequest(Request):
 
 
 def source_of(request: IRequest) -> str:
-    """Tell the address a request came from; behind a Unix socket it is this machine's."""
+    """Return the address that a request came from; behind a Unix socket it is this machine's."""
     return str(getattr(request.getClientAddress(), "host", "127.0.0.1"))
 
 

@@ -1,4 +1,4 @@
-"""The front door: which room a path leads to, and what everybody may hold."""
+"""The HTTP server: which resource a path leads to, and what every client may hold."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class WifidogdSite(Site):
     """
     Leads requests to gateway pages, guest pages or health, and bounds what clients may hold.
 
-    @ivar places: of those who are connected.
-    @ivar deadlines: of those who are waited for.
+    @ivar connections: those that are open, and how many may be.
+    @ivar deadlines: of clients that are waited for.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -48,7 +48,7 @@ class WifidogdSite(Site):
         most_octets: int = MOST_OCTETS,
     ) -> None:
         """
-        @param path: under which the server is reached, with slashes around.
+        @param path: of all pages, with slashes around it.
         @param most_connections: None for as many as descriptors and memory allow.
         """
         super().__init__(
@@ -57,42 +57,42 @@ class WifidogdSite(Site):
         self._gateway = gateway
         self._guest = guest
         self._health = health
-        self._turnstile = PageScheduler(clock=clock)
+        self._scheduler = PageScheduler(clock=clock)
         self.deadlines: Deadlines[Channel] = Deadlines(Channel.overdue, step=1.0, clock=clock)
-        self.places = ConnectionLimit(most_connections or most_here(), clock=clock)
+        self.connections = ConnectionLimit(most_connections or most_here(), clock=clock)
         self._clock = clock
         self._utc_now = utc_now
         self._dated, self._date = -1, b""
-        self._prefix = _named(path.encode())
+        self._prefix = _segments(path.encode())
         self.most_octets = most_octets
 
     def date(self) -> bytes:
-        """Say what time it is, or was a second ago, as HTTP has it."""
+        """Return the time, a second old at most, in the form of the Date header."""
         now = int(self._clock.seconds())
         if now != self._dated:
             self._dated, self._date = now, datetimeToString(self._utc_now().timestamp())
         return self._date
 
-    def figures(self) -> dict[str, int]:
-        """Count C{clients} that are connected."""
-        return {"clients": len(self.places.taken)}
+    def metrics(self) -> dict[str, int]:
+        """Count C{clients} that are connected, for monitors."""
+        return {"clients": len(self.connections.channels)}
 
-    def lead(self, request: WholeRequest) -> None:
-        """Have a request answered where its path leads, guests by turns."""
-        room = self.getResourceFor(request)
-        if room is self._guest:
-            self._turnstile.enter(request, partial(request.answer, room))
+    def dispatch(self, request: WholeRequest) -> None:
+        """Have a request answered by the resource its path leads to; guests' pages take turns."""
+        resource = self.getResourceFor(request)
+        if resource is self._guest:
+            self._scheduler.schedule(request, partial(request.answer, resource))
         else:
-            request.answer(room)
+            request.answer(resource)
 
     def getResourceFor(self, request: Request) -> IResource:
         """
-        Find who answers a request.
+        Return the resource that answers a request.
 
         Empty segments mean nothing, because gateways put slashes where they
         like, and answers must never be redirects.
         """
-        segments = _named(request.path[1:])
+        segments = _segments(request.path[1:])
         is_ours = segments[: len(self._prefix)] == self._prefix
         rest = segments[len(self._prefix) :] if is_ours else segments
         request.prepath = []
@@ -116,12 +116,12 @@ class WifidogdSite(Site):
         """Keep no access log."""
 
 
-def _named(path: bytes) -> list[bytes]:
+def _segments(path: bytes) -> list[bytes]:
     """
     Split a path, drop empty segments and make the others safe for Klein.
 
-    It logs a traceback for what is not UTF-8 and redirects for slashes; such
-    segments become ones that no page is called.
+    Klein logs a traceback for what is not UTF-8 and redirects for slashes;
+    such segments become ones that no page is called.
     """
     segments = [segment for segment in path.split(b"/") if segment]
     if b"%" in path or not path.isascii():

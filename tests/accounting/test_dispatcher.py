@@ -1,0 +1,342 @@
+"""The order and pace in which reports are settled, with a clock that the test moves and no database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from wifidogd.accounting.dispatcher import (
+    ANSWER_STEP,
+    BATCH,
+    HELD_MOST,
+    HELD_UP,
+    KEEP_LOGOUT,
+    MAX_WAITING,
+    PACE,
+    RETRY_PAUSE,
+    Dispatcher,
+    Unsettled,
+)
+from wifidogd.accounting.report_queue import Entry
+from wifidogd.domain.decisions import Decision
+from wifidogd.domain.errors import Overloaded, StoreUnavailable
+from wifidogd.domain.sessions import AuthCode, Dialect, Octets, Report, Stage
+
+ALLOWED = Decision(AuthCode.ALLOWED)
+AWAY = StoreUnavailable("away")
+ANSWER_WITHIN = 0.7
+TICK = 0.001
+
+
+class Batch:
+    """A batch that a test settles when it likes."""
+
+    def __init__(self, entries: Sequence[Entry], spares_endings: bool) -> None:
+        self.entries = entries
+        self.spares_endings = spares_endings
+        self.outcome: Deferred[Unsettled] = Deferred()
+
+    @property
+    def octets(self) -> list[int]:
+        """What its reports count: tests number reports by that."""
+        return [entry.report.octets.incoming for entry in self.entries if entry.report.octets is not None]
+
+    def succeed(self, *, spared: Sequence[int] = ()) -> None:
+        """Settle all but some, which the prompt stream leaves to the patient one."""
+        left = [entry for entry, number in zip(self.entries, self.octets, strict=True) if number in spared]
+        for entry in self.entries:
+            if entry not in left:
+                entry.succeed(ALLOWED)
+        self.outcome.callback(dict.fromkeys(left))
+
+    def fail(self) -> None:
+        """Settle nothing: the database is away."""
+        self.outcome.callback(dict.fromkeys(self.entries, AWAY))
+
+
+class Desk:
+    """A dispatcher, the batches that it has started, and what has become of reports."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.batches: list[Batch] = []
+        self.dispatcher = Dispatcher(self._settle, clock=self.clock)  # type: ignore[arg-type]
+        self.answers: dict[int, Decision | str] = {}
+
+    def _settle(self, entries: Sequence[Entry], spares_endings: bool) -> Deferred[Unsettled]:
+        batch = Batch(entries, spares_endings)
+        self.batches.append(batch)
+        return batch.outcome
+
+    def report(self, number: int, token: str | None = None, stage: Stage = Stage.COUNTERS, within: float = 0.7) -> None:
+        """Submit a report that counts so many octets, on a token of its own unless one is named."""
+        report = Report(stage, Dialect.WIFIDOG, token or f"token {number}", "gw1", octets=Octets(number, 0))
+        answer = self.dispatcher.submit(report, report.token.encode(), within)
+        answer.addCallback(lambda decision: self.answers.update({number: decision}))
+        answer.addErrback(lambda failure: self.answers.update({number: str(failure.value)}))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass in steps so small that every timer is punctual."""
+        self.clock.pump([TICK] * round(seconds / TICK))
+
+    @property
+    def started(self) -> list[list[int]]:
+        """The reports of the batches that have been started, by number."""
+        return [batch.octets for batch in self.batches]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_the_bounds_and_paces_are_these() -> None:
+    """A gateway waits for a second; tests below go by the names."""
+    assert (BATCH, MAX_WAITING) == (300, 5000)
+    assert (PACE, HELD_UP, RETRY_PAUSE, ANSWER_STEP) == (0.01, 0.05, 0.25, 0.1)
+    assert (HELD_MOST, KEEP_LOGOUT) == (3.0, 600.0)
+
+
+def test_a_lone_report_is_settled_at_once(desk: Desk) -> None:
+    """And the next one as soon as the pace allows."""
+    desk.report(1)
+    assert desk.started == [[1]]
+    desk.batches[0].succeed()
+    assert desk.answers == {1: ALLOWED}
+    desk.report(2)
+    desk.pass_time(PACE - 2 * TICK)
+    assert desk.started == [[1]]
+    desk.pass_time(3 * TICK)
+    assert desk.started == [[1], [2]]
+
+
+def test_reports_that_come_meanwhile_form_the_next_batch(desk: Desk) -> None:
+    """It starts when the one in flight has ended."""
+    for number in (1, 2, 3):
+        desk.report(number)
+    desk.pass_time(2 * PACE)
+    assert desk.started == [[1]]
+    desk.batches[0].succeed()
+    assert desk.started == [[1], [2, 3]]
+
+
+def test_a_batch_that_is_stuck_is_waited_for_for_a_twentieth_of_a_second(desk: Desk) -> None:
+    """Somebody has locked a row of it; the others are answered in time."""
+    desk.report(1)
+    desk.report(2)
+    desk.pass_time(0.05 - 2 * TICK)
+    assert desk.started == [[1]]
+    desk.pass_time(3 * TICK)
+    assert desk.started == [[1], [2]]
+    desk.batches[1].succeed()
+    assert desk.answers == {2: ALLOWED}
+
+
+@pytest.mark.parametrize(("waiting", "pause"), [(BATCH, PACE), (BATCH - 1, HELD_UP)])
+def test_only_a_full_batch_starts_beside_another_without_waiting_for_it(desk: Desk, waiting: int, pause: float) -> None:
+    """A crowd goes on at the pace; a few wait until the batch in flight ends, or seems stuck."""
+    desk.report(1)
+    desk.report(2)
+    desk.pass_time(HELD_UP + TICK)
+    assert desk.started == [[1], [2]]
+    for number in range(waiting):
+        desk.report(number + 3)
+    desk.batches[0].succeed()
+    desk.pass_time(pause - 3 * TICK)
+    assert desk.started == [[1], [2]]
+    desk.pass_time(5 * TICK)
+    assert desk.started[2:] == [list(range(3, waiting + 3))]
+
+
+def test_two_batches_are_in_flight_at_most(desk: Desk) -> None:
+    """However many reports wait, and for however long; the store has connections for guests, too."""
+    for number in range(3 * BATCH):
+        desk.report(number, within=60)
+    desk.pass_time(20 * HELD_UP)
+    assert [len(batch.entries) for batch in desk.batches] == [1, BATCH]
+    assert desk.dispatcher.metrics() == {"reports_waiting": 2 * BATCH - 1, "batches_in_flight": 2}
+    desk.batches[0].succeed()
+    assert [len(batch.entries) for batch in desk.batches] == [1, BATCH, BATCH]
+    assert desk.dispatcher.metrics() == {"reports_waiting": BATCH - 1, "batches_in_flight": 2}
+
+
+def test_one_batch_of_the_patient_stream_is_in_flight_at_most(desk: Desk) -> None:
+    """Beside those of the prompt one, whose reports it does not hold up."""
+    for number in (1, 2, 3):
+        desk.report(number, stage=Stage.LOGOUT)
+    desk.report(4)
+    desk.pass_time(20 * HELD_UP)
+    assert desk.started == [[1], [4]]
+    assert [batch.spares_endings for batch in desk.batches] == [False, True]
+
+
+def test_the_queue_is_bounded_to_the_report(desk: Desk) -> None:
+    """One is in flight, so many wait, and the next is refused; each stream has a bound of its own."""
+    for number in range(1 + 5000):
+        desk.report(number, token="the same")
+    with pytest.raises(Overloaded):
+        desk.report(5001, token="the same")
+    assert desk.dispatcher.metrics()["reports_waiting"] == 5000
+    desk.report(5002, stage=Stage.LOGOUT)
+    assert desk.started == [[0], [5002]]
+
+
+def test_reports_that_follow_a_logout_are_bounded_like_others(desk: Desk) -> None:
+    """They wait in the patient stream for as long as it does, which may be minutes."""
+    desk.report(0, stage=Stage.LOGOUT)
+    desk.report(1, token="phone", stage=Stage.LOGOUT)
+    for number in range(2, 5001):
+        desk.report(number, token="phone", within=60)
+    desk.pass_time(HELD_UP)
+    with pytest.raises(Overloaded):
+        desk.report(5001, token="phone")
+    assert desk.started == [[0]]
+
+
+def test_reports_on_a_session_in_flight_wait_for_it(desk: Desk) -> None:
+    """Two transactions would settle them in any order; the reports of others pass them."""
+    desk.report(1, token="phone")
+    desk.report(2, token="phone")
+    desk.report(3)
+    desk.pass_time(HELD_UP + TICK)
+    assert desk.started == [[1], [3]]
+    desk.pass_time(HELD_UP + TICK)
+    desk.batches[1].succeed()
+    assert desk.started == [[1], [3]]
+    desk.batches[0].succeed()
+    assert desk.started == [[1], [3], [2]]
+
+
+def test_endings_that_were_spared_are_settled_by_the_patient_stream_in_their_order(desk: Desk) -> None:
+    """Those of the same batch that end nothing have their answers already."""
+    for number in range(1, 7):
+        desk.report(number)
+    desk.batches[0].succeed()
+    desk.pass_time(PACE + TICK)
+    desk.batches[1].succeed(spared=[2, 3, 5, 6])
+    assert desk.answers == {1: ALLOWED, 4: ALLOWED}
+    assert desk.started[2:] == [[2, 3, 5, 6]]
+    assert not desk.batches[2].spares_endings
+    desk.batches[2].succeed()
+    assert set(desk.answers) == {1, 2, 3, 4, 5, 6}
+
+
+def test_a_report_follows_an_earlier_one_on_its_session_into_the_patient_stream(desk: Desk) -> None:
+    """Whether it comes before that one is spared or after: totals are settled in the order in which they came."""
+    desk.report(0, stage=Stage.LOGOUT)
+    desk.report(1, token="phone")
+    desk.report(2, token="phone")
+    desk.batches[1].succeed(spared=[1])
+    desk.report(3, token="phone")
+    desk.report(4)
+    desk.pass_time(10 * HELD_UP)
+    assert desk.started == [[0], [1], [4]]
+    desk.batches[0].succeed()
+    assert desk.started[3:] == [[1, 2, 3]]
+    assert not desk.batches[3].spares_endings
+
+
+def test_what_could_not_be_settled_is_tried_again_after_a_pause(desk: Desk) -> None:
+    """By the patient stream, in the order in which it came, before what came since."""
+    for number in (1, 2):
+        desk.report(number, within=10)
+    desk.batches[0].succeed()
+    desk.pass_time(PACE + TICK)
+    desk.report(3, within=10)
+    desk.report(4, token="token 2", within=10)
+    desk.batches[1].fail()
+    desk.report(5, token="token 2", within=10)
+    desk.pass_time(RETRY_PAUSE - 2 * TICK)
+    assert desk.started == [[1], [2], [3]]
+    desk.pass_time(3 * TICK)
+    assert desk.started == [[1], [2], [3], [2, 4, 5]]
+    assert desk.answers == {1: ALLOWED}
+    for batch in desk.batches[2:]:
+        batch.succeed()
+    desk.report(6, token="token 2")
+    assert desk.started[4:] == [[6]]
+    assert desk.batches[4].spares_endings
+
+
+def test_a_report_without_time_for_another_try_is_given_up_at_once(desk: Desk) -> None:
+    """Its gateway would have hung up; a logout is kept, since nothing will repeat it."""
+    desk.report(1, within=RETRY_PAUSE)
+    desk.report(2, stage=Stage.LOGOUT, within=RETRY_PAUSE)
+    for batch in desk.batches:
+        batch.fail()
+    assert desk.answers == {1: "away"}
+    desk.pass_time(2 * RETRY_PAUSE)
+    assert desk.answers == {1: "away", 2: "the database is too slow"}
+    assert desk.started == [[1], [2], [2]]
+
+
+def test_while_stopping_nothing_is_tried_again(desk: Desk) -> None:
+    """Whatever time it has: the server is to be gone in some seconds."""
+    desk.report(1, within=10)
+    desk.report(2, stage=Stage.LOGOUT)
+    drained = Deferred.fromCoroutine(desk.dispatcher.drain())
+    assert desk.dispatcher.is_stopping
+    for batch in desk.batches:
+        assert not drained.called
+        batch.fail()
+    assert drained.called
+    assert desk.answers == {1: "away", 2: "away"}
+    assert desk.dispatcher.metrics() == {"reports_waiting": 0, "batches_in_flight": 0}
+
+
+def test_while_stopping_what_waits_is_settled_and_endings_too(desk: Desk) -> None:
+    """Whoever was accepted gets an answer."""
+    desk.report(1)
+    desk.report(2)
+    drained = Deferred.fromCoroutine(desk.dispatcher.drain())
+    desk.batches[0].succeed()
+    desk.pass_time(PACE + TICK)
+    desk.batches[1].succeed(spared=[2])
+    assert not drained.called
+    desk.batches[2].succeed()
+    assert drained.called
+    assert desk.answers == {1: ALLOWED, 2: ALLOWED}
+
+
+def test_draining_an_idle_dispatcher_takes_no_time(desk: Desk) -> None:
+    """Nothing would end the wait."""
+    assert Deferred.fromCoroutine(desk.dispatcher.drain()).called
+
+
+def test_an_answer_that_is_due_is_given_up_and_the_report_settled_all_the_same(desk: Desk) -> None:
+    """A step late at most."""
+    desk.report(1, token="phone")
+    desk.report(2, token="phone")
+    desk.pass_time(ANSWER_WITHIN - TICK)
+    assert desk.answers == {}
+    desk.pass_time(ANSWER_STEP + 2 * TICK)
+    assert desk.answers == dict.fromkeys([1, 2], "the database is too slow")
+    desk.batches[0].succeed()
+    assert desk.started == [[1], [2]]
+
+
+@pytest.mark.parametrize(("seconds", "is_settled"), [(HELD_MOST - 0.1, True), (HELD_MOST + 0.1, False)])
+def test_a_report_is_not_settled_too_long_after_its_answer_was_due(
+    desk: Desk, seconds: float, is_settled: bool
+) -> None:
+    """Another server may have settled later totals since."""
+    desk.report(1, token="phone")
+    desk.report(2, token="phone")
+    desk.pass_time(ANSWER_WITHIN + seconds)
+    desk.batches[0].succeed()
+    assert (desk.started == [[1], [2]]) is is_settled
+    assert desk.dispatcher.metrics()["reports_waiting"] == 0
+
+
+def test_a_settler_that_raises_stops_nothing(desk: Desk) -> None:
+    """It must not, but its reports are given up when they are due and the next batch starts."""
+    desk.report(1)
+    desk.report(2)
+    desk.batches[0].outcome.errback(StoreUnavailable("a fault of ours"))
+    desk.pass_time(PACE + TICK)
+    desk.batches[1].succeed()
+    desk.pass_time(ANSWER_WITHIN + ANSWER_STEP + TICK)
+    assert desk.answers == {1: "the database is too slow", 2: ALLOWED}

@@ -1,0 +1,80 @@
+"""A line to the server on which every answer is judged by what design.md section 7 promises, and remembered."""
+
+from __future__ import annotations
+
+import time
+
+from tests.chaos.load.answers import Answer, Outcome
+from wifidogd.domain.sessions import AuthCode
+from wifidogd.simulation.statistics import Kind
+from wifidogd.simulation.transport import wire
+from wifidogd.simulation.transport.client import ILineReactor, Line, Silence
+
+UNAVAILABLE = 503
+
+PATHS = {
+    b"/ping/": Kind.PING,
+    b"/auth/?stage=login": Kind.LOGIN,
+    b"/auth/?stage=counters": Kind.COUNTERS,
+    b"/auth/?stage=logout": Kind.LOGOUT,
+    b"/login/?": Kind.PAGE,
+    b"/login": Kind.FORM,
+    b"/logout": Kind.BUTTON,
+}
+"""How targets begin, below the path of the server; all others are what a guest sees afterwards."""
+
+WHEN_UNAVAILABLE: dict[Kind, AuthCode] = {
+    Kind.LOGIN: AuthCode.ERROR,
+    Kind.COUNTERS: AuthCode.ERROR,
+    Kind.LOGOUT: AuthCode.DENIED,
+}
+
+
+class CheckedClient(Line):
+    """Carries requests, and remembers what came of each."""
+
+    def __init__(self, server: wire.Server, *, reactor: ILineReactor) -> None:
+        super().__init__(server.host, server.port, reactor=reactor)
+        self._path = server.path.rstrip("/").encode()
+        self.answers: list[Answer] = []
+
+    async def ask(self, request: bytes) -> tuple[bytes | Silence, float]:
+        """As L{Line.ask}."""
+        answer, took = await super().ask(request)
+        kind = kind_of(request.split(b" ", 2)[1].removeprefix(self._path))
+        self.answers.append(Answer(time.monotonic(), took, kind, outcome_of(kind, answer)))
+        return answer, took
+
+
+def kind_of(target: bytes) -> Kind:
+    """Tell what is asked for; C{target} is path and query below the server's path."""
+    return next((kind for beginning, kind in PATHS.items() if target.startswith(beginning)), Kind.PORTAL)
+
+
+def outcome_of(kind: Kind, answer: bytes | Silence) -> Outcome:
+    """Judge an answer."""
+    if isinstance(answer, Silence):
+        return Outcome.REFUSED if answer is Silence.REFUSED else Outcome.LOST
+    if kind is Kind.PING:
+        return Outcome.SERVED if wire.says_pong(answer) and wire.read_status(answer) == 200 else Outcome.AMISS
+    return _of_report(kind, answer) if kind in WHEN_UNAVAILABLE else _of_page(answer)
+
+
+def _of_report(kind: Kind, answer: bytes) -> Outcome:
+    status, code = wire.read_status(answer), wire.read_verdict(answer)
+    if status == UNAVAILABLE:
+        return Outcome.CANNOT_SAY if code == WHEN_UNAVAILABLE[kind] else Outcome.AMISS
+    if code == AuthCode.DENIED:
+        return Outcome.SERVED if kind is Kind.LOGOUT else Outcome.DENIED
+    return Outcome.SERVED if code == AuthCode.ALLOWED else Outcome.AMISS
+
+
+def _of_page(answer: bytes) -> Outcome:
+    """Judge a page for people: one that apologises is written for them, and says when to come back."""
+    page = wire.read_page(answer)
+    if page is None or page.status not in (200, 303, UNAVAILABLE):
+        return Outcome.AMISS
+    if page.status != UNAVAILABLE:
+        return Outcome.SERVED
+    is_human = b"retry-after:" in answer.lower() and "<html" in page.body
+    return Outcome.CANNOT_SAY if is_human else Outcome.AMISS

@@ -1,0 +1,57 @@
+"""What a load takes for a promised answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.load.answer_check import kind_of, outcome_of
+from tests.chaos.load.answers import Outcome
+from wifidogd.simulation.statistics import Kind
+from wifidogd.simulation.transport.client import Silence
+
+PAGE = b"HTTP/1.0 %d Whatever\r\n%s\r\n<html><body>Hello</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        (b"/ping/?gw_id=sim-0001", Kind.PING),
+        (b"/auth/?stage=login&ip=10.0.0.1", Kind.LOGIN),
+        (b"/auth/?stage=counters&ip=10.0.0.1", Kind.COUNTERS),
+        (b"/auth/?stage=logout&ip=10.0.0.1", Kind.LOGOUT),
+        (b"/login/?gw_address=10.0.0.1", Kind.PAGE),
+        (b"/login", Kind.FORM),
+        (b"/logout", Kind.BUTTON),
+        (b"/portal/?gw_id=sim-0001", Kind.PORTAL),
+        (b"/gw_message.php?message=denied", Kind.PORTAL),
+    ],
+)
+def test_what_is_asked_for(target: bytes, kind: Kind) -> None:
+    """By the beginning of path and query."""
+    assert kind_of(target) is kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "outcome"),
+    [
+        (Kind.PING, b"HTTP/1.0 200 OK\r\n\r\nPong", Outcome.SERVED),
+        (Kind.PING, b"HTTP/1.0 503 Busy\r\n\r\nPong", Outcome.AMISS),
+        (Kind.COUNTERS, b"HTTP/1.0 200 OK\r\n\r\nAuth: 1", Outcome.SERVED),
+        (Kind.COUNTERS, b"HTTP/1.0 200 OK\r\n\r\nAuth: 0", Outcome.DENIED),
+        (Kind.COUNTERS, b"HTTP/1.0 503 Busy\r\n\r\nAuth: -1", Outcome.CANNOT_SAY),
+        (Kind.COUNTERS, b"HTTP/1.0 503 Busy\r\n\r\nAuth: 0", Outcome.AMISS),
+        (Kind.LOGIN, b"HTTP/1.0 500 Oops\r\n\r\nAuth: -1", Outcome.AMISS),
+        (Kind.LOGOUT, b"HTTP/1.0 200 OK\r\n\r\nAuth: 0", Outcome.SERVED),
+        (Kind.LOGOUT, b"HTTP/1.0 503 Busy\r\n\r\nAuth: 0", Outcome.CANNOT_SAY),
+        (Kind.LOGOUT, b"HTTP/1.0 503 Busy\r\n\r\nAuth: -1", Outcome.AMISS),
+        (Kind.PAGE, PAGE % (200, b""), Outcome.SERVED),
+        (Kind.PAGE, PAGE % (503, b"Retry-After: 5\r\n"), Outcome.CANNOT_SAY),
+        (Kind.PAGE, PAGE % (503, b""), Outcome.AMISS),
+        (Kind.FORM, PAGE % (500, b""), Outcome.AMISS),
+        (Kind.FORM, Silence.LOST, Outcome.LOST),
+        (Kind.LOGIN, Silence.REFUSED, Outcome.REFUSED),
+    ],
+)
+def test_what_came_of_it(kind: Kind, answer: bytes | Silence, outcome: Outcome) -> None:
+    """An answer that design.md does not have for its kind is amiss, whatever a gateway would make of it."""
+    assert outcome_of(kind, answer) is outcome

@@ -1,0 +1,62 @@
+"""Hostile and clumsy clients for a second each; the long form is C{make chaos CHAOS=clients}."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from socket import create_connection
+
+import pytest
+
+from benchmarks.loads.contender import Place
+from tests.chaos.fuzz.replies import read_answers
+from tests.chaos.fuzz.sockets import babble, furnish
+from tests.chaos.trials.bad_clients import NO_DISK, meet, open_place
+from tests.support.testbed.testbed import Testbed
+
+DESCRIPTORS = 300
+"""Room for 236 clients."""
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[tuple[Place, int]]:
+    """A server with little room, and where it speaks TLS."""
+    with Testbed(NO_DISK) as testbed:
+        yield open_place(testbed, descriptors=DESCRIPTORS)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("chunks of one octet", 40),
+        ("half a handshake", 120),
+        ("20,000 pings in one piece", 3),
+        ("impatient guests", 150),
+        ("more silent ones than there is room for", 330),
+    ],
+)
+def test_everybody_else_is_served(place: tuple[Place, int], name: str, count: int) -> None:
+    """Gateways that just report; and nothing is left behind."""
+    server, tls_port = place
+    assert meet(server, tls_port, name, 1.0, count).missed() == []
+
+
+def test_a_guest_is_served_over_tls(place: tuple[Place, int]) -> None:
+    """At an C{ssl:} endpoint."""
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    heard = bytearray()
+    with create_connection(("127.0.0.1", place[1]), 10) as line, trusting.wrap_socket(line) as secure:
+        secure.sendall(b"GET /wifidog/gw_message.php?message=denied HTTP/1.0\r\n\r\n")
+        while piece := secure.recv(65536):
+            heard += piece
+    assert read_answers(bytes(heard)) == [200]
+
+
+def test_a_hundred_conversations_of_a_fuzzer_are_borne(place: tuple[Place, int]) -> None:
+    """Each answered fittingly or cut off, without a traceback; many more in C{make chaos CHAOS=fuzz}."""
+    server = place[0].server
+    said = babble(server.port, furnish(place[0].dsn), 100, seed=5, at_a_time=4)
+    assert said.complaints == []
+    assert {200, 400} <= set(said.statuses)
+    assert "Traceback" not in server.log.read_text(errors="replace")

@@ -1,0 +1,13 @@
+"""Passwords and tokens at their limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from wifidogd.domain.tokens import is_acceptable
+
+
+@pytest.mark.parametrize(("length", "is_good"), [(0, False), (7, False), (8, True), (1_000, True), (1_001, False)])
+def test_a_password_has_eight_to_a_thousand_characters(length: int, is_good: bool) -> None:
+    """NIST SP 800-63B asks for 8; a thousand bound the work of hashing."""
+    assert is_acceptable("x" * length) is is_good

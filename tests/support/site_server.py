@@ -1,0 +1,212 @@
+"""The HTTP site on a listener of this machine, with a real database, for tests that come as guests do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from urllib.parse import urlencode
+
+from twisted.internet import reactor
+from twisted.internet.tcp import Port
+
+from tests.support.deadline import within
+from tests.support.raw_http import Reply, ask
+from wifidogd.access.arrivals import Arrivals
+from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.session_view import SessionViews
+from wifidogd.access.sign_in import AccountSignIn
+from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.accounting.ledger import Ledger
+from wifidogd.accounts.personal_data import PersonalData
+from wifidogd.domain.gateways import Gateway, WaitingGateway
+from wifidogd.domain.plans import SignInMethod
+from wifidogd.domain.sessions import AuthCode, Dialect, Octets, Report, Stage
+from wifidogd.gateways.heartbeats import Heartbeats
+from wifidogd.gateways.registry import Registry
+from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.accounts.accounts import add_account
+from wifidogd.store.driver.database import Database
+from wifidogd.store.gateways.gateways import adopt
+from wifidogd.store.gateways.networks import save_network
+from wifidogd.web.gateway.routes import GatewayPages
+from wifidogd.web.portal.routes import GuestPages, MailServices
+from wifidogd.web.portal.sign_in import SignInServices
+from wifidogd.web.server.health import Health, ReactorLag
+from wifidogd.web.server.site import WifidogdSite
+
+GATEWAY = Gateway("gw1", "default", "10.0.0.1")
+MAC = "02:00:00:00:00:01"
+
+
+@dataclass
+class SiteServer:
+    """
+    The server and what a test may want to touch behind it.
+
+    @ivar waiting: gateways that guests came from and nobody has adopted.
+    @ivar now: what its wall clock says.
+    @ivar cookie: what the browser sends with all that it asks.
+    """
+
+    database: Database
+    path: str = "/wifidog/"
+    public_url: str | None = None
+    trust_new_gateways: bool = False
+    now: datetime = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    waiting: list[WaitingGateway] = field(default_factory=list)
+    cookie: str = ""
+
+    def __post_init__(self) -> None:
+        self.directory = Registry(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
+        self.passwords = Passwords(reactor)  # type: ignore[arg-type]
+        self.sign_in_services = SignInServices(
+            Arrivals(self.database),
+            AccountSignIn(self.database, self.passwords, utc_now=lambda: self.now),
+            VoucherSignIn(self.database),
+            RememberedDevices(self.database),
+        )
+        self.views = SessionViews(self.database, self.directory, utc_now=lambda: self.now)
+        self.ledger = Ledger(self.database, self.directory, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
+        self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
+        self.front = WifidogdSite(
+            self._gateway_pages().app.resource(),
+            self._guest_pages().app.resource(),
+            Health(self.database, self.directory, self.lag, {"ledger": self.ledger.metrics}),
+            path=self.path,
+            clock=reactor,  # type: ignore[arg-type]
+            utc_now=lambda: self.now,
+        )
+
+    def _gateway_pages(self) -> GatewayPages:
+        self.heartbeats = Heartbeats(self.database, self.directory)
+        self._gateway = GatewayPages(
+            self.ledger,
+            self.directory,
+            self.heartbeats,
+            clock=reactor,
+            utc_now=lambda: self.now,  # type: ignore[arg-type]
+        )
+        return self._gateway
+
+    def mail(self) -> MailServices | None:
+        """Without a mail server nobody can sign up."""
+        return None
+
+    def _guest_pages(self) -> GuestPages:
+        self._guest = GuestPages(
+            self.directory,
+            self.sign_in_services,
+            self.views,
+            PersonalData(self.database, self.passwords, utc_now=lambda: self.now),
+            self.waiting.append,
+            mail=self.mail(),
+            path=self.path,
+            public_url=self.public_url,
+            utc_now=lambda: self.now,
+            clock=reactor,  # type: ignore[arg-type]
+        )
+        return self._guest
+
+    async def open(self, gateway: Gateway | None = GATEWAY) -> SiteServer:
+        """Listen, with a gateway adopted already unless it is None."""
+        self.passwords.start()
+        if gateway is not None:
+            await self.adopt(gateway)
+        await self.refresh()
+        return self.listen()
+
+    def listen(self) -> SiteServer:
+        """Listen, whatever the directory knows."""
+        self.listener: Port = reactor.listenTCP(0, self.front, interface="127.0.0.1")
+        self.front.connections.watch(self.listener)
+        self.port: int = self.listener.getHost().port
+        return self
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await within(5, self.listener.stopListening())
+        self.passwords.stop()
+
+    async def refresh(self) -> None:
+        """Let the directory see what has changed."""
+        await within(5, self.directory.refresh())
+
+    async def adopt(self, gateway: Gateway) -> None:
+        """Adopt a gateway as the operator would."""
+        await within(5, self.database.transaction(lambda cursor: adopt(cursor, gateway, self.now)))
+
+    async def change_network(self, **changes: object) -> None:
+        """Change what the default network offers."""
+        network = replace(self.directory.network("default"), **changes)  # type: ignore[arg-type]
+        await within(5, self.database.transaction(lambda cursor: save_network(cursor, network)))
+        await self.refresh()
+
+    async def ask_for_accounts(self, **passwords: str) -> None:
+        """Let guests sign in by name and password."""
+        for name, password in passwords.items():
+            hashed = await within(10, self.passwords.hash(password))
+            await within(
+                5,
+                self.database.transaction(
+                    lambda cursor, name=name, hashed=hashed: add_account(cursor, name, hashed, self.now)  # type: ignore[misc]
+                ),
+            )
+        await self.change_network(methods=(SignInMethod.ACCOUNT,))
+
+    async def report(self, stage: Stage, token: str, octets: Octets = Octets(), mac: str = MAC) -> AuthCode:
+        """Report a guest as the gateway would."""
+        report = Report(stage, Dialect.WIFIDOG, token, GATEWAY.gw_id, mac, "10.0.0.5", octets)
+        return (await within(5, self.ledger.settle(report))).code
+
+    async def get(self, target: str, **how: str) -> Reply:
+        """Open a page below the path."""
+        return await ask(self.port, self.path + target, cookie=self.cookie, **how)  # type: ignore[arg-type]
+
+    async def post(self, target: str, fields: Mapping[str, str]) -> Reply:
+        """Send a form to a page below the path."""
+        form = urlencode(fields).encode()
+        return await ask(self.port, self.path + target, method="POST", form=form, cookie=self.cookie)
+
+    async def login_page(self, **changes: str) -> Reply:
+        """Come to the login page from the gateway."""
+        return await self.get("login/?" + login_query(**changes))
+
+    async def sign_in(self, **typed: str) -> Reply:
+        """Come from the gateway, fill in the form and send it."""
+        page = await self.login_page()
+        return await self.post("login", hidden(page) | typed)
+
+    async def get_online(self) -> str:
+        """Sign in by splash and let the gateway confirm it; return the token."""
+        token = token_in((await self.sign_in()).headers["location"])
+        await self.report(Stage.LOGIN, token)
+        return token
+
+    def later(self, **length: float) -> None:
+        """Set the wall clock forward."""
+        self.now += timedelta(**length)
+
+
+def login_query(**changes: str) -> str:
+    """Write the query of the reference gateway's redirect, with some values changed."""
+    fields = {"gw_address": "10.0.0.1", "gw_port": "2060", "gw_id": "gw1", "ip": "10.0.0.5", "mac": MAC}
+    return urlencode(fields | {"url": "http://a.example/news?x=1&y=2"} | changes)
+
+
+def hidden(page: Reply) -> dict[str, str]:
+    """Read the hidden fields of a page's form, not those of the switch of languages below it."""
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.body.partition("<footer>")[0])
+    return {name: unescape(value) for name, value in found}
+
+
+def token_in(location: str) -> str:
+    """Read the token out of the redirect to the gateway."""
+    match = re.search(r"[?&]token=([0-9a-z]{32})(&|$)", location)
+    assert match is not None, location
+    return match[1]
+
+
+GuestHouse = SiteServer  # the name by which some tests still know it

@@ -1,0 +1,252 @@
+"""
+The one owner of all reports between their arrival and their answer.
+
+It decides which reports form the next batch, when a batch starts, and which
+reports are tried again; what settles a batch is a function that it is given.
+
+There are two streams.  The prompt one takes nearly everything and leaves alone
+whatever would end a session.  Logouts, endings, and whatever could not be
+settled at the first try go through the patient one: a history table that is
+locked, or a disk that is full, stops only those that need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from wifidogd.accounting.report_queue import Entry, ReportQueue
+from wifidogd.domain.decisions import Decision
+from wifidogd.domain.errors import Overloaded, StoreError, StoreUnavailable
+from wifidogd.domain.sessions import Report, Stage
+from wifidogd.runtime.deadlines import Deadlines
+
+log = Logger()
+
+BATCH = 300
+"""Reports settled in one transaction, at most."""
+
+IN_FLIGHT = 2
+"""Batches of the prompt stream that are being settled at the same time, at most; the patient stream has one more."""
+
+MAX_WAITING = 5000
+"""Reports waiting in one stream, at most; beyond it gateways are told to leave their guests as they are."""
+
+PACE = 0.01
+"""
+Seconds between the starts of two batches of a stream, at least.
+
+A lone report is settled at once; on a busy server a few more share a COMMIT.
+"""
+
+HELD_UP = 0.05
+"""
+Seconds after which a batch in flight is not waited for: it may be stuck at rows that somebody else has locked.
+
+Until then a second one starts beside it only if it is full.
+"""
+
+RETRY_PAUSE = 0.25
+"""Seconds before the patient stream tries again after the database was away."""
+
+ANSWER_STEP = 0.1
+"""Seconds by which an answer that is given up may come late."""
+
+HELD_MOST = 3.0
+"""
+Seconds for which a report may still be settled when its answer is due; less than any gateway lets pass between two.
+
+Totals that are older than those that another server has settled would look like a gateway that started over.
+"""
+
+KEEP_LOGOUT = 600.0
+"""Seconds that a logout is kept for a database that is away; then the session counts as stale anyway."""
+
+Unsettled = Mapping[Entry, StoreError | None]
+"""Reports of a batch that must be tried again, with what went wrong; None for those that were left to the patient."""
+
+Settle = Callable[[Sequence[Entry], bool], Awaitable[Unsettled]]
+"""
+Settles a batch, answers what it can, and returns the rest; must not raise.
+
+The second argument says whether reports that end a session are to be left alone.
+"""
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """
+    Reports that are settled by the same rules, and the pace of their batches.
+
+    @ivar most_in_flight: batches, at the same time.
+    @ivar spares_endings: whether it leaves alone whatever ends a session.
+    @ivar began_at: the clock time at which the latest batch started.
+    @ivar start: the planned start of the next batch.
+    @ivar rest: the end of a pause in which no batch starts.
+    """
+
+    most_in_flight: int
+    spares_endings: bool
+    waiting: ReportQueue = field(default_factory=ReportQueue)
+    in_flight: int = 0
+    began_at: float = -inf
+    start: IDelayedCall | None = None
+    rest: IDelayedCall | None = None
+
+    @property
+    def may_start(self) -> bool:
+        """Whether another batch may be in flight."""
+        return len(self.waiting) > 0 and self.in_flight < self.most_in_flight and self.rest is None
+
+    @property
+    def next_start(self) -> float:
+        """The earliest clock time at which the next batch may start."""
+        pause = HELD_UP if self.in_flight and len(self.waiting) < BATCH else PACE
+        return self.began_at + pause
+
+
+class Dispatcher:
+    """Queues reports and has them settled in batches."""
+
+    def __init__(self, settle: Settle, *, clock: IReactorTime) -> None:
+        self._settle = settle
+        self._clock = clock
+        self._prompt = _Stream(IN_FLIGHT, spares_endings=True)
+        self._patient = _Stream(1, spares_endings=False)
+        self._held: set[bytes] = set()  # tokens of the batches in flight
+        self._deadlines: Deadlines[Entry] = Deadlines(_give_up, step=ANSWER_STEP, clock=clock)
+        self._drained: Deferred[None] | None = None
+        self.is_stopping = False
+
+    def submit(self, report: Report, token_hash: bytes, answer_within: float) -> Deferred[Decision]:
+        """
+        Queue a report.
+
+        @param answer_within: seconds; it may still be settled for L{HELD_MOST} after it has been given up, and a logout
+            for L{KEEP_LOGOUT}.
+        @return: fails with L{StoreUnavailable} when that time is over.
+        @raise Overloaded: if too many reports are waiting.
+        """
+        is_logout = report.stage is Stage.LOGOUT
+        # A report follows the last one on its session that waits; that one may still be in the prompt stream.
+        follows = self._patient.waiting.has(token_hash) and not self._prompt.waiting.has(token_hash)
+        stream = self._patient if is_logout or follows else self._prompt
+        if len(stream.waiting) >= MAX_WAITING:
+            raise Overloaded("too many reports are waiting")
+        keep = KEEP_LOGOUT if is_logout else answer_within
+        entry = Entry(report, token_hash, Deferred(), self._clock.seconds() + keep)
+        entry.deadline = self._deadlines.add(entry, answer_within)
+        stream.waiting.append(entry)
+        if stream.start is None:
+            self._start(stream)
+        return entry.answer
+
+    def metrics(self) -> dict[str, int]:
+        """Count what is queued and in flight, for monitors."""
+        return {
+            "reports_waiting": len(self._prompt.waiting) + len(self._patient.waiting),
+            "batches_in_flight": self._prompt.in_flight + self._patient.in_flight,
+        }
+
+    async def drain(self) -> None:
+        """Wait until every report has been settled or given up; what fails from now on is not tried again."""
+        self.is_stopping = True
+        if not self._is_empty:
+            self._drained = Deferred()
+            await self._drained
+
+    @property
+    def _is_empty(self) -> bool:
+        return not any(self.metrics().values())
+
+    def _start(self, stream: _Stream) -> None:
+        """Start as many batches as may start now, and plan the start of the next."""
+        stream.start = None
+        while stream.may_start:
+            wait = stream.next_start - self._clock.seconds()
+            if wait > 0:
+                stream.start = self._clock.callLater(wait, self._start, stream)
+                return
+            batch = self._next_batch(stream)
+            if not batch:
+                return
+            _ = ensureDeferred(self._run(stream, batch)).addErrback(partial(log.failure, "a batch of reports failed"))
+
+    def _next_batch(self, stream: _Stream) -> list[Entry]:
+        """
+        Take the reports that may be settled now, in order of arrival.
+
+        A report waits for the batch in flight that is about its session, and
+        for earlier reports on it that are to be tried again: totals that came
+        out of order would look like a gateway that started over.
+        """
+        batch: list[Entry] = []
+        passed_over: list[Entry] = []
+        oldest = self._clock.seconds() - HELD_MOST
+        while len(batch) < BATCH and (entry := stream.waiting.take()) is not None:
+            if entry.keep_until < oldest:
+                entry.fail(StoreUnavailable("the report has become too old"))
+            elif stream is not self._patient and self._patient.waiting.has(entry.token_hash):
+                self._patient.waiting.append(entry)
+            elif entry.token_hash in self._held:
+                passed_over.append(entry)
+            else:
+                batch.append(entry)
+        stream.waiting.put_back(passed_over)
+        return batch
+
+    async def _run(self, stream: _Stream, batch: Sequence[Entry]) -> None:
+        """Have a batch settled, then start what waited for it."""
+        tokens = {entry.token_hash for entry in batch}
+        self._held |= tokens
+        stream.in_flight += 1
+        stream.began_at = self._clock.seconds()
+        unsettled: Unsettled = {}
+        try:
+            unsettled = await self._settle(batch, stream.spares_endings)
+        finally:
+            self._held -= tokens
+            stream.in_flight -= 1
+            if unsettled:
+                self._retry([(entry, unsettled[entry]) for entry in batch if entry in unsettled])
+            self._proceed(stream)
+
+    def _retry(self, unsettled: Sequence[tuple[Entry, StoreError | None]]) -> None:
+        """Leave reports to the patient stream, and give up those that would come too late."""
+        kept: list[Entry] = []
+        latest = self._clock.seconds() + RETRY_PAUSE
+        for entry, problem in unsettled:
+            if problem is not None and (self.is_stopping or entry.keep_until <= latest):
+                entry.fail(problem)
+                continue
+            kept.append(entry)
+            if problem is not None and self._patient.rest is None:
+                self._patient.rest = self._clock.callLater(RETRY_PAUSE, self._end_rest)
+        self._patient.waiting.put_back(kept)
+
+    def _end_rest(self) -> None:
+        self._patient.rest = None
+        if self._patient.start is None:
+            self._start(self._patient)
+
+    def _proceed(self, ended: _Stream) -> None:
+        """Start what a batch that has ended kept waiting."""
+        if ended.start is not None:
+            ended.start.cancel()
+            ended.start = None
+        for stream in (ended, self._prompt, self._patient):
+            if stream.start is None:
+                self._start(stream)
+        if self._drained is not None and self._is_empty:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
+
+
+def _give_up(entry: Entry) -> None:
+    entry.fail(StoreUnavailable("the database is too slow"))

@@ -1,0 +1,20 @@
+"""What the operator has chosen: read from the command line and the environment into one frozen value."""
+
+from __future__ import annotations
+
+from wifidogd.settings.checks import checked_data_dir, checked_endpoint, checked_path, checked_url, checked_workers
+from wifidogd.settings.options import DEFAULT_LISTEN, Options
+from wifidogd.settings.values import MailSettings, Settings, default_data_dir
+
+__all__ = [
+    "DEFAULT_LISTEN",
+    "MailSettings",
+    "Options",
+    "Settings",
+    "checked_data_dir",
+    "checked_endpoint",
+    "checked_path",
+    "checked_url",
+    "checked_workers",
+    "default_data_dir",
+]

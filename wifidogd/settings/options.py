@@ -1,0 +1,133 @@
+"""The command line of C{twistd wifidogd}, each option also from the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python import usage
+
+from wifidogd.accounts.smtp_server import EXAMPLE, read_mail_server
+from wifidogd.domain.errors import ConfigurationError
+from wifidogd.settings.checks import (
+    checked_data_dir,
+    checked_endpoint,
+    checked_path,
+    checked_sender,
+    checked_url,
+    checked_workers,
+    read_password,
+)
+from wifidogd.settings.values import MailSettings, Settings, default_data_dir
+from wifidogd.store.driver.dsn import session_parameters
+
+log = Logger()
+
+DEFAULT_LISTEN = "tcp:8080"
+
+PASSWORD_IS_SHOWN = (
+    "ps shows every user of this machine the password in --database: put the DSN into the environment as "
+    "WIFIDOGD_DATABASE, or the password into a file that the DSN names as passfile=FILE."
+)
+
+TRUE = ("1", "yes", "true", "on")
+FALSE = ("", "0", "no", "false", "off")
+
+
+class Options(usage.Options):
+    """
+    Reads the command line and the environment.
+
+    @ivar settings: what they say; complete once they are parsed.
+    """
+
+    settings: Settings
+
+    optParameters = [
+        ["database", None, None, "PostgreSQL to use, as a libpq DSN [default: one of its own]"],
+        ["data-dir", None, None, f"where its own PostgreSQL lives [default: {default_data_dir()}]"],
+        ["path", None, None, "path that gateways are configured with [default: /wifidog/]"],
+        ["public-url", None, None, "how guests and gateways reach this server, such as http://wifi.example:8080"],
+        ["mail", None, None, f"mail server that lets guests sign up, such as {EXAMPLE}"],
+        ["mail-password-file", None, None, "file with the password of the mail server's user"],
+        ["mail-from", None, None, "address that mails come from [default: the mail server's user]"],
+        ["workers", None, None, "processes that answer on the same ports, one for each core [default: 1]"],
+    ]  # fmt: skip
+    optFlags = [
+        ["trust-new-gateways", None, "adopt a gateway by itself when it first sends a guest; for trials"],
+    ]
+    longdesc = "Every option can also be set in the environment: --data-dir as WIFIDOGD_DATA_DIR, and so on."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """where to accept HTTP, as a Twisted endpoint; may be repeated [default: tcp:8080]"""
+        self["listen"].append(endpoint)
+
+    def postOptions(self) -> None:
+        """
+        Check everything and make the settings.
+
+        @raise usage.UsageError: with a sentence that says what to write instead.
+        """
+        try:
+            self.settings = self._settings()
+        except ConfigurationError as problem:
+            raise usage.UsageError(str(problem)) from problem
+
+    def _settings(self) -> Settings:
+        listen = tuple(checked_endpoint(text) for text in self["listen"] or _listen_from_environment())
+        public_url = checked_url(self._said("public-url"))
+        return Settings(
+            listen=listen,
+            data_dir=checked_data_dir(self._said("data-dir")),
+            path=checked_path(self._said("path") or "/wifidog/"),
+            public_url=public_url,
+            mail=self._mail(public_url),
+            workers=checked_workers(self._said("workers") or "1", listen),
+            trust_new_gateways=bool(self["trust-new-gateways"]) or _flag_from_environment(),
+            database=self._database(),
+        )
+
+    def _mail(self, public_url: str | None) -> MailSettings | None:
+        """Return how mail is sent; None without --mail."""
+        server, sender, file = self._said("mail"), self._said("mail-from"), self._said("mail-password-file")
+        if server is None:
+            for name, value in (("mail-from", sender), ("mail-password-file", file)):
+                if value is not None:
+                    raise ConfigurationError(f"--{name} is of no use without --mail, such as --mail {EXAMPLE}.")
+            return None
+        read = read_mail_server(server, None if file is None else read_password(file))
+        if public_url is None:
+            raise ConfigurationError(
+                "--mail needs --public-url: links in mails lead there, such as --public-url http://wifi.example:8080."
+            )
+        return MailSettings(read, checked_sender(sender or read.user or ""))
+
+    def _database(self) -> str | None:
+        """Return the DSN, after a warning if its password is on the command line."""
+        dsn = self._said("database")
+        if dsn is not None:
+            parameters = session_parameters(dsn)
+            if self["database"] and "password" in parameters:
+                log.warn(PASSWORD_IS_SHOWN)
+        return dsn
+
+    def _said(self, name: str) -> str | None:
+        """Return an option from the command line, else from the environment; None for neither, or empty text."""
+        said: Any = self[name] or os.environ.get("WIFIDOGD_" + name.upper().replace("-", "_"))
+        return said or None
+
+
+def _listen_from_environment() -> list[str]:
+    return os.environ.get("WIFIDOGD_LISTEN", "").split() or [DEFAULT_LISTEN]
+
+
+def _flag_from_environment() -> bool:
+    said = os.environ.get("WIFIDOGD_TRUST_NEW_GATEWAYS", "").lower()
+    if said not in TRUE + FALSE:
+        raise ConfigurationError(f"WIFIDOGD_TRUST_NEW_GATEWAYS={said}: write yes or no.")
+    return said in TRUE
