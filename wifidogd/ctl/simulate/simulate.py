@@ -1,4 +1,4 @@
-"""wifidogctl simulate: gateways and guests who are not there, to try the server and to check what it stores."""
+"""wifidogctl simulate: simulated gateways and guests, to try the server and to check what it stores."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ KNOWN_WITHIN = 15
 """Seconds within which the server must know the gateways; it looks once a second."""
 
 DESCRIPTION = """
-Adopt gateways that are not there, let guests who are not there sign in through the real pages and use the internet,
-and check every answer, and in the end every octet that is stored.  For a server that is being tried: guests share it
-with the simulation.  The gateways are called sim-0001 and so on, in a network called simulation; they are removed in
-the end, also after Ctrl-C.  Exit code 0 only if everything was right.
+Adopt simulated gateways, let simulated guests sign in through the real pages and use the internet, and check every
+answer, and in the end every octet that is stored.  For a server on trial: real guests share it with the simulation.
+The gateways are called sim-0001 and so on, in a network called simulation; they are removed in the end, also after
+Ctrl-C.  The exit code is 0 only if everything was right.
 """
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun; it has no verbs."""
+    """Add the noun, which has no verbs."""
     parser = nouns("simulate", parents=[JSON], help="try the server without a router", description=DESCRIPTION)
     options: tuple[tuple[str, str, Callable[[str], object], object, str], ...] = (
         ("--url", "URL", server, "http://127.0.0.1:8080/wifidog/", "the server, on a loopback or private address"),
@@ -123,7 +123,7 @@ async def simulate(command: Command) -> None:
     """
     wanted = command.arguments
     gateways = sites(wanted.gateways, wanted.interval / wanted.speed)
-    town = Simulation(
+    simulation = Simulation(
         wanted.url,
         gateways,
         wanted.guests,
@@ -132,16 +132,16 @@ async def simulate(command: Command) -> None:
         reactor=cast(ILineReactor, command.reactor),
         dice=SystemRandom(),
     )
-    await _expect_server(town.scene.line, wanted.url)
+    await _expect_server(simulation.scene.line, wanted.url)
     await make_room(command)
-    with interrupts(command.reactor, town.close):
+    with interrupts(command.reactor, simulation.close):
         try:
-            result = await _run(command, town, gateways)
+            result = await _run(command, simulation, gateways)
         finally:
             await remove(command, [gateway.gw_id for gateway in gateways])
-    verdict = Verdict(town.scene.figures, result)
+    verdict = Verdict(simulation.scene.figures, result)
     if wanted.json:
-        print_json(document(verdict, town, wanted))
+        print_json(document(verdict, simulation, wanted))
     else:
         print_summary(verdict)
     if not verdict.is_right:
@@ -159,20 +159,20 @@ async def _expect_server(line: Line, where: wire.Server) -> None:
         )
 
 
-async def _run(command: Command, town: Simulation, gateways: list[Gateway]) -> Audit:
+async def _run(command: Command, simulation: Simulation, gateways: list[Gateway]) -> Audit:
     """Adopt the gateways, run the simulation, and compare the tables."""
     mark = await adopt(command, gateways)
-    await _expect_known(command, town.scene.line, gateways[-1])
-    show = LoopingCall(_show, town, command.arguments)
+    await _expect_known(command, simulation.scene.line, gateways[-1])
+    show = LoopingCall(_show, simulation, command.arguments)
     show.clock = command.reactor
     shown = show.start(1 if sys.stderr.isatty() else 15, now=False)
     try:
-        await town.run(command.arguments.duration.total_seconds())
+        await simulation.run(command.arguments.duration.total_seconds())
     finally:
         show.stop()
         await shown
         _wipe()
-    return audit(town.scene.journal, await kept(command, mark))
+    return audit(simulation.scene.journal, await kept(command, mark))
 
 
 async def _expect_known(command: Command, line: Line, gateway: Gateway) -> None:
@@ -190,9 +190,9 @@ async def _expect_known(command: Command, line: Line, gateway: Gateway) -> None:
     )
 
 
-def _show(town: Simulation, wanted: Namespace) -> None:
+def _show(simulation: Simulation, wanted: Namespace) -> None:
     """Print the state to standard error: in place at a terminal, else on a line of its own."""
-    line = live_line(town, wanted.duration)
+    line = live_line(simulation, wanted.duration)
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
     else:
