@@ -13,7 +13,7 @@ from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain, count
 from wifidogd.domain.errors import StoreError, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
-from wifidogd.simulation.provisioning import NETWORK, adopt_all, look_up, open_network, remove_all
+from wifidogd.simulation.provisioning import NETWORK, adopt_all, find_gateways, open_network, remove_all
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.operators.stored_sessions import BEGINNING, Kept, fetch_last_session, list_open, list_past
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 async def make_room(command: Command) -> None:
     """Remove what a simulation has left behind that was killed; refuse to disturb one that runs."""
-    books = await command.transaction(lambda cursor: look_up(cursor, command.now))
+    books = await command.transaction(lambda cursor: find_gateways(cursor, command.now))
     if books.strangers:
         raise CommandFailed(
             f"Gateway {books.strangers[0]} is in the way: simulated ones are called sim-0001 and so on, in network "

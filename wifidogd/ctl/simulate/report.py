@@ -29,12 +29,12 @@ class Verdict:
         )
 
 
-def live_line(town: Simulation, length: timedelta) -> str:
+def live_line(simulation: Simulation, length: timedelta) -> str:
     """Say how a simulation goes."""
-    figures = town.scene.figures
+    figures = simulation.context.statistics
     elapsed = timedelta(seconds=int(figures.elapsed))
     return (
-        f"{elapsed} of {length}  {town.online} sessions  "
+        f"{elapsed} of {length}  {simulation.online} sessions  "
         f"{figures.all.count} requests, {_rate(figures)}/s  {_latencies(figures.all)}  "
         f"unanswered {figures.unanswered}  wrong {figures.wrong}"
     )
@@ -73,13 +73,13 @@ def print_summary(verdict: Verdict) -> None:
     print(_conclusion(verdict))
 
 
-def document(verdict: Verdict, town: Simulation, wanted: Namespace) -> dict[str, object]:
+def document(verdict: Verdict, simulation: Simulation, wanted: Namespace) -> dict[str, object]:
     """Say the same to scripts; latencies in seconds."""
     figures, audit = verdict.figures, verdict.audit
     return {
         "right": verdict.is_right,
-        "gateways": len(town.gateways),
-        "guests": len(town.guests),
+        "gateways": len(simulation.gateways),
+        "guests": len(simulation.guests),
         "interval_seconds": seconds(wanted.interval),
         "speed": wanted.speed,
         "elapsed_seconds": round(figures.elapsed, 3),
