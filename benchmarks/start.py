@@ -13,7 +13,7 @@ from benchmarks.requests.load import Load, drive
 from tests.support.testbed.process_cost import children_of, proportional_octets, resident_octets
 from tests.support.testbed.server_process import ServerProcess, ask
 from tests.support.testbed.testbed import Testbed
-from wifidogd.store.embedded.cluster import dsn_of
+from wifidogd.store.embedded.data_directory import dsn_of
 
 GUESTS, GATEWAYS = 100_000, 2_000
 

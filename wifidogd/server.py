@@ -199,7 +199,7 @@ class AuthServer(StartupService):
             await self._finish("stopping timers", maybeDeferred(self.timers.stopService))
         await self._finish("writing heartbeats", parts.heartbeats.flush())
         if parts.registry.loaded:
-            await self._finish("telling other servers", parts.expiry.take_leave())
+            await self._finish("telling other servers", parts.expiry.sign_off())
         await parts.database.stop()
         await parts.site.connections.drain(SEND_LAST)
         parts.passwords.stop()

@@ -16,8 +16,9 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
-from wifidogd.access.session_view import OtherDevices
+from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.accounting.expiry import Expiry
@@ -45,8 +46,8 @@ from wifidogd.settings import Options, Settings, default_data_dir
 from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
 from wifidogd.web.gateway.routes import GatewayPages
-from wifidogd.web.portal.routes import GuestPages
-from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.portal.routes import GuestPages, MailServices
+from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import BEAT, Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
@@ -96,7 +97,7 @@ def announce(settings: Settings, address: ServerAddress, systemd: Systemd) -> No
     log.info("{text}", text=first_steps(address.url, address.path, ctl))
     if os.geteuid() == 0:
         log.warn("wifidogd runs as root and need not: use twistd --uid USER, or the unit in docs/wifidogd.service.")
-    systemd.say("READY=1", f"STATUS=serving guests at {address.url}")
+    systemd.notify("READY=1", f"STATUS=serving guests at {address.url}")
 
 
 def server_address(settings: Settings) -> ServerAddress:
@@ -144,9 +145,9 @@ def auth_server(
     """Make the whole server of one process."""
     common = make_common(settings, identity, reactor, utc_now, mint)
     ledger, heartbeats, expiry = make_accounting(common)
-    outbox, by_mail = make_mail(common)
+    outbox, mail = make_mail(common)
     lag = ReactorLag(reactor)
-    timers = make_timers(common, lag, heartbeats, expiry) + make_mail_timers(outbox, by_mail, reactor)
+    timers = make_timers(common, lag, heartbeats, expiry) + make_mail_timers(outbox, mail, reactor)
     components = Components(
         cluster=common.cluster,
         database=common.database,
@@ -156,7 +157,7 @@ def auth_server(
         passwords=common.passwords,
         expiry=expiry,
         timers=timers,
-        site=make_site(common, ledger, heartbeats, by_mail, lag),
+        site=make_site(common, ledger, heartbeats, mail, lag),
     )
     return AuthServer(
         components,
@@ -205,7 +206,7 @@ def make_accounting(common: Common) -> tuple[Ledger, Heartbeats, Expiry]:
         clock=common.reactor,
         utc_now=common.utc_now,
         unsettled_at=lambda: ledger.unsettled_at,
-        attentive_since=lambda: clock_watch.since,
+        uninterrupted_since=lambda: clock_watch.since,
         name=None if common.cluster else server_name(common.settings, common.identity),
     )
     return ledger, Heartbeats(database, registry, clock_watch=clock_watch), expiry
@@ -216,7 +217,7 @@ def server_name(settings: Settings, identity: WorkerIdentity) -> str:
     return f"{socket.gethostname()} {described(settings.listen[0])}"[:250] + f" {identity.number}"
 
 
-def make_mail(common: Common) -> tuple[Outbox | None, ByMail | None]:
+def make_mail(common: Common) -> tuple[Outbox | None, MailServices | None]:
     """Make what needs a mail server; None where there is none."""
     settings, database, utc_now = common.settings, common.database, common.utc_now
     if settings.mail is None:
@@ -225,22 +226,20 @@ def make_mail(common: Common) -> tuple[Outbox | None, ByMail | None]:
     base = f"{settings.public_url}{settings.path}mail/"
     composer = MailComposer(MailTemplates(), sender=sender, base=base, utc_now=utc_now)
     send = partial(deliver, server, sender, reactor=common.reactor)
-    registration = Registration(
-        database, common.registry, common.passwords, composer, utc_now=utc_now, mint=common.mint
-    )
+    registration = Registration(database, common.passwords, composer, utc_now=utc_now, mint=common.mint)
     self_service = SelfService(database, common.passwords, composer, utc_now=utc_now)
-    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), ByMail(registration, self_service)
+    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), MailServices(registration, self_service)
 
 
 def make_site(
-    common: Common, ledger: Ledger, heartbeats: Heartbeats, by_mail: ByMail | None, lag: ReactorLag
+    common: Common, ledger: Ledger, heartbeats: Heartbeats, mail: MailServices | None, lag: ReactorLag
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
     clock, utc_now = common.reactor, common.utc_now
     metrics = {"ledger": ledger.metrics, **common.identity.metrics}
     return WifidogdSite(
         GatewayPages(ledger, common.registry, heartbeats, clock=clock, utc_now=utc_now).app.resource(),
-        make_guest_pages(common, heartbeats, by_mail).app.resource(),
+        make_guest_pages(common, heartbeats, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics),
         path=common.settings.path,
         clock=clock,
@@ -248,18 +247,22 @@ def make_site(
     )
 
 
-def make_guest_pages(common: Common, heartbeats: Heartbeats, by_mail: ByMail | None) -> GuestPages:
+def make_guest_pages(common: Common, heartbeats: Heartbeats, mail: MailServices | None) -> GuestPages:
     """Make the pages that guests see, and what signs them in."""
     database, registry, utc_now, mint = common.database, common.registry, common.utc_now, common.mint
+    services = SignInServices(
+        Arrivals(database),
+        AccountSignIn(database, common.passwords, utc_now=utc_now, mint=mint),
+        VoucherSignIn(database, mint=mint),
+        RememberedDevices(database, mint=mint),
+    )
     return GuestPages(
         registry,
-        AccountSignIn(database, registry, common.passwords, utc_now=utc_now, mint=mint),
-        VoucherSignIn(database, registry, utc_now=utc_now, mint=mint),
+        services,
+        SessionViews(database, registry, utc_now=utc_now),
+        PersonalData(database, common.passwords, utc_now=utc_now),
         heartbeats.wait,
-        remembered=RememberedDevices(database, registry, utc_now=utc_now, mint=mint),
-        companions=OtherDevices(database),
-        my_data=PersonalData(database, common.passwords, utc_now=utc_now),
-        by_mail=by_mail,
+        mail=mail,
         path=common.settings.path,
         public_url=common.settings.public_url,
         utc_now=utc_now,
@@ -274,7 +277,7 @@ def make_timers(common: Common, lag: ReactorLag, heartbeats: Heartbeats, expiry:
         (LOOK, common.clock_watch.look, "looking at the clocks"),
         (REFRESH_REGISTRY, common.registry.refresh, "reading who is adopted"),
         (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
-        (timedelta(seconds=30), expiry.say_heard, "telling other servers what was heard"),
+        (timedelta(seconds=30), expiry.record_heard, "telling other servers what was heard"),
         (timedelta(seconds=15), expiry.end_overdue, "ending sessions over their time"),
         (timedelta(seconds=30), expiry.end_stale, "ending sessions without reports"),
         (timedelta(seconds=30), expiry.end_lost_in_restart, "ending sessions lost in a restart"),
@@ -285,11 +288,11 @@ def make_timers(common: Common, lag: ReactorLag, heartbeats: Heartbeats, expiry:
     return [every(interval, job, clock=common.reactor, name=name) for interval, job, name in jobs]
 
 
-def make_mail_timers(outbox: Outbox | None, by_mail: ByMail | None, reactor: Any) -> list[TimerService]:
+def make_mail_timers(outbox: Outbox | None, mail: MailServices | None, reactor: Any) -> list[TimerService]:
     """Make the timers that send mails, and delete links that are of no use any more."""
-    if outbox is None or by_mail is None:
+    if outbox is None or mail is None:
         return []
     return [
         every(timedelta(seconds=2), outbox.send_due, clock=reactor, name="sending mail"),
-        every(timedelta(minutes=10), by_mail.registration.forget, clock=reactor, name="deleting old links"),
+        every(timedelta(minutes=10), mail.registration.forget, clock=reactor, name="deleting old links"),
     ]

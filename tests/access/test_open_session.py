@@ -10,7 +10,8 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, put, rows, run, together
-from wifidogd.access.open_session import Admitted, Refusal, Refused, allowance_for, open_stay
+from wifidogd.access.open_session import Admitted, Identity, Refusal, Refused, allowance_for, open_pending_session
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import AllowanceOwner, Network, Plan
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.sessions import LoginQuery
@@ -42,13 +43,12 @@ async def offer(database: Database, **limits: Any) -> None:
 async def sign_in(
     database: Database, plan: str | None = "p", token: str = TOKEN, network: Network = CAFE, **how: Any
 ) -> Admitted | Refused:
-    """Open a stay as the methods do."""
+    """Open a session as all ways to sign in do."""
 
     async def work(cursor: Cursor) -> Admitted | Refused:
-        allowance = None if plan is None else await allowance_for(cursor, OWNER, network, plan, NOON)
-        return await open_stay(
-            cursor, LOBBY, network, VISITOR, allowance=allowance, now=NOON, mint=lambda: token, **how
-        )
+        usage = None if plan is None else await allowance_for(cursor, OWNER, network, plan, NOON)
+        request = GuestRequest(LOBBY, network, VISITOR, NOON)
+        return await open_pending_session(cursor, request, Identity(**how), usage=usage, mint=lambda: token)
 
     return await run(database, work)
 

@@ -1,4 +1,4 @@
-"""Guests signing in, looking at their stay and leaving, on a real PostgreSQL."""
+"""Guests signing in, looking at their session and leaving, on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
 
+from tests.support.builders import run
 from tests.support.deadline import within
+from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.open_session import Admitted, Refusal, Refused
+from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
+from wifidogd.access.throttle import MOST
 from wifidogd.accounting.ledger import Ledger
-from wifidogd.domain.decisions import MOST_TRIES, TRIES_WINDOW
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.domain.sessions import Dialect, LoginQuery, Octets, Reason, Report, Stage
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.access.rate_limits import TRIES_WINDOW
 from wifidogd.store.accounts.accounts import (
     add_account,
     fetch_account,
@@ -35,6 +40,8 @@ from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.store.operators.imports import NewAccount, add_accounts
 
+MOST_TRIES = 10
+
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GATEWAY = Gateway("gw1", "default", "10.11.0.1")
 PHONE = LoginQuery("gw1", mac="02:ab:cd:ef:01:01", url="http://wanted.example/")
@@ -42,16 +49,18 @@ LAPTOP = LoginQuery("gw1", mac="02:ab:cd:ef:02:02")
 OFFER = Network("default", "Café", (SignInMethod.ACCOUNT,), time_limit=timedelta(hours=1), quota_octets=1000)
 
 
-class Desk:
-    """Admission and what it needs; the clock is the test's."""
+class Harness:
+    """Account sign-in and what it needs; the clock is the test's."""
 
     def __init__(self, database: Database) -> None:
         self.now = NOON
         self.database = database
         self.passwords = Passwords(reactor, threads=1, max_waiting=1)
-        self.directory = Registry(database, utc_now=self.utc_now)
-        self.admission = AccountSignIn(database, self.directory, self.passwords, utc_now=self.utc_now)
-        self.ledger = Ledger(database, self.directory, clock=reactor, utc_now=self.utc_now)
+        self.registry = Registry(database, utc_now=self.utc_now)
+        self.account_sign_in = AccountSignIn(database, self.passwords, utc_now=self.utc_now)
+        self.views = SessionViews(database, self.registry, utc_now=self.utc_now)
+        self.arrivals = Arrivals(database)
+        self.ledger = Ledger(database, self.registry, clock=reactor, utc_now=self.utc_now)
 
     def utc_now(self) -> datetime:
         return self.now
@@ -60,16 +69,22 @@ class Desk:
         self.passwords.start()
         password_hash = await self.passwords.hash("right")
 
-        async def furnish(cursor) -> None:
+        async def prepare(cursor) -> None:
             await save_network(cursor, OFFER)
             await adopt(cursor, GATEWAY, NOON)
             await add_account(cursor, "zoë", password_hash, NOON)
 
-        await self.database.transaction(furnish)
-        await self.directory.refresh()
+        await self.database.transaction(prepare)
+        await self.registry.refresh()
 
-    async def sign_in(self, password: str, name: str = "zoë", visitor: LoginQuery = PHONE) -> Admitted | Refused:
-        return await within(10, self.admission.account(GATEWAY, visitor, name, password))
+    async def sign_in(self, password: str, name: str = "zoë", query: LoginQuery = PHONE) -> Admitted | Refused:
+        return await within(10, self.account_sign_in.account(self.request(query), name, password))
+
+    def request(self, query: LoginQuery = PHONE, source: str | None = None) -> GuestRequest:
+        return GuestRequest(GATEWAY, OFFER, query, self.now, source)
+
+    async def is_online(self) -> bool:
+        return (await within(5, self.arrivals.look_up(self.request()))).is_online
 
     async def report(self, token: str, stage: Stage, octets: Octets | None = None) -> int:
         report = Report(stage, Dialect.WIFIDOG, token, "gw1", PHONE.mac, "10.11.0.9", octets)
@@ -77,18 +92,18 @@ class Desk:
 
 
 @pytest_twisted.async_yield_fixture
-async def desk(database: Database) -> AsyncIterator[Desk]:
-    desk = Desk(database)
-    await within(10, desk.open())
-    yield desk
-    await within(5, desk.ledger.drain())
-    desk.passwords.stop()
+async def harness(database: Database) -> AsyncIterator[Harness]:
+    harness = Harness(database)
+    await within(10, harness.open())
+    yield harness
+    await within(5, harness.ledger.drain())
+    harness.passwords.stop()
 
 
 @pytest.mark.parametrize("name", ["zoë", "  ZOË "])
 @pytest_twisted.ensureDeferred
-async def test_the_right_password_admits_whatever_the_case_of_the_name(desk, name):
-    assert isinstance(await desk.sign_in("right", name), Admitted)
+async def test_the_right_password_admits_whatever_the_case_of_the_name(harness, name):
+    assert isinstance(await harness.sign_in("right", name), Admitted)
 
 
 @pytest.mark.parametrize(
@@ -96,14 +111,14 @@ async def test_the_right_password_admits_whatever_the_case_of_the_name(desk, nam
     [("zoë", "wrong"), ("zoë", ""), ("nobody", "right"), ("", "right"), ("a\0b", "right"), ("x" * 5000, "right")],
 )
 @pytest_twisted.ensureDeferred
-async def test_anything_else_gets_one_and_the_same_answer(desk, name, password):
-    assert await desk.sign_in(password, name) == Refused(Refusal.WRONG_PASSWORD)
+async def test_anything_else_gets_one_and_the_same_answer(harness, name, password):
+    assert await harness.sign_in(password, name) == Refused(Refusal.WRONG_PASSWORD)
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_disabled_account_is_as_good_as_none(desk):
-    await within(5, desk.database.transaction(lambda cursor: set_disabled(cursor, "zoë", True)))
-    assert await desk.sign_in("right") == Refused(Refusal.WRONG_PASSWORD)
+async def test_a_disabled_account_is_as_good_as_none(harness):
+    await within(5, harness.database.transaction(lambda cursor: set_disabled(cursor, "zoë", True)))
+    assert await harness.sign_in("right") == Refused(Refusal.WRONG_PASSWORD)
 
 
 async def bring_over(database: Database, password: str) -> None:
@@ -114,73 +129,75 @@ async def bring_over(database: Database, password: str) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_an_imported_account_gets_a_better_hash_at_its_first_sign_in(desk):
+async def test_an_imported_account_gets_a_better_hash_at_its_first_sign_in(harness):
     """And keeps it: the old one is gone."""
-    await bring_over(desk.database, "right")
-    assert isinstance(await desk.sign_in("right", "Otto"), Admitted)
-    account = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    await bring_over(harness.database, "right")
+    assert isinstance(await harness.sign_in("right", "Otto"), Admitted)
+    account = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
     assert account.password_hash.startswith("$argon2id$")
     assert account.old_hash is None
-    assert await desk.sign_in("wrong", "otto") == Refused(Refusal.WRONG_PASSWORD)
-    assert isinstance(await desk.sign_in("right", "otto"), Admitted)
-    again = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert await harness.sign_in("wrong", "otto") == Refused(Refusal.WRONG_PASSWORD)
+    assert isinstance(await harness.sign_in("right", "otto"), Admitted)
+    again = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
     assert again == account
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_wrong_password_upgrades_nothing(desk):
+async def test_a_wrong_password_upgrades_nothing(harness):
     """Nor does the right one while the account is disabled."""
-    await bring_over(desk.database, "right")
-    before = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    await bring_over(harness.database, "right")
+    before = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
     for password in ("wrong", "", before.old_hash):
-        assert await desk.sign_in(password, "otto") == Refused(Refusal.WRONG_PASSWORD)
-    await within(5, desk.database.transaction(lambda cursor: set_disabled(cursor, "otto", True)))
-    assert await desk.sign_in("right", "otto") == Refused(Refusal.WRONG_PASSWORD)
-    after = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+        assert await harness.sign_in(password, "otto") == Refused(Refusal.WRONG_PASSWORD)
+    await within(5, harness.database.transaction(lambda cursor: set_disabled(cursor, "otto", True)))
+    assert await harness.sign_in("right", "otto") == Refused(Refusal.WRONG_PASSWORD)
+    after = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
     assert after == replace(before, disabled=True)
 
 
 @pytest_twisted.ensureDeferred
-async def test_an_upgrade_never_undoes_a_change_of_password(desk):
+async def test_an_upgrade_never_undoes_a_change_of_password(harness):
     """Which may happen while the old password is being hashed."""
-    await bring_over(desk.database, "right")
-    account = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
-    await within(5, desk.database.transaction(lambda cursor: set_password(cursor, "otto", "changed")))
-    await within(5, desk.database.transaction(lambda cursor: upgrade_password(cursor, account, "late")))
-    after = await within(5, desk.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    await bring_over(harness.database, "right")
+    account = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    await within(5, harness.database.transaction(lambda cursor: set_password(cursor, "otto", "changed")))
+    await run(harness.database, upgrade_password, account, "late")
+    after = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
     assert after.password_hash == "changed"
 
 
 @pytest_twisted.ensureDeferred
-async def test_an_account_is_closed_to_guessing_from_everywhere_until_its_window_is_over(desk):
+async def test_an_account_is_closed_to_guessing_from_everywhere_until_its_window_is_over(harness):
     """Many devices share the tries of an account."""
     for number in range(MOST_TRIES):
-        visitor = replace(PHONE, mac=f"02:00:00:00:00:{number:02x}")
-        assert await desk.sign_in("wrong", visitor=visitor) == Refused(Refusal.WRONG_PASSWORD)
-    desk.now += timedelta(minutes=5)
-    assert await desk.sign_in("right") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW - timedelta(minutes=5))
-    desk.now = NOON + TRIES_WINDOW
-    assert isinstance(await desk.sign_in("right"), Admitted)
+        query = replace(PHONE, mac=f"02:00:00:00:00:{number:02x}")
+        assert await harness.sign_in("wrong", query=query) == Refused(Refusal.WRONG_PASSWORD)
+    harness.now += timedelta(minutes=5)
+    assert await harness.sign_in("right") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW - timedelta(minutes=5))
+    harness.now = NOON + TRIES_WINDOW
+    assert isinstance(await harness.sign_in("right"), Admitted)
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_device_is_stopped_from_guessing_many_accounts_and_its_neighbour_is_not(desk):
+async def test_a_device_is_stopped_from_guessing_many_accounts_and_its_neighbour_is_not(harness):
     """The limit is of the device at the gateway; that of the address which all share is much higher."""
     for number in range(MOST_TRIES):
-        assert await desk.sign_in("wrong", f"guess{number}") == Refused(Refusal.WRONG_PASSWORD)
-    refused = await desk.sign_in("right")
+        assert await harness.sign_in("wrong", f"guess{number}") == Refused(Refusal.WRONG_PASSWORD)
+    refused = await harness.sign_in("right")
     assert isinstance(refused, Refused)
     assert refused.why is Refusal.TOO_MANY_TRIES
-    assert isinstance(await desk.sign_in("right", visitor=LAPTOP), Admitted)
+    assert isinstance(await harness.sign_in("right", query=LAPTOP), Admitted)
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_source_is_stopped_from_trying_one_password_on_every_account(desk, monkeypatch):
+async def test_a_source_is_stopped_from_trying_one_password_on_every_account(harness, monkeypatch):
     """Whatever devices it claims, or none; a right password costs nothing, and another source is another."""
-    monkeypatch.setattr("wifidogd.access.password_check.MOST_FROM_SOURCE", 4)
+    monkeypatch.setitem(MOST, "passwords from source", 4)
 
     async def sign_in(name: str, source: str, password: str = "wrong") -> Admitted | Refused:
-        return await within(10, desk.admission.account(GATEWAY, LoginQuery("gw1"), name, password, source))
+        return await within(
+            10, harness.account_sign_in.account(harness.request(LoginQuery("gw1"), source), name, password)
+        )
 
     for number in range(4):
         assert await sign_in(f"guess{number}", "2001:db8::1") == Refused(Refusal.WRONG_PASSWORD)
@@ -188,67 +205,67 @@ async def test_a_source_is_stopped_from_trying_one_password_on_every_account(des
     assert await sign_in("guess9", "2001:db8::2:3") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
     assert await sign_in("zoë", "2001:db8::1", "right") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
     assert isinstance(await sign_in("zoë", "198.51.100.7", "right"), Admitted)
-    desk.now += TRIES_WINDOW
+    harness.now += TRIES_WINDOW
     assert isinstance(await sign_in("zoë", "2001:db8::1", "right"), Admitted)
 
 
 @pytest_twisted.ensureDeferred
-async def test_signing_in_often_is_not_guessing(desk):
+async def test_signing_in_often_is_not_guessing(harness):
     for _ in range(MOST_TRIES + 3):
-        assert isinstance(await desk.sign_in("right"), Admitted)
+        assert isinstance(await harness.sign_in("right"), Admitted)
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_storm_of_sign_ins_is_told_to_come_back_and_costs_no_tries(desk):
+async def test_a_storm_of_sign_ins_is_told_to_come_back_and_costs_no_tries(harness):
     """One password is being checked and one waits; the others hear at once, and may try again."""
-    storm = [ensureDeferred(desk.admission.account(GATEWAY, PHONE, "zoë", "right")) for _ in range(8)]
+    storm = [ensureDeferred(harness.account_sign_in.account(harness.request(), "zoë", "right")) for _ in range(8)]
     outcomes = await within(20, gatherResults(storm))
     busy = [outcome for outcome in outcomes if outcome == Refused(Refusal.BUSY)]
     assert busy
     assert len(busy) < len(outcomes)
     for _ in range(MOST_TRIES):
-        assert isinstance(await desk.sign_in("right"), Admitted)
+        assert isinstance(await harness.sign_in("right"), Admitted)
 
 
 @pytest_twisted.ensureDeferred
-async def test_the_portal_shows_what_is_used_and_left(desk):
-    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
-    pending = await within(5, desk.admission.stay(admitted.token))
+async def test_the_portal_shows_what_is_used_and_left(harness):
+    admitted = await within(5, harness.account_sign_in.splash(harness.request()))
+    pending = await within(5, harness.views.show(admitted.token))
     assert (pending.online, pending.since, pending.time_left) == (False, None, timedelta(hours=1))
-    assert await desk.report(admitted.token, Stage.LOGIN) == 1
-    assert await desk.report(admitted.token, Stage.COUNTERS, Octets(300, 100)) == 1
-    desk.now += timedelta(minutes=15)
-    stay = await within(5, desk.admission.stay(admitted.token))
-    assert (stay.online, stay.since, stay.used) == (True, NOON, Octets(300, 100))
-    assert (stay.octets_left, stay.time_left) == (600, timedelta(minutes=45))
-    assert (stay.url, stay.mac, stay.ip) == ("http://wanted.example/", PHONE.mac, "10.11.0.9")
-    assert await within(5, desk.admission.stay("0" * 32)) is None
+    assert await harness.report(admitted.token, Stage.LOGIN) == 1
+    assert await harness.report(admitted.token, Stage.COUNTERS, Octets(300, 100)) == 1
+    harness.now += timedelta(minutes=15)
+    view = await within(5, harness.views.show(admitted.token))
+    assert (view.online, view.since, view.used) == (True, NOON, Octets(300, 100))
+    assert (view.octets_left, view.time_left) == (600, timedelta(minutes=45))
+    assert (view.url, view.mac, view.ip) == ("http://wanted.example/", PHONE.mac, "10.11.0.9")
+    assert await within(5, harness.views.show("0" * 32)) is None
 
 
 @pytest_twisted.ensureDeferred
-async def test_logging_out_takes_effect_at_the_next_report_and_loses_no_octet(desk):
-    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
-    await desk.report(admitted.token, Stage.LOGIN)
-    assert await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
-    stay = await within(5, desk.admission.log_out(admitted.token))
-    assert not stay.online
-    assert not await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
-    assert await desk.report(admitted.token, Stage.COUNTERS, Octets(70, 7)) == 0
+async def test_logging_out_takes_effect_at_the_next_report_and_loses_no_octet(harness):
+    admitted = await within(5, harness.account_sign_in.splash(harness.request()))
+    await harness.report(admitted.token, Stage.LOGIN)
+    assert await harness.is_online()
+    view = await within(5, harness.views.log_out(admitted.token))
+    assert not view.online
+    assert not await harness.is_online()
+    assert await harness.report(admitted.token, Stage.COUNTERS, Octets(70, 7)) == 0
 
     async def fetch(cursor):
         await cursor.execute("SELECT reason, incoming, outgoing FROM past_sessions")
         return cursor.fetchall()
 
-    assert await within(5, desk.database.transaction(fetch)) == [(Reason.LOGOUT.value, 70, 7)]
-    assert await within(5, desk.admission.log_out(admitted.token)) is None
+    assert await within(5, harness.database.transaction(fetch)) == [(Reason.LOGOUT.value, 70, 7)]
+    assert await within(5, harness.views.log_out(admitted.token)) is None
 
 
 @pytest_twisted.ensureDeferred
-async def test_who_has_not_been_reported_for_three_intervals_counts_as_offline(desk):
+async def test_who_has_not_been_reported_for_three_intervals_counts_as_offline(harness):
     """The guest may have been captured again: never tell them that they are online."""
-    admitted = await within(5, desk.admission.splash(GATEWAY, PHONE))
-    await desk.report(admitted.token, Stage.LOGIN)
-    desk.now += timedelta(minutes=3)
-    assert await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
-    desk.now += timedelta(seconds=1)
-    assert not await within(5, desk.admission.is_online(GATEWAY, PHONE.mac))
+    admitted = await within(5, harness.account_sign_in.splash(harness.request()))
+    await harness.report(admitted.token, Stage.LOGIN)
+    harness.now += timedelta(minutes=3)
+    assert await harness.is_online()
+    harness.now += timedelta(seconds=1)
+    assert not await harness.is_online()

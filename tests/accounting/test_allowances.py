@@ -15,10 +15,11 @@ from twisted.internet.task import Clock
 
 from tests.support.builders import Recording, adopt_all, mac, put, rows, run, together
 from tests.support.deadline import within
-from wifidogd.access.open_session import Admitted, Refusal, Refused, allowance_for, open_stay
+from wifidogd.access.open_session import Admitted, Identity, Refusal, Refused, allowance_for, open_pending_session
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import Ledger
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import AllowanceOwner, Network, Plan, TimeCounts, WhenFull
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Octets, Reason, Report, Stage
@@ -81,10 +82,10 @@ class House:
         """Sign in by a voucher."""
 
         async def sign_in(cursor: Any) -> Admitted | Refused:
-            allowance = await allowance_for(cursor, owner, CAFE, "p", self.now)
-            visitor = LoginQuery(gateway.gw_id, mac=mac(device))
+            usage = await allowance_for(cursor, owner, CAFE, "p", self.now)
+            request = GuestRequest(gateway, CAFE, LoginQuery(gateway.gw_id, mac=mac(device)), self.now)
             mint = lambda: f"{next(self._names):032d}"  # noqa: E731
-            return await open_stay(cursor, gateway, CAFE, visitor, allowance=allowance, now=self.now, mint=mint, **how)
+            return await open_pending_session(cursor, request, Identity(**how), usage=usage, mint=mint)
 
         return await run(self.database, sign_in)
 
@@ -311,7 +312,7 @@ async def test_whoever_ends_a_session_its_use_is_kept(house: House, database: Da
         clock=clock,
         utc_now=lambda: house.now,
         unsettled_at=lambda: None,
-        attentive_since=lambda: 0.0,
+        uninterrupted_since=lambda: 0.0,
     )
     await within(5, upkeep.end_stale())
     await within(5, upkeep.end_unused())
@@ -391,8 +392,8 @@ async def test_a_batch_without_allowances_costs_no_statement_more(house: House) 
     await house.offer(span=HOUR, span_octets=10)
 
     async def sign_in(cursor: Any) -> Admitted | Refused:
-        how = {"allowance": None, "now": house.now, "mint": lambda: "0" * 32}
-        return await open_stay(cursor, LOBBY, CAFE, LoginQuery("lobby", mac=mac(1)), **how)
+        request = GuestRequest(LOBBY, CAFE, LoginQuery("lobby", mac=mac(1)), house.now)
+        return await open_pending_session(cursor, request, usage=None, mint=lambda: "0" * 32)
 
     await run(house.database, sign_in)
     assert await house.report("0" * 32, Stage.LOGIN) is AuthCode.ALLOWED

@@ -13,7 +13,7 @@ from wifidogd.domain.decisions import FIRST_USE_WITHIN, Decision, Refusal
 from wifidogd.domain.plans import Allowance, Plan, WhenFull
 from wifidogd.domain.quotas import Amount, Limit, Use, Verdict
 from wifidogd.domain.sessions import AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
-from wifidogd.domain.usage import AllowanceUsage, device_of, place_of
+from wifidogd.domain.usage import AllowanceUsage, arrival_of, device_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -237,7 +237,7 @@ def drawing(*sessions: Session, online: Sequence[Session] = (), allowance: Allow
     """Begin a batch on sessions of one allowance, with what is open of it added up."""
     live = [session for session in (*sessions, *online) if session.activated_at is not None]
     used = Octets(sum(one.used.incoming for one in live), sum(one.used.outgoing for one in live))
-    tally = AllowanceUsage(allowance, Use(octets=used), {device_of(one): place_of(one) for one in live})
+    tally = AllowanceUsage(allowance, Use(octets=used), {device_of(one): arrival_of(one) for one in live})
     return ReportBatch({session.token_hash: session for session in sessions}, online, may_ask, {7: tally})
 
 
@@ -246,7 +246,7 @@ def test_what_a_batch_uses_of_an_allowance_is_kept_for_its_minutes() -> None:
     settlement = drawing(DRAWING)
     codes(settlement, (OLD, counters(110, 20)), (OLD, counters(130, 20)))
     assert settlement.drawn == {7: Amount(SECOND, 30)}
-    tally = settlement.tally_of(DRAWING)
+    tally = settlement.usage_of(DRAWING)
     assert tally is not None
     assert tally.use.octets == Octets(130, 20)
     assert settlement.begun == [7]
@@ -274,7 +274,7 @@ def test_a_device_that_signs_in_again_needs_no_second_place() -> None:
     """Its new session takes that of the old one, also in the tally."""
     settlement = drawing(DRAWING_NEW, online=[DRAWING])
     assert codes(settlement, (NEW, LOGIN)) == [1]
-    tally = settlement.tally_of(DRAWING_NEW)
+    tally = settlement.usage_of(DRAWING_NEW)
     assert tally is not None
     assert tally.online == {MAC: (NOON, NEW)}
     assert [ended.reason for ended in settlement.ended] == [Reason.REPLACED]

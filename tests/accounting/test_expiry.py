@@ -34,7 +34,7 @@ from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import Octets
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
-from wifidogd.store.access.rate_limits import count_try
+from wifidogd.store.access.rate_limits import Subject, count_tries
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.store.gateways.waiting_gateways import remember_waiting
@@ -56,7 +56,7 @@ class Watch:
     @ivar now: the wall clock.
     @ivar clock: the reactor's, as L{Database.available_since} has it, but moved on.
     @ivar unsettled_at: when the ledger last failed.
-    @ivar attentive_since: tells when something was last missed, by C{clock}.
+    @ivar uninterrupted_since: tells when something was last missed, by C{clock}.
     """
 
     def __init__(self, now: datetime) -> None:
@@ -64,7 +64,7 @@ class Watch:
         self.clock = Clock()
         self.clock.advance(reactor.seconds())
         self.unsettled_at: datetime | None = None
-        self.attentive_since: Callable[[], float] = lambda: 0.0
+        self.uninterrupted_since: Callable[[], float] = lambda: 0.0
 
     def listen_for(self, length: timedelta) -> None:
         """Pretend that the store has been there for so long, now being what it is."""
@@ -78,7 +78,7 @@ class Watch:
             clock=self.clock,
             utc_now=lambda: self.now,
             unsettled_at=lambda: self.unsettled_at,
-            attentive_since=self.attentive_since,
+            uninterrupted_since=self.uninterrupted_since,
             name=name,
         )
 
@@ -251,8 +251,8 @@ async def test_servers_tell_each_other_of_their_trouble_until_they_take_leave(
     ours = watch.upkeep(database, directory, "ours")
     await open_online(database, 1, at=NOON - HOUR)
     await open_online(database, 2, at=NOON - HOUR, expires=NOON - HOUR / 2)
-    await within(10, theirs.say_heard())
-    await within(10, ours.say_heard())
+    await within(10, theirs.record_heard())
+    await within(10, ours.record_heard())
     known = "SELECT name, heard_since, said_at FROM servers ORDER BY name"
     assert [row[0] for row in await rows(database, known)] == ["ours", "theirs"]
     assert (await rows(database, known))[1][1:] == (NOON - MINUTE, NOON)
@@ -260,7 +260,7 @@ async def test_servers_tell_each_other_of_their_trouble_until_they_take_leave(
         await within(10, upkeep.end_stale())
         await within(10, upkeep.end_overdue())
     assert await history(database) == []
-    await within(10, theirs.take_leave())
+    await within(10, theirs.sign_off())
     await within(10, ours.end_overdue())
     await within(10, ours.end_stale())
     assert [reason for _, _, reason, *_ in await history(database)] == ["no more reports", "time is up"]
@@ -271,10 +271,10 @@ async def test_a_server_that_cannot_vouch_for_itself_says_nothing(
     database: Database, directory: Registry, watch: Watch
 ) -> None:
     """Without a store it cannot; one that is alone has nobody to tell."""
-    await within(10, watch.upkeep(Database(clock=reactor), directory, "away").say_heard())
+    await within(10, watch.upkeep(Database(clock=reactor), directory, "away").record_heard())
     alone = watch.upkeep(database, directory)
-    await within(10, alone.say_heard())
-    await within(10, alone.take_leave())
+    await within(10, alone.record_heard())
+    await within(10, alone.sign_off())
     assert await rows(database, "SELECT * FROM servers") == []
 
 
@@ -384,15 +384,16 @@ async def test_old_tries_silent_strangers_and_lost_servers_are_forgotten(
     database: Database, upkeep: Expiry, watch: Watch
 ) -> None:
     """Fifteen minutes after a window opened, a week after a stranger's last word, an hour after a server's."""
-    await run(database, count_try, ["account ann"], NOON, NOON - HOUR)
-    await run(database, count_try, [f"account {n}" for n in range(ROWS + 1)], NOON - SECOND, NOON - HOUR)
+    await run(database, count_tries, [(Subject("passwords of account", name="ann"), 1)], NOON)
+    others = [(Subject("passwords of account", name=f"{n}"), 1) for n in range(ROWS + 1)]
+    await run(database, count_tries, others, NOON - SECOND)
     stranger = WaitingGateway("new", NOON, NOON, "192.0.2.1")
     await run(database, remember_waiting, [stranger, replace(stranger, gw_id="old", last_seen=NOON - SECOND)], 9)
     await put(database, "INSERT INTO servers VALUES ('lost', %(at)s, %(at)s)", {"at": NOON - HOUR})
     await put(database, "INSERT INTO servers VALUES ('quiet', %(at)s, %(at)s)", {"at": NOON - HOUR / 2})
     watch.now = NOON + 15 * MINUTE
     await within(10, upkeep.forget())
-    assert await rows(database, "SELECT subject FROM attempts") == [("account ann",)]
+    assert await rows(database, "SELECT name FROM attempts") == [("ann",)]
     assert await rows(database, "SELECT name FROM servers") == [("quiet",)]
     watch.now = NOON + timedelta(days=7)
     await within(10, upkeep.forget())
@@ -461,19 +462,19 @@ class SetClock(Watch):
         super().__init__(now)
         self.listen_for(timedelta(days=1))
         attention = ClockWatch(self.clock, lambda: self.now)  # type: ignore[arg-type]
-        self.attentive_since = lambda: attention.since
+        self.uninterrupted_since = lambda: attention.since
 
     def go_on(self, length: timedelta) -> None:
         """Let time pass, with a look at the clocks each second."""
         for _ in range(length // SECOND):
             self.now += SECOND
             self.clock.advance(1)
-            assert self.attentive_since() <= self.clock.seconds()
+            assert self.uninterrupted_since() <= self.clock.seconds()
 
 
 async def sweep(upkeep: Expiry) -> None:
     """Do all that may end a guest who is online."""
-    for job in (upkeep.say_heard, upkeep.end_stale, upkeep.end_lost_in_restart, upkeep.end_overdue):
+    for job in (upkeep.record_heard, upkeep.end_stale, upkeep.end_lost_in_restart, upkeep.end_overdue):
         await within(10, job())
 
 

@@ -25,6 +25,7 @@ from wifidogd.accounting.dispatcher import HELD_MOST, MAX_WAITING, PACE
 from wifidogd.accounting.ledger import ANSWER_WITHIN, Ledger
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Octets, Report, Stage
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.registry import Registry
@@ -52,7 +53,7 @@ class Site:
         self.ledger = Ledger(database, self.directory, clock=reactor, utc_now=self.utc_now)
         names = itertools.count()
         self.admission = AccountSignIn(
-            database, self.directory, Passwords(reactor), utc_now=self.utc_now, mint=lambda: f"{next(names):032d}"
+            database, Passwords(reactor), utc_now=self.utc_now, mint=lambda: f"{next(names):032d}"
         )
 
     def utc_now(self) -> datetime:
@@ -65,7 +66,9 @@ class Site:
 
     async def token(self) -> str:
         """Let somebody in as far as the gateway."""
-        return (await within(5, self.admission.splash(GATEWAY, LoginQuery("gw1")))).token
+        network = self.directory.network(GATEWAY.network)
+        request = GuestRequest(GATEWAY, network, LoginQuery("gw1"), self.now)
+        return (await within(5, self.admission.splash(request))).token
 
     async def rows(self, statement: str, **parameters: object) -> list[tuple[object, ...]]:
         async def fetch(cursor) -> list[tuple[object, ...]]:

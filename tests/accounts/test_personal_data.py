@@ -15,13 +15,14 @@ from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, put, row
 from tests.support.deadline import within
 from wifidogd.access.open_session import Refusal, Refused
 from wifidogd.accounts.personal_data import PersonalData
-from wifidogd.domain.decisions import MOST_TRIES, TRIES_WINDOW
+from wifidogd.domain.guests import StoredData
 from wifidogd.domain.sessions import Ended, Octets, Reason
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.access.rate_limits import TRIES_WINDOW
 from wifidogd.store.accounting.sessions import END, end_sessions, lock_sessions
 from wifidogd.store.accounts import personal_data as statements
-from wifidogd.store.accounts.personal_data import MOST, Stored
+from wifidogd.store.accounts.personal_data import MOST
 from wifidogd.store.driver.database import Database
 
 ACCOUNTS = """
@@ -63,6 +64,8 @@ MAILS = """
     VALUES ('anna@example.org', '', %(now)s, %(now)s), ('bob@example.org', '', %(now)s, %(now)s)
 """
 
+MOST_TRIES = 10
+
 SPLASH_OWNER, OTHER_OWNER = mac(0x020000000004), mac(0x020000000009)
 
 ALLOWANCE = """
@@ -81,13 +84,26 @@ TRACES = """
     told AS (
         INSERT INTO farewells (gw_id, mac, reason, ended_at) SELECT 'lobby', mac, 'closed', now() FROM devices
     )
-    INSERT INTO attempts (subject, tries, started_at)
-    SELECT kind || ' ' || mac::text, 3, now()
-      FROM devices, unnest('{device lobby,sign-up device lobby}'::text[]) AS kind
+    INSERT INTO attempts (kind, gw_id, mac, account_id, tries, started_at)
+    SELECT kind, 'lobby', mac, NULL, 3, now()
+      FROM devices, unnest('{device,sign-ups on device}'::text[]) AS kind
      WHERE mac IN ('02:00:00:00:00:01', '02:00:00:00:00:04')
      UNION ALL
-    SELECT subject, 3, now()
-      FROM unnest('{account anna,account bob,gateway lobby}'::text[]) AS subject
+    SELECT 'passwords of account', NULL, NULL, account_id, 3, now()
+      FROM accounts
+     UNION ALL
+    SELECT 'codes at gateway', 'lobby', NULL, NULL, 3, now()
+"""
+
+
+SUBJECTS = """
+    SELECT CASE kind WHEN 'passwords of account' THEN 'account ' || name
+                     WHEN 'codes at gateway' THEN 'gateway ' || gw_id
+                     ELSE kind || ' ' || gw_id || ' ' || mac END
+      FROM (SELECT kind, gw_id, mac, coalesce(accounts.name, attempts.name) AS name
+              FROM attempts
+              LEFT JOIN accounts USING (account_id)
+             WHERE tries > 0) AS counted
 """
 
 
@@ -108,7 +124,7 @@ class Desk:
         for statement in (ACCOUNTS, SESSIONS, PAST, DEVICES, LINKS, MAILS):
             await put(self.database, statement, values)
 
-    async def look(self, token: str) -> Stored:
+    async def look(self, token: str) -> StoredData:
         """Look, where there is something to see."""
         stored = await within(10, self.my_data.look(token))
         assert stored is not None
@@ -146,9 +162,9 @@ async def test_an_account_sees_all_that_is_its_own(desk: Desk) -> None:
     stored = await desk.look("second")
     assert stored.account is not None
     assert stored.account.name == "anna"
-    assert [stay.mac for stay in stored.stays[:2]] == [mac(0x020000000002), mac(0x020000000001)]
-    assert [stay.ended_at for stay in stored.stays] == [None, None, *(NOON - n * 60 * MINUTE for n in (1, 2, 3))]
-    assert stored.stays[0].used == Octets(100, 20)
+    assert [stay.mac for stay in stored.sessions[:2]] == [mac(0x020000000002), mac(0x020000000001)]
+    assert [stay.ended_at for stay in stored.sessions] == [None, None, *(NOON - n * 60 * MINUTE for n in (1, 2, 3))]
+    assert stored.sessions[0].used == Octets(100, 20)
     assert [device.expires_at for device in stored.devices] == [NOON + timedelta(days=1)]
 
 
@@ -158,7 +174,7 @@ async def test_who_has_no_account_sees_the_present_stay_only(desk: Desk) -> None
     await put(desk.database, "UPDATE past_sessions SET mac = '02:00:00:00:00:04', account_id = NULL")
     stored = await desk.look("splash")
     assert stored.account is None
-    assert [stay.mac for stay in stored.stays] == [mac(0x020000000004)]
+    assert [stay.mac for stay in stored.sessions] == [mac(0x020000000004)]
     assert stored.devices == ()
 
 
@@ -234,8 +250,8 @@ async def test_a_stay_that_no_gateway_has_confirmed_erases_nothing_of_the_device
 @pytest.mark.parametrize(
     ("token", "macs", "subjects"),
     [
-        ("splash", {1, 2, 3, 5}, {"account anna", "account bob", "device lobby 1", "sign-up device lobby 1"}),
-        ("first", {3, 4}, {"account bob", "device lobby 4", "sign-up device lobby 4"}),
+        ("splash", {1, 2, 3, 5}, {"account anna", "account bob", "device lobby 1", "sign-ups on device lobby 1"}),
+        ("first", {3, 4}, {"account bob", "device lobby 4", "sign-ups on device lobby 4"}),
     ],
 )
 @ensureDeferred
@@ -245,7 +261,7 @@ async def test_nothing_tells_of_an_erased_device(desk: Desk, token: str, macs: s
     await put(desk.database, "UPDATE past_sessions SET mac = '02:00:00:00:00:05' WHERE account_id = 1")
     assert await desk.erase(token) is None
     assert {int(found[-2:]) for (found,) in await rows(desk.database, "SELECT mac FROM farewells")} == macs
-    found = {subject for (subject,) in await rows(desk.database, "SELECT subject FROM attempts WHERE tries > 0")}
+    found = {subject for (subject,) in await rows(desk.database, SUBJECTS)}
     assert {re.sub("02(:00)*:0", "", subject) for subject in found} == subjects | {"gateway lobby"}
 
 
@@ -294,7 +310,7 @@ async def test_a_long_past_is_erased_in_small_transactions(database: Database, m
     desk = Desk(database)
     try:
         await desk.open(stays=11)
-        assert len((await desk.look("first")).stays) == 2 + 4
+        assert len((await desk.look("first")).sessions) == 2 + 4
         assert await desk.erase("first") is None
     finally:
         desk.passwords.stop()

@@ -20,29 +20,27 @@ from tests.support.builders import NOON, rows, run, together
 from tests.support.deadline import within
 from wifidogd.access.open_session import Admitted, Refusal, Refused
 from wifidogd.access.sign_in import AccountSignIn
+from wifidogd.access.throttle import MOST
 from wifidogd.accounting.ledger import Ledger
 from wifidogd.accounts.mails import MOST_LINKS, MailComposer, MailKind, Reader
-from wifidogd.accounts.registration import (
-    KEEP_UNVALIDATED,
-    MOST_AT_GATEWAY,
-    MOST_ON_DEVICE,
-    MOST_TO_ADDRESS,
-    Registration,
-)
+from wifidogd.accounts.registration import KEEP_UNVALIDATED, Registration
 from wifidogd.accounts.self_service import Outcome, SelfService
-from wifidogd.domain.decisions import MOST_TRIES, TRIES_WINDOW
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import Network, Plan, SignInMethod
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Report, Stage
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.access.rate_limits import TRIES_WINDOW
 from wifidogd.store.accounting.plans import save_plan
 from wifidogd.store.accounts.accounts import add_account, set_disabled, set_password
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.web.rendering.mail_templates import MailTemplates
+
+MOST_TRIES, MOST_ON_DEVICE, MOST_AT_GATEWAY, MOST_TO_ADDRESS = 10, 5, 1_000, 3
 
 GATEWAY = Gateway("gw1", "default", "10.11.0.1")
 PHONE = LoginQuery("gw1", mac="02:ab:cd:ef:01:01")
@@ -61,9 +59,9 @@ class Office:
         self.passwords = Passwords(reactor, threads=2, max_waiting=4)  # type: ignore[arg-type]
         self.directory = Registry(database, utc_now=self.utc_now)
         correspondence = MailComposer(MailTemplates(), sender="wifi@example.org", base=BASE, utc_now=self.utc_now)
-        self.registration = Registration(database, self.directory, self.passwords, correspondence, utc_now=self.utc_now)
+        self.registration = Registration(database, self.passwords, correspondence, utc_now=self.utc_now)
         self.care = SelfService(database, self.passwords, correspondence, utc_now=self.utc_now)
-        self.admission = AccountSignIn(database, self.directory, self.passwords, utc_now=self.utc_now)
+        self.admission = AccountSignIn(database, self.passwords, utc_now=self.utc_now)
         self.ledger = Ledger(database, self.directory, clock=reactor, utc_now=self.utc_now)  # type: ignore[arg-type]
 
     def utc_now(self) -> datetime:
@@ -79,6 +77,11 @@ class Office:
         await run(self.database, save_network, network)
         await within(5, self.directory.refresh())
 
+    def request(self, query: LoginQuery = PHONE, source: str | None = None) -> GuestRequest:
+        """Ask from a device of a guest who insists on signing in again while online."""
+        network = self.directory.network(GATEWAY.network)
+        return GuestRequest(GATEWAY, network, query, self.now, source, even_if_online=True)
+
     @property
     def reader(self) -> Reader:
         return Reader(OFFER, "en")
@@ -86,7 +89,7 @@ class Office:
     async def sign_up(
         self, address: str = ZOE, password: str = GOOD, visitor: LoginQuery = PHONE
     ) -> Admitted | Refused:
-        return await within(10, self.registration.sign_up(GATEWAY, visitor, address, password, "en"))
+        return await within(10, self.registration.sign_up(self.request(visitor), address, password, "en"))
 
     async def join(self, address: str = ZOE, password: str = GOOD) -> str:
         """Sign up and come online; return the token."""
@@ -96,7 +99,7 @@ class Office:
         return admitted.token
 
     async def sign_in(self, name: str = ZOE, password: str = GOOD) -> Admitted | Refused:
-        return await within(10, self.admission.account(GATEWAY, PHONE, name, password))
+        return await within(10, self.admission.account(self.request(), name, password))
 
     async def report(self, token: str, stage: Stage = Stage.COUNTERS) -> AuthCode:
         report = Report(stage, Dialect.WIFIDOG, token, "gw1", PHONE.mac, "10.11.0.9")
@@ -260,7 +263,10 @@ async def test_a_gateway_has_its_limit_too(office: Office) -> None:
     """Who storms can name any device."""
     await rows(
         office.database,
-        "INSERT INTO attempts VALUES ('sign-up gateway gw1', %(most)s, %(now)s) RETURNING 1",
+        """
+        INSERT INTO attempts (kind, gw_id, tries, started_at) VALUES ('sign-ups at gateway', 'gw1', %(most)s, %(now)s)
+        RETURNING 1
+        """,
         {"most": MOST_AT_GATEWAY, "now": NOON},
     )
     assert await office.sign_up(visitor=LoginQuery("gw1")) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
@@ -269,11 +275,11 @@ async def test_a_gateway_has_its_limit_too(office: Office) -> None:
 @ensureDeferred
 async def test_so_has_a_source_whichever_gateways_it_names(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is at none of them must not write to the whole world through all; an IPv6 network is one source."""
-    monkeypatch.setattr("wifidogd.accounts.registration.MOST_FROM_SOURCE", 2)
+    monkeypatch.setitem(MOST, "sign-ups from source", 2)
 
     async def sign_up(source: str) -> Admitted | Refused:
-        words = (GATEWAY, LoginQuery("gw1"), f"guest{len(source)}@example.org", GOOD, "en", source)
-        return await within(10, office.registration.sign_up(*words))
+        request, address = office.request(LoginQuery("gw1"), source), f"guest{len(source)}@example.org"
+        return await within(10, office.registration.sign_up(request, address, GOOD, "en"))
 
     assert isinstance(await sign_up("2001:db8::1"), Admitted)
     assert isinstance(await sign_up("2001:db8::1:2"), Admitted)
@@ -433,7 +439,7 @@ async def test_an_account_has_one_budget_of_tries_whatever_it_is_called_and_wher
     assert await rows(office.database, "SELECT count(*) FROM sessions WHERE account_id IS NOT NULL") == [(0,)]
     for name in ("zoe", ZOE):
         visitor = replace(PHONE, mac="02:00:00:00:00:66")
-        refused = await within(10, office.admission.account(GATEWAY, visitor, name, GOOD))
+        refused = await within(10, office.admission.account(office.request(visitor), name, GOOD))
         assert refused == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
     assert await office.sign_up(ZOE, GOOD) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
 
@@ -467,7 +473,9 @@ async def test_another_password_forgets_the_devices_of_the_account(office: Offic
 async def test_signing_up_costs_no_try(office: Office) -> None:
     """The account is new, and so is its budget."""
     await office.join()
-    assert await rows(office.database, "SELECT tries FROM attempts WHERE subject LIKE 'account %%'") == [(0,)]
+    for _ in range(MOST_TRIES):
+        assert await office.sign_in(ZOE, "wrong one") == Refused(Refusal.WRONG_PASSWORD)
+    assert await office.sign_in() == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
 
 
 @ensureDeferred

@@ -12,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wifidogd.domain.decisions import (
-    MOST_TRIES,
-    TRIES_WINDOW,
     Decision,
     Refusal,
     add_totals,
@@ -22,12 +20,11 @@ from wifidogd.domain.decisions import (
     end_replaced,
     find_refusal,
     takes_place,
-    wait_after,
 )
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, TimeCounts
 from wifidogd.domain.quotas import Limit, Use, Verdict
 from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
-from wifidogd.domain.usage import AllowanceUsage, place_of
+from wifidogd.domain.usage import AllowanceUsage, arrival_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -396,25 +393,6 @@ def test_a_replaced_session_ends_as_such_unless_it_was_over_already(
     assert end_replaced(session, NOON) == Ended(session, at, reason)
 
 
-@pytest.mark.parametrize(
-    ("tries", "wait"),
-    [
-        ([], None),
-        ([(1, NOON)], None),
-        ([(MOST_TRIES, NOON)], None),
-        ([(MOST_TRIES + 1, NOON)], TRIES_WINDOW),
-        ([(MOST_TRIES + 1, NOON - TRIES_WINDOW + SECOND)], SECOND),
-        ([(MOST_TRIES, NOON), (MOST_TRIES + 1, NOON - SECOND)], TRIES_WINDOW - SECOND),
-        ([(MOST_TRIES + 1, NOON), (2**31, NOON - SECOND)], TRIES_WINDOW),
-    ],
-)
-def test_too_many_tries_wait_for_the_end_of_their_window(
-    tries: list[tuple[int, datetime]], wait: timedelta | None
-) -> None:
-    """Of the last one, where several are exceeded."""
-    assert wait_after(tries, NOON) == wait
-
-
 def _plus(one: Octets, other: Octets) -> Octets:
     return Octets(one.incoming + other.incoming, one.outgoing + other.outgoing)
 
@@ -422,7 +400,7 @@ def _plus(one: Octets, other: Octets) -> Octets:
 ALLOWANCE = Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", Plan("p", "P", total_octets=200, devices=1))
 DRAWING = replace(ONLINE, allowance_id=1)
 TALLY = AllowanceUsage(
-    replace(ALLOWANCE, first_used_at=NOON - HOUR), Use(HOUR, Octets(100, 20)), {MAC: place_of(DRAWING)}
+    replace(ALLOWANCE, first_used_at=NOON - HOUR), Use(HOUR, Octets(100, 20)), {MAC: arrival_of(DRAWING)}
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, WhenFull
 from wifidogd.domain.quotas import Amount, Limit, Use, Verdict
 from wifidogd.domain.sessions import MAX_OCTETS, Octets, Session
-from wifidogd.domain.usage import AllowanceUsage, add_octets, device_of, drawn_between, judge_entry, place_of
+from wifidogd.domain.usage import AllowanceUsage, add_octets, arrival_of, device_of, drawn_between, judge_entry
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -72,7 +72,7 @@ def test_a_device_at_two_gateways_does_not_displace_itself() -> None:
     """Its later session stands for it; the earlier one goes on, too."""
     plan = replace(PLAN, when_full=WhenFull.REPLACE)
     earlier = replace(ONLINE, token_hash=b"\2" * 32, activated_at=NOON - MINUTE)
-    tally = AllowanceUsage(replace(OWN, plan=plan), online={"02:00:00:00:00:01": place_of(ONLINE)})
+    tally = AllowanceUsage(replace(OWN, plan=plan), online={"02:00:00:00:00:01": arrival_of(ONLINE)})
     assert not tally.displaces(earlier)
     both = replace(tally, online={**tally.online, **online(5)})
     assert both.displaces(earlier)
@@ -122,7 +122,7 @@ def test_the_oldest_give_way(devices: int | None, gone: tuple[int, ...]) -> None
         replace(ONLINE, mac=mac, activated_at=place[0], token_hash=place[1]) for mac, place in tally.online.items()
     ]
     displaced = [session for session in sessions if tally.displaces(session)]
-    assert [place_of(session) for session in displaced] == [tally.online[f"02:00:00:00:00:{n:02x}"] for n in gone]
+    assert [arrival_of(session) for session in displaced] == [tally.online[f"02:00:00:00:00:{n:02x}"] for n in gone]
     refusing = replace(tally, allowance=replace(OWN, plan=replace(plan, when_full=WhenFull.REFUSE)))
     assert not any(refusing.displaces(session) for session in sessions)
 

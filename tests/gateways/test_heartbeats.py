@@ -17,7 +17,7 @@ from tests.support.deadline import within
 from tests.support.postgres import ThrowawayPostgres
 from wifidogd.domain.errors import StoreUnavailable
 from wifidogd.domain.gateways import Heartbeat, WaitingGateway
-from wifidogd.gateways.heartbeats import WAITING_ROOM, Heartbeats
+from wifidogd.gateways.heartbeats import MOST_WAITING, Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.waiting_gateways import list_waiting
@@ -82,14 +82,14 @@ async def test_a_flush_is_one_statement_for_each_table(database: Database, direc
 async def test_the_list_of_strangers_is_bounded(database: Database, heartbeats: Heartbeats) -> None:
     """In memory and in the table, over many flushes; who was heard last stays."""
     for turn in range(3):
-        for number in range(2 * WAITING_ROOM):
+        for number in range(2 * MOST_WAITING):
             heartbeats.beat(beat(f"{turn}-{number}", NOON + turn * SECOND))
-        assert len(heartbeats._waiting) == WAITING_ROOM
+        assert len(heartbeats._waiting) == MOST_WAITING
         await within(10, heartbeats.flush())
     heartbeats.beat(beat("0-0", NOON + MINUTE))
     await within(10, heartbeats.flush())
     waiting = await run(database, list_waiting)
-    assert len(waiting) == WAITING_ROOM
+    assert len(waiting) == MOST_WAITING
     assert waiting[0].gw_id == "0-0"
     assert waiting[0].last_seen == NOON + MINUTE
     assert all(one.gw_id.startswith("2-") for one in waiting[1:])
@@ -102,14 +102,14 @@ async def test_a_stranger_who_invents_gateways_keeps_no_other_off_the_list(
     """Neither who was there before, nor who comes in the middle of it, in memory and in the table."""
     heartbeats.beat(replace(beat("early"), source="192.0.2.8"))
     for turn in range(3):
-        for number in range(2 * WAITING_ROOM):
+        for number in range(2 * MOST_WAITING):
             heartbeats.beat(replace(beat(f"{turn}-{number}", NOON + MINUTE), source="198.51.100.7"))
         heartbeats.beat(replace(beat(f"late{turn}"), source="192.0.2.9"))
-        for number in range(WAITING_ROOM):
+        for number in range(MOST_WAITING):
             heartbeats.beat(replace(beat(f"{turn}-x{number}", NOON + MINUTE), source="198.51.100.7"))
         await within(10, heartbeats.flush())
     waiting = {one.gw_id for one in await run(database, list_waiting)}
-    assert len(waiting) == WAITING_ROOM
+    assert len(waiting) == MOST_WAITING
     assert waiting >= {"early", "late0", "late1", "late2"}
 
 
@@ -176,13 +176,13 @@ async def test_nothing_is_lost_while_the_store_is_away(fragile: ThrowawayPostgre
     for turn in range(3):
         with pytest.raises(StoreUnavailable):
             await flush_with_news(heartbeats, turn)
-        assert len(heartbeats._waiting) == WAITING_ROOM
+        assert len(heartbeats._waiting) == MOST_WAITING
     fragile.start()
     await within(20, patiently(heartbeats))
     assert await rows(frail_database, SEEN) == [("lobby", NOON + SECOND, "new")]
     waiting = {one.gw_id: one for one in await run(frail_database, list_waiting)}
     assert waiting["new"] == replace(STRANGER, last_seen=NOON + SECOND, version="2.0")
-    assert len(waiting) == WAITING_ROOM
+    assert len(waiting) == MOST_WAITING
 
 
 async def flush_with_news(heartbeats: Heartbeats, turn: int) -> None:
@@ -194,7 +194,7 @@ async def flush_with_news(heartbeats: Heartbeats, turn: int) -> None:
     flushed = Deferred.fromCoroutine(heartbeats.flush())
     heartbeats.beat(beat("lobby", NOON + SECOND, "new"))
     heartbeats.wait(WaitingGateway("new", NOON + SECOND, NOON + SECOND, "192.0.2.1", version="2.0"))
-    for number in range(WAITING_ROOM):
+    for number in range(MOST_WAITING):
         heartbeats.beat(replace(beat(f"{turn}-{number}"), source="198.51.100.7"))
     await within(10, flushed)
 
@@ -231,7 +231,7 @@ def test_a_full_waiting_list_makes_no_ping_dearer(heartbeats: Heartbeats, monkey
         return source
 
     monkeypatch.setattr("wifidogd.gateways.heartbeats.neighbourhood", neighbourhood)
-    pings = 3 * WAITING_ROOM
+    pings = 3 * MOST_WAITING
     for number in range(pings):
         heartbeats.wait(replace(STRANGER, gw_id=f"invented-{number}", source=f"192.0.2.{number % 250}"))
     assert len(asked) <= 3 * pings

@@ -33,7 +33,7 @@ from wifidogd.domain.voucher_codes import mint_code, show_code
 from wifidogd.store.access.vouchers import Order
 from wifidogd.store.driver.database import Database
 from wifidogd.web.portal.form_state import FormState
-from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.portal.routes import MailServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 
 SIZES = (320, 360, 1280)
@@ -65,7 +65,7 @@ class WritingSiteServer(SiteServer):
         assert found is not None
         return found[0].replace("http://localhost/", f"http://localhost:{self.port}/")
 
-    def by_mail(self) -> ByMail:
+    def mail(self) -> MailServices:
         """Wire what C{--mail} brings."""
         self.mailbox = Mailbox(Security.NONE).open()
         hand_over = partial(deliver, self.mailbox.server(), "wifi@example.org", reactor=reactor)
@@ -73,8 +73,8 @@ class WritingSiteServer(SiteServer):
         letters = MailComposer(
             MailTemplates(), sender="wifi@example.org", base="http://localhost/wifidog/mail/", utc_now=lambda: self.now
         )
-        return ByMail(
-            Registration(self.database, self.directory, self.passwords, letters, utc_now=lambda: self.now),
+        return MailServices(
+            Registration(self.database, self.passwords, letters, utc_now=lambda: self.now),
             SelfService(self.database, self.passwords, letters, utc_now=lambda: self.now),
         )
 

@@ -54,7 +54,7 @@ class Day:
             clock=clock,
             utc_now=lambda: server.now,
             unsettled_at=lambda: None,
-            attentive_since=lambda: 0.0,
+            uninterrupted_since=lambda: 0.0,
         )
         self._swept_at = server.now
         self.token = ""

@@ -272,8 +272,8 @@ async def test_no_secret_reaches_the_log(house: MailHouse, said: list[str], monk
     async def mistake(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr(house.admission, "stay", mistake)
-    monkeypatch.setattr(house.admission, "account", mistake)
+    monkeypatch.setattr(house.views, "show", mistake)
+    monkeypatch.setattr(house.sign_in_services.accounts, "account", mistake)
     form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD}
     assert "mistake" not in (await house.post("login", form)).body
     assert "mistake" not in (await house.get(f"portal?token={secrets[0]}")).body

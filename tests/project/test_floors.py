@@ -58,6 +58,7 @@ MOST_MODULES = 14
 SAME_MEANING = {
     "account": "a guest's name and password",
     "allowances": "what sessions may use together",
+    "arrivals": "guests who come to the login page",
     "database": "PostgreSQL, as its users reach it",
     "expiry": "the end of sessions that nobody ended",
     "gateway": "a WiFiDog router",

@@ -120,9 +120,9 @@ def test_a_service_with_a_passed_socket_tells_how_it_is(manager: Manager, dsn: s
 
 def test_silence_without_systemd() -> None:
     """Nothing is sent, and no reactor has anything to do for it."""
-    Systemd({}).say("READY=1")
-    Systemd({"NOTIFY_SOCKET": "vsock:2:1234"}).say("READY=1")
-    Systemd({"NOTIFY_SOCKET": "/nowhere/at/all"}).say("READY=1")
+    Systemd({}).notify("READY=1")
+    Systemd({"NOTIFY_SOCKET": "vsock:2:1234"}).notify("READY=1")
+    Systemd({"NOTIFY_SOCKET": "/nowhere/at/all"}).notify("READY=1")
 
 
 def test_an_abstract_socket_is_spoken_to() -> None:
@@ -130,10 +130,10 @@ def test_an_abstract_socket_is_spoken_to() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         notified.bind(f"\0wifidogd-test-{os.getpid()}")
         systemd = Systemd({"NOTIFY_SOCKET": f"@wifidogd-test-{os.getpid()}"})
-        systemd.say("READY=1", "STATUS=well")
+        systemd.notify("READY=1", "STATUS=well")
         assert notified.recv(100) == b"READY=1\nSTATUS=well"
         for _ in range(2000):
-            systemd.say("WATCHDOG=1")
+            systemd.notify("WATCHDOG=1")
 
 
 class Beginning(Clock):

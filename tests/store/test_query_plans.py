@@ -44,8 +44,12 @@ FILL = """
     INSERT INTO accounts (name, password_hash, created_at)
     SELECT 'guest' || n, repeat('x', 97), %(noon)s FROM generate_series(1, 20000) AS n;
 
-    INSERT INTO attempts (subject, tries, started_at)
-    SELECT 'account guest' || n, 1, %(noon)s FROM generate_series(1, 20000) AS n;
+    INSERT INTO attempts (kind, account_id, tries, started_at)
+    SELECT 'passwords of account', account_id, 1, %(noon)s FROM accounts;
+
+    INSERT INTO attempts (kind, gw_id, mac, tries, started_at)
+    SELECT 'device', gw_id, ('02:00:00:00:00:' || lpad(to_hex(n), 2, '0'))::macaddr, 1, %(noon)s
+      FROM gateways, generate_series(1, 40) AS n;
 
     INSERT INTO plans (name, title) VALUES ('free', 'Free');
 
@@ -135,7 +139,6 @@ STAY: dict[str, object] = {
     "terms_version": None,
     "reason": "logged out",
     "now": NOON,
-    "since": NOON,
 }
 ALLOWANCE: dict[str, object] = {
     "voucher_id": None,
@@ -153,7 +156,14 @@ ALLOWANCE: dict[str, object] = {
 }
 NOBODYS: dict[str, object] = ALLOWANCE | {"account_id": None, "allowance_ids": None}
 TRY: dict[str, object] = {
-    "subjects": ["account guest7", "device gw7 02:00:00:00:00:07"],
+    "kinds": ["passwords of account", "device", "passwords from source"],
+    "gw_ids": [None, "gw7", None],
+    "macs": [None, "02:00:00:00:00:07", None],
+    "sources": [None, None, "192.0.2.1"],
+    "account_ids": [7, None, None],
+    "names": [None, None, None],
+    "most": [10, 10, 300],
+    "attempt_ids": [7, 20_007],
     "now": NOON,
     "window_start": NOON,
 }
@@ -167,6 +177,12 @@ DEVICE: dict[str, object] = {
     "reason": "logged out",
     "now": NOON,
     "until": NOON,
+    "account_id": 7,
+    "voucher_id": None,
+    "gw_id": "gw7",
+    "remembered_mac": "02:00:00:00:00:07",
+    "reported_since": NOON,
+    "ended_since": NOON,
 }
 NAME: dict[str, object] = {"name": "guest7"}
 VOUCHER: dict[str, object] = {"code_hash": token(7), "voucher_id": 7}
@@ -199,9 +215,10 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.sessions.SAVE": [batch(1), batch(300)],
     "accounting.sessions.END": [batch(1), batch(300)],
     "access.guest_sessions.OPEN": [STAY],
-    "access.guest_sessions.LOOK": [STAY],
+    "access.guest_sessions.FETCH_SESSION": [STAY],
     "access.guest_sessions.ASK_TO_END": [STAY],
-    "access.guest_sessions.FIND_ONLINE": [STAY],
+    "access.arrivals.FIND_ONLINE": [DEVICE],
+    "access.arrivals.FETCH_ARRIVAL": [DEVICE, DEVICE | {"mac": None}, DEVICE | {"key_hash": None}],
     "accounting.allowances.CLAIM_OF_VOUCHER": [ALLOWANCE | {"voucher_id": 7}],
     "accounting.allowances.CLAIM_OF_ACCOUNT": [ALLOWANCE],
     "accounting.allowances.CLAIM_OF_DEVICE": [ALLOWANCE | {"mac": "02:00:00:00:00:07"}],
@@ -221,10 +238,9 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
         NOBODYS | {"mac": "02:00:00:00:00:07"},
         NOBODYS | {"address_hash": token(7)},
     ],
-    "access.end_notices.SAVE_FAREWELLS": [drawn(1), drawn(300)],
-    "access.end_notices.FETCH_FAREWELL": [STAY],
-    "access.rate_limits.COUNT_TRY": [TRY],
-    "access.rate_limits.FORGIVE_TRY": [TRY],
+    "access.end_notices.SAVE_END_NOTICES": [drawn(1), drawn(300)],
+    "access.rate_limits.COUNT_TRIES": [TRY],
+    "access.rate_limits.FORGIVE_TRIES": [TRY],
     "access.vouchers.LOCK_VOUCHER": [VOUCHER],
     "access.vouchers.FORGET_CODE": [VOUCHER],
     "accounts.accounts.UPGRADE_PASSWORD": [{"account_id": 7, "old_hash": "", "password_hash": ""}],
@@ -238,7 +254,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounts.personal_data.ERASE_OPEN": [MINE],
     "accounts.personal_data.ERASE_ALLOWANCES": [ALLOWANCE | drawn(1) | {"address_hash": token(7)}],
     "accounts.personal_data.FORGET_FAREWELLS": [drawn(1), drawn(9)],
-    "accounts.personal_data.FORGET_TRIES": [TRY],
+    "access.rate_limits.FORGET_TRIES_OF_DEVICES": [drawn(1), drawn(9)],
     "accounts.personal_data.FORGET_DEVICE": [MINE],
     "accounts.personal_data.REMOVE_ACCOUNT": [MINE],
     "accounts.accounts.FETCH_ACCOUNT": [NAME],
@@ -253,14 +269,10 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounts.email_links.REMOVE_LINKS": [MAIL],
     "accounts.outbox.QUEUE": [MAIL],
     "access.remembered_devices.REMEMBER": [DEVICE],
-    "access.remembered_devices.BY_KEY": [DEVICE],
-    "access.remembered_devices.BY_MAC": [DEVICE],
-    "access.remembered_devices.BY_SESSION": [DEVICE],
     "access.remembered_devices.ATTACH": [DEVICE],
     "access.remembered_devices.FORGET": [DEVICE],
     "access.remembered_devices.FORGET_KEY": [DEVICE],
     "access.remembered_devices.FORGET_ACCOUNT": [MAIL],
-    "access.guest_sessions.FETCH_COMPANIONS": [DEVICE],
     "access.guest_sessions.DISCONNECT": [DEVICE],
 }
 """The statements between a question and its answer, with parameters like those of a busy server."""
@@ -282,7 +294,7 @@ ELSEWHERE = {
         "accounting.recent_use.FORGET_SLOTS",
         "access.rate_limits.FORGET_TRIES",
         "access.remembered_devices.FORGET_OLD",
-        "access.end_notices.FORGET_FAREWELLS",
+        "access.end_notices.FORGET_END_NOTICES",
         "accounts.email_links.FORGET_LINKS",
         "accounts.outbox.CLAIM",
         "accounts.outbox.REMOVE",

@@ -35,8 +35,25 @@ from wifidogd.store.migrations import SCHEMA, migrate, released
 
 NEWEST = released()[-1][0]
 
-MOVED = {("networks", "sign_in"), ("networks", "terms"), ("allowances", "owner")}
-"""What a later schema keeps elsewhere: C{methods}, the table C{terms}, and a column for each kind of owner."""
+MOVED = {("networks", "sign_in"), ("networks", "terms"), ("allowances", "owner"), ("attempts", "subject")}
+"""What a later schema keeps elsewhere: C{methods}, the table C{terms}, and columns for owners and subjects."""
+
+OF_FIRST = [
+    ("passwords of account", None, None, None, None, "1", 3),
+    ("passwords of account", None, None, None, 1, None, 4),
+    ("device", "lobby", DEVICE, None, None, None, 5),
+]
+OF_SECOND = [
+    ("passwords from source", None, None, "2001:db8::", None, None, 6),
+    ("codes at gateway", "lobby", None, None, None, None, 7),
+    ("codes from source", "lobby", None, "192.0.2.1", None, None, 8),
+    ("sign-ups on device", "lobby", DEVICE, None, None, None, 9),
+    ("sign-ups at gateway", "attic", None, None, None, None, 10),
+    ("sign-ups from source", None, None, "192.0.2.1", None, None, 11),
+    ("mails to address", None, None, None, None, "zoe@example.org", 12),
+    ("mails from source", None, None, "192.0.2.1", None, None, 13),
+]
+"""Subjects of tries, taken apart: kind, gateway, device, source, account, name, and how many."""
 
 
 def structure(dsn: str) -> list[str]:
@@ -105,6 +122,27 @@ async def test_what_moved_in_the_second_schema_is_still_said(dsn: str) -> None:
     ]
     assert query(dsn, "SELECT network, language, text FROM terms") == [("rooms", "en", "Be kind.")]
     assert query(dsn, "SELECT count(*) FROM accounts WHERE validated_at = created_at") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "known"), [(1, OF_FIRST), *((later, OF_FIRST + OF_SECOND) for later in (2, 3, 4, 5))]
+)
+@ensureDeferred
+async def test_tries_are_counted_on_from_what_was_counted(dsn: str, schema: int, known: list[tuple[object]]) -> None:
+    """Those at a gateway that is gone go; nothing else does, whatever names and addresses people have."""
+    make_old_database(dsn, schema)
+    query(
+        dsn,
+        """
+        INSERT INTO attempts (subject, tries, started_at)
+        VALUES ('device removed 02:51:4d:00:00:01', 99, now()), ('account gateway lobby', 100, now())
+        """,
+    )
+    await upgrade(dsn)
+    assert query(dsn, "SELECT kind, gw_id, mac, source, account_id, name, tries FROM attempts ORDER BY tries") == [
+        *known,
+        ("passwords of account", None, None, None, None, "gateway lobby", 100),
+    ]
 
 
 @pytest.mark.parametrize("schema", [2, 3])

@@ -24,7 +24,8 @@ FIRST = f"""
     INSERT INTO waiting_gateways (gw_id, first_seen, last_seen, source) VALUES ('new', now(), now(), '203.0.113.7');
     INSERT INTO heartbeats (gw_id, seen_at, source, load) VALUES ('lobby', now(), '203.0.113.7', 0.1);
     INSERT INTO accounts (name, password_hash, created_at) VALUES ('zoë', '$argon2id$...', '2026-03-01Z');
-    INSERT INTO attempts (subject, tries, started_at) VALUES ('account 1', 3, now());
+    INSERT INTO attempts (subject, tries, started_at)
+    VALUES ('account 1', 3, now()), ('account zoë', 4, now()), ('device lobby {DEVICE}', 5, now());
     INSERT INTO sessions (token_hash, gw_id, account_id, mac, ip, url, opened_at, activated_at, reported_at,
                           incoming, outgoing, last_incoming, last_outgoing, expires_at)
     VALUES (sha256('{ONLINE}'), 'lobby', 1, '{DEVICE}', '10.0.0.2', 'http://example.com/?a=%20', now(), now(), now(),
@@ -59,7 +60,12 @@ SECOND = """
     INSERT INTO devices (key_hash, network, mac, account_id, remembered_at, expires_at)
     VALUES (sha256('device'), 'rooms', '02:00:00:00:00:09', 2, now(), now() + interval '30 days');
     UPDATE sessions SET allowance_id = 1, device_id = 1 WHERE mac IS NOT NULL;
-    INSERT INTO farewells (gw_id, mac, reason, ended_at) VALUES ('lobby', '02:00:00:00:00:07', 'time is up', now())
+    INSERT INTO farewells (gw_id, mac, reason, ended_at) VALUES ('lobby', '02:00:00:00:00:07', 'time is up', now());
+    INSERT INTO attempts (subject, tries, started_at)
+    VALUES ('passwords from 2001:db8::', 6, now()), ('gateway lobby', 7, now()),
+           ('codes at lobby from 192.0.2.1', 8, now()), ('sign-up device lobby 02:51:4d:00:00:01', 9, now()),
+           ('sign-up gateway attic', 10, now()), ('sign-up source 192.0.2.1', 11, now()),
+           ('mail zoe@example.org', 12, now()), ('source 192.0.2.1', 13, now())
 """
 
 THIRD = "INSERT INTO servers (name, heard_since, said_at) VALUES ('old tcp:8080 1', '2026-01-01Z', '2026-01-02Z')"
@@ -74,7 +80,9 @@ FIFTH = """
     VALUES ('http://wifi.example:8080', '/wifidog/', false, now())
 """
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
+SIXTH = "INSERT INTO attempts (kind, name, tries, started_at) VALUES ('mails to address', 'eve@example.org', 14, now())"
+
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

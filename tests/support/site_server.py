@@ -14,8 +14,9 @@ from twisted.internet.tcp import Port
 
 from tests.support.deadline import within
 from tests.support.raw_http import Reply, ask
+from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
-from wifidogd.access.session_view import OtherDevices
+from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.accounting.ledger import Ledger
@@ -31,8 +32,8 @@ from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.web.gateway.routes import GatewayPages
-from wifidogd.web.portal.routes import GuestPages
-from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.portal.routes import GuestPages, MailServices
+from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
 
@@ -61,9 +62,13 @@ class SiteServer:
     def __post_init__(self) -> None:
         self.directory = Registry(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
         self.passwords = Passwords(reactor)  # type: ignore[arg-type]
-        self.admission = AccountSignIn(self.database, self.directory, self.passwords, utc_now=lambda: self.now)
-        self.vouchers = VoucherSignIn(self.database, self.directory, utc_now=lambda: self.now)
-        self.remembered = RememberedDevices(self.database, self.directory, utc_now=lambda: self.now)
+        self.sign_in_services = SignInServices(
+            Arrivals(self.database),
+            AccountSignIn(self.database, self.passwords, utc_now=lambda: self.now),
+            VoucherSignIn(self.database),
+            RememberedDevices(self.database),
+        )
+        self.views = SessionViews(self.database, self.directory, utc_now=lambda: self.now)
         self.ledger = Ledger(self.database, self.directory, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
         self.front = WifidogdSite(
@@ -86,20 +91,18 @@ class SiteServer:
         )
         return self._gateway
 
-    def by_mail(self) -> ByMail | None:
+    def mail(self) -> MailServices | None:
         """Without a mail server nobody can sign up."""
         return None
 
     def _guest_pages(self) -> GuestPages:
         self._guest = GuestPages(
             self.directory,
-            self.admission,
-            self.vouchers,
+            self.sign_in_services,
+            self.views,
+            PersonalData(self.database, self.passwords, utc_now=lambda: self.now),
             self.waiting.append,
-            remembered=self.remembered,
-            by_mail=self.by_mail(),
-            companions=OtherDevices(self.database),
-            my_data=PersonalData(self.database, self.passwords, utc_now=lambda: self.now),
+            mail=self.mail(),
             path=self.path,
             public_url=self.public_url,
             utc_now=lambda: self.now,

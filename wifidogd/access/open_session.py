@@ -1,4 +1,4 @@
-"""What all ways to sign in share: a place on an allowance, and a pending session with a fresh token."""
+"""What all ways to sign in share: their outcomes, an allowance, and a pending session with a fresh token."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
-from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import Account, DeviceCookie, GuestRequest
 from wifidogd.domain.plans import AllowanceOwner, Network
 from wifidogd.domain.quotas import Limit, Verdict, judge
-from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.domain.usage import AllowanceUsage
+from wifidogd.store.access.arrivals import is_online
 from wifidogd.store.access.guest_sessions import open_session
+from wifidogd.store.access.remembered_devices import attach_device, forget_key, remember_device
 from wifidogd.store.accounting.recent_use import fetch_slots
 from wifidogd.store.accounting.usage import claim_allowance
-from wifidogd.store.accounts.accounts import Account
 from wifidogd.store.driver.database import Cursor
 
 
 class Refusal(Enum):
     """Why a guest may not come in."""
 
+    ALREADY_ONLINE = "already online"
     WRONG_PASSWORD = "wrong password"
     TOO_MANY_TRIES = "too many tries"
     BUSY = "busy"
@@ -42,15 +43,17 @@ class Admitted:
     The guest may go to the gateway.
 
     @ivar token: 32 of C{[0-9a-z]}, to be shown once, to this guest only.
+    @ivar cookie: by which the browser is known again; None if the device is not to be remembered.
     """
 
     token: str = field(repr=False)
+    cookie: DeviceCookie | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """
-    The guest must try again.
+    The guest may not come in now.
 
     @ivar wait: how long until another try is allowed; None when it is allowed now.
     @ivar limit: which one is reached, for L{Refusal.SPENT}; None for others.
@@ -61,6 +64,41 @@ class Refused:
     wait: timedelta | None = None
     limit: Limit | None = None
     back_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """
+    As whom a guest has signed in; neither account nor voucher for one who has shown nothing.
+
+    @ivar probation_until: until when the guest may be online on trust; None for others.
+    @ivar device_id: the remembered device that the guest has come back on; None for others.
+    @ivar is_of_device: True when the allowance is the device's, so that the gateway must report that device.
+    """
+
+    account_id: int | None = None
+    voucher_id: int | None = None
+    probation_until: datetime | None = None
+    device_id: int | None = None
+    is_of_device: bool = False
+
+
+NOBODY = Identity()
+
+
+async def refuse_if_online(cursor: Cursor, request: GuestRequest) -> Refused | None:
+    """
+    Refuse a guest whose device is online at the gateway, as far as its reports show, unless the guest insists.
+
+    An online guest is sent through the gateway again only on request (protocol: 0.13).
+
+    @return: None for a guest who may sign in; without a round trip if the redirect named no device.
+    """
+    if request.even_if_online or request.mac is None:
+        return None
+    reported_since = request.now - 3 * request.gateway.interval
+    online = await is_online(cursor, request.gateway.gw_id, request.mac, request.now, reported_since)
+    return Refused(Refusal.ALREADY_ONLINE) if online else None
 
 
 async def allowance_for(
@@ -81,84 +119,93 @@ async def allowance_for(
     return await claim_allowance(cursor, owner, network.name, plan_name, now, valid_until)
 
 
-async def open_stay(
+async def open_pending_session(
     cursor: Cursor,
-    gateway: Gateway,
-    network: Network,
-    visitor: LoginQuery,
+    request: GuestRequest,
+    identity: Identity = NOBODY,
     *,
-    allowance: AllowanceUsage | None,
-    now: datetime,
+    usage: AllowanceUsage | None,
     mint: Callable[[], str],
-    account_id: int | None = None,
-    probation_until: datetime | None = None,
-    is_of_device: bool = False,
 ) -> Admitted | Refused:
     """
-    Open a pending session, unless a limit of its allowance is reached.
+    Send a pending session, unless a limit of its allowance is reached, and remember the device if the guest wants that.
 
-    @param allowance: from L{allowance_for} in this transaction; None for a stay that only its own limits bound.
-    @param mint: makes a fresh token.
-    @param account_id: who signed in; None for others.
-    @param probation_until: until when the guest may be online on trust; None for others.
-    @param is_of_device: True when the allowance is the device's, so that it must turn out to be that device.
-    @raise StoreError: as L{Database.transaction}.
+    All of it is sent with COMMIT.  Remembering cannot fail on its own: it refers to nothing but the new session, its
+    network, and an account or voucher that the transaction holds.
+
+    @param usage: from L{allowance_for} in this transaction; None for a session that only its own limits bound.
+    @param mint: makes fresh tokens and keys.
     """
-    if allowance is not None:
-        verdict = await verdict_on(cursor, allowance, visitor.mac, now)
+    if usage is not None:
+        verdict = await verdict_on(cursor, usage, request.mac, request.now)
         if verdict is not None:
             return Refused(Refusal.SPENT, limit=verdict.limit, back_at=verdict.back_at)
-    token = mint()
-    await open_session(
+    token, network = mint(), request.network
+    token_hash = hash_secret(token)
+    open_session(
         cursor,
-        hash_secret(token),
-        gw_id=gateway.gw_id,
-        account_id=account_id,
-        url=visitor.url,
-        now=now,
+        token_hash,
+        gw_id=request.gateway.gw_id,
+        account_id=identity.account_id,
+        url=request.query.url,
+        now=request.now,
         time_limit=network.time_limit,
         quota_octets=network.quota_octets,
-        allowance_id=None if allowance is None else allowance.allowance.allowance_id,
-        claimed_mac=visitor.mac if is_of_device else None,
-        probation_until=probation_until,
+        allowance_id=None if usage is None else usage.allowance.allowance_id,
+        claimed_mac=request.mac if identity.is_of_device else None,
+        probation_until=identity.probation_until,
         terms_version=network.terms_version if network.terms else None,
     )
-    return Admitted(token)
+    if identity.device_id is not None:
+        attach_device(cursor, token_hash, identity.device_id)
+    return Admitted(token, _remember(cursor, request, identity, token_hash, mint))
 
 
-async def open_account_stay(
-    cursor: Cursor,
-    gateway: Gateway,
-    network: Network,
-    visitor: LoginQuery,
-    account: Account,
-    *,
-    now: datetime,
-    mint: Callable[[], str],
+def _remember(
+    cursor: Cursor, request: GuestRequest, identity: Identity, token_hash: bytes, mint: Callable[[], str]
+) -> DeviceCookie | None:
+    """Remember the device of an account or voucher under a new key; the one before is no longer good then."""
+    remember_for = request.network.remember
+    if not request.wants_remembering or remember_for is None or identity.device_id is not None:
+        return None
+    if identity.account_id is None and identity.voucher_id is None:
+        return None
+    if request.device_key is not None:
+        forget_key(cursor, hash_secret(request.device_key))
+    cookie = DeviceCookie(mint(), request.now + remember_for)
+    remember_device(
+        cursor,
+        token_hash,
+        hash_secret(cookie.key),
+        request.network.name,
+        account_id=identity.account_id,
+        voucher_id=identity.voucher_id,
+        now=request.now,
+        until=cookie.until,
+    )
+    return cookie
+
+
+async def open_account_session(
+    cursor: Cursor, request: GuestRequest, account: Account, *, mint: Callable[[], str]
 ) -> Admitted | Refused:
     """
-    Open a pending session of who has shown to be the owner of an account.
+    Open a pending session of a guest who has shown to be the owner of an account.
 
     One whose address is not validated yet may be online for the network's
     grace, counted from its sign-up: signing in again brings no more of it.
 
     @raise StoreError: as L{Database.transaction}.
     """
+    network = request.network
     probation_until = None if account.validated_at is not None else account.created_at + network.grace
-    if probation_until is not None and now >= probation_until:
+    if probation_until is not None and request.now >= probation_until:
         return Refused(Refusal.NOT_VALIDATED)
-    plan, owner = account.plan or network.plan, AllowanceOwner(account_id=account.account_id)
-    return await open_stay(
-        cursor,
-        gateway,
-        network,
-        visitor,
-        allowance=None if plan is None else await allowance_for(cursor, owner, network, plan, now),
-        account_id=account.account_id,
-        probation_until=probation_until,
-        now=now,
-        mint=mint,
-    )
+    usage, plan = None, account.plan or network.plan
+    if plan is not None:
+        usage = await allowance_for(cursor, AllowanceOwner(account_id=account.account_id), network, plan, request.now)
+    identity = Identity(account_id=account.account_id, probation_until=probation_until)
+    return await open_pending_session(cursor, request, identity, usage=usage, mint=mint)
 
 
 async def verdict_on(cursor: Cursor, usage: AllowanceUsage, device: str | None, now: datetime) -> Verdict | None:

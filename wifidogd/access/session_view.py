@@ -1,30 +1,97 @@
-"""The devices that share an allowance: a guest sees their own, and can disconnect one from another."""
+"""An open session as its guest sees it, and how its guest ends it or disconnects other devices."""
 
 from __future__ import annotations
 
-from wifidogd.domain.sessions import Reason
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from wifidogd.access.arrivals import good_until
+from wifidogd.domain.errors import StoreUnavailable
+from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import GuestSession, OtherDevice
+from wifidogd.domain.plans import Allowance, Network
+from wifidogd.domain.quotas import Limit, Use, left
+from wifidogd.domain.sessions import Octets, Reason, UtcNow
 from wifidogd.domain.tokens import hash_secret
-from wifidogd.store.access.guest_sessions import OtherDevice, disconnect, fetch_companions
-from wifidogd.store.driver.database import Database
+from wifidogd.domain.usage import AllowanceUsage
+from wifidogd.gateways.registry import Registry
+from wifidogd.store.access.guest_sessions import ask_to_end, disconnect, fetch_session
+from wifidogd.store.accounting.usage import fetch_usage
+from wifidogd.store.driver.database import Cursor, Database
 
 
-class OtherDevices:
-    """Shows who else is online on a guest's allowance; whose token it is shows whose allowance."""
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """
+    What a guest may know of their open session.
 
-    def __init__(self, database: Database) -> None:
+    @ivar online: False while the gateway has not asked about the token, and once the session is ending.
+    @ivar since: when the guest got online; None while pending.
+    @ivar octets_left: by the tightest limit; None for no limit.
+    @ivar time_left: likewise.
+    @ivar url: the page the guest first wanted; None when unknown.
+    @ivar allowance: what the session draws on; None when only its own limits bound it.
+    @ivar used_of_allowance: by all sessions that draw on it; None for no allowance.
+    @ivar octets_limit: which limit of the allowance C{octets_left} is about; None for the session's own, or none.
+    @ivar time_limit: which one C{time_left} is about; likewise.
+    @ivar has_account: True when the guest signed in by account.
+    @ivar other_devices: those online on the same allowance.
+    @ivar remembered_until: how long this device is remembered; None if it is not.
+    """
+
+    gateway: Gateway
+    network: Network
+    online: bool
+    mac: str | None
+    ip: str | None
+    since: datetime | None
+    used: Octets
+    octets_left: int | None
+    time_left: timedelta | None
+    url: str | None
+    allowance: Allowance | None = None
+    used_of_allowance: Use | None = None
+    octets_limit: Limit | None = None
+    time_limit: Limit | None = None
+    has_account: bool = False
+    other_devices: tuple[OtherDevice, ...] = ()
+    remembered_until: datetime | None = None
+
+
+class SessionViews:
+    """Shows guests their open sessions; the token shows whose they are."""
+
+    def __init__(self, database: Database, registry: Registry, *, utc_now: UtcNow) -> None:
         self._database = database
+        self._registry = registry
+        self._utc_now = utc_now
 
-    async def of(self, token: str) -> tuple[OtherDevice, ...]:
+    async def show(self, token: str) -> SessionView | None:
         """
-        List the other devices of a guest.
+        Return the open session of a token.
 
+        @return: None if the token names none.
         @raise StoreError: as L{Database.transaction}.
         """
-        return await self._database.transaction(lambda cursor: fetch_companions(cursor, hash_secret(token)))
+        return await self._database.transaction(lambda cursor: self._fetch(cursor, token))
+
+    async def log_out(self, token: str) -> SessionView | None:
+        """
+        Ask for the end of a session: the gateway's next report settles its last octets and ends it.
+
+        @return: what it was until then; None if the token names no open session.
+        @raise StoreError: as L{Database.transaction}.
+        """
+
+        async def end(cursor: Cursor) -> SessionView | None:
+            ask_to_end(cursor, hash_secret(token), Reason.LOGOUT)
+            return await self._fetch(cursor, token)
+
+        return await self._database.transaction(end)
 
     async def disconnect(self, token: str, session_id: int) -> bool:
         """
-        Ask for the end of another session of the guest: its gateway's next report ends it.
+        Ask for the end of another session on the guest's allowance: its gateway's next report ends it.
 
         @return: False if it is none of theirs, or has ended.
         @raise StoreError: as L{Database.transaction}.
@@ -32,3 +99,47 @@ class OtherDevices:
         return await self._database.transaction(
             lambda cursor: disconnect(cursor, hash_secret(token), session_id, Reason.LOGOUT)
         )
+
+    async def _fetch(self, cursor: Cursor, token: str) -> SessionView | None:
+        if not self._registry.loaded:
+            raise StoreUnavailable("which gateways are adopted is not known yet")
+        found = await fetch_session(cursor, hash_secret(token))
+        gateway = None if found is None else self._registry.gateway(found.gw_id)
+        if found is None or gateway is None:
+            return None
+        now = self._utc_now()
+        view = _by_its_own_limits(found, gateway, self._registry.network(gateway.network), now)
+        if found.allowance_id is None:
+            return view
+        return _by_its_allowance(view, await fetch_usage(cursor, found.allowance_id, now), now)
+
+
+def _by_its_own_limits(found: GuestSession, gateway: Gateway, network: Network, now: datetime) -> SessionView:
+    time_left = found.time_limit if found.expires_at is None else found.expires_at - now
+    until = None if found.device is None else good_until(found.device, network)
+    return SessionView(
+        gateway=gateway,
+        network=network,
+        online=found.activated_at is not None and not found.is_ending,
+        mac=found.mac,
+        ip=found.ip,
+        since=found.activated_at,
+        used=found.used,
+        octets_left=None if found.quota_octets is None else max(0, found.quota_octets - found.used.total),
+        time_left=None if time_left is None else max(timedelta(), time_left),
+        url=found.url,
+        has_account=found.has_account,
+        other_devices=found.other_devices,
+        remembered_until=until if until is not None and now < until else None,
+    )
+
+
+def _by_its_allowance(view: SessionView, usage: AllowanceUsage, now: datetime) -> SessionView:
+    """Tighten what is left of a session to what its allowance leaves."""
+    rest = left(usage.allowance, usage.use, now)
+    view = replace(view, allowance=usage.allowance, used_of_allowance=usage.use)
+    if rest.time is not None and (view.time_left is None or rest.time <= view.time_left):
+        view = replace(view, time_left=rest.time, time_limit=rest.time_limit)
+    if rest.octets is not None and (view.octets_left is None or rest.octets <= view.octets_left):
+        view = replace(view, octets_left=rest.octets, octets_limit=rest.octets_limit)
+    return view

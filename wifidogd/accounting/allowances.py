@@ -1,4 +1,4 @@
-"""What a batch of reports reads and writes of allowances; nothing at all where no session has one."""
+"""What a batch of reports reads and writes of allowances; nothing where no session has one."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from wifidogd.accounting.batch import ReportBatch
+from wifidogd.domain.guests import EndNotice
 from wifidogd.domain.quotas import Limit, judge, slot_of
 from wifidogd.domain.sessions import Ended, Reason, Session
 from wifidogd.domain.usage import AllowanceUsage
-from wifidogd.store.access.end_notices import EndNotice, save_farewells
+from wifidogd.store.access.end_notices import save_end_notices
 from wifidogd.store.accounting.allowances import begin_use
 from wifidogd.store.accounting.recent_use import add_to_slots, fetch_slots
 from wifidogd.store.accounting.usage import lock_usage
 from wifidogd.store.driver.database import Cursor
 
 _TOLD = {limit.value for limit in Limit} | {Reason.NOT_VALIDATED}
-"""Ends that guests are told of at the next page they see."""
+"""Reasons that the next page tells the guest of."""
 
 
-async def open_books(cursor: Cursor, sessions: Iterable[Session], now: datetime) -> dict[int, AllowanceUsage]:
+async def lock_allowances_of(cursor: Cursor, sessions: Iterable[Session], now: datetime) -> dict[int, AllowanceUsage]:
     """
-    Lock the allowances of locked sessions, and say what has been used of them.
+    Lock the allowances of locked sessions, and return what is used of them.
 
     @return: by allowance_id.
     """
@@ -31,30 +32,30 @@ async def open_books(cursor: Cursor, sessions: Iterable[Session], now: datetime)
     return await lock_usage(cursor, allowance_ids, now)
 
 
-async def close_books(cursor: Cursor, settlement: ReportBatch, now: datetime) -> None:
-    """Write what a batch has changed, besides sessions: first uses, recent use, and farewells."""
-    if settlement.begun:
-        begin_use(cursor, settlement.begun, now)
-    if settlement.drawn:
-        add_to_slots(cursor, settlement.drawn, slot_of(now))
-    farewells = {}
-    for ended in settlement.ended:
+async def write_usage(cursor: Cursor, reports: ReportBatch, now: datetime) -> None:
+    """Send what a batch has changed besides sessions: first uses, recent use, and end notices."""
+    if reports.begun:
+        begin_use(cursor, reports.begun, now)
+    if reports.drawn:
+        add_to_slots(cursor, reports.drawn, slot_of(now))
+    notices = {}
+    for ended in reports.ended:
         mac, reason = ended.session.mac, ended.reason
-        if mac is not None and (reason in _TOLD or ended.session.token_hash in settlement.displaced):
-            back_at = await _back_at(cursor, settlement, ended, now)
-            farewells[ended.session.gw_id, mac] = EndNotice(ended.session.gw_id, mac, reason, ended.at, back_at)
-    if farewells:
-        await save_farewells(cursor, list(farewells.values()))
+        if mac is not None and (reason in _TOLD or ended.session.token_hash in reports.displaced):
+            back_at = await _back_at(cursor, reports, ended, now)
+            notices[ended.session.gw_id, mac] = EndNotice(ended.session.gw_id, mac, reason, ended.at, back_at)
+    if notices:
+        await save_end_notices(cursor, list(notices.values()))
 
 
-async def _back_at(cursor: Cursor, settlement: ReportBatch, ended: Ended, now: datetime) -> datetime | None:
-    """Say when a guest may come back: at once, if only the stay was too long or too big."""
-    verdict = settlement.verdicts.get(ended.session.token_hash)
+async def _back_at(cursor: Cursor, reports: ReportBatch, ended: Ended, now: datetime) -> datetime | None:
+    """Return when a guest may come back: at once if only the session's own limit was reached."""
+    verdict = reports.verdicts.get(ended.session.token_hash)
     if verdict is None:
         return ended.at
-    tally = settlement.tally_of(ended.session)
-    if tally is None or tally.allowance.plan.span is None or verdict.limit not in (Limit.SPAN, Limit.DAY):
+    usage = reports.usage_of(ended.session)
+    if usage is None or usage.allowance.plan.span is None or verdict.limit not in (Limit.SPAN, Limit.DAY):
         return verdict.back_at
-    slots = await fetch_slots(cursor, tally.allowance.allowance_id, now, tally.allowance.plan.span)
-    lifts = judge(tally.allowance, tally.use, now, slots)
+    slots = await fetch_slots(cursor, usage.allowance.allowance_id, now, usage.allowance.plan.span)
+    lifts = judge(usage.allowance, usage.use, now, slots)
     return verdict.back_at if lifts is None else lifts.back_at

@@ -1,4 +1,4 @@
-"""Fold a batch of reports, in order of arrival, into the sessions they name; pure."""
+"""Folds a batch of reports, in order of arrival, into the sessions they are about; pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wifidogd.domain.quotas import Amount, Verdict, is_slotted
 from wifidogd.domain.sessions import Ended, Octets, Reason, Report, Session
 from wifidogd.domain.usage import AllowanceUsage, drawn_between
 
-NO_TALLIES: Mapping[int, AllowanceUsage] = {}
+NO_USAGE: Mapping[int, AllowanceUsage] = {}
 
 
 class ReportBatch:
@@ -20,7 +20,7 @@ class ReportBatch:
     @ivar ended: sessions that ended, as they stood then.
     @ivar verdicts: by token hash, which limit of an allowance ended a session.
     @ivar displaced: token hashes of sessions that ended for devices that came later.
-    @ivar drawn: by allowance_id, what was used of those whose plans ask when.
+    @ivar drawn: by allowance_id, what was used of those whose plans limit use by day or span.
     """
 
     def __init__(
@@ -28,13 +28,13 @@ class ReportBatch:
         sessions: Mapping[bytes, Session],
         online: Iterable[Session],
         may_ask: Callable[[str, str | None], bool],
-        tallies: Mapping[int, AllowanceUsage] = NO_TALLIES,
+        usage: Mapping[int, AllowanceUsage] = NO_USAGE,
     ) -> None:
         """
         @param sessions: the open sessions that the batch's tokens name, by token hash.
-        @param online: live sessions whose place a report of the batch may take.
-        @param may_ask: tells whether a gateway, by gw_id, is adopted and a key is good for it.
-        @param tallies: of the allowances of all these sessions, by allowance_id.
+        @param online: live sessions that a report of the batch may replace.
+        @param may_ask: returns whether a gateway, by gw_id, is adopted and a key is good for it.
+        @param usage: of the allowances of all these sessions, by allowance_id.
         """
         self._open = {session.token_hash: session for session in online} | dict(sessions)
         self._online: dict[tuple[str, str | None], bytes] = {
@@ -44,8 +44,8 @@ class ReportBatch:
         }
         self._may_ask = may_ask
         self._changed: set[bytes] = set()
-        self._untouched = tallies
-        self._tallies = dict(tallies)
+        self._usage_before = usage
+        self._usage = dict(usage)
         self.ended: list[Ended] = []
         self.verdicts: dict[bytes, Verdict] = {}
         self.displaced: set[bytes] = set()
@@ -53,7 +53,7 @@ class ReportBatch:
 
     @property
     def changed(self) -> list[Session]:
-        """The sessions that were reported and go on."""
+        """The sessions that were reported and continue, in the order of their token hashes."""
         return [self._open[token_hash] for token_hash in sorted(self._changed)]
 
     @property
@@ -61,23 +61,23 @@ class ReportBatch:
         """The allowances that were used for the first time."""
         return [
             allowance_id
-            for allowance_id, tally in self._tallies.items()
-            if tally.allowance.first_used_at != self._untouched[allowance_id].allowance.first_used_at
+            for allowance_id, usage in self._usage.items()
+            if usage.allowance.first_used_at != self._usage_before[allowance_id].allowance.first_used_at
         ]
 
-    def tally_of(self, session: Session) -> AllowanceUsage | None:
-        """Say what is known of a session's allowance after the reports so far; None if it has none."""
-        return None if session.allowance_id is None else self._tallies.get(session.allowance_id)
+    def usage_of(self, session: Session) -> AllowanceUsage | None:
+        """Return the usage of a session's allowance after the reports so far; None if it has none."""
+        return None if session.allowance_id is None else self._usage.get(session.allowance_id)
 
     def enter(self, token_hash: bytes, report: Report, now: datetime) -> Decision:
-        """Judge the next report of the batch and note what it changes."""
+        """Judge the next report of the batch and record what it changes."""
         session = self._open.get(token_hash)
         gw_id = report.gw_id or (session.gw_id if session is not None else None)
         if gw_id is not None and not self._may_ask(gw_id, report.key):
             return refuse(Refusal.GATEWAY_NOT_ADOPTED)
         rival = self._rival(session, report)
-        tally = None if session is None else self.tally_of(session)
-        decision = decide(session, report, now, Octets() if rival is None else rival.last, tally)
+        usage = None if session is None else self.usage_of(session)
+        decision = decide(session, report, now, Octets() if rival is None else rival.last, usage)
         if session is not None and decision.session is not None:
             self._draw(session, decision)
             if rival is not None and decision.session.mac is not None:
@@ -86,19 +86,19 @@ class ReportBatch:
         return decision
 
     def _rival(self, session: Session | None, report: Report) -> Session | None:
-        """Find the live session whose place C{session} takes with this report."""
+        """Return the live session that C{session} replaces with this report; None if there is none."""
         if session is None or not takes_place(session, report):
             return None
         token_hash = self._online.get((session.gw_id, report.mac))
         return None if token_hash is None else self._open[token_hash]
 
     def _draw(self, before: Session, decision: Decision) -> None:
-        """Keep account of what a report says was used of an allowance."""
-        session, tally = decision.session, decision.tally
-        if session is None or tally is None:
+        """Add the usage in a report to its allowance."""
+        session, usage = decision.session, decision.tally
+        if session is None or usage is None:
             return
-        allowance = tally.allowance
-        self._tallies[allowance.allowance_id] = tally
+        allowance = usage.allowance
+        self._usage[allowance.allowance_id] = usage
         if decision.verdict is not None:
             self.verdicts[session.token_hash] = decision.verdict
         if decision.reason is Reason.REPLACED:
@@ -123,7 +123,7 @@ class ReportBatch:
         self._changed.discard(session.token_hash)
         if self._online.get((session.gw_id, session.mac)) == session.token_hash:
             del self._online[session.gw_id, session.mac]
-        tally = self.tally_of(session)
-        if tally is not None:
-            self._tallies[tally.allowance.allowance_id] = tally.leave(session)
+        usage = self.usage_of(session)
+        if usage is not None:
+            self._usage[usage.allowance.allowance_id] = usage.leave(session)
         self.ended.append(ended)

@@ -1,4 +1,4 @@
-"""One batch of reports in one transaction: lock what they name, judge them, write what changed."""
+"""One batch of reports in one transaction: lock what they are about, judge them, write what changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from wifidogd.accounting.allowances import close_books, open_books
+from wifidogd.accounting.allowances import lock_allowances_of, write_usage
 from wifidogd.accounting.batch import ReportBatch
 from wifidogd.accounting.report_queue import Entry
 from wifidogd.domain.decisions import Decision, count_anew, takes_place
@@ -17,7 +17,7 @@ from wifidogd.store.driver.database import Cursor
 
 class Settled(NamedTuple):
     """
-    What became of a batch; who is in neither was too late, and changed nothing.
+    The outcome of a batch; an entry in neither list came too late, and changed nothing.
 
     @ivar decisions: on each report that was settled.
     @ivar endings: reports that end a session, or would if those did not, and were left alone.
@@ -37,7 +37,7 @@ async def settle(
     spares_endings: bool,
 ) -> Settled:
     """
-    Settle what is not too late.
+    Settle the reports of a batch that are not too late.
 
     @param batch: in order of arrival; no other batch in flight is about the same sessions.
     @param may_ask: tells whether a gateway, by gw_id, is adopted and a key is good for it.
@@ -52,41 +52,41 @@ async def settle(
     late = _too_late(arriving)
     places = {(sessions[entry.token_hash].gw_id, str(entry.report.mac)) for entry in arriving if entry not in late}
     online = await lock_online(cursor, sorted(places)) if places else []
-    tallies = await open_books(cursor, (*sessions.values(), *online), now)
+    usages = await lock_allowances_of(cursor, (*sessions.values(), *online), now)
     timely = [entry for entry in batch if entry not in late]
-    known = partial(ReportBatch, sessions, online, may_ask, tallies)
-    settlement, decisions = _enter(timely, known(), now)
+    known = partial(ReportBatch, sessions, online, may_ask, usages)
+    reports, decisions = _enter(timely, known(), now)
     involved: set[bytes] = set()
-    while spares_endings and (more := _involved(decisions, settlement) - involved):
+    while spares_endings and (more := _involved(decisions, reports) - involved):
         involved |= more
-        settlement, decisions = _enter([entry for entry in timely if entry.token_hash not in involved], known(), now)
-    if settlement.ended:
-        end_sessions(cursor, settlement.ended)
-    if settlement.changed:
-        save_sessions(cursor, settlement.changed)
-    await close_books(cursor, settlement, now)
+        reports, decisions = _enter([entry for entry in timely if entry.token_hash not in involved], known(), now)
+    if reports.ended:
+        end_sessions(cursor, reports.ended)
+    if reports.changed:
+        save_sessions(cursor, reports.changed)
+    await write_usage(cursor, reports, now)
     return Settled(decisions, [entry for entry in timely if entry.token_hash in involved])
 
 
 def _enter(
-    entries: Iterable[Entry], settlement: ReportBatch, now: datetime
+    entries: Iterable[Entry], reports: ReportBatch, now: datetime
 ) -> tuple[ReportBatch, list[tuple[Entry, Decision]]]:
-    return settlement, [(entry, settlement.enter(entry.token_hash, entry.report, now)) for entry in entries]
+    return reports, [(entry, reports.enter(entry.token_hash, entry.report, now)) for entry in entries]
 
 
-def _involved(decisions: Iterable[tuple[Entry, Decision]], settlement: ReportBatch) -> set[bytes]:
-    """Name the tokens of sessions that end, and of those that take their places."""
-    if not settlement.ended:
+def _involved(decisions: Iterable[tuple[Entry, Decision]], reports: ReportBatch) -> set[bytes]:
+    """Return the token hashes of sessions that end, and of those that replace them."""
+    if not reports.ended:
         return set()
-    ended = {each.session.token_hash for each in settlement.ended}
-    places = {(each.session.gw_id, each.session.mac) for each in settlement.ended}
-    heirs = (decision.session for _, decision in decisions if decision.session is not None)
-    return ended | {heir.token_hash for heir in heirs if (heir.gw_id, heir.mac) in places}
+    ended = {each.session.token_hash for each in reports.ended}
+    places = {(each.session.gw_id, each.session.mac) for each in reports.ended}
+    successors = (decision.session for _, decision in decisions if decision.session is not None)
+    return ended | {each.token_hash for each in successors if (each.gw_id, each.mac) in places}
 
 
 def _too_late(arriving: Iterable[Entry]) -> set[Entry]:
     """
-    Pick the first reports on tokens whose answer was given up.
+    Return the first reports on tokens whose answer was given up.
 
     The guest may have signed in anew since, and the old token would take the place of the new one.
     """

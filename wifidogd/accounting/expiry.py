@@ -1,4 +1,4 @@
-"""What timers run: end sessions that nobody ended, forget what is too old."""
+"""What timers run: end sessions that no report ended, delete what is too old."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from wifidogd.domain.decisions import FIRST_USE_WITHIN, TRIES_WINDOW
+from wifidogd.domain.decisions import FIRST_USE_WITHIN
 from wifidogd.domain.sessions import Ended, Reason, Session, UtcNow
 from wifidogd.gateways.registry import Registry
-from wifidogd.store.access.end_notices import forget_farewells
-from wifidogd.store.access.rate_limits import forget_tries
+from wifidogd.store.access.end_notices import forget_end_notices
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, forget_tries
 from wifidogd.store.access.remembered_devices import forget_old_devices
 from wifidogd.store.accounting.allowances import forget_allowances
 from wifidogd.store.accounting.expiry import (
@@ -33,76 +33,77 @@ from wifidogd.store.gateways.waiting_gateways import forget_waiting
 log = Logger()
 
 ROWS = 500
-"""Rows that one transaction changes, at most; the next follows at once while there are so many."""
+"""Rows that one transaction changes, at most; while there are more, the next transaction follows at once."""
 
 WAIT_FOR_ADOPTION = timedelta(days=7)
 """How long a gateway that stays silent is kept on the waiting list."""
 
 KEEP_SLOTS = timedelta(days=32)
-"""How long recent use is kept: a day longer than the longest sliding window, and farewells as long."""
+"""How long recent use is kept, and end notices: a day longer than the longest sliding window."""
 
 KEEP_DEVICES = timedelta(days=366)
-"""How long the allowance of a device that does not come back is kept."""
+"""How long the allowance is kept of a device that does not come back."""
 
 SEEN_WITHIN = timedelta(hours=1)
-"""How long a device is remembered that no gateway has let in, and its allowance kept: anybody can invent a MAC."""
+"""How long a device that no gateway has let in is remembered, and its allowance kept: anybody can invent a MAC."""
 
 LOST_AFTER = timedelta(hours=1)
-"""How long the others wait for a server that says nothing any more before they judge without it."""
+"""How long the other servers wait for one that records nothing any more before they judge without it."""
 
 Find = Callable[[Cursor], Awaitable[list[bytes]]]
 
 
 class FindSilent(Protocol):
-    """Finds what is over at an instant, given since when everything has been heard."""
+    """Finds sessions that are over at an instant, given since when every report has been heard."""
 
     async def __call__(self, cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]: ...
 
 
 class Expiry:
     """
-    The work of timers, each piece an awaitable of its own.
+    Ends sessions that no report ended, and deletes what is too old.
 
-    With several servers on one database, several workers too, each row is
-    dealt with once: rows that another server holds are passed over.  Silence
-    of a gateway counts only over a time in which every server could settle
-    what it heard, as each of them says in the store.
+    With several servers or workers on one database each row is handled once:
+    rows that another process has locked are passed over.  Silence of a gateway
+    counts only over a time in which every process could settle what it heard,
+    as each of them records in the store.
     """
 
     def __init__(
         self,
         database: Database,
-        directory: Registry,
+        registry: Registry,
         *,
         clock: IReactorTime,
         utc_now: UtcNow,
         unsettled_at: Callable[[], datetime | None],
-        attentive_since: Callable[[], float],
+        uninterrupted_since: Callable[[], float],
         name: str | None = None,
     ) -> None:
         """
-        @param unsettled_at: tells when a report last could not be settled; None for never.
-        @param attentive_since: tells since when, by C{clock}, this process missed nothing; see L{ClockWatch}.
-        @param name: what this server is called among those on the database, the same after a restart; None if
-            there can be no other.
+        @param unsettled_at: returns when a report last could not be settled; None for never.
+        @param uninterrupted_since: returns the clock time since which this process has missed nothing; see
+            L{ClockWatch}.
+        @param name: of this process among those on the database, the same after a restart; None if there can be no
+            other.
         """
         self._database = database
-        self._directory = directory
+        self._registry = registry
         self._clock = clock
         self._utc_now = utc_now
         self._unsettled_at = unsettled_at
-        self._attentive_since = attentive_since
+        self._uninterrupted_since = uninterrupted_since
         self._name = name
 
-    async def say_heard(self) -> None:
-        """Tell the other servers that this one could settle what it heard, since when and until now."""
+    async def record_heard(self) -> None:
+        """Record since when, until now, this process could settle whatever it heard."""
         name, since = self._name, self._heard_since()
         if name is not None and since is not None:
             now = self._utc_now()
             await self._database.transaction(lambda cursor: say_heard(cursor, name, min(since, now), now))
 
-    async def take_leave(self) -> None:
-        """Tell the other servers to count on this one no more."""
+    async def sign_off(self) -> None:
+        """Record that the others need not wait for this process any more."""
         name = self._name
         if name is not None:
             await self._database.transaction(lambda cursor: leave(cursor, name))
@@ -112,64 +113,64 @@ class Expiry:
         End sessions without a report for too long, at their last report.
 
         Silence while a server or its store was away is not the gateway's:
-        nobody is thrown off because of our own trouble.
+        no guest is thrown off because of our own trouble.
         """
         await self._end_silent(find_stale, Reason.STALE, _last_report)
 
     async def end_lost_in_restart(self) -> None:
-        """End sessions that their gateway forgot when it restarted, at their last report."""
+        """End sessions that their gateway lost when it restarted, at their last report."""
         await self._end_silent(find_lost_in_restart, Reason.GATEWAY_RESTARTED, _last_report)
 
     async def end_unused(self) -> None:
         """
-        Forget pending sessions whose token nobody used in time; they were no stays.
+        Delete sessions whose token was never used in time; they leave no history.
 
-        After a break of attention, such as a clock that was set, each gets its time anew.
+        After an interruption, such as a clock that was set, each gets its time anew.
         """
-        if self._clock.seconds() - self._attentive_since() < FIRST_USE_WITHIN.total_seconds():
+        if self._clock.seconds() - self._uninterrupted_since() < FIRST_USE_WITHIN.total_seconds():
             return
         forget = partial(forget_unused, now=self._utc_now(), within=FIRST_USE_WITHIN, limit=ROWS)
-        await self._repeat(forget, "tokens never used forgotten")
+        await self._repeat(forget, "tokens never used deleted")
 
     async def end_overdue(self) -> None:
         """
         End sessions over their time that no report has ended, at the end of their time.
 
-        After trouble of our own the gateway still gets the time to bring
-        their last octets.
+        After trouble of our own the gateway still gets time to report their
+        last octets.
         """
         now = self._utc_now()
         await self._end_silent(find_overdue, Reason.TIME_IS_UP, lambda session: session.expires_at or now)
 
     async def purge_history(self) -> None:
-        """Delete past sessions that their network keeps no longer."""
+        """Delete past sessions that are older than their network keeps them."""
         now = self._utc_now()
-        for network in self._directory.networks():
+        for network in self._registry.networks():
             if network.retention is not None:
                 before = now - network.retention
                 purge = partial(purge_history, network=network.name, before=before, limit=ROWS)
                 await self._repeat(purge, "past sessions deleted")
 
     async def forget(self) -> None:
-        """Forget old tries to sign in, what was used long ago, devices and gateways that stopped waiting."""
+        """Delete old sign-in attempts, use of long ago, end notices, devices and gateways that have stopped waiting."""
         now = self._utc_now()
-        await self._repeat(partial(forget_tries, before=now - TRIES_WINDOW, limit=ROWS), "old tries forgotten")
-        await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use forgotten")
-        await self._repeat(partial(forget_farewells, before=now - KEEP_SLOTS, limit=ROWS), "farewells forgotten")
+        await self._repeat(partial(forget_tries, before=now - TRIES_WINDOW, limit=ROWS), "old sign-in attempts deleted")
+        await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use deleted")
+        await self._repeat(partial(forget_end_notices, before=now - KEEP_SLOTS, limit=ROWS), "end notices deleted")
         await self._repeat(
             partial(forget_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS),
-            "allowances of devices forgotten",
+            "allowances of devices deleted",
         )
         unseen = partial(forget_old_devices, now=now, unseen_since=now - SEEN_WITHIN, limit=ROWS)
-        await self._repeat(unseen, "devices forgotten")
+        await self._repeat(unseen, "devices deleted")
         await self._database.transaction(lambda cursor: forget_waiting(cursor, now - WAIT_FOR_ADOPTION))
         await self._database.transaction(lambda cursor: forget_servers(cursor, now - LOST_AFTER))
 
-    async def _end_silent(self, judge: FindSilent, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
+    async def _end_silent(self, find_silent: FindSilent, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
         """
         End sessions whose gateway was silent while it would have been heard.
 
-        @param judge: finds them at an instant, given since when everything has been heard.
+        @param find_silent: finds them at an instant, given since when every report has been heard.
         """
         since, now = self._heard_since(), self._utc_now()
         if since is None:
@@ -178,12 +179,12 @@ class Expiry:
 
         async def find(cursor: Cursor) -> list[bytes]:
             heard_since, until = await self._heard(cursor, own, now)
-            return await judge(cursor, now=until, heard_since=heard_since, limit=ROWS)
+            return await find_silent(cursor, now=until, heard_since=heard_since, limit=ROWS)
 
         await self._end(find, reason, end_of)
 
     async def _heard(self, cursor: Cursor, since: datetime, until: datetime) -> tuple[datetime, datetime]:
-        """Narrow the time over which this server has heard everything to that over which all have."""
+        """Return the time over which all processes have heard everything, given that of this one."""
         if self._name is None:
             return since, until
         others_since, others_until = await ask_others(cursor, self._name, until - LOST_AFTER)
@@ -200,7 +201,7 @@ class Expiry:
         await self._repeat(end, f"sessions ended: {reason.value}")
 
     async def _repeat(self, work: Callable[[Cursor], Awaitable[int]], done: str) -> None:
-        """Run a bounded piece of work until it finds less than its bound, and log what is done once it is committed."""
+        """Run a bounded piece of work until it finds fewer rows than its bound, and log each after its commit."""
         count = ROWS
         while count >= ROWS:
             count = await self._database.transaction(work)
@@ -208,10 +209,10 @@ class Expiry:
                 log.info("{count} {done}", count=count, done=done)
 
     def _heard_since(self) -> datetime | None:
-        """Say since when reports have been heard without interruption; None if they are not."""
+        """Return since when reports have been heard without interruption; None while they are not."""
         if self._database.available_since is None:
             return None
-        since = max(self._database.available_since, self._attentive_since())
+        since = max(self._database.available_since, self._uninterrupted_since())
         now = self._utc_now()
         heard = now - timedelta(seconds=self._clock.seconds() - since)
         unsettled = self._unsettled_at()

@@ -12,10 +12,10 @@ from enum import Enum
 from typing import Protocol
 
 from wifidogd.domain.errors import Overloaded
+from wifidogd.domain.guests import Account
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret, mint_token
-from wifidogd.store.accounts.accounts import Account
 from wifidogd.store.accounts.email_links import Link, Purpose, add_link
 from wifidogd.store.accounts.outbox import queue_mail
 from wifidogd.store.driver.database import Cursor

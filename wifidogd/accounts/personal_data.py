@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from wifidogd.access.open_session import Refused
 from wifidogd.access.password_check import PasswordCheck
+from wifidogd.domain.guests import Account, StoredData
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.accounts.accounts import Account, fetch_account_by_id
-from wifidogd.store.accounts.personal_data import Owner, Stored, erase_past, erase_rest, find_owner, gather
+from wifidogd.store.accounts.accounts import fetch_account_by_id
+from wifidogd.store.accounts.personal_data import Owner, erase_past, erase_rest, find_owner, gather
 from wifidogd.store.driver.database import Cursor, Database
 
 
@@ -24,7 +25,7 @@ class PersonalData:
         self._database = database
         self._check = PasswordCheck(database, passwords, utc_now=utc_now)
 
-    async def look(self, token: str) -> Stored | None:
+    async def look(self, token: str) -> StoredData | None:
         """
         Return what is stored, or None if the token names no open session.
 
@@ -32,7 +33,7 @@ class PersonalData:
         """
         token_hash = hash_secret(token)
 
-        async def work(cursor: Cursor) -> Stored | None:
+        async def work(cursor: Cursor) -> StoredData | None:
             owner = await find_owner(cursor, token_hash)
             return None if owner is None else await gather(cursor, token_hash, owner)
 

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
-from wifidogd.access.open_session import Admitted, Refusal, Refused, allowance_for, open_account_stay, open_stay
+from wifidogd.access.open_session import (
+    Admitted,
+    Identity,
+    Refusal,
+    Refused,
+    allowance_for,
+    open_account_session,
+    open_pending_session,
+    refuse_if_online,
+)
 from wifidogd.access.password_check import PasswordCheck
+from wifidogd.access.throttle import count, sign_ups
 from wifidogd.accounts.mails import MailComposer, MailKind, Reader
-from wifidogd.domain.addresses import neighbourhood, read_mail_address
-from wifidogd.domain.decisions import TRIES_WINDOW, wait_after
+from wifidogd.domain.addresses import read_mail_address
 from wifidogd.domain.errors import Overloaded
-from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import Account, GuestRequest
 from wifidogd.domain.plans import AllowanceOwner
-from wifidogd.domain.sessions import LoginQuery, UtcNow
+from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret, is_acceptable, mint_token
-from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.access.rate_limits import count_try, forgive_try, of_account, of_sign_ups
-from wifidogd.store.accounts.accounts import Account, fetch_account, forget_unvalidated, sign_up
+from wifidogd.store.accounts.accounts import fetch_account, forget_unvalidated, sign_up
 from wifidogd.store.accounts.email_links import forget_links
 from wifidogd.store.driver.database import Cursor, Database
-
-MOST_AT_GATEWAY = 1_000
-"""Sign-ups at one gateway in a window: so much above the next, that a stranger cannot close it to its guests alone."""
-
-MOST_FROM_SOURCE = 300
-"""The same from one source, whichever gateways it names: a conference arrives at a site, a stranger has no more."""
-
-MOST_ON_DEVICE = 5
-"""The same on one device, which may belong to a family."""
-
-MOST_TO_ADDRESS = 3
-"""Mails that an address can be sent in a window by whoever types it."""
 
 KEEP_UNVALIDATED = timedelta(days=7)
 """How long an account is kept whose address was never validated."""
@@ -51,7 +47,6 @@ class Registration:
     def __init__(
         self,
         database: Database,
-        directory: Registry,
         passwords: Passwords,
         correspondence: MailComposer,
         *,
@@ -60,22 +55,13 @@ class Registration:
     ) -> None:
         """@param mint: makes fresh tokens."""
         self._database = database
-        self._directory = directory
         self._passwords = passwords
         self._check = PasswordCheck(database, passwords, utc_now=utc_now)
         self._correspondence = correspondence
         self._utc_now = utc_now
         self._mint = mint
 
-    async def sign_up(
-        self,
-        gateway: Gateway,
-        visitor: LoginQuery,
-        typed: str,
-        password: str,
-        language: str,
-        source: str | None = None,
-    ) -> Admitted | Refused:
+    async def sign_up(self, request: GuestRequest, typed: str, password: str, language: str) -> Admitted | Refused:
         """
         Make an account and admit its guest for the network's grace period.
 
@@ -85,7 +71,6 @@ class Registration:
 
         @param typed: the address.
         @param language: tag of the language of the mail.
-        @param source: address of the connection; None for none.
         @raise StoreError: as L{Database.transaction}.
         """
         address = read_mail_address(typed)
@@ -93,9 +78,7 @@ class Registration:
             return Refused(Refusal.NO_ADDRESS)
         if not is_acceptable(password):
             return Refused(Refusal.WEAK_PASSWORD)
-        refused = await self._database.transaction(
-            lambda cursor: self._begin(cursor, gateway, visitor, address, source)
-        )
+        refused = await self._database.transaction(lambda cursor: self._begin(cursor, request, address))
         if refused is not None:
             return refused
         try:
@@ -103,15 +86,15 @@ class Registration:
             known = await self._check.identify(address, password)
             if isinstance(known, Refused) and known.why is not Refusal.WRONG_PASSWORD:
                 return known
-            reader = Reader(self._directory.network(gateway.network), language)
+            reader = Reader(request.network, language)
+            checked = replace(request, now=self._utc_now())
 
             async def finish(cursor: Cursor) -> Admitted | Refused:
-                if await sign_up(cursor, address, password_hash, self._utc_now()) is not None:
-                    await forgive_try(cursor, [of_account(address)])
-                    return await self._welcome(cursor, gateway, visitor, address, reader)
+                if await sign_up(cursor, address, password_hash, checked.now) is not None:
+                    return await self._welcome(cursor, checked, address, reader)
                 if isinstance(known, Account):
-                    return await self._welcome(cursor, gateway, visitor, known.name, reader)
-                return await self._pretend(cursor, gateway, visitor, address, reader)
+                    return await self._welcome(cursor, checked, known.name, reader)
+                return await self._pretend(cursor, checked, address, reader)
 
             return await self._database.transaction(finish)
         except Overloaded:
@@ -128,55 +111,33 @@ class Registration:
         while count >= ROWS:
             count = await self._database.transaction(lambda cursor: forget_unvalidated(cursor, before, ROWS))
 
-    async def _begin(
-        self, cursor: Cursor, gateway: Gateway, visitor: LoginQuery, address: str, source: str | None
-    ) -> Refused | None:
-        """Count the sign-up, which may write a mail."""
-        now = self._utc_now()
-        limits = [(f"sign-up gateway {gateway.gw_id}", MOST_AT_GATEWAY), (f"mail {address}", MOST_TO_ADDRESS)]
-        if source is not None:
-            limits.insert(0, (f"sign-up source {neighbourhood(source)}", MOST_FROM_SOURCE))
-        if visitor.mac is not None:
-            limits.insert(0, (of_sign_ups(gateway.gw_id, visitor.mac), MOST_ON_DEVICE))
-        for subject, most in limits:
-            wait = wait_after(await count_try(cursor, [subject], now, now - TRIES_WINDOW), now, most)
-            if wait is not None:
-                return Refused(Refusal.TOO_MANY_TRIES, wait)
-        return None
+    async def _begin(self, cursor: Cursor, request: GuestRequest, address: str) -> Refused | None:
+        """Refuse a guest who is online already, and count the sign-up, which may write a mail."""
+        if refused := await refuse_if_online(cursor, request):
+            return refused
+        subjects = sign_ups(request.gateway.gw_id, request.mac, request.source, address)
+        counted = await count(cursor, subjects, self._utc_now())
+        return None if counted.wait is None else Refused(Refusal.TOO_MANY_TRIES, counted.wait)
 
-    async def _welcome(
-        self, cursor: Cursor, gateway: Gateway, visitor: LoginQuery, name: str, reader: Reader
-    ) -> Admitted | Refused:
+    async def _welcome(self, cursor: Cursor, request: GuestRequest, name: str, reader: Reader) -> Admitted | Refused:
         """Admit the owner of an account, and write to them if their address is not validated."""
         account = await fetch_account(cursor, name)
         if account is None:
             return Refused(Refusal.BUSY)
         if account.validated_at is None and account.email is not None:
             await self._correspondence.send(cursor, MailKind.VALIDATE, account, account.email, reader)
-        return await open_account_stay(
-            cursor, gateway, reader.network, visitor, account, now=self._utc_now(), mint=self._mint
-        )
+        return await open_account_session(cursor, request, account, mint=self._mint)
 
-    async def _pretend(
-        self, cursor: Cursor, gateway: Gateway, visitor: LoginQuery, address: str, reader: Reader
-    ) -> Admitted | Refused:
+    async def _pretend(self, cursor: Cursor, request: GuestRequest, address: str, reader: Reader) -> Admitted | Refused:
         """Treat somebody who typed a known address as a new guest, and tell its owner."""
-        now, network = self._utc_now(), reader.network
+        now, network = request.now, request.network
         account = await fetch_account(cursor, address)
         if account is not None and account.email == address and not account.disabled:
             await self._correspondence.send(cursor, MailKind.KNOWN, account, address, reader)
-        allowance = None
+        usage = None
         if network.plan is not None:
             # The address is not kept in the clear: nobody has shown that it is theirs.
             owner = AllowanceOwner(address_hash=hash_secret(address))
-            allowance = await allowance_for(cursor, owner, network, network.plan, now)
-        return await open_stay(
-            cursor,
-            gateway,
-            network,
-            visitor,
-            allowance=allowance,
-            probation_until=now + network.grace,
-            now=now,
-            mint=self._mint,
-        )
+            usage = await allowance_for(cursor, owner, network, network.plan, now)
+        identity = Identity(probation_until=now + network.grace)
+        return await open_pending_session(cursor, request, identity, usage=usage, mint=self._mint)

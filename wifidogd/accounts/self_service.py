@@ -6,16 +6,15 @@ from enum import Enum
 
 from wifidogd.access.open_session import Refusal, Refused
 from wifidogd.access.password_check import PasswordCheck
+from wifidogd.access.throttle import count, mails_from, mails_to
 from wifidogd.accounts.mails import MailComposer, MailKind, Reader
-from wifidogd.domain.addresses import neighbourhood, read_mail_address
-from wifidogd.domain.decisions import TRIES_WINDOW, wait_after
+from wifidogd.domain.addresses import read_mail_address
 from wifidogd.domain.errors import Overloaded
+from wifidogd.domain.guests import Account
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret, is_acceptable
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.access.rate_limits import count_try
 from wifidogd.store.accounts.accounts import (
-    Account,
     fetch_account,
     fetch_account_by_id,
     set_email,
@@ -24,12 +23,6 @@ from wifidogd.store.accounts.accounts import (
 )
 from wifidogd.store.accounts.email_links import Link, Purpose, find_link, remove_links, use_link
 from wifidogd.store.driver.database import Cursor, Database
-
-MOST_TO_ADDRESS = 3
-"""Mails that an address can be sent in a window by whoever types it; sign-ups count too."""
-
-MOST_FROM_SOURCE = 100
-"""Addresses typed in a window by all guests who share an address of their own: a whole site, hence many."""
 
 
 class Outcome(Enum):
@@ -73,11 +66,9 @@ class SelfService:
             return Refused(Refusal.NO_ADDRESS)
 
         async def write(cursor: Cursor) -> Outcome | Refused:
-            refused = await self._count(
-                cursor, {f"source {neighbourhood(source)}": MOST_FROM_SOURCE, f"mail {address}": MOST_TO_ADDRESS}
-            )
-            if refused is not None:
-                return refused
+            counted = await count(cursor, [mails_from(source), mails_to(address)], self._utc_now())
+            if counted.wait is not None:
+                return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
             account = await fetch_account(cursor, address)
             if account is not None and account.email == address and _may_have(account, letter):
                 await self._correspondence.send(cursor, letter, account, address, reader)
@@ -172,9 +163,9 @@ class SelfService:
             return Refused(Refusal.BUSY)
 
     async def _move(self, cursor: Cursor, account: Account, address: str, reader: Reader) -> Outcome | Refused:
-        refused = await self._count(cursor, {f"mail {address}": MOST_TO_ADDRESS})
-        if refused is not None:
-            return refused
+        counted = await count(cursor, [mails_to(address)], self._utc_now())
+        if counted.wait is not None:
+            return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
         if await fetch_account(cursor, address) is None:
             await self._correspondence.send(cursor, MailKind.ADDRESS, account, address, reader)
             if account.email is not None:
@@ -192,14 +183,6 @@ class SelfService:
             return Outcome.NO_LINK
         await remove_links(cursor, link.account_id, *Purpose)
         return Outcome.ADDRESS_CHANGED
-
-    async def _count(self, cursor: Cursor, limits: dict[str, int]) -> Refused | None:
-        now = self._utc_now()
-        for subject, most in limits.items():
-            wait = wait_after(await count_try(cursor, [subject], now, now - TRIES_WINDOW), now, most)
-            if wait is not None:
-                return Refused(Refusal.TOO_MANY_TRIES, wait)
-        return None
 
 
 def _may_have(account: Account, letter: MailKind) -> bool:

@@ -1,4 +1,4 @@
-"""wifidogctl: what the operator asks of a wifidogd, by way of its database."""
+"""wifidogctl: commands for operators, which work on the server's database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wifidogd.ctl.simulate import simulate
 from wifidogd.domain.errors import ConfigurationError, StoreConflict, StoreRefused, StoreUnavailable
 from wifidogd.settings import checked_data_dir, default_data_dir
 from wifidogd.store.driver.database import Database
-from wifidogd.store.embedded.cluster import dsn_of
+from wifidogd.store.embedded.data_directory import dsn_of
 from wifidogd.store.migrations import fetch_schema_version, released
 
 DESCRIPTION = """
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def build_parser() -> ArgumentParser:
-    """Describe the whole command line."""
+    """Return the parser of the whole command line."""
     parser = ArgumentParser("wifidogctl", description=DESCRIPTION, epilog=EXIT_CODES, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"wifidogctl {__version__}")
     parser.add_argument(
@@ -76,7 +76,7 @@ def build_parser() -> ArgumentParser:
 
 async def _run(reactor: Any, arguments: Namespace) -> None:
     """
-    Do one command.
+    Run one command.
 
     @raise SystemExit: if it was not done.
     """
@@ -119,7 +119,7 @@ def _expect_schema(version: int) -> None:
 
 
 def _why_unreachable(arguments: Namespace, error: StoreUnavailable) -> str:
-    """Say in one sentence what to do; a DSN may hold a password and is not repeated."""
+    """Return one sentence that says what to do; a DSN may hold a password and is not repeated."""
     if arguments.database:
         return f"PostgreSQL does not answer ({error}): check that it runs, and what --database says."
     return (

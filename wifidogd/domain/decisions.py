@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -13,11 +12,6 @@ from wifidogd.domain.usage import AllowanceUsage, judge_entry
 
 FIRST_USE_WITHIN = timedelta(minutes=3)
 """How long a token is valid until a gateway first asks about it."""
-
-MOST_TRIES = 10
-"""Tries to sign in without success in one window, for an account and for a device at a gateway."""
-
-TRIES_WINDOW = timedelta(minutes=15)
 
 NO_OCTETS = Octets()
 
@@ -214,15 +208,3 @@ def _end(session: Session, now: datetime, reason: Reason) -> datetime:
     """Return the end of a session; it never lasts longer than its time, however late its last report comes."""
     ends = [session.expires_at, session.probation_until if reason is Reason.NOT_VALIDATED else None]
     return min(now, *(end for end in ends if end is not None), now)
-
-
-def wait_after(tries: Iterable[tuple[int, datetime]], now: datetime, most: int = MOST_TRIES) -> timedelta | None:
-    """
-    Say how long somebody must wait before they may try to sign in.
-
-    @param tries: of each subject, how many in its window, this one included, and when the window opened.
-    @param most: how many are allowed in a window.
-    @return: until the last of the exceeded windows is over; None if none is exceeded.
-    """
-    ends = [opened_at + TRIES_WINDOW for count, opened_at in tries if count > most]
-    return max(ends) - now if ends else None

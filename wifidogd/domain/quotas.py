@@ -16,7 +16,7 @@ NO_OCTETS = Octets()
 
 
 class Limit(Enum):
-    """What may be reached; the value is what the history says of a session that it ended."""
+    """A limit of an allowance; the value is the reason that the history gives for a session that it ended."""
 
     REVOKED = Reason.REVOKED
     NOT_VALID = Reason.NOT_VALID
@@ -33,7 +33,7 @@ class Verdict:
     """
     Why an allowance cannot be used now.
 
-    @ivar back_at: when it can be used again; None when it never can by itself, or nobody knows.
+    @ivar back_at: when it can be used again; None when it never can by itself, or that is not known.
     """
 
     limit: Limit
@@ -89,13 +89,13 @@ class Left:
 
 def judge(allowance: Allowance, use: Use, now: datetime, slots: Sequence[Slot] = ()) -> Verdict | None:
     """
-    Say which limit of an allowance is reached.
+    Return which limit of an allowance is reached, and when it lifts.
 
-    Limits are inclusive: at the very second, and the very octet.  Of several
-    the one that lifts last counts.
+    Limits are inclusive, to the second and to the octet.  Of several, the one
+    that lifts last is returned.
 
-    @param slots: of the sliding window, oldest first; without them nobody knows when that limit lifts.
-    @return: None while none is.
+    @param slots: of the sliding window, oldest first; without them it is not known when that limit lifts.
+    @return: None while none is reached.
     """
     lasting = next(_lasting(allowance, use, now), None)
     if lasting is not None:
@@ -110,7 +110,7 @@ def judge(allowance: Allowance, use: Use, now: datetime, slots: Sequence[Slot] =
 
 
 def left(allowance: Allowance, use: Use, now: datetime) -> Left:
-    """Say what may still be used; nothing is never less than nothing."""
+    """Return what may still be used, never less than nothing."""
     times = list(_times_left(allowance, use, now))
     octets = list(_octets_left(allowance.plan, use))
     time, time_limit = min(times, key=lambda each: each[0]) if times else (None, None)
@@ -121,17 +121,17 @@ def left(allowance: Allowance, use: Use, now: datetime) -> Left:
 
 
 def is_slotted(plan: Plan) -> bool:
-    """Tell whether a plan needs to know when something was used."""
+    """Return whether a plan limits days or windows, so that use must be recorded by the minute."""
     return plan.day_time is not None or plan.day_octets is not None or plan.span is not None
 
 
 def slot_of(now: datetime) -> datetime:
-    """Name the slot of an instant by its beginning."""
+    """Return the beginning of the minute in which an instant falls."""
     return now.replace(second=0, microsecond=0)
 
 
 def _lasting(allowance: Allowance, use: Use, now: datetime) -> Iterator[Limit]:
-    """List the reached limits that never lift by themselves."""
+    """Yield the reached limits that never lift by themselves."""
     plan = allowance.plan
     if allowance.revoked:
         yield Limit.REVOKED
@@ -144,7 +144,7 @@ def _lasting(allowance: Allowance, use: Use, now: datetime) -> Iterator[Limit]:
 
 
 def _passing(allowance: Allowance, use: Use, now: datetime, slots: Sequence[Slot]) -> Iterator[Verdict]:
-    """List the reached limits that lift again, and when."""
+    """Yield the reached limits that lift again, and when."""
     plan, zone = allowance.plan, allowance.time_zone
     if plan.valid_from is not None and now < plan.valid_from:
         yield Verdict(Limit.NOT_VALID, plan.valid_from)
@@ -157,7 +157,7 @@ def _passing(allowance: Allowance, use: Use, now: datetime, slots: Sequence[Slot
 
 
 def _usable_from(allowance: Allowance, back_at: datetime | None) -> datetime | None:
-    """Wait for opening hours too; None if the allowance is over by then."""
+    """Return the next opening at or after an instant; None if the allowance is over by then."""
     if back_at is None:
         return None
     back_at = next_opening(allowance.plan.hours, back_at, allowance.time_zone)
@@ -165,7 +165,7 @@ def _usable_from(allowance: Allowance, back_at: datetime | None) -> datetime | N
 
 
 def _ends(allowance: Allowance) -> Iterator[datetime]:
-    """List the instants from which on the allowance cannot be used, whatever is used of it."""
+    """Yield the instants from which on the allowance cannot be used, whatever was used of it."""
     plan = allowance.plan
     yield from (end for end in (plan.valid_until, allowance.valid_until) if end is not None)
     if plan.time_limit is not None and plan.time_counts is TimeCounts.WALL and allowance.first_used_at is not None:
@@ -183,7 +183,7 @@ def _is_spent(used: Amount, time: timedelta | None, octets: int | None) -> bool:
 
 
 def _span_lifts(plan: Plan, slots: Sequence[Slot]) -> datetime | None:
-    """Say when enough of the window's oldest use has passed out of it."""
+    """Return when enough of the window's oldest use has left it; None if the slots do not show that."""
     time, octets = NOTHING, 0
     for slot in reversed(slots):
         time, octets = time + slot.used.time, octets + slot.used.octets

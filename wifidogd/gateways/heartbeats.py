@@ -1,8 +1,8 @@
 """
-Pings: remembered in memory, written in one statement every few seconds.
+Pings of gateways, kept in memory and written in one statement every few seconds.
 
 A ping is answered whatever the store does (protocol.md 0.7: a missing C{Pong}
-may open a network to strangers), so nothing here waits for it.
+may open a network to strangers), so nothing here makes it wait.
 """
 
 from __future__ import annotations
@@ -25,20 +25,19 @@ from wifidogd.store.gateways.waiting_gateways import remember_waiting
 
 log = Logger()
 
-WAITING_ROOM = 200
+MOST_WAITING = 200
 """
 Gateways that may wait to be adopted, at most: anybody can invent one.
 
-When it is full, a newcomer takes the place of one from whichever source has the most, so that who invents many keeps
-nobody else out.
+A newcomer beyond that displaces one from whichever source has the most: inventing many keeps no other gateway out.
 """
 
-Message = Heartbeat | WaitingGateway
+News = Heartbeat | WaitingGateway
 """What a gateway said of itself."""
 
 
 class Heartbeats:
-    """What gateways said of themselves and is not in the store yet: the last word of each."""
+    """The latest that each gateway said of itself and that is not in the store yet."""
 
     def __init__(self, database: Database, registry: Registry, *, clock_watch: ClockWatch | None = None) -> None:
         """
@@ -49,10 +48,10 @@ class Heartbeats:
         self._registry = registry
         self._beats: dict[str, Heartbeat] = {}
         self._waiting: dict[str, WaitingGateway] = {}
-        self._crowds: dict[str, dict[str, None]] = {}
+        self._by_source: dict[str, dict[str, None]] = {}
 
     def beat(self, heartbeat: Heartbeat) -> None:
-        """Remember a ping; one of a gateway that is not adopted puts it on the waiting list."""
+        """Keep a ping; that of a gateway which is not adopted puts it on the waiting list."""
         if self._registry.gateway(heartbeat.gw_id) is not None:
             self._beats[heartbeat.gw_id] = heartbeat
             return
@@ -60,38 +59,38 @@ class Heartbeats:
         self.wait(WaitingGateway(heartbeat.gw_id, seen, seen, heartbeat.source, version=heartbeat.version))
 
     def wait(self, waiting: WaitingGateway) -> None:
-        """Remember a gateway that waits to be adopted; it may take the place of another."""
+        """Keep a gateway that waits to be adopted; it may displace another."""
         known = self._forget(waiting.gw_id)
         kept = self._waiting[waiting.gw_id] = waiting if known is None else _newer(known, waiting)
-        self._crowds.setdefault(neighbourhood(kept.source), {})[kept.gw_id] = None
-        if len(self._waiting) > WAITING_ROOM:
-            self._forget(self._least_missed())
+        self._by_source.setdefault(neighbourhood(kept.source), {})[kept.gw_id] = None
+        if len(self._waiting) > MOST_WAITING:
+            self._forget(self._most_crowded())
 
     def _forget(self, gw_id: str) -> WaitingGateway | None:
         known = self._waiting.pop(gw_id, None)
         if known is not None:
             source = neighbourhood(known.source)
-            del self._crowds[source][gw_id]
-            if not self._crowds[source]:
-                del self._crowds[source]
+            del self._by_source[source][gw_id]
+            if not self._by_source[source]:
+                del self._by_source[source]
         return known
 
-    def _least_missed(self) -> str:
-        """Choose who makes room: of the source with the most gateways the one not heard of for longest."""
-        crowd = max(self._crowds.values(), key=len)
-        return next(iter(crowd))
+    def _most_crowded(self) -> str:
+        """Return the gateway to displace: of the source with the most, the one not heard of for the longest time."""
+        gw_ids = max(self._by_source.values(), key=len)
+        return next(iter(gw_ids))
 
     async def flush(self) -> None:
         """
-        Write what came since the last time; what cannot be written stays for the next.
+        Write what came since the last time; what cannot be written is kept for the next.
 
-        A word that the store refuses is sought by halves and forgotten:
-        anybody can ping, and must not keep the others from being written.
+        News that the store refuses is found by halving the batch, and dropped:
+        anybody can ping, and must not keep the rest from being written.
 
         @raise StoreError: as L{Database.transaction}.
         """
-        batches: list[Sequence[Message]] = [[*self._beats.values(), *self._waiting.values()]]
-        self._beats, self._waiting, self._crowds = {}, {}, {}
+        batches: list[Sequence[News]] = [[*self._beats.values(), *self._waiting.values()]]
+        self._beats, self._waiting, self._by_source = {}, {}, {}
         refusals: list[str] = []
         clock_set_at = None if self._clock_watch is None else self._clock_watch.set_at
         while batches:
@@ -109,27 +108,31 @@ class Heartbeats:
                     self._take_back(unwritten)
                 raise
         if refusals:
-            log.warn("{count} pings cannot be stored, like that of {first}", count=len(refusals), first=refusals[0])
+            log.warn(
+                "{count} pings cannot be stored and are dropped, such as that of {first}",
+                count=len(refusals),
+                first=refusals[0],
+            )
 
-    def _take_back(self, words: Sequence[Message]) -> None:
-        """Put words that could not be written before those that came in the meantime."""
-        for word in words:
-            if isinstance(word, Heartbeat):
-                self._beats.setdefault(word.gw_id, word)
+    def _take_back(self, unwritten: Sequence[News]) -> None:
+        """Keep what could not be written, as older than what came in the meantime."""
+        for news in unwritten:
+            if isinstance(news, Heartbeat):
+                self._beats.setdefault(news.gw_id, news)
             else:
-                newer = self._forget(word.gw_id)
-                self.wait(word)
+                newer = self._forget(news.gw_id)
+                self.wait(news)
                 if newer is not None:
                     self.wait(newer)
 
 
-async def _write(words: Sequence[Message], clock_set_at: datetime | None, cursor: Cursor) -> None:
-    beats = [word for word in words if isinstance(word, Heartbeat)]
+async def _write(batch: Sequence[News], clock_set_at: datetime | None, cursor: Cursor) -> None:
+    beats = [news for news in batch if isinstance(news, Heartbeat)]
     if beats:
         await save_heartbeats(cursor, beats, clock_set_at)
-    waiting = [word for word in words if isinstance(word, WaitingGateway)]
+    waiting = [news for news in batch if isinstance(news, WaitingGateway)]
     if waiting:
-        await remember_waiting(cursor, waiting, WAITING_ROOM)
+        await remember_waiting(cursor, waiting, MOST_WAITING)
 
 
 def _newer(known: WaitingGateway, waiting: WaitingGateway) -> WaitingGateway:

@@ -1,9 +1,9 @@
 """
 Adopted gateways and networks, in memory.
 
-They change when an operator says so and are asked for with every request, so
-they are read again only when their revision in the store has grown; when the
-store is away, the last known ones stay.
+Every request needs them and only operators change them, so they are read again
+only when their revision in the store has grown; while the store is away, the
+last known ones stay.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ DEFAULT_NETWORK = "default"
 
 
 class _NotAdopted(Exception):
-    """There are too many gateways to trust one more, or it had been adopted already."""
+    """There are too many gateways to trust another, or it has been adopted already."""
 
 
 class Registry:
     """
-    Who is adopted, what guests are offered there.
+    Knows which gateways are adopted, and what their networks offer guests.
 
-    @ivar loaded: False until the store has been read once; nobody can say before who is adopted.
+    @ivar loaded: False until the store has been read once; until then nobody knows which gateways are adopted.
     @ivar signing_secret: signs the state of forms; None until loaded.
     """
 
@@ -53,8 +53,8 @@ class Registry:
     ) -> None:
         """
         @param trust_new_gateways: adopt an unknown gateway with the first private address its guests name; for trials.
-        @param spread: waits until all workers have read of such a gateway, as any of them may be asked next; None where
-            there is but one.
+        @param spread: waits until all workers have read of such a gateway, as any of them may get the next request;
+            None for a server without workers.
         """
         self._database = database
         self._utc_now = utc_now
@@ -67,27 +67,27 @@ class Registry:
 
     @property
     def loaded(self) -> bool:
-        """Tell whether the store has been read at least once."""
+        """Whether the store has been read at least once."""
         return self.signing_secret is not None
 
     def gateway(self, gw_id: str) -> Gateway | None:
-        """Look up an adopted gateway; None if there is none of that name."""
+        """Return an adopted gateway; None if none has this name."""
         return self._gateways.get(gw_id)
 
     def network(self, name: str) -> Network:
         """
-        Look up a gateway's network.
+        Return a gateway's network.
 
-        @raise KeyError: if there is none of that name; an adopted gateway always has one.
+        @raise KeyError: if none has this name; that of an adopted gateway always exists.
         """
         return self._networks[name]
 
     def networks(self) -> list[Network]:
-        """List all networks, by name."""
+        """Return all networks, in the order of their names."""
         return list(self._networks.values())
 
     def may_ask(self, gw_id: str, key: str | None) -> bool:
-        """Tell whether a gateway is adopted and C{key} is good for it; one without keys needs none."""
+        """Return whether a gateway is adopted and C{key} is one of its keys; one without keys needs none."""
         gateway = self._gateways.get(gw_id)
         if gateway is None:
             return False
@@ -95,28 +95,28 @@ class Registry:
 
     async def refresh(self) -> None:
         """
-        Read everything again if anything changed since the last time.
+        Read everything again if anything has changed since the last time.
 
         @raise StoreError: as L{Database.transaction}; what was known stays.
         """
         await self._database.transaction(self._read, urgent=True)
 
-    async def adopt_if_trusted(self, visitor: LoginQuery) -> Gateway | None:
+    async def adopt_if_trusted(self, login_query: LoginQuery) -> Gateway | None:
         """
         Adopt the gateway that sent a guest, if the operator trusts new ones.
 
-        What its guests' URLs say counts for a new one only, never against
-        what the operator, or a guest a moment ago, has said.
+        The address in a guest's URL is used for a new gateway only; it never
+        changes that of an adopted one.
 
-        @return: the gateway; None if it stays a stranger: new ones are not
+        @return: the gateway; None if it is not adopted: new ones are not
             trusted, its address is not a private one, or there are too many.
         @raise StoreError: as L{Database.transaction}.
         """
-        if not self._trusting or visitor.gw_address is None or visitor.gw_port is None:
+        if not self._trusting or login_query.gw_address is None or login_query.gw_port is None:
             return None
-        if not is_private(visitor.gw_address):
+        if not is_private(login_query.gw_address):
             return None
-        gateway = Gateway(visitor.gw_id, DEFAULT_NETWORK, visitor.gw_address, visitor.gw_port)
+        gateway = Gateway(login_query.gw_id, DEFAULT_NETWORK, login_query.gw_address, login_query.gw_port)
         with suppress(_NotAdopted):
             await self._database.transaction(lambda cursor: self._adopt(cursor, gateway))
             log.info("gateway {gateway} adopted, as new ones are trusted", gateway=gateway)
@@ -126,15 +126,21 @@ class Registry:
         return self.gateway(gateway.gw_id)
 
     async def _adopt(self, cursor: Cursor, gateway: Gateway) -> None:
-        """@raise _NotAdopted: to roll back."""
+        """
+        Adopt a gateway in the store.
+
+        @raise _NotAdopted: to roll back.
+        """
         if await count_gateways(cursor) >= MOST_TRUSTED or not await adopt(cursor, gateway, self._utc_now()):
             raise _NotAdopted
 
     async def _read(self, cursor: Cursor) -> None:
         """
-        Read the revision first: what changes meanwhile is then read again next time.
+        Read everything, if the revision has grown.
 
-        Networks come last, since they are never removed: a gateway's is always among them.
+        The revision is read first: what changes meanwhile is read again next
+        time.  Networks are read last and never removed, so that a gateway's is
+        always among them.
         """
         revision = await fetch_revision(cursor)
         if revision == self._revision:

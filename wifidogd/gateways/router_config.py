@@ -1,4 +1,4 @@
-"""What an operator pastes into a router's wifidog.conf."""
+"""What an operator pastes into a router's wifidog.conf, and reads when the server is up."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from wifidogd.domain.gateways import Gateway
 
 def auth_server_block(host: str, port: int, tls: bool, path: str, key: str | None) -> str:
     """
-    Write the C{AuthServer} block that points a gateway at this server.
+    Return the C{AuthServer} block that points a gateway at this server.
 
     Only what differs from wifidog's own defaults (C{src/conf.h}) is named.
-    The key goes into the ping and auth fragments only: the gateway never
-    shows those to guests, while C{Path} is part of every redirect
+    The key goes into the ping and auth fragments only: a gateway never shows
+    those to guests, while C{Path} is part of every redirect
     (protocol.md section 8.1).
 
     @param host: name or address as guests and gateways reach it; one address only, the gateway opens no other.
@@ -35,7 +35,7 @@ def auth_server_block(host: str, port: int, tls: bool, path: str, key: str | Non
 
 def gateway_conf(gateway: Gateway, auth_server: str) -> str:
     """
-    Write everything about one gateway that must agree with what the server knows of it.
+    Return the lines of wifidog.conf that must agree with what the server knows of the gateway.
 
     @param auth_server: from L{auth_server_block}.
     @return: lines, each ended.

@@ -1,4 +1,4 @@
-"""Since when this process has missed nothing, and the wall clock was not set."""
+"""Tracks gaps in which this process was suspended, and steps of the wall clock."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ LOOK = timedelta(seconds=1)
 """How often to look at the clocks."""
 
 MISSED = 5.0
-"""Seconds between two looks that mean that the process was stopped, blocked or suspended: nobody could be heard."""
+"""Seconds between two looks from which on the process counts as suspended or blocked: nobody could be heard."""
 
 STEP = 1.0
-"""Seconds by which the wall clock may come to differ from a look to the next; what is more was set, not slewed."""
+"""Seconds by which the wall clock may drift between two looks; if it is more, the clock was set, not slewed."""
 
 
 class ClockWatch:
     """
-    Knows since when gateways could be heard, and what they said be compared with now.
+    Knows when the process was last suspended, and when the wall clock was last set.
 
-    What they said while a process was stopped waits in its sockets, and is as old as the break when it is heard.
-
-    Whoever judges by silence, by instants of the wall clock, needs both: after
-    a process was stopped for an hour, or the clock was set forward by one, all
-    have been silent for an hour, and nobody has.
+    Whoever judges gateways by their silence needs both.  After a process was
+    suspended for an hour, or the clock was set forward by one, every gateway
+    seems to have been silent for an hour, and none has.  What gateways sent
+    while the process was suspended waits in its sockets, and is as old as the
+    gap when it is read.
     """
 
     def __init__(self, clock: IReactorTime, utc_now: UtcNow) -> None:
@@ -45,7 +45,7 @@ class ClockWatch:
 
     @property
     def set_at(self) -> datetime | None:
-        """When the wall clock was last set, as it tells now; None if it never was."""
+        """When the wall clock was last set, in its present time; None if it never was."""
         self._look()
         if self._set_at is None:
             return None
@@ -53,14 +53,14 @@ class ClockWatch:
 
     @property
     def woke_at(self) -> float | None:
-        """Seconds of the clock, when this process went on after it had been stopped; None if it never was."""
+        """The clock time in seconds at which the process last resumed; None if it never was suspended."""
         if self._clock.seconds() - self._looked_at > MISSED:
             self._look()
         return self._woke_at
 
     @property
     def since(self) -> float:
-        """Seconds of the clock, since when there was no such break."""
+        """The clock time in seconds since which there was neither a gap nor a step."""
         self._look()
         return self._since
 
@@ -74,7 +74,7 @@ class ClockWatch:
         step = (wall - self._wall).total_seconds() - passed
         if abs(step) > STEP:
             log.warn(
-                "the clock of this machine was set {direction} by {seconds} s; nobody is ended for silence "
+                "the clock of this machine was set {direction} by {seconds} s; no session is ended for silence "
                 "until gateways have had time to report again",
                 direction="forward" if step > 0 else "back",
                 seconds=round(abs(step)),

@@ -1,4 +1,4 @@
-"""How guests, gateways and the operator reach this server, as far as the machine itself can tell."""
+"""How guests, gateways and the operator reach this server, as far as the machine itself knows."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BACKLOG = 1024
 """Connections waiting to be accepted; the kernel may allow fewer."""
 
 EVERYWHERE = ("", "0.0.0.0", "::")
-"""Interfaces that stand for all of the machine's."""
+"""Interfaces that stand for all interfaces of the machine."""
 
 
 def guess_url(listen: str) -> str:
     """
-    Guess the public URL from the first endpoint.
+    Return a guess of the public URL.
 
     @param listen: a Twisted endpoint description.
     @return: scheme, host and port; the host is the endpoint's interface, else the address this machine has
@@ -35,10 +35,9 @@ def guess_url(listen: str) -> str:
 
 def with_backlog(listen: str) -> str:
     """
-    Let the kernel hold more connections than Twisted's 50 while we pause accepting, unless the operator said how many.
+    Return an endpoint description with a backlog of L{BACKLOG}, where its kind has one and the operator named none.
 
-    @param listen: a Twisted endpoint description.
-    @return: the same, naming a backlog where its kind has one.
+    Twisted's default of 50 is too few while the server pauses accepting.
     """
     has_one = re.match("(haproxy:)?(tcp6?|ssl|unix):", listen) and ":backlog=" not in listen
     return f"{listen}:backlog={BACKLOG}" if has_one else listen
@@ -46,10 +45,9 @@ def with_backlog(listen: str) -> str:
 
 def ctl_command(data_dir: Path | None) -> str:
     """
-    Say how the operator calls wifidogctl in a shell.
+    Return what the operator types to run wifidogctl: its name, or its path where the shell would not find it.
 
-    @param data_dir: to be named; None where wifidogctl finds it by itself.
-    @return: its name, or its path where the shell would not find it.
+    @param data_dir: is named in the command; None where wifidogctl finds it by itself.
     """
     installed = Path(sys.executable).with_name("wifidogctl")
     name = str(installed) if installed.exists() and shutil.which("wifidogctl") is None else "wifidogctl"
@@ -57,7 +55,7 @@ def ctl_command(data_dir: Path | None) -> str:
 
 
 def _own_address() -> str:
-    """Ask the routing table; connecting a datagram socket sends nothing."""
+    """Return the address towards the internet, by the routing table; connecting a datagram socket sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

@@ -1,4 +1,4 @@
-"""Time that nobody can set: what timers and deadlines go by."""
+"""Makes timers and deadlines independent of the wall clock, which can be set."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 def go_by_steady_time(reactor: Any) -> None:
     """
-    Have a reactor count its seconds by a clock that is never set.
+    Make a reactor count seconds by the monotonic clock.
 
-    Twisted's own goes by the wall clock (twisted#2424): set forward an hour,
-    every timer and deadline is due at once; set back an hour, none is for an
-    hour.  What is already to be called later keeps its delay.  From then on
-    C{reactor.seconds()} tells how much time has passed, and not what time it is.
+    Twisted's own reactor uses the wall clock (twisted#2424): when that is set
+    forward by an hour, every timer is due at once; when it is set back by an
+    hour, none is for an hour.  Delayed calls that exist keep their delay.
+    Afterwards C{reactor.seconds()} measures time, and does not tell it.
 
-    @param reactor: one of Twisted's; nothing that counts by its seconds may have begun, but for delayed calls.
+    @param reactor: one of Twisted's; delayed calls may exist, but nothing else that has read its seconds.
     """
     ahead = monotonic() - reactor.seconds()
     for call in reactor.getDelayedCalls():

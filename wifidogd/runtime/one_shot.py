@@ -1,4 +1,4 @@
-"""Something that happens once."""
+"""An event that happens once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 class OneShot:
     """
-    Any number may wait for it, before or after it comes; one that is cancelled while waiting disturbs nobody else.
+    Any number of callers may wait for it, before or after it comes; one that is cancelled does not affect the others.
 
     @ivar has_come: whether it has happened.
     """
@@ -17,7 +17,7 @@ class OneShot:
         self._waiting: list[Deferred[None]] = []
 
     def come(self) -> None:
-        """Let everybody go on; a second time changes nothing."""
+        """Resume all callers that wait; a second time changes nothing."""
         self.has_come = True
         waiting, self._waiting = self._waiting, []
         for each in waiting:

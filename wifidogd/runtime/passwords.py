@@ -1,4 +1,4 @@
-"""Passwords: hashing and checking them on threads of their own."""
+"""Hashes and checks passwords on threads of their own."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 class Passwords:
     """
-    argon2id on threads of its own, never on the reactor's.
+    Runs argon2id on its own threads, never on the reactor's.
 
-    @param threads: how many passwords are hashed at once; each takes tens of
+    @param threads: passwords hashed at the same time; each takes tens of
         milliseconds of a core and 64 MiB.
-    @param max_waiting: how many more may wait.
+    @param max_waiting: further passwords that may wait.
     """
 
     def __init__(self, reactor: IReactorFromThreads, *, threads: int = 2, max_waiting: int = 16) -> None:
@@ -38,40 +38,39 @@ class Passwords:
         self._room = threads + max_waiting
 
     def start(self) -> None:
-        """Allow threads, which come as they are needed."""
+        """Allow threads, which start when they are needed."""
         self._pool.start()
 
     async def hash(self, password: str) -> str:
         """
-        Hash a password for storing.
+        Return the hash of a password for storing: a PHC string, which holds its salt and cost.
 
-        @return: a PHC string, which carries its own salt and cost.
         @raise Overloaded: if too many are waiting.
         """
         return await self._apart(self._hash, password)
 
     async def verify(self, password_hash: str | None, password: str, old_hash: str | None = None) -> bool:
         """
-        Tell whether C{password} belongs to C{password_hash}, or to C{old_hash} where that is all there is.
+        Return whether C{password} matches C{password_hash}, or C{old_hash} if that is all there is.
 
-        @param password_hash: None for an unknown account, or one not yet upgraded: the same work is
-            done, so that the time taken tells nobody which names exist.
+        @param password_hash: None for an unknown account, or one not yet upgraded; the same work is done, so that
+            the time it takes does not show which names exist.
         @param old_hash: base64 of MD5, as wifidog-auth stored it (C{User::passwordHash}); None for none.
         @raise Overloaded: if too many are waiting.
         """
         return await self._apart(self._verify, password_hash or "", old_hash or "", password)
 
     def stop(self) -> None:
-        """Wait for the passwords being hashed and end the threads."""
+        """Wait for the passwords that are being hashed, and end the threads."""
         if self._pool.started:
             self._pool.stop()
 
     async def _apart(self, work: Callable[..., T], *arguments: str) -> T:
         """
-        Do work on a thread.
+        Run work on a thread and return its result.
 
-        A browser that hangs up cancels the answer, not the work: its place is
-        free when the thread is done with it, or a crowd of those would pile up.
+        A browser that hangs up cancels the answer, not the work: it counts
+        until the thread is done with it, or any number would pile up.
         """
         if self._room == 0:
             raise Overloaded("too many passwords are waiting to be checked")
@@ -101,6 +100,6 @@ class Passwords:
 
 
 def _is_md5(old_hash: str, password: str) -> bool:
-    """Tell in constant time whether C{old_hash} is base64 of the MD5 of C{password}."""
+    """Return whether C{old_hash} is base64 of the MD5 of C{password}, compared in constant time."""
     own = base64.b64encode(hashlib.md5(octets_of(password), usedforsecurity=False).digest())
     return hmac.compare_digest(own, old_hash.encode())

@@ -1,4 +1,4 @@
-"""Warnings that cannot fill a disk, however often their cause recurs."""
+"""Log lines that cannot fill a disk, however often their cause recurs."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class RateLimitedLog:
 
     def warn(self, message: str, **fields: object) -> None:
         """
-        Log a warning, or keep it to a count that the next one of its kind tells.
+        Log a warning, or count it for the next of the same format.
 
         @param message: a format of L{Logger.warn}.
-        @param fields: what strangers sent may be among them: none begins a line or moves a terminal.
+        @param fields: may hold what strangers sent; control characters are escaped.
         """
         skipped = self._skipped_until_now(message)
         if skipped is not None:
@@ -36,13 +36,13 @@ class RateLimitedLog:
             self._log.warn(_counting(message, skipped), skipped=skipped, **harmless)
 
     def failure(self, message: str, failure: Failure) -> None:
-        """Log what should never have happened with its traceback, as sparingly."""
+        """Log a traceback, under the same limit."""
         skipped = self._skipped_until_now(message)
         if skipped is not None:
             self._log.failure(_counting(message, skipped), failure, skipped=skipped)
 
     def _skipped_until_now(self, message: str) -> int | None:
-        """Say how many of a kind were kept back, when it may be logged again; None when it may not."""
+        """Return how many lines of a format were skipped, if it may be logged again; None if it may not."""
         now = self._clock.seconds()
         if now < self._silent_until.get(message, now):
             self._skipped[message] = self._skipped.get(message, 0) + 1
@@ -52,7 +52,7 @@ class RateLimitedLog:
 
 
 def _harmless(value: object) -> object:
-    """Write control characters and the like as Python source does; a value without any stays what it is."""
+    """Return a value with control characters and the like escaped as in Python source."""
     text = str(value)
     if text.isprintable():
         return value

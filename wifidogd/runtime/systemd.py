@@ -1,4 +1,9 @@
-"""What a service of C{Type=notify} tells systemd; sd_notify(3) has the words."""
+"""
+What passes between systemd and a service.
+
+To systemd go notifications, as sd_notify(3) defines them for C{Type=notify};
+from systemd come listening sockets, for C{systemd:} endpoints.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +21,15 @@ from wifidogd.domain.errors import ConfigurationError
 
 
 class IServiceReactor(IReactorCore, IReactorTime):
-    """What it takes to tell of beginning, life and end."""
+    """What L{Systemd.attend} needs of a reactor."""
 
 
 class Systemd:
-    """Tells systemd how we are, if it has started us and wants to know."""
+    """Notifies systemd of the state of this process, if systemd has started it and asks for that."""
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         """
-        @param environment: of this process; what is meant for us alone is removed, as our PostgreSQL would use it too.
+        @param environment: of this process; what systemd set for it alone is removed, as PostgreSQL would use it too.
         """
         self._address = environment.pop("NOTIFY_SOCKET", "")
         patience = environment.pop("WATCHDOG_USEC", "")
@@ -32,38 +37,38 @@ class Systemd:
         self._patience = int(patience) / 1e6 if is_ours and patience.isdigit() else None
 
     def attend(self, reactor: IServiceReactor) -> None:
-        """Tell of the end, and show life as long as the reactor turns: twice in the time that systemd waits for it."""
-        reactor.addSystemEventTrigger("before", "shutdown", self.say, "STOPPING=1", "STATUS=stopping")
+        """Notify systemd of the end, and while the reactor turns, twice in each WATCHDOG_USEC, that it does."""
+        reactor.addSystemEventTrigger("before", "shutdown", self.notify, "STOPPING=1", "STATUS=stopping")
         if self._patience is not None:
-            life = LoopingCall(self.say, "WATCHDOG=1")
+            life = LoopingCall(self.notify, "WATCHDOG=1")
             life.clock = reactor
             reactor.callWhenRunning(life.start, self._patience / 2)
 
-    def say(self, *words: str) -> None:
-        """Send assignments, one datagram; what systemd does not take at once is lost, as it would be at a reboot."""
+    def notify(self, *assignments: str) -> None:
+        """Send assignments in one datagram; what systemd does not take at once is lost."""
         if not self._address.startswith(("/", "@")):
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifying, suppress(OSError):
             notifying.setblocking(False)
-            notifying.sendto("\n".join(words).encode(), address)
+            notifying.sendto("\n".join(assignments).encode(), address)
 
 
 DOMAINS: dict[int, str] = {socket.AF_INET: "INET", socket.AF_INET6: "INET6"}
-"""Families of sockets that can be had, and how C{systemd:} endpoints call them."""
+"""Address families of sockets, by what C{systemd:} endpoints call them."""
 
 
 def is_passed(listen: str) -> bool:
-    """Tell whether an endpoint is a socket that systemd passes."""
+    """Return whether systemd passes the socket of an endpoint."""
     return listen.startswith("systemd:")
 
 
 def described(listen: str) -> str:
     """
-    Say where an endpoint listens.
+    Return where an endpoint listens.
 
-    @param listen: a Twisted endpoint description; if systemd passes its socket, it has not been listened at yet.
-    @return: the same, or what would open the socket that systemd has passed.
+    @param listen: a Twisted endpoint description; if systemd passes its socket, it must not be in use yet.
+    @return: the same, or the description that would open the socket which systemd has passed.
     @raise ConfigurationError: if it has passed no such socket.
     """
     if not is_passed(listen):

@@ -1,4 +1,4 @@
-"""Notices that something blocks the reactor, says who, and ends a process that does not come to again."""
+"""Detects that something blocks the reactor, logs what it is, and ends a process that stays blocked."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from twisted.logger import Logger
 log = Logger()
 
 EXIT_STATUS = 75
-"""Of a process that ends itself because it was blocked: C{EX_TEMPFAIL}, so try it again (sysexits.h)."""
+"""Of a process that ends itself because it was blocked: C{EX_TEMPFAIL} (sysexits.h), try it again."""
 
 PATIENCE = 1.0
-"""Seconds that a turn of the reactor may take until it is news."""
+"""Seconds that one turn of the reactor may take before it is logged."""
 
 LIMIT = 60.0
-"""Seconds after which it is not expected to end."""
+"""Seconds after which a turn is not expected to end."""
 
 TICK = 0.25
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
-SAY_WITHIN = 1.0
+LOG_WITHIN = 1.0
 """Seconds that a line may take to be logged; what blocks the reactor may block the log."""
 
-SPARING = 10.0
+LOG_EVERY = 10.0
 """Seconds from one stack in the log to the next, at least."""
 
 DEPTH = 30
-"""Innermost calls of the blocked thread that are shown."""
+"""Innermost calls of the blocked thread that are logged."""
 
 
 class IWatchedReactor(IReactorCore, IReactorFromThreads):
-    """What is watched."""
+    """What the watchdog needs of a reactor."""
 
 
 _PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
@@ -49,10 +49,10 @@ class Watchdog:
     """
     A thread that has the reactor answer again and again.
 
-    Time counts by its own ticks: while the whole process is stopped, or the
-    machine sleeps, this thread is as well, and nobody is to blame.  Code that
+    Time is counted in its own ticks: while the whole process is suspended, or
+    the machine sleeps, so is this thread, and nothing is to blame.  Code that
     keeps the interpreter's lock stops it too; then only systemd, or the parent
-    of a worker, can tell.
+    of a worker, notices.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Watchdog:
         self._limit = limit
         self._tick = tick
         self._end = end
-        self._silent_until = 0.0
+        self._log_from = 0.0
         self._stopped = threading.Event()
         self._watched: int | None = None
         self._times = 0
@@ -85,7 +85,7 @@ class Watchdog:
         self._reactor.addSystemEventTrigger("after", "shutdown", self._stopped.set)
 
     def metrics(self) -> dict[str, float | str | None]:
-        """Tell monitors how often the reactor was blocked, for how long in all and at most, and where the last time."""
+        """Return how often the reactor was blocked, for how long in all and at most, and by what the last time."""
         return {
             "times": self._times,
             "seconds": round(self._seconds, 1),
@@ -107,53 +107,53 @@ class Watchdog:
 
     def _await(self, turned: threading.Event) -> float | None:
         """
-        Wait for the reactor, say so if it takes long, and end the process if it takes too long.
+        Wait for the reactor; log what blocks it if that takes long, and end the process if it takes too long.
 
-        @return: seconds, if it took long; None otherwise.
+        @return: the seconds it took, if that was long; None otherwise.
         """
-        seconds, before, accused = 0.0, monotonic(), False
+        seconds, before, is_logged = 0.0, monotonic(), False
         while not turned.wait(self._tick) and not self._stopped.is_set():
             now = monotonic()
             seconds += min(now - before, 2 * self._tick)
             before = now
-            if seconds >= self._patience and not accused:
-                accused = True
-                self._accuse(seconds)
+            if seconds >= self._patience and not is_logged:
+                is_logged = True
+                self._log_culprit(seconds)
             if seconds >= self._limit:
                 self._give_up(seconds)
-        return seconds + min(monotonic() - before, 2 * self._tick) if accused else None
+        return seconds + min(monotonic() - before, 2 * self._tick) if is_logged else None
 
-    def _accuse(self, seconds: float) -> None:
+    def _log_culprit(self, seconds: float) -> None:
         stack = self._stack()
         self._culprit = innermost(stack)
-        if self._may_speak:
+        if self._may_log:
             text = "the reactor has been blocked for {seconds:.1f} s, nobody is served meanwhile:\n{stack}"
-            say(log.warn, text, stack, seconds=seconds)
+            log_apart(log.warn, text, stack, seconds=seconds)
 
     def _note(self, seconds: float) -> None:
-        """Count a time that is over, and say so if its beginning was said."""
+        """Count a time that is over, and log it if its beginning was logged."""
         self._times += 1
         self._seconds += seconds
         self._longest = max(self._longest, seconds)
-        if self._may_speak:
-            self._silent_until = monotonic() + SPARING
+        if self._may_log:
+            self._log_from = monotonic() + LOG_EVERY
             text = "the reactor goes on; it was blocked for {seconds:.1f} s by {culprit} ({times} times so far)"
-            say(log.warn, text, seconds=seconds, culprit=self._culprit, times=self._times)
+            log_apart(log.warn, text, seconds=seconds, culprit=self._culprit, times=self._times)
 
     def _give_up(self, seconds: float) -> None:
         text = (
             "the reactor has been blocked for {seconds:.0f} s; this process ends with status {status} so that another "
             "takes its place. It hangs here:\n{stack}"
         )
-        say(log.critical, text, self._stack(), seconds=seconds, status=EXIT_STATUS)
+        log_apart(log.critical, text, self._stack(), seconds=seconds, status=EXIT_STATUS)
         self._end(EXIT_STATUS)
 
     @property
-    def _may_speak(self) -> bool:
-        return monotonic() >= self._silent_until
+    def _may_log(self) -> bool:
+        return monotonic() >= self._log_from
 
     def _stack(self) -> traceback.StackSummary:
-        """Look at what the watched thread is doing; the source is read when it is shown."""
+        """Return what the watched thread is doing; source lines are read when it is logged."""
         frame = sys._current_frames().get(self._watched or 0)
         stack = traceback.StackSummary.extract(traceback.walk_stack(frame), limit=DEPTH, lookup_lines=False)
         stack.reverse()
@@ -162,27 +162,29 @@ class Watchdog:
 
 def innermost(stack: traceback.StackSummary) -> str:
     """
-    Name the innermost call in our own code, or in any if there is none.
+    Return the innermost call in our own code, or in any if there is none.
 
-    @return: file, line and function in lower case, so that no gateway finds a word it looks for.
+    @return: file, line and function; in lower case, so that no gateway finds a word it looks for.
     """
     ours = [frame for frame in stack if frame.filename.startswith(_PACKAGE)]
     frame = (ours or stack)[-1]
     return f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} {frame.name}".lower()
 
 
-def say(tell: Callable[..., object], text: str, stack: Iterable[traceback.FrameSummary] = (), **fields: object) -> None:
+def log_apart(
+    emit: Callable[..., object], text: str, stack: Iterable[traceback.FrameSummary] = (), **fields: object
+) -> None:
     """
-    Log from a thread of its own, and do not wait for long: the log, or the disk, may be what blocks.
+    Log from a thread of its own, waiting for L{LOG_WITHIN} at most: the log, or the disk, may be what blocks.
 
-    @param tell: a method of L{Logger}.
-    @param text: a format, of C{stack} too.
+    @param emit: a method of L{Logger}.
+    @param text: a format, in which C{stack} may be used too.
     """
 
-    def speak() -> None:
-        tell(text, stack="".join(traceback.format_list(list(stack))).rstrip(), **fields)
+    def write() -> None:
+        emit(text, stack="".join(traceback.format_list(list(stack))).rstrip(), **fields)
 
-    speaker = threading.Thread(target=speak, name="watchdog's log", daemon=True)
+    speaker = threading.Thread(target=write, name="watchdog's log", daemon=True)
     with suppress(RuntimeError):  # no more threads are to be had
         speaker.start()
-        speaker.join(SAY_WITHIN)
+        speaker.join(LOG_WITHIN)

@@ -65,7 +65,7 @@ async def migrate(database: Database, schema: Traversable = SCHEMA) -> None:
 
 async def fetch_schema_version(cursor: Cursor) -> int:
     """
-    Tell which schema file was applied last.
+    Return the number of the schema file that was applied last.
 
     @return: 0 for a database that no server has started on.
     """

@@ -14,7 +14,7 @@ from tests.chaos.faults.small_disk import exhaust, fill, mount, unmount
 from tests.support.testbed.process_cost import tree_of
 from tests.support.testbed.server_process import ServerProcess
 from tests.support.testbed.testbed import Servers
-from wifidogd.store.embedded.cluster import dsn_of
+from wifidogd.store.embedded.data_directory import dsn_of
 
 
 class EmbeddedPostgres:

@@ -15,7 +15,7 @@ from wifidogd.domain.errors import MalformedRequest
 from wifidogd.domain.sessions import MAX_OCTETS, Dialect, Octets, Stage
 from wifidogd.web.gateway.wire import LONGEST_UPTIME, read_heartbeat, read_report
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
-from wifidogd.web.portal.login_query import Flaw, read_visitor
+from wifidogd.web.portal.login_query import Flaw, read_login_query
 from wifidogd.web.rendering.destination import MAX_LENGTH
 from wifidogd.web.server.query import GATEWAY_ID, read_query
 
@@ -69,7 +69,7 @@ def read(query: bytes, dialect: Dialect) -> None:
         octets = report.octets or Octets()
         assert 0 <= octets.incoming <= MAX_OCTETS >= octets.outgoing >= 0
     _read_heartbeat(query)
-    _read_visitor(query)
+    _read_login(query)
 
 
 def _read_heartbeat(query: bytes) -> None:
@@ -82,8 +82,8 @@ def _read_heartbeat(query: bytes) -> None:
     assert heartbeat.memory_free is None or 0 <= heartbeat.memory_free <= MAX_OCTETS
 
 
-def _read_visitor(query: bytes) -> None:
-    visitor = read_visitor(query, {"wifi.example"})
+def _read_login(query: bytes) -> None:
+    visitor = read_login_query(query, {"wifi.example"})
     if isinstance(visitor, Flaw):
         return
     assert GATEWAY_ID.fullmatch(visitor.gw_id)
@@ -127,7 +127,9 @@ class States:
         @raise AssertionError: if anything is told that was not signed for that door.
         """
         state = self._state
-        for door, opens in enumerate((state.open_visitor, state.open_token, state.open_companion, state.open_preview)):
+        for door, opens in enumerate(
+            (state.open_login_query, state.open_token, state.open_other_device, state.open_preview)
+        ):
             try:
                 opened = opens(text)
             except (ForgedState, StaleState):

@@ -87,9 +87,9 @@ VISITOR = LoginQuery("gw1", "10.0.0.1", 2060, "02:00:00:00:00:01", "10.0.0.5", "
 def sign(state: FormState) -> dict[bytes, bytes]:
     """Sign a state for each kind of form."""
     signed = {
-        b"visitor": state.seal_visitor(VISITOR),
+        b"visitor": state.seal_login_query(VISITOR),
         b"token": state.seal_token(TOKEN),
-        b"companion": state.seal_companion(TOKEN, 7),
+        b"companion": state.seal_other_device(TOKEN, 7),
         b"preview": state.seal_preview("default"),
     }
     return {name: text.encode() for name, text in signed.items()}

@@ -21,7 +21,7 @@ from tests.support.testbed.process_cost import children_of
 from tests.support.testbed.server_process import ServerProcess, await_healthy, free_port, is_healthy
 from tests.support.testbed.testbed import Servers, Testbed
 from wifidogd.runtime.watchdog import EXIT_STATUS, LIMIT
-from wifidogd.store.embedded.cluster import dsn_of
+from wifidogd.store.embedded.data_directory import dsn_of
 from wifidogd.workers.child_process import FROZEN_AFTER
 
 TWISTD = Path(sys.executable).with_name("twistd")

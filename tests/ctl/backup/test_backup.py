@@ -31,7 +31,8 @@ from wifidogd.ctl.cli.command import CommandFailed, WrongUsage
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.store.backup.dump import Contents
 from wifidogd.store.backup.restore_script import Present
-from wifidogd.store.embedded.cluster import Cluster, is_served
+from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.store.embedded.data_directory import is_served
 from wifidogd.store.embedded.stale_servers import processes_on
 from wifidogd.store.migrations import released
 
@@ -251,7 +252,7 @@ def test_a_data_directory_that_is_closed_to_us_is_told(place: Path) -> None:
     """To somebody who is neither root nor its user; the lock is not followed elsewhere."""
     assert is_served(place) is False
     (place / "lock").symlink_to(place / "elsewhere")
-    with pytest.raises(ConfigurationError, match=r"cannot be looked into .*: do this as root"):
+    with pytest.raises(ConfigurationError, match=r"cannot be read .*: do this as root"):
         is_served(place)
     assert not (place / "elsewhere").exists()
 

@@ -18,7 +18,7 @@ from tests.ctl.test_ctl import wifidogctl
 from tests.support.builders import LOBBY, NOON, adopt_all, put, rows, run
 from tests.support.deadline import within
 from tests.support.observing import log_lines
-from tests.support.running import RunningServer
+from tests.support.running_server import RunningServer
 from wifidogd.access.voucher_batches import make_batch
 from wifidogd.ctl.cli.server_address import as_typed, path, server
 from wifidogd.domain.plans import Plan

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import (
     LOBBY,
-    MINUTE,
     NOON,
-    SECOND,
     adopt_all,
     mac,
     open_online,
     open_pending,
-    put,
     rows,
     run,
     token_hash,
 )
 from wifidogd.domain.errors import StoreConflict, StoreRefused
+from wifidogd.domain.guests import GuestSession
 from wifidogd.domain.sessions import Octets, Reason
-from wifidogd.store.access.guest_sessions import GuestSession, ask_to_end, is_online, look_at, open_session
+from wifidogd.store.access.guest_sessions import ask_to_end, fetch_session, open_session
 from wifidogd.store.driver.database import Database
 
 HOUR = timedelta(hours=1)
@@ -36,7 +34,7 @@ async def test_a_fresh_stay_shows_what_it_was_opened_with(database: Database) ->
     url = "http://example.com/?q=100%25&x=%(y)s"
     limits = {"time_limit": HOUR, "quota_octets": 10**12}
     await run(database, open_session, token_hash(1), gw_id="lobby", account_id=None, url=url, now=NOON, **limits)
-    assert await run(database, look_at, token_hash(1)) == GuestSession(
+    assert await run(database, fetch_session, token_hash(1)) == GuestSession(
         "lobby", None, None, url, None, None, HOUR, 10**12, used=Octets(), is_ending=False, allowance_id=None
     )
 
@@ -46,7 +44,7 @@ async def test_a_live_stay_shows_what_was_used(database: Database) -> None:
     """What the portal tells its guest."""
     await adopt_all(database, LOBBY)
     await open_online(database, 1, expires=NOON + HOUR, octets=Octets(5, 6))
-    assert await run(database, look_at, token_hash(1)) == GuestSession(
+    assert await run(database, fetch_session, token_hash(1)) == GuestSession(
         "lobby",
         "10.0.0.2",
         mac(1),
@@ -65,7 +63,7 @@ async def test_a_live_stay_shows_what_was_used(database: Database) -> None:
 async def test_an_unknown_token_shows_nothing(database: Database) -> None:
     """Asking for its end is no error: the session may just have ended."""
     await run(database, ask_to_end, token_hash(1), Reason.LOGOUT)
-    assert await run(database, look_at, token_hash(1)) is None
+    assert await run(database, fetch_session, token_hash(1)) is None
 
 
 @ensureDeferred
@@ -75,61 +73,10 @@ async def test_the_first_reason_to_end_stays(database: Database) -> None:
     await open_online(database, 1)
     await run(database, ask_to_end, token_hash(1), Reason.KICKED)
     await run(database, ask_to_end, token_hash(1), Reason.LOGOUT)
-    stay = await run(database, look_at, token_hash(1))
+    stay = await run(database, fetch_session, token_hash(1))
     assert stay is not None
     assert stay.is_ending
     assert await rows(database, "SELECT ending FROM sessions") == [("ended by the operator",)]
-
-
-@pytest.mark.parametrize(
-    ("change", "seconds", "expected"),
-    [
-        ("reported_at = reported_at", 0, True),
-        ("reported_at = reported_at", 180, True),
-        ("reported_at = reported_at", 181, False),
-        ("expires_at = '2026-11-22 12:01Z'", 59, True),
-        ("expires_at = '2026-11-22 12:01Z'", 60, False),
-        ("ending = 'logged out'", 0, False),
-        ("activated_at = NULL, reported_at = NULL", 0, False),
-        ("mac = '02:00:00:00:00:02'", 0, False),
-    ],
-)
-@ensureDeferred
-async def test_online_is_what_is_reported_and_within_its_time(
-    database: Database, change: str, seconds: int, expected: bool
-) -> None:
-    """Reported in the last three intervals, not out of time, not asked to end."""
-    await adopt_all(database, LOBBY)
-    await open_online(database, 1)
-    await put(database, f"UPDATE sessions SET {change}")
-    now = NOON + seconds * SECOND
-    assert await run(database, is_online, "lobby", mac(1), now, now - 3 * MINUTE) is expected
-
-
-@pytest.mark.parametrize(
-    ("restarted", "expected"), [(None, True), (NOON - SECOND, True), (NOON, True), (NOON + SECOND, False)]
-)
-@ensureDeferred
-async def test_a_restarted_gateway_has_forgotten_its_guests(
-    database: Database, restarted: datetime | None, expected: bool
-) -> None:
-    """A guest whom it has not reported since would not get through it."""
-    await adopt_all(database, LOBBY)
-    await open_online(database, 1)
-    await put(
-        database,
-        "INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', %(now)s, '::1', %(restarted)s)",
-        {"now": NOON, "restarted": restarted},
-    )
-    assert await run(database, is_online, "lobby", mac(1), NOON, NOON) is expected
-
-
-@ensureDeferred
-async def test_nobody_is_online_elsewhere(database: Database) -> None:
-    """Gateways are told apart."""
-    await adopt_all(database, LOBBY)
-    await open_online(database, 1)
-    assert not await run(database, is_online, "bar", mac(1), NOON, NOON)
 
 
 @ensureDeferred

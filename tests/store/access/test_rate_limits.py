@@ -2,65 +2,125 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
-from tests.support.builders import MINUTE, NOON, SECOND, rows, run, together
+from tests.support.builders import LOBBY, MINUTE, NOON, SECOND, adopt_all, mac, put, rows, run, together
 from tests.support.deadline import within
 from wifidogd.domain.errors import StoreRefused
-from wifidogd.store.access.rate_limits import count_try, forget_tries, forgive_try
+from wifidogd.store.access.rate_limits import (
+    TRIES_WINDOW,
+    Subject,
+    Tries,
+    count_tries,
+    forget_tries,
+    forget_tries_of_devices,
+    forgive_tries,
+)
+from wifidogd.store.accounts.accounts import add_account
 from wifidogd.store.driver.database import Database
 
-ANN = ["account ann"]
-BOTH = ["device lobby 02:00:00:00:00:01", "account ann"]
+ANN = Subject("passwords of account", name="ann")
+DEVICE = Subject("device", "lobby", mac(1))
+GATEWAY = Subject("codes at gateway", "lobby")
+BOTH = [ANN, DEVICE]
+MANY = 1_000
+GARDEN = replace(LOBBY, gw_id="garden")
 
-WINDOW = 15 * MINUTE
+
+async def count(database: Database, *subjects: Subject, now: datetime = NOON, most: int = MANY) -> list[Tries]:
+    """Count a try against subjects that have the same limit."""
+    return await run(database, count_tries, [(subject, most) for subject in subjects], now)
+
+
+async def counted(database: Database, *subjects: Subject, now: datetime = NOON) -> list[tuple[int, datetime]]:
+    """Count a try; return the tries and windows."""
+    return [(tries.count, tries.started_at) for tries in await count(database, *subjects, now=now)]
 
 
 @ensureDeferred
 async def test_tries_add_up_within_a_window(database: Database) -> None:
     """It opens with the first and does not move with the others."""
     for number in range(1, 4):
-        now = NOON + number * SECOND
-        assert await run(database, count_try, ANN, now, now - WINDOW) == [(number, NOON + SECOND)]
+        assert await counted(database, ANN, now=NOON + number * SECOND) == [(number, NOON + SECOND)]
 
 
 @pytest.mark.parametrize(
     ("later", "expected"),
-    [(WINDOW - SECOND, (2, NOON)), (WINDOW, (1, NOON + WINDOW)), (9 * WINDOW, (1, NOON + 9 * WINDOW))],
+    [
+        (TRIES_WINDOW - SECOND, (2, NOON)),
+        (TRIES_WINDOW, (1, NOON + TRIES_WINDOW)),
+        (9 * TRIES_WINDOW, (1, NOON + 9 * TRIES_WINDOW)),
+    ],
 )
 @ensureDeferred
 async def test_a_window_ends(database: Database, later: timedelta, expected: tuple[int, object]) -> None:
     """The first try after it opens the next."""
-    await run(database, count_try, ANN, NOON, NOON - WINDOW)
-    assert await run(database, count_try, ANN, NOON + later, NOON + later - WINDOW) == [expected]
+    await count(database, ANN)
+    assert await counted(database, ANN, now=NOON + later) == [expected]
 
 
 @ensureDeferred
 async def test_a_try_counts_against_all_its_subjects(database: Database) -> None:
     """Each in a window of its own; no subject, no count."""
-    await run(database, count_try, ANN, NOON, NOON - WINDOW)
+    await adopt_all(database, LOBBY)
+    await count(database, ANN)
     now = NOON + MINUTE
-    assert sorted(await run(database, count_try, BOTH, now, now - WINDOW)) == [(1, now), (2, NOON)]
-    assert await run(database, count_try, [], now, now - WINDOW) == []
+    assert await counted(database, *BOTH, now=now) == [(2, NOON), (1, now)]
+    assert await counted(database, now=now) == []
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [Subject("passwords of account", name="bob")],
+        [Subject("passwords of account", account_id=1)],
+        [Subject("device", "lobby", mac(2))],
+        [Subject("device", "garden", mac(1))],
+        [Subject("sign-ups on device", "lobby", mac(1))],
+        [Subject("codes from source", "lobby", source="2001:db8::")],
+    ],
+)
+@ensureDeferred
+async def test_subjects_are_told_apart_by_every_column(database: Database, others: list[Subject]) -> None:
+    """Two that share all but one of them have tries of their own."""
+    await adopt_all(database, LOBBY, GARDEN)
+    await run(database, add_account, "ann", "hash", NOON)
+    for _ in range(2):
+        await count(database, ANN, DEVICE, GATEWAY)
+    assert await counted(database, *others) == [(1, NOON)]
+
+
+@ensureDeferred
+async def test_what_follows_a_subject_that_has_had_its_tries_is_spared(database: Database) -> None:
+    """A guesser who is stopped does not use up what others share, until the window is over."""
+    await adopt_all(database, LOBBY)
+    for number in range(1, 6):
+        tries = await count(database, DEVICE, GATEWAY, now=NOON + number * SECOND, most=3)
+        assert [each.count for each in tries] == ([number, number] if number <= 3 else [number])
+    [_, gateway] = await count(database, DEVICE, GATEWAY, now=NOON + SECOND + TRIES_WINDOW, most=3)
+    assert gateway.count == 1
 
 
 @ensureDeferred
 async def test_twenty_tries_at_once_count_twenty(dsn: str, database: Database) -> None:
-    """Through two servers, with the subjects in either order, some forgiven: none slips through, none dies."""
+    """Through two servers, some forgiven: none slips through, none dies."""
+    await adopt_all(database, LOBBY)
     other = Database(clock=reactor)
     other.start(dsn)
-    guests = [((database, other)[number % 2], BOTH if number % 3 else BOTH[::-1]) for number in range(20)]
+    servers = [(database, other)[number % 2] for number in range(20)]
     try:
-        counted = await together(*(run(server, count_try, both, NOON, NOON - WINDOW) for server, both in guests))
-        accounts = sorted(tries for tries, _ in (min(both) for both in counted))
-        assert accounts == list(range(1, 21))
+        outcomes = await together(*(count(server, *BOTH) for server in servers))
+        for number in range(2):
+            assert sorted(tries[number].count for tries in outcomes) == list(range(1, 21))
+        ids = [tries.attempt_id for tries in outcomes[0]]
         await together(
-            *(run(server, forgive_try, both) for server, both in guests[:10]),
-            *(run(database, count_try, BOTH, NOON, NOON - WINDOW) for _ in range(5)),
+            *(run(server, forgive_tries, ids) for server in servers[:10]),
+            *(count(database, *BOTH) for _ in range(5)),
         )
         assert await rows(database, "SELECT tries FROM attempts") == [(15,), (15,)]
     finally:
@@ -70,12 +130,13 @@ async def test_twenty_tries_at_once_count_twenty(dsn: str, database: Database) -
 @ensureDeferred
 async def test_a_forgiven_try_is_none(database: Database) -> None:
     """Only that one; what is not counted cannot be forgiven."""
+    await adopt_all(database, LOBBY)
     for _ in range(2):
-        await run(database, count_try, BOTH, NOON, NOON - WINDOW)
-    await run(database, forgive_try, ANN)
-    assert sorted(await run(database, count_try, BOTH, NOON, NOON - WINDOW)) == [(2, NOON), (3, NOON)]
+        tries = await count(database, *BOTH)
+    await run(database, forgive_tries, [tries[0].attempt_id])
+    assert await counted(database, *BOTH) == [(2, NOON), (3, NOON)]
     for _ in range(5):
-        await run(database, forgive_try, [*BOTH, "account nobody"])
+        await run(database, forgive_tries, [*(each.attempt_id for each in tries), 1_000_000])
     assert await rows(database, "SELECT tries FROM attempts") == [(0,), (0,)]
 
 
@@ -83,14 +144,43 @@ async def test_a_forgiven_try_is_none(database: Database) -> None:
 async def test_old_windows_are_forgotten_in_bounded_steps(database: Database) -> None:
     """The newest stays."""
     for number in range(5):
-        await run(database, count_try, [f"account {number}"], NOON + number * SECOND, NOON - WINDOW)
+        await count(database, Subject("passwords of account", name=f"{number}"), now=NOON + number * SECOND)
     forgotten = [await run(database, forget_tries, NOON + 4 * SECOND, 3) for _ in range(3)]
     assert forgotten == [3, 1, 0]
-    assert await rows(database, "SELECT subject FROM attempts") == [("account 4",)]
+    assert await rows(database, "SELECT name FROM attempts") == [("4",)]
 
 
 @ensureDeferred
-async def test_a_subject_is_bounded(database: Database) -> None:
-    """What a guest types cannot fill the table with long texts."""
+async def test_what_is_counted_goes_with_what_it_refers_to(database: Database) -> None:
+    """An account, a gateway, and a device whose guest has its traces erased."""
+    await adopt_all(database, LOBBY, GARDEN)
+    await run(database, add_account, "ann", "hash", NOON)
+    await count(database, Subject("passwords of account", account_id=1), DEVICE, GATEWAY)
+    await count(database, Subject("sign-ups on device", "lobby", mac(1)), Subject("codes at gateway", "garden"))
+    await run(database, forget_tries_of_devices, [("lobby", mac(1)), ("garden", mac(2))])
+    kinds = "SELECT kind, gw_id FROM attempts ORDER BY attempt_id"
+    left = [("passwords of account", None), ("codes at gateway", "lobby"), ("codes at gateway", "garden")]
+    assert await rows(database, kinds) == left
+    await put(database, "DELETE FROM accounts; DELETE FROM gateways WHERE gw_id = 'lobby'")
+    assert await rows(database, kinds) == left[2:]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        Subject("passwords of account", name="x" * 255),
+        Subject("passwords of account"),
+        Subject("passwords of account", account_id=1, name="ann"),
+        Subject("codes from source", "lobby"),
+        Subject("codes at gateway", "removed"),
+        Subject("device", "lobby", mac(1), name="ann"),
+        Subject("nothing we count", name="ann"),
+    ],
+)
+@ensureDeferred
+async def test_a_subject_is_what_its_kind_says(database: Database, subject: Subject) -> None:
+    """What a guest types cannot fill the table with long texts, nor with what nobody will look for."""
+    await adopt_all(database, LOBBY)
+    await run(database, add_account, "ann", "hash", NOON)
     with pytest.raises(StoreRefused):
-        await run(database, count_try, ["x" * 201], NOON, NOON - WINDOW)
+        await count(database, subject)

@@ -8,12 +8,11 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import LOBBY, NOON, adopt_all, mac, open_pending, put, rows, run, save, token_hash
+from wifidogd.domain.guests import RememberedDevice
 from wifidogd.domain.sessions import Session
+from wifidogd.store.access.arrivals import Arrival, fetch_arrival
 from wifidogd.store.access.remembered_devices import (
-    Device,
     attach_device,
-    find_by_key,
-    find_by_mac,
     forget_device,
     forget_key,
     forget_old_devices,
@@ -33,8 +32,7 @@ PREPARE = """
     SELECT voucher_id, 'default', 'day', %(noon)s FROM vouchers;
     UPDATE accounts SET validated_at = created_at
 """
-BY_ACCOUNT = "UPDATE sessions SET account_id = (SELECT account_id FROM accounts) WHERE token_hash = %(token)s"
-BY_VOUCHER = "UPDATE sessions SET allowance_id = (SELECT allowance_id FROM allowances) WHERE token_hash = %(token)s"
+BY_ACCOUNT, BY_VOUCHER = {"account_id": 1}, {"voucher_id": 1}
 
 
 async def prepare(database: Database) -> None:
@@ -44,14 +42,41 @@ async def prepare(database: Database) -> None:
     await put(database, PREPARE, {"noon": NOON, "until": UNTIL})
 
 
-async def remember(database: Database, number: int, key: bytes = KEY, how: str = BY_ACCOUNT) -> Device:
+async def remember(
+    database: Database, number: int, key: bytes = KEY, how: dict[str, int] = BY_ACCOUNT
+) -> RememberedDevice:
     """Sign in and be remembered."""
     await open_pending(database, number)
-    await put(database, how, {"token": token_hash(number)})
-    assert await run(database, remember_device, token_hash(number), key, "default", now=NOON, until=UNTIL)
-    device = await run(database, find_by_key, "default", key)
+    await run(database, remember_device, token_hash(number), key, "default", now=NOON, until=UNTIL, **how)
+    device = await find_by_key(database, "default", key)
     assert device is not None
     return device
+
+
+async def arrive(database: Database, network: str, key: bytes | None, reported: str | None) -> Arrival:
+    """Come to the login page."""
+    return await run(
+        database,
+        fetch_arrival,
+        "lobby",
+        network,
+        mac=None,
+        key_hash=key,
+        remembered_mac=reported,
+        now=NOON,
+        reported_since=NOON,
+        ended_since=NOON,
+    )
+
+
+async def find_by_key(database: Database, network: str, key: bytes) -> RememberedDevice | None:
+    """Come to the login page with a cookie."""
+    return (await arrive(database, network, key, None)).by_key
+
+
+async def find_by_mac(database: Database, network: str, reported: str) -> RememberedDevice | None:
+    """Come to the login page with a MAC."""
+    return (await arrive(database, network, None, reported)).by_mac
 
 
 async def let_in(database: Database, number: int, reported: str | None) -> None:
@@ -66,11 +91,12 @@ async def test_a_device_is_remembered_for_who_signed_in(database: Database) -> N
     await prepare(database)
     [(account_id, voucher_id)] = await rows(database, "SELECT account_id, voucher_id FROM accounts, vouchers")
     by_account = await remember(database, 1)
-    assert by_account == Device(by_account.device_id, None, account_id, None, NOON, UNTIL)
+    assert by_account == RememberedDevice(by_account.device_id, None, account_id, None, NOON, UNTIL)
     by_voucher = await remember(database, 2, OTHER_KEY, BY_VOUCHER)
-    assert by_voucher == Device(by_voucher.device_id, None, None, voucher_id, NOON, UNTIL, "day", UNTIL)
-    assert await run(database, find_by_key, "elsewhere", KEY) is None
-    assert not await run(database, remember_device, token_hash(9), KEY, "default", now=NOON, until=UNTIL)
+    assert by_voucher == RememberedDevice(by_voucher.device_id, None, None, voucher_id, NOON, UNTIL, "day", UNTIL)
+    assert await find_by_key(database, "elsewhere", KEY) is None
+    await run(database, remember_device, token_hash(9), b"n" * 32, "default", account_id=1, now=NOON, until=UNTIL)
+    assert await find_by_key(database, "default", b"n" * 32) is None
 
 
 @ensureDeferred
@@ -78,16 +104,16 @@ async def test_the_mac_is_what_a_gateway_reports(database: Database) -> None:
     """Nothing is known by MAC before; a device that comes back with another is known by that one."""
     await prepare(database)
     device = await remember(database, 1)
-    assert await run(database, find_by_mac, "default", mac(1)) is None
+    assert await find_by_mac(database, "default", mac(1)) is None
     await let_in(database, 1, mac(1))
-    found = await run(database, find_by_mac, "default", mac(1))
+    found = await find_by_mac(database, "default", mac(1))
     assert found is not None
     assert found.device_id == device.device_id
     await open_pending(database, 2)
     await run(database, attach_device, token_hash(2), device.device_id)
     await let_in(database, 2, mac(2))
-    assert await run(database, find_by_mac, "default", mac(1)) is None
-    assert await run(database, find_by_mac, "default", mac(2)) is not None
+    assert await find_by_mac(database, "default", mac(1)) is None
+    assert await find_by_mac(database, "default", mac(2)) is not None
 
 
 @ensureDeferred
@@ -99,10 +125,10 @@ async def test_who_signs_in_last_is_remembered_under_a_mac(database: Database) -
     await put(database, "UPDATE sessions SET activated_at = NULL, mac = NULL")
     later = await remember(database, 2, OTHER_KEY)
     await let_in(database, 2, mac(1))
-    found = await run(database, find_by_mac, "default", mac(1))
+    found = await find_by_mac(database, "default", mac(1))
     assert found is not None
     assert found.device_id == later.device_id
-    assert await run(database, find_by_key, "default", KEY) is None
+    assert await find_by_key(database, "default", KEY) is None
 
 
 @ensureDeferred
@@ -125,12 +151,14 @@ async def test_a_gateway_that_cannot_tell_the_mac_forgets_nobody(database: Datab
     ],
 )
 @ensureDeferred
-async def test_whom_the_operator_has_locked_out_is_not_welcome(database: Database, change: str, how: str) -> None:
+async def test_whom_the_operator_has_locked_out_is_not_welcome(
+    database: Database, change: str, how: dict[str, int]
+) -> None:
     """However well the device is remembered."""
     await prepare(database)
     assert (await remember(database, 1, how=how)).is_welcome
     await put(database, change)
-    device = await run(database, find_by_key, "default", KEY)
+    device = await find_by_key(database, "default", KEY)
     assert device is not None
     assert not device.is_welcome
 
@@ -158,5 +186,5 @@ async def test_what_is_over_or_was_never_let_in_is_forgotten(database: Database)
     long_ago = NOON - timedelta(hours=1)
     assert await run(database, forget_old_devices, now=NOON, unseen_since=long_ago, limit=10) == 0
     assert await run(database, forget_old_devices, now=NOON, unseen_since=NOON + timedelta(hours=1), limit=10) == 1
-    assert await run(database, find_by_key, "default", OTHER_KEY) is None
+    assert await find_by_key(database, "default", OTHER_KEY) is None
     assert await run(database, forget_old_devices, now=UNTIL, unseen_since=long_ago, limit=10) == 1

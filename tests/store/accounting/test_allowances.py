@@ -15,11 +15,13 @@ from twisted.internet.task import deferLater
 from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, open_online, put, rows, run, save
 from tests.support.deadline import within
 from wifidogd.domain.errors import StoreRefused
+from wifidogd.domain.guests import EndNotice
 from wifidogd.domain.plans import NOBODY, Allowance, AllowanceOwner, Network, Plan, TimeCounts, WhenFull
 from wifidogd.domain.quotas import Amount, Slot, Use
 from wifidogd.domain.sessions import MAX_OCTETS, Ended, Octets, Reason, Session
 from wifidogd.domain.usage import AllowanceUsage
-from wifidogd.store.access.end_notices import EndNotice, fetch_farewell, forget_farewells, save_farewells
+from wifidogd.store.access.arrivals import fetch_arrival
+from wifidogd.store.access.end_notices import forget_end_notices, save_end_notices
 from wifidogd.store.accounting.allowances import add_use, begin_use, forget_allowances
 from wifidogd.store.accounting.plans import count_users, fetch_plans, remove_plan, save_plan
 from wifidogd.store.accounting.recent_use import BY_MINUTE, MOST_SLOTS, add_to_slots, fetch_slots, forget_slots
@@ -327,19 +329,32 @@ async def test_a_farewell_is_shown_for_a_while_or_as_long_as_it_holds(database: 
     first = EndNotice("lobby", mac(1), Reason.TIME_IS_UP, NOON, None)
     last = EndNotice("lobby", mac(1), Reason.DAY_IS_SPENT, NOON + HOUR, NOON + 12 * HOUR)
     other = EndNotice("lobby", mac(2), Reason.CLOSED, NOON, None)
-    await run(database, save_farewells, [other, first])
+    await run(database, save_end_notices, [other, first])
 
     async def shown(at: timedelta, number: int = 1) -> EndNotice | None:
-        return await run(database, fetch_farewell, "lobby", mac(number), NOON + at, NOON + at - HOUR)
+        now = NOON + at
+        arrival = await run(
+            database,
+            fetch_arrival,
+            "lobby",
+            "default",
+            mac=mac(number),
+            key_hash=None,
+            remembered_mac=None,
+            now=now,
+            reported_since=now,
+            ended_since=now - HOUR,
+        )
+        return arrival.end_notice
 
     assert await shown(HOUR - MINUTE) == first
     assert await shown(HOUR) is None
-    await run(database, save_farewells, [last])
+    await run(database, save_end_notices, [last])
     assert await shown(12 * HOUR - MINUTE) == last
     assert await shown(12 * HOUR) is None
     assert await shown(MINUTE, 2) == other
     assert await shown(MINUTE, 3) is None
-    assert await run(database, forget_farewells, NOON + MINUTE, 500) == 1
+    assert await run(database, forget_end_notices, NOON + MINUTE, 500) == 1
 
 
 @ensureDeferred

@@ -8,7 +8,7 @@ from twisted.internet.error import DNSLookupError
 
 from tests.support.deadline import within
 from wifidogd.domain.errors import ConfigurationError
-from wifidogd.store.driver.dsn import places, session_parameters
+from wifidogd.store.driver.dsn import hosts, session_parameters
 
 BOOK = {"db": ["192.0.2.1"], "twin": ["2001:db8::2", "192.0.2.2"]}
 
@@ -68,7 +68,7 @@ def test_an_unreadable_dsn_says_what_to_write_and_no_password(dsn):
 async def test_each_address_of_each_host_is_a_place_of_its_own(dsn, found):
     """In the order of the DSN; libpq resolves what has no hostaddr itself, and blocks."""
     parameters = session_parameters(dsn, {})
-    listed = await within(1, places(parameters, look_up))
+    listed = await within(1, hosts(parameters, look_up))
     assert [(place["host"], place["hostaddr"], place["port"]) for place in listed] == found
     assert all({**parameters, **place} == place for place in listed)
 
@@ -97,4 +97,4 @@ def test_a_dsn_that_asks_for_a_standby_is_refused(wanted):
 async def test_a_name_without_an_address_is_an_error():
     """It must not fall through to libpq."""
     with pytest.raises(DNSLookupError, match="nobody"):
-        await within(1, places(session_parameters("host=nobody", {}), look_up))
+        await within(1, hosts(session_parameters("host=nobody", {}), look_up))

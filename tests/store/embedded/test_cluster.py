@@ -30,7 +30,8 @@ from tests.support.postgres import newest_binaries
 from tests.support.scratch import make_scratch
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.store.embedded import binaries, cluster, commands, launch
-from wifidogd.store.embedded.cluster import Cluster, dsn_of
+from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.store.embedded.data_directory import dsn_of
 from wifidogd.store.embedded.ownership import Owner, choose_owner
 from wifidogd.store.embedded.stale_servers import processes_on, seen_by_proc, seen_by_ps, server_pid, signal_all
 

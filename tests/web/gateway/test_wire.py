@@ -14,11 +14,11 @@ from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Octets, Repo
 from wifidogd.web.gateway.wire import (
     PONG,
     auth_line,
-    cannot_say,
     read_dialect,
     read_heartbeat,
     read_report,
     read_stage,
+    unsettled_line,
 )
 from wifidogd.web.server.query import read_query
 
@@ -414,4 +414,4 @@ def test_a_ping_is_answered_to_the_octet() -> None:
 )
 def test_trouble_of_ours_leaves_guests_as_they_are(stage: Stage, line: bytes) -> None:
     """Never a 0 that would throw everybody out, except to a logout, which needs it."""
-    assert cannot_say(stage) == line
+    assert unsettled_line(stage) == line

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis.strategies import binary
 
 from wifidogd.domain.sessions import LoginQuery
-from wifidogd.web.portal.login_query import Flaw, read_visitor
+from wifidogd.web.portal.login_query import Flaw, read_login_query
 from wifidogd.web.rendering.destination import host_of, wanted_page
 
 REFERENCE = (
@@ -51,13 +51,13 @@ VISITOR = LoginQuery(
 )
 def test_every_dialect_is_understood(query: bytes, visitor: LoginQuery) -> None:
     """The reference gateway, apfree-wifidog on both IP versions, wifidog-ng, and those that know little."""
-    assert read_visitor(query, ()) == visitor
+    assert read_login_query(query, ()) == visitor
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
 def test_a_redirect_may_be_cut_anywhere_in_its_url(cut: int) -> None:
     """The rest of the visitor stays readable; what is left of the page may or may not be one."""
-    visitor = read_visitor(REFERENCE[:-cut], ())
+    visitor = read_login_query(REFERENCE[:-cut], ())
     assert isinstance(visitor, LoginQuery)
     assert replace(visitor, url=None) == replace(VISITOR, url=None)
 
@@ -74,7 +74,7 @@ def test_a_redirect_may_be_cut_anywhere_in_its_url(cut: int) -> None:
 )
 def test_damage_is_cut_off(tail: bytes, url: str) -> None:
     """Half an escape and half a character go, everything else stays as it is."""
-    assert read_visitor(b"gw_id=a&url=" + tail, ()) == LoginQuery("a", url=url)
+    assert read_login_query(b"gw_id=a&url=" + tail, ()) == LoginQuery("a", url=url)
 
 
 @pytest.mark.parametrize(
@@ -93,20 +93,20 @@ def test_damage_is_cut_off(tail: bytes, url: str) -> None:
 )
 def test_flaws_have_names(query: bytes, flaw: Flaw) -> None:
     """Without a gateway that could exist there is no visitor."""
-    assert read_visitor(query, ()) is flaw
+    assert read_login_query(query, ()) is flaw
 
 
 @pytest.mark.parametrize("port", [b"0", b"65536", b"-1", b"2060x", b"\xd9\xa1", b"999999999999"])
 def test_a_port_that_cannot_be_is_absent(port: bytes) -> None:
     """The registered one counts anyway."""
-    assert read_visitor(b"gw_id=a&gw_port=" + port, ()) == LoginQuery("a")
+    assert read_login_query(b"gw_id=a&gw_port=" + port, ()) == LoginQuery("a")
 
 
 @given(binary(max_size=200))
 def test_nothing_a_guest_writes_raises(query: bytes) -> None:
     """Any bytes are a visitor or a flaw."""
-    assert isinstance(read_visitor(query, ()), LoginQuery | Flaw)
-    assert isinstance(read_visitor(b"gw_id=a&url=" + query, ()), LoginQuery | Flaw)
+    assert isinstance(read_login_query(query, ()), LoginQuery | Flaw)
+    assert isinstance(read_login_query(b"gw_id=a&url=" + query, ()), LoginQuery | Flaw)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_real_pages_are_kept(url: str) -> None:
 def test_the_gateway_itself_is_no_wanted_page() -> None:
     """A link to its log-out address would be a trap."""
     query = b"gw_id=a&gw_address=10.0.0.1&url=http%3A%2F%2F10.0.0.1%3A2060%2Fwifidog%2Fauth%3Flogout%3D1"
-    assert read_visitor(query, ()) == LoginQuery("a", "10.0.0.1")
+    assert read_login_query(query, ()) == LoginQuery("a", "10.0.0.1")
 
 
 def test_people_read_the_host() -> None:

@@ -9,13 +9,14 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import put, rows
-from tests.support.deadline import within
 from tests.support.raw_http import Reply
 from tests.support.site_server import MAC, GuestHouse, hidden, token_in
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import AuthCode, Stage
+from wifidogd.domain.voucher_codes import mint_code
 from wifidogd.store.driver.database import Database
 
+CODE = mint_code()
 MONTH, DAY = timedelta(days=30), timedelta(days=1)
 OTHER_MAC = "00:1b:63:00:00:09"
 ASKS = 'id="password"'
@@ -152,22 +153,15 @@ async def test_a_voucher_is_remembered_with_what_is_left_of_it(house: GuestHouse
         """
         INSERT INTO plans (name, title, time_limit) VALUES ('hour', 'An hour', interval '1 hour');
         INSERT INTO vouchers (code_hash, batch, plan, network, created_at)
-        VALUES (sha256('code'), 'b', 'hour', 'default', now());
-        INSERT INTO allowances (voucher_id, network, plan, claimed_at)
-        SELECT voucher_id, 'default', 'hour', now() FROM vouchers
+        VALUES (sha256(%(code)s::bytea), 'b', 'hour', 'default', now())
         """,
+        {"code": CODE},
     )
     await house.change_network(methods=(SignInMethod.SPLASH, SignInMethod.VOUCHER))
-    token = token_in(
-        (await house.post("login", hidden(await house.login_page()) | {"splash": "1"})).headers["location"]
-    )
-    by_voucher = "UPDATE sessions SET allowance_id = (SELECT allowance_id FROM allowances)"
-    await put(house.database, by_voucher)
-    gateway = house.directory.gateway("gw1")
-    assert gateway is not None
-    keepsake = await within(5, house.remembered.remember(gateway, token, None))
-    assert keepsake is not None
-    house.cookie = f"device-default={keepsake.key}"
+    form = hidden(await house.login_page()) | {"code": CODE, "remember": "1"}
+    reply = await house.post("login", form)
+    token = token_in(reply.headers["location"])
+    house.cookie = reply.headers["set-cookie"].partition(";")[0]
     await house.report(Stage.LOGIN, token)
     await leave(house, token)
     reply = await house.post("login", hidden(await house.login_page()) | {"back": "1"})

@@ -20,7 +20,7 @@ from wifidogd.accounts.self_service import SelfService
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import Stage
 from wifidogd.store.driver.database import Database
-from wifidogd.web.portal.sign_up import ByMail
+from wifidogd.web.portal.routes import MailServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 
 ZOE = "zoe@example.org"
@@ -31,18 +31,16 @@ PAGES = ["sign-up", "forgotten", "account", "mail/" + "a" * 32]
 class MailHouse(GuestHouse):
     """A server that can send mail, which its queue keeps."""
 
-    def by_mail(self) -> ByMail:
+    def mail(self) -> MailServices:
         correspondence = MailComposer(
             MailTemplates(),
             sender="wifi@example.org",
             base=f"https://wifi.example{self.path}mail/",
             utc_now=lambda: self.now,
         )
-        registration = Registration(
-            self.database, self.directory, self.passwords, correspondence, utc_now=lambda: self.now
-        )
+        registration = Registration(self.database, self.passwords, correspondence, utc_now=lambda: self.now)
         care = SelfService(self.database, self.passwords, correspondence, utc_now=lambda: self.now)
-        return ByMail(registration, care)
+        return MailServices(registration, care)
 
     async def sign_up_page(self) -> Reply:
         """Go there as guests do."""

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from wifidogd.access.open_session import Refusal, Refused
-from wifidogd.access.sign_in import SessionView
+from wifidogd.access.session_view import SessionView
 from wifidogd.accounts.mails import MailKind
 from wifidogd.accounts.self_service import Outcome
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import OtherDevice
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Network, Plan, SignInMethod, TimeCounts
 from wifidogd.domain.sessions import LoginQuery, Octets
-from wifidogd.store.access.guest_sessions import OtherDevice
 from wifidogd.web.rendering import notices, session_pages, sign_in_pages, urls
 from wifidogd.web.rendering.brand import Page, source_of
 from wifidogd.web.rendering.formatting import Size, Span, minutes_to_wait, size, span

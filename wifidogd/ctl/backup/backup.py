@@ -36,7 +36,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
 
 def check_words(arguments: Namespace) -> None:
     """
-    Look whether there is a place for the backup.
+    Refuse a target that exists or cannot be written.
 
     @raise WrongUsage: if there is not.
     """
@@ -72,7 +72,7 @@ async def _back_up(reactor: Any, arguments: Namespace) -> None:
 
 @contextmanager
 def _finished(file: Path) -> Iterator[tuple[int, Path]]:
-    """Provide a file that gets its name when it is complete and on disk; only its owner may read it."""
+    """Provide a file that gets its name once it is complete and on disk; only its owner may read it."""
     descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         yield descriptor, Path(name)
@@ -93,7 +93,7 @@ def _finished(file: Path) -> Iterator[tuple[int, Path]]:
 
 async def _dump(reactor: Any, arguments: Namespace, target: int, written: Path | None = None) -> int:
     """
-    Have the database written, and the file looked at.
+    Write the database to the file, and check the file.
 
     @return: number of the schema, by the file if there is one.
     """

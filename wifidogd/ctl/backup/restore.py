@@ -18,13 +18,13 @@ from wifidogd.store.backup.dump import Clients, Contents, is_dump
 from wifidogd.store.backup.restore_script import EMPTY, Present, keep_servers_out, look
 from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.embedded.binaries import Binaries
-from wifidogd.store.embedded.cluster import is_served
+from wifidogd.store.embedded.data_directory import is_served
 from wifidogd.store.migrations import migrate, released
 
 LONGEST = timedelta(days=1)
 
 SHOWN = 5
-"""Tables of others that are told by name."""
+"""How many tables that are not ours a message names."""
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
@@ -46,7 +46,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
 
 def check_words(arguments: Namespace) -> None:
     """
-    Look at the file.
+    Refuse a file that is no backup.
 
     @raise WrongUsage: if it is no backup.
     """
@@ -103,7 +103,7 @@ async def _open(backup: Path, installed: list[Binaries], dsn: str, reactor: Any)
 
 def expect_fitting(backup: Path, contents: Contents, present: Present) -> None:
     """
-    Look whether a backup can be restored here.
+    Refuse a backup that cannot be restored here.
 
     @raise CommandFailed: if it cannot.
     """
@@ -129,7 +129,7 @@ def expect_fitting(backup: Path, contents: Contents, present: Present) -> None:
 
 def expect_room(present: Present, replace: bool) -> None:
     """
-    Look whether something would be lost.
+    Refuse to replace data unless the operator allows it.
 
     @raise CommandFailed: if so, and nobody said that it may.
     """
@@ -149,7 +149,7 @@ async def _play(clients: Clients, backup: Path, database: Database, present: Pre
 
 
 def _said(present: Present) -> str:
-    """Put into words what a database holds."""
+    """Return a description of what a database holds."""
     if not present.schema:
         more = len(present.tables) - SHOWN
         names = ", ".join(map(printable, present.tables[:SHOWN]))

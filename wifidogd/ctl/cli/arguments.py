@@ -158,7 +158,7 @@ JSON.add_argument("--json", action="store_true", help="print one JSON document: 
 
 def add_nouns(parser: ArgumentParser, what: str = "VERB") -> Callable[..., ArgumentParser]:
     """
-    Let a parser take one of several words.
+    Return a function that adds subcommands to a parser.
 
     @return: adds one: name, help and what else L{ArgumentParser} takes.
     """
@@ -166,7 +166,7 @@ def add_nouns(parser: ArgumentParser, what: str = "VERB") -> Callable[..., Argum
 
 
 def setting(name: str) -> str | None:
-    """Look up what the environment says about an option, as the server does; None for nothing."""
+    """Return the value of an option's environment variable, as the server reads it; None if it is not set."""
     return os.environ.get(f"WIFIDOGD_{name.upper().replace('-', '_')}") or None
 
 
@@ -189,7 +189,7 @@ def until(text: str) -> date | datetime:
 
 def end_of(when: date | datetime, zone: str) -> datetime:
     """
-    Name the instant from which on something is over.
+    Return the instant from which on something is over.
 
     @param zone: IANA name; days end there.
     """

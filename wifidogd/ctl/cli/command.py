@@ -1,4 +1,4 @@
-"""What every command of wifidogctl works with, and how it says no."""
+"""What every command of wifidogctl works with, and the errors it can end with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
-    """What scripts can tell from how wifidogctl ended."""
+    """Exit codes of wifidogctl."""
 
     DONE = 0
     REFUSED = 1
@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
 
 class CommandFailed(WifidogdError):
     """
-    What the operator asked for cannot be: nothing was changed.
+    The command cannot be carried out; nothing was changed.
 
     The message is one sentence that says why, and what to do instead.
     """
@@ -36,23 +36,23 @@ class CommandFailed(WifidogdError):
 
 class WrongUsage(WifidogdError):
     """
-    What the operator typed cannot be used.
+    The command line cannot be used.
 
     The message is one sentence that says what to type instead.
     """
 
 
 class ICommandReactor(IReactorFromThreads, IReactorTCP, IReactorTime):
-    """What commands need of a reactor."""
+    """The interfaces of a reactor that commands need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """
-    One command on its way.
+    A command that is being run.
 
-    @ivar arguments: as its parser left them.
-    @ivar now: the moment at which it is done.
+    @ivar arguments: from its parser.
+    @ivar now: when it was started.
     """
 
     arguments: Namespace

@@ -15,13 +15,14 @@ from twisted.internet.interfaces import IReactorFromThreads
 from wifidogd.ctl.cli.command import CommandFailed
 from wifidogd.settings import checked_data_dir
 from wifidogd.store.driver.database import Database
-from wifidogd.store.embedded.cluster import Cluster, dsn_of, has_database, is_served
+from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.store.embedded.data_directory import dsn_of, has_database, is_served
 
 
 @asynccontextmanager
 async def standing(reactor: Any, arguments: Namespace, *, new: bool = False) -> AsyncIterator[str]:
     """
-    Provide the DSN of the database; its private PostgreSQL is started for as long if nobody has.
+    Provide the DSN of the database; its private PostgreSQL is started meanwhile if it does not run.
 
     @param new: whether to make a database where there is none.
     @raise CommandFailed: if there is none.
@@ -56,7 +57,7 @@ async def connected(reactor: Any, dsn: str) -> AsyncIterator[Database]:
 
 async def interruptible(reactor: Any, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """
-    Await something that puts things in order when Ctrl-C ends it.
+    Await work that Ctrl-C cancels, so that it can clean up.
 
     @raise CommandFailed: if it was.
     """

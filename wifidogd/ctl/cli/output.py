@@ -27,7 +27,7 @@ def print_json(document: object) -> None:
 
 
 def complain(sentence: str) -> None:
-    """Say something to the person at the keyboard that is no result."""
+    """Print a sentence to standard error that is no result."""
     print(f"wifidogctl: {sentence}", file=sys.stderr)
 
 

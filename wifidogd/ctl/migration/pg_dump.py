@@ -86,8 +86,8 @@ def read_rows(file: BinaryIO, tables: Collection[str]) -> Iterator[Row | Unreada
     """
     Read the rows of some tables, whether written as COPY or as INSERT.
 
-    Rows of other tables are passed over with care: what guests once typed
-    into them may look like a statement.
+    Rows of other tables are skipped with care: text that guests typed may
+    look like a statement.
 
     @param tables: names without schema.
     @raise ConfigurationError: if this is no plain dump, or in an unknown encoding.

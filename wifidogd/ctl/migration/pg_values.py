@@ -70,7 +70,7 @@ class Quotes:
         self._string: re.Pattern[bytes] | None = None
 
     def end_in(self, text: bytes) -> bool:
-        """Go on with the next octets; tell whether the statement ends in them."""
+        """Read the next octets, and return whether the statement ends in them."""
         at = 0
         while at < len(text):
             if self._string is not None:
@@ -93,7 +93,7 @@ class Quotes:
 
 
 def _meant(match: re.Match[bytes]) -> bytes:
-    """Tell what a backslash and the next characters mean (most mean themselves), or a doubled quote."""
+    """Return what a backslash and the next characters mean (most mean themselves), or a doubled quote."""
     what = match[1]
     if what is None:
         return b"'"

@@ -1,5 +1,5 @@
 """
-What the tables of wifidog-auth, the old server in PHP, mean here.
+Users and nodes from the tables of wifidog-auth, the old server in PHP.
 
 Sources: C{sql/wifidog-postgres-schema.sql}, C{wifidog/classes/User.php},
 C{Network.php}, C{Node.php} and C{wifidog/include/common.php} of
@@ -185,7 +185,7 @@ def _called(row: Row) -> str:
 
 
 def _is_first(seen: set[bytes], table: str, name: str) -> bool:
-    """Note a name; tell whether it was new."""
+    """Record a name, and return whether it was new."""
     digest = blake2b(f"{table} {name}".encode(), digest_size=12).digest()
     is_new = digest not in seen
     seen.add(digest)
@@ -193,7 +193,7 @@ def _is_first(seen: set[bytes], table: str, name: str) -> bool:
 
 
 def _is_md5(text: str) -> bool:
-    """Tell whether C{text} is what C{base64_encode(pack("H*", md5(...)))} makes."""
+    """Return whether C{text} is what C{base64_encode(pack("H*", md5(...)))} makes."""
     try:
         return len(base64.b64decode(text, validate=True)) == 16 and len(text) == 24
     except (binascii.Error, ValueError):

@@ -10,10 +10,10 @@ from getpass import getpass
 from wifidogd.ctl.cli.arguments import JSON, add_nouns
 from wifidogd.ctl.cli.command import Command, CommandFailed, WrongUsage
 from wifidogd.ctl.cli.output import complain, instant, print_json, print_table
+from wifidogd.domain.guests import Account
 from wifidogd.domain.tokens import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.store.accounts.accounts import (
-    Account,
     add_account,
     fold_name,
     list_accounts,
@@ -53,7 +53,7 @@ def account_name(text: str) -> str:
 
 def ask_password(arguments: Namespace) -> None:
     """
-    Ask for a password before anything else happens: C{arguments.password}.
+    Read the password into C{arguments.password} before anything else happens.
 
     @raise WrongUsage: if it is too short, too long, or typed differently the second time.
     """

@@ -102,7 +102,7 @@ async def adopt_one(command: Command) -> None:
 
 
 async def show_config(command: Command) -> None:
-    """Print what belongs into a gateway's wifidog.conf; hints go to standard error."""
+    """Print the lines for a gateway's wifidog.conf; hints go to standard error."""
     gw_id = command.arguments.gw_id
     key = mint_token() if command.arguments.new_key else None
 
@@ -141,7 +141,7 @@ async def forget(command: Command) -> None:
 
 
 async def _describe(cursor: Cursor, command: Command, known: Gateway | None) -> Gateway:
-    """Put together what was typed, what was known before and what the gateway said while it waited."""
+    """Return the gateway as typed, completed by what was known before and by what it said while it waited."""
     typed = command.arguments
     gateway = known or await _as_it_waits(cursor, typed.gw_id)
     changes = {
@@ -168,7 +168,7 @@ async def _describe(cursor: Cursor, command: Command, known: Gateway | None) -> 
 
 async def _as_it_waits(cursor: Cursor, gw_id: str) -> Gateway:
     """
-    Take a waiting gateway's word for its address and port.
+    Return a gateway with the address and port that it named while it waited.
 
     @return: with an empty address if it has told none, or not a private one.
     """
@@ -180,7 +180,7 @@ async def _as_it_waits(cursor: Cursor, gw_id: str) -> Gateway:
 
 
 async def _add_key(cursor: Cursor, gateway: Gateway, key: str) -> None:
-    """Let a gateway use one more key, and of those before only the newest."""
+    """Add a key to a gateway; of those before, only the newest stays valid."""
     await set_keys(cursor, gateway.gw_id, (hash_secret(key), *gateway.key_hashes[:1]))
 
 

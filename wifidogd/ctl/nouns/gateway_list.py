@@ -1,4 +1,4 @@
-"""wifidogctl gateway list: how the routers do."""
+"""wifidogctl gateway list: routers and their state."""
 
 from __future__ import annotations
 

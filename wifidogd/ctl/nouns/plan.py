@@ -87,7 +87,7 @@ def time_counts(text: str) -> TimeCounts:
 
 
 def when_full(text: str) -> WhenFull:
-    """Read what becomes of one device more."""
+    """Read what happens to a device above the limit."""
     try:
         return WhenFull(text)
     except ValueError:

@@ -16,7 +16,7 @@ from wifidogd.web.portal.form_state import FormState
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What signs addresses."""
+    """The secret that signs addresses."""
 
     signing_secret: str
 
@@ -34,7 +34,7 @@ def add_preview(verbs: Callable[..., ArgumentParser]) -> None:
 
 
 async def preview(command: Command) -> None:
-    """Sign an address."""
+    """Print a signed address."""
     name = command.arguments.name
     if name not in {network.name for network in await command.transaction(fetch_networks)}:
         raise CommandFailed(f"There is no network {name}: see `wifidogctl network list`.")

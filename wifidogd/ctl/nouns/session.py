@@ -62,7 +62,7 @@ async def list_open(command: Command) -> None:
 
 
 async def kick_some(command: Command) -> None:
-    """End the sessions that were named and say when that takes effect."""
+    """End the sessions that were named, and print when that takes effect."""
     wanted = command.arguments
 
     async def work(cursor: Cursor) -> Kicked:
@@ -80,7 +80,7 @@ async def kick_some(command: Command) -> None:
 
 
 async def _account_id(cursor: Cursor, name: str | None) -> int | None:
-    """Look up an account by name; None when none was named."""
+    """Return the number of the account that was named; None if none was."""
     if name is None:
         return None
     account = await fetch_account(cursor, name)

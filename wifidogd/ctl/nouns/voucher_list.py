@@ -56,7 +56,7 @@ async def fetch_chosen(command: Command) -> list[Voucher]:
 
 
 def state_of(voucher: Voucher, now: datetime) -> str:
-    """Name the state of a voucher."""
+    """Return the state of a voucher in a word."""
     if voucher.revoked:
         return "revoked"
     if voucher.valid_until is not None and voucher.valid_until <= now:

@@ -30,21 +30,21 @@ T = TypeVar("T")
 
 
 async def make_room(command: Command) -> None:
-    """Remove what a simulation has left behind that was killed; refuse to disturb one that runs."""
-    books = await command.transaction(lambda cursor: find_gateways(cursor, command.now))
-    if books.strangers:
+    """Remove what a killed simulation has left behind; refuse to disturb one that runs."""
+    found = await command.transaction(lambda cursor: find_gateways(cursor, command.now))
+    if found.strangers:
         raise CommandFailed(
-            f"Gateway {books.strangers[0]} is in the way: simulated ones are called sim-0001 and so on, in network "
+            f"Gateway {found.strangers[0]} is in the way: simulated ones are called sim-0001 and so on, in network "
             f"{NETWORK.name}, and no other may be."
         )
-    if books.alive_for is not None:
-        left = int(books.alive_for.total_seconds()) + 1
+    if found.alive_for is not None:
+        left = int(found.alive_for.total_seconds()) + 1
         raise CommandFailed(
             f"Another simulation is running, or was until a moment ago: stop it, or try again in {left} seconds."
         )
-    await remove(command, books.leftovers)
-    if books.guests:
-        complain(f"{count(books.guests, 'guest')} of other gateways are online and share the server with this.")
+    await remove(command, found.leftovers)
+    if found.guests:
+        complain(f"{count(found.guests, 'guest')} of other gateways are online and share the server with this.")
 
 
 async def adopt(command: Command, gateways: Sequence[Gateway]) -> int:
@@ -85,7 +85,7 @@ async def remove(command: Command, gw_ids: list[str]) -> None:
 
 
 async def _patiently(command: Command, work: Callable[[Cursor], Awaitable[T]]) -> T:
-    """Do what can be repeated, with time for a database that was restarted while the simulation ran."""
+    """Run work that can be repeated, until a database that was restarted meanwhile answers."""
     for _ in range(PATIENCE):
         try:
             return await command.database.transaction(work, deadline=timedelta(seconds=60))

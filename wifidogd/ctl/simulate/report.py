@@ -1,4 +1,4 @@
-"""What came of a simulation, in words and figures."""
+"""The result of a simulation, in words and figures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Verdict:
 
 
 def live_line(simulation: Simulation, length: timedelta) -> str:
-    """Say how a simulation goes."""
+    """Return one line about the state of a simulation."""
     figures = simulation.context.statistics
     elapsed = timedelta(seconds=int(figures.elapsed))
     return (
@@ -74,7 +74,7 @@ def print_summary(verdict: Verdict) -> None:
 
 
 def document(verdict: Verdict, simulation: Simulation, wanted: Namespace) -> dict[str, object]:
-    """Say the same to scripts; latencies in seconds."""
+    """Return the same for scripts; latencies in seconds."""
     figures, audit = verdict.figures, verdict.audit
     return {
         "right": verdict.is_right,

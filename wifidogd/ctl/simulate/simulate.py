@@ -1,4 +1,4 @@
-"""wifidogctl simulate: gateways and guests who are not there, to try the server and to check its books."""
+"""wifidogctl simulate: gateways and guests who are not there, to try the server and to check what it stores."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def server(text: str) -> wire.Server:
     """
     Read where the server is.
 
-    Only near ones: who simulates a thousand guests must not hit somebody else's server by a slip.
+    Only servers nearby: a typing error must not send a thousand simulated guests to somebody else's server.
     """
     try:
         url = urlsplit(text)
@@ -97,7 +97,7 @@ def speed(text: str) -> float:
 
 def check_sizes(arguments: Namespace) -> None:
     """
-    See that machine and server can bear what is asked for.
+    Refuse more than machine and server can bear.
 
     @raise WrongUsage: if not.
     """
@@ -117,7 +117,7 @@ def check_sizes(arguments: Namespace) -> None:
 
 async def simulate(command: Command) -> None:
     """
-    Run a simulation and say what came of it.
+    Run a simulation and print its result.
 
     @raise SystemExit: if anything was not right.
     """
@@ -160,7 +160,7 @@ async def _expect_server(client: HttpClient, where: wire.Server) -> None:
 
 
 async def _run(command: Command, simulation: Simulation, gateways: list[Gateway]) -> Audit:
-    """Adopt the gateways, let time pass and look into the tables."""
+    """Adopt the gateways, run the simulation, and compare the tables."""
     mark = await adopt(command, gateways)
     await _expect_known(command, simulation.context.client, gateways[-1])
     show = LoopingCall(_show, simulation, command.arguments)
@@ -191,7 +191,7 @@ async def _expect_known(command: Command, client: HttpClient, gateway: Gateway) 
 
 
 def _show(simulation: Simulation, wanted: Namespace) -> None:
-    """Say on standard error how it goes: in place at a terminal, else in a line of its own."""
+    """Print the state to standard error: in place at a terminal, else on a line of its own."""
     line = live_line(simulation, wanted.duration)
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)

@@ -1,91 +1,159 @@
-"""Tries to sign in, counted to limit guessing; shared by all servers on one database."""
+"""Counters of tries by what they are limited by; all servers on one database share them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from wifidogd.domain.addresses import neighbourhood
 from wifidogd.store.driver.database import Cursor
 
-COUNT_TRY = """
-    INSERT INTO attempts AS known (subject, tries, started_at)
-    SELECT subject, 1, %(now)s
-      FROM unnest(%(subjects)s::text[]) AS subject
-     ORDER BY subject
-        ON CONFLICT (subject) DO UPDATE
+TRIES_WINDOW = timedelta(minutes=15)
+"""How long tries count, from the first of them on."""
+
+COUNT_TRIES = """
+    WITH asked AS (
+        SELECT place, given.kind, given.gw_id, given.mac, given.source, given.account_id, given.name,
+               bool_or(coalesce(tries >= most AND started_at > %(window_start)s, false))
+                   OVER (ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS is_shielded
+          FROM unnest(%(kinds)s::text[], %(gw_ids)s::text[], %(macs)s::macaddr[], %(sources)s::text[],
+                      %(account_ids)s::bigint[], %(names)s::text[], %(most)s::integer[])
+               WITH ORDINALITY AS given (kind, gw_id, mac, source, account_id, name, most, place)
+          LEFT JOIN attempts
+            ON attempts.kind = given.kind
+           AND coalesce(attempts.gw_id, '') = coalesce(given.gw_id, '')
+           AND coalesce(attempts.mac, '00:00:00:00:00:00') = coalesce(given.mac, '00:00:00:00:00:00')
+           AND coalesce(attempts.source, '') = coalesce(given.source, '')
+           AND coalesce(attempts.account_id, 0) = coalesce(given.account_id, 0)
+           AND coalesce(attempts.name, '') = coalesce(given.name, '')
+    )
+    INSERT INTO attempts AS known (kind, gw_id, mac, source, account_id, name, tries, started_at)
+    SELECT kind, gw_id, mac, source, account_id, name, 1, %(now)s
+      FROM asked
+     WHERE is_shielded IS NOT TRUE
+     ORDER BY place
+        ON CONFLICT (kind, coalesce(gw_id, ''), coalesce(mac, '00:00:00:00:00:00'), coalesce(source, ''),
+                     coalesce(account_id, 0), coalesce(name, '')) DO UPDATE
        SET tries = CASE WHEN known.started_at <= %(window_start)s THEN 1 ELSE known.tries + 1 END,
            started_at = CASE WHEN known.started_at <= %(window_start)s THEN excluded.started_at
                              ELSE known.started_at END
- RETURNING tries, started_at
+ RETURNING attempt_id, kind, tries, started_at
 """
 
-FORGIVE_TRY = """
+FORGIVE_TRIES = """
     UPDATE attempts
        SET tries = greatest(tries - 1, 0)
-     WHERE subject IN (
-           SELECT subject
+     WHERE attempt_id IN (
+           SELECT attempt_id
              FROM attempts
-            WHERE subject = ANY(%(subjects)s::text[])
-            ORDER BY subject
-              FOR UPDATE)
+             JOIN unnest(%(attempt_ids)s::bigint[]) WITH ORDINALITY AS given (attempt_id, place) USING (attempt_id)
+            ORDER BY place
+              FOR UPDATE OF attempts)
 """
 
 FORGET_TRIES = """
     DELETE FROM attempts
-     WHERE subject IN (
-           SELECT subject
+     WHERE attempt_id IN (
+           SELECT attempt_id
              FROM attempts
             WHERE started_at < %(before)s
             LIMIT %(limit)s
               FOR UPDATE SKIP LOCKED)
 """
 
-
-def of_account(name: str) -> str:
-    """Say what tries at an account are counted by."""
-    return f"account {name}"
-
-
-def of_device(gw_id: str, mac: str) -> str:
-    """Say what tries of a device at a gateway are counted by."""
-    return f"device {gw_id} {mac}"
-
-
-def of_sign_ups(gw_id: str, mac: str) -> str:
-    """Say what accounts made on a device at a gateway are counted by."""
-    return f"sign-up device {gw_id} {mac}"
+FORGET_TRIES_OF_DEVICES = """
+    DELETE FROM attempts
+     WHERE attempt_id IN (
+           SELECT attempt_id
+             FROM attempts
+             JOIN unnest(%(gw_ids)s::text[], %(macs)s::macaddr[]) AS place (gw_id, mac)
+               ON attempts.gw_id = place.gw_id AND attempts.mac = place.mac
+            ORDER BY attempt_id
+              FOR UPDATE OF attempts)
+"""
 
 
-def of_source(address: str) -> str:
-    """Say what wrong passwords from an address are counted by."""
-    return f"passwords from {neighbourhood(address)}"
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """
+    What tries are counted by; which of the fields are set depends on the kind.
+
+    @ivar kind: one of those that the table C{attempts} knows.
+    @ivar source: an address, as L{wifidogd.domain.addresses.neighbourhood} returns it.
+    @ivar name: what a guest typed: a name without an account, or an e-mail address.
+    """
+
+    kind: str
+    gw_id: str | None = None
+    mac: str | None = None
+    source: str | None = None
+    account_id: int | None = None
+    name: str | None = None
 
 
-async def count_try(
-    cursor: Cursor, subjects: Sequence[str], now: datetime, window_start: datetime
-) -> list[tuple[int, datetime]]:
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """
+    Tries of one subject in its window.
+
+    @ivar attempt_id: of the counter, to forgive a try.
+    @ivar count: this one included.
+    @ivar started_at: when the window opened.
+    """
+
+    attempt_id: int
+    kind: str
+    count: int
+    started_at: datetime
+
+
+async def count_tries(cursor: Cursor, limits: Sequence[tuple[Subject, int]], now: datetime) -> list[Tries]:
     """
     Count a try before it is made, so that many at once cannot slip through.
 
-    @param subjects: what the try counts against, each at most 200 characters.
-    @param window_start: windows opened at or before it are over.
-    @return: tries so far, this one included, and the opening of the window, of each subject.
+    @param limits: subjects, and how many tries each may have in a window; of each kind one at most.  A subject whose
+        predecessor in this order has had all its tries is not counted: nobody uses up what others share after that.
+    @return: tries of each subject that was counted, in the same order.
+    @raise StoreRefused: if a text is too long, or a gateway or account is gone.
     """
-    await cursor.execute(COUNT_TRY, {"subjects": list(subjects), "now": now, "window_start": window_start})
-    return [(tries, started_at) for tries, started_at in cursor.fetchall()]
+    subjects = [subject for subject, _ in limits]
+    await cursor.execute(
+        COUNT_TRIES,
+        {
+            "kinds": [subject.kind for subject in subjects],
+            "gw_ids": [subject.gw_id for subject in subjects],
+            "macs": [subject.mac for subject in subjects],
+            "sources": [subject.source for subject in subjects],
+            "account_ids": [subject.account_id for subject in subjects],
+            "names": [subject.name for subject in subjects],
+            "most": [most for _, most in limits],
+            "now": now,
+            "window_start": now - TRIES_WINDOW,
+        },
+    )
+    return [Tries(*row) for row in cursor.fetchall()]
 
 
-async def forgive_try(cursor: Cursor, subjects: Sequence[str]) -> None:
-    """Take back a try that turned out right."""
-    await cursor.execute(FORGIVE_TRY, {"subjects": list(subjects)})
+def forgive_tries(cursor: Cursor, attempt_ids: Sequence[int]) -> None:
+    """Send that a try turned out right; counters that are gone by now have nothing to forgive."""
+    cursor.send(FORGIVE_TRIES, {"attempt_ids": list(attempt_ids)})
 
 
 async def forget_tries(cursor: Cursor, before: datetime, limit: int) -> int:
     """
-    Forget windows opened before C{before}.
+    Delete counters whose window opened before C{before}.
 
     @return: how many, C{limit} at most.
     """
     await cursor.execute(FORGET_TRIES, {"before": before, "limit": limit})
     return cursor.rowcount
+
+
+async def forget_tries_of_devices(cursor: Cursor, devices: Collection[tuple[str, str]]) -> None:
+    """
+    Delete all counters of devices at gateways.
+
+    @param devices: pairs of gw_id and mac.
+    """
+    values = {"gw_ids": [gw_id for gw_id, _ in devices], "macs": [mac for _, mac in devices]}
+    await cursor.execute(FORGET_TRIES_OF_DEVICES, values)

@@ -1,4 +1,4 @@
-"""Vouchers: codes on paper that sign guests in."""
+"""Vouchers: codes on paper with which guests sign in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wifidogd.store.driver.database import Cursor
 ADD_VOUCHERS = """
     INSERT INTO vouchers (code_hash, code, batch, plan, network, valid_until, created_at)
     SELECT code_hash, code, %(batch)s, %(plan)s, %(network)s, %(valid_until)s, %(now)s
-      FROM unnest(%(code_hashes)s::bytea[], %(codes)s::text[]) AS said (code_hash, code)
+      FROM unnest(%(code_hashes)s::bytea[], %(codes)s::text[]) AS new (code_hash, code)
         ON CONFLICT (code_hash) DO NOTHING
  RETURNING code
 """
@@ -95,11 +95,11 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Voucher:
     """
-    A code that signs guests in.
+    A code with which guests sign in.
 
     @ivar code: in its plain form, until its first use; None from then on.
     @ivar valid_until: not to be used from then on; None for no end of its own.
-    @ivar first_used_at: when somebody first got online by it; None until then, and where nobody asked.
+    @ivar first_used_at: when a guest first got online with it; None until then, and where that was not fetched.
     """
 
     voucher_id: int
@@ -126,20 +126,20 @@ async def add_vouchers(cursor: Cursor, codes: Mapping[str, bytes], order: Order,
     @return: the codes that were added.
     @raise StoreRefused: if there is no such plan or network.
     """
-    said = {"code_hashes": list(codes.values()), "codes": list(codes), "now": now}
+    codes_of_batch = {"code_hashes": list(codes.values()), "codes": list(codes), "now": now}
     shared = {
         "batch": order.batch,
         "plan": order.plan,
         "network": order.network,
         "valid_until": order.valid_until,
     }
-    await cursor.execute(ADD_VOUCHERS, said | shared)
+    await cursor.execute(ADD_VOUCHERS, codes_of_batch | shared)
     return {code for (code,) in cursor.fetchall()}
 
 
 async def lock_voucher(cursor: Cursor, code_hash: bytes) -> Voucher | None:
     """
-    Fetch the voucher with this code, revoked or not, and hold it: it is taken back before somebody uses it or after.
+    Fetch the voucher with this code, revoked or not, and hold it: it is revoked either before a sign-in or after.
 
     @return: None if there is none.
     """
@@ -148,9 +148,9 @@ async def lock_voucher(cursor: Cursor, code_hash: bytes) -> Voucher | None:
     return None if row is None else Voucher(*row)
 
 
-async def forget_code(cursor: Cursor, voucher_id: int) -> None:
-    """Keep only the hash of a code that somebody uses."""
-    await cursor.execute(FORGET_CODE, {"voucher_id": voucher_id})
+def forget_code(cursor: Cursor, voucher_id: int) -> None:
+    """Send that only the hash is kept of a code that somebody uses."""
+    cursor.send(FORGET_CODE, {"voucher_id": voucher_id})
 
 
 async def list_vouchers(cursor: Cursor, limit: int, batch: str | None = None) -> list[Voucher]:
@@ -166,11 +166,11 @@ async def list_vouchers(cursor: Cursor, limit: int, batch: str | None = None) ->
 
 async def revoke_vouchers(cursor: Cursor, *, code_hash: bytes | None = None, batch: str | None = None) -> int:
     """
-    Take vouchers back; their sessions end with the gateway's next report.
+    Revoke vouchers; their sessions end with the gateway's next report.
 
     Sessions are locked before allowances, each in key order, as everywhere.
 
-    @return: how many vouchers were good until then.
+    @return: how many vouchers were revoked now, and not before.
     """
     await cursor.execute(REVOKE, {"code_hash": code_hash, "batch": batch})
     voucher_ids = [voucher_id for (voucher_id,) in cursor.fetchall()]

@@ -115,7 +115,7 @@ def hold_allowances(cursor: Cursor, allowance_ids: Iterable[int]) -> None:
     """
     Lock allowances until the transaction ends, in the order of their keys.
 
-    Whoever needs sessions too must have locked those before.
+    A transaction that needs sessions too must have locked those before.
     """
     cursor.send(HOLD, {"allowance_ids": sorted(allowance_ids)})
 

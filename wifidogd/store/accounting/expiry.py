@@ -1,8 +1,8 @@
 """
-What timers look for: sessions that are over without anybody having said so, and history that is too old.
+Sessions that are over although nobody has said so, and history that is too old; for timers.
 
-Every statement is bounded in rows and passes over rows that somebody else
-holds, so two servers on one database share the work and none does it twice.
+Every statement is bounded in rows and skips rows that another transaction
+holds, so two servers on one database share the work.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ PURGE = """
 
 async def find_stale(cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]:
     """
-    Find and hold live sessions that their gateway has not reported for the network's C{stale_after}, or 3 intervals.
+    Return and lock live sessions that their gateway has not reported for the network's C{stale_after}, or 3 intervals.
 
     @param heard_since: since when this server could have heard reports; silence before that is not the gateway's.
     """
@@ -80,7 +80,7 @@ async def find_stale(cursor: Cursor, now: datetime, heard_since: datetime, limit
 
 
 async def find_lost_in_restart(cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]:
-    """Find and hold sessions that their gateway has not reported in 3 intervals since it restarted."""
+    """Return and lock sessions that their gateway has not reported in 3 intervals since it restarted."""
     await cursor.execute(FIND_LOST_IN_RESTART, {"now": now, "heard_since": heard_since, "limit": limit})
     return _token_hashes(cursor)
 
@@ -89,7 +89,7 @@ async def forget_unused(cursor: Cursor, now: datetime, within: timedelta, limit:
     """
     Forget pending sessions whose token no gateway has asked about in time.
 
-    They were no stays and are not kept as such: anybody on the internet can open as many as they like.
+    They do not become past sessions: anybody on the internet can open as many as they like.
 
     @param within: how long a token is good for.
     @return: how many, C{limit} at most.
@@ -100,7 +100,7 @@ async def forget_unused(cursor: Cursor, now: datetime, within: timedelta, limit:
 
 async def find_overdue(cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]:
     """
-    Find and hold sessions over their time.
+    Return and lock sessions over their time.
 
     The gateway has two intervals to report their last octets itself, counted
     from when it could be heard.

@@ -1,4 +1,4 @@
-"""Which server processes take reports, and over which time each could settle them."""
+"""The server processes that take reports, and the time over which each could settle them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ FORGET = "DELETE FROM servers WHERE said_at <= %(before)s"
 
 
 async def say_heard(cursor: Cursor, name: str, heard_since: datetime, now: datetime) -> None:
-    """Put down that a server could settle all reports from C{heard_since} until C{now}."""
+    """Record that a server could settle all reports from C{heard_since} until C{now}."""
     await cursor.execute(SAY, {"name": name, "heard_since": heard_since, "now": now})
 
 
 async def ask_others(cursor: Cursor, name: str, forgotten_before: datetime) -> tuple[datetime | None, datetime | None]:
     """
-    Tell over which time all other servers could settle what they heard.
+    Return the time over which all other servers could settle what they heard.
 
     @param name: of the server that asks.
-    @param forgotten_before: who has said nothing since then does not count.
+    @param forgotten_before: a server that has recorded nothing since then does not count.
     @return: from when until when, and the first may be after the second; None twice if there is no other.
     """
     await cursor.execute(ASK, {"name": name, "forgotten_before": forgotten_before})
@@ -44,10 +44,10 @@ async def ask_others(cursor: Cursor, name: str, forgotten_before: datetime) -> t
 
 
 async def leave(cursor: Cursor, name: str) -> None:
-    """Forget a server that has stopped."""
+    """Delete a server that has stopped."""
     await cursor.execute(LEAVE, {"name": name})
 
 
 async def forget_servers(cursor: Cursor, before: datetime) -> None:
-    """Forget servers that have said nothing since."""
+    """Delete servers that have recorded nothing since then."""
     await cursor.execute(FORGET, {"before": before})

@@ -73,7 +73,7 @@ END = """
 
 async def lock_sessions(cursor: Cursor, token_hashes: Sequence[bytes]) -> dict[bytes, Session]:
     """
-    Fetch open sessions and hold their rows until the transaction ends.
+    Return open sessions, and lock them until the transaction ends.
 
     Rows are locked in key order, so two batches that share sessions take
     turns instead of deadlocking.
@@ -86,18 +86,18 @@ async def lock_sessions(cursor: Cursor, token_hashes: Sequence[bytes]) -> dict[b
 
 async def lock_online(cursor: Cursor, places: Sequence[tuple[str, str]]) -> list[Session]:
     """
-    Fetch and hold the live session of each device at its gateway.
+    Return the live session of each device at its gateway, and lock it until the transaction ends.
 
     @param places: pairs of gw_id and mac.
-    @return: at most one for each pair; a unique index sees to that.  What the gateway last reported counts as nothing
-        if its pings tell that it has restarted since.
+    @return: at most one for each pair; a unique index sees to that.  The gateway's last totals are 0 if its
+        pings show that it has restarted since.
     """
     await cursor.execute(LOCK_ONLINE, {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]})
     return SESSIONS.all(cursor)
 
 
 def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
-    """Write back sessions that go on; all must have been locked in this transaction."""
+    """Save sessions that continue; all must have been locked in this transaction."""
     cursor.send(
         SAVE,
         {

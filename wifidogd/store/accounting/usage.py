@@ -9,7 +9,7 @@ from datetime import datetime
 from wifidogd.domain.plans import NOBODY, AllowanceOwner
 from wifidogd.domain.quotas import Use, is_slotted
 from wifidogd.domain.sessions import Session
-from wifidogd.domain.usage import AllowanceUsage, add_octets, device_of, place_of, time_of
+from wifidogd.domain.usage import AllowanceUsage, add_octets, arrival_of, device_of, time_of
 from wifidogd.store.accounting.allowances import ALLOWANCES, hold_allowances, send_claim
 from wifidogd.store.accounting.plans import plan_of
 from wifidogd.store.accounting.recent_use import sum_recent
@@ -71,7 +71,7 @@ async def lock_usage(cursor: Cursor, allowance_ids: Iterable[int], now: datetime
     """
     Return what is used of allowances, by allowance_id, and hold them until the transaction ends.
 
-    Whoever needs sessions too must have locked those before.
+    A transaction that needs sessions too must have locked those before.
     """
     # The lock and the sums are two statements on one way: a statement that did both would see the sessions as they
     # were before it waited for the lock, and miss what the holder of the lock has added.
@@ -123,5 +123,5 @@ def _with_session(usage: AllowanceUsage, session: Session, is_live: bool) -> All
     )
     online = dict(usage.online)
     if is_live:
-        online[device_of(session)] = max(place_of(session), online.get(device_of(session), place_of(session)))
+        online[device_of(session)] = max(arrival_of(session), online.get(device_of(session), arrival_of(session)))
     return AllowanceUsage(usage.allowance, use, online)

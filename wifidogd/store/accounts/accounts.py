@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from wifidogd.domain.guests import Account
 from wifidogd.store.access.remembered_devices import forget_devices_of
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
@@ -112,37 +112,12 @@ LIST_ACCOUNTS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """
-    A guest with a password.
-
-    @ivar name: folded as L{fold_name} does; the address itself for those who signed up.
-    @ivar password_hash: argon2id, in its own PHC string format; None while only C{old_hash} is known.
-    @ivar disabled: True while the operator has locked it.
-    @ivar email: lower-case; None for accounts that the operator made without.
-    @ivar validated_at: when the guest showed that the address is theirs, or the operator made the account.
-    @ivar plan: what it allows; None for the plan of the network.
-    @ivar old_hash: of an account that was imported and not used since.
-    """
-
-    account_id: int
-    name: str
-    password_hash: str | None = field(repr=False)
-    disabled: bool
-    created_at: datetime
-    email: str | None = None
-    validated_at: datetime | None = None
-    plan: str | None = None
-    old_hash: str | None = field(default=None, repr=False)
-
-
 ACCOUNTS = RowReader(Account)
 
 
 def fold_name(name: str) -> str:
     """
-    Write an account's name the one way in which it is stored and compared.
+    Return an account's name in the form in which it is stored and compared.
 
     Phones put a capital letter in front and a space behind what people type;
     some write accents as separate characters.
@@ -168,7 +143,7 @@ async def fetch_account_by_id(cursor: Cursor, account_id: int) -> Account | None
 
 async def sign_up(cursor: Cursor, email: str, password_hash: str, now: datetime) -> int | None:
     """
-    Add an account of somebody who has yet to show that the address is theirs; it is the name too.
+    Add an account whose guest has yet to show that the address is theirs; the address is its name too.
 
     @param email: in the form of L{wifidogd.domain.addresses}.
     @return: its number; None if the address is known, as an address or as a name.
@@ -180,7 +155,7 @@ async def sign_up(cursor: Cursor, email: str, password_hash: str, now: datetime)
 
 async def validate(cursor: Cursor, account_id: int, email: str, now: datetime) -> bool:
     """
-    Note that an address is its owner's, and end the probation of their sessions.
+    Record that an address is its owner's, and end the probation of their sessions.
 
     @return: False if the account has another address by now.
     """
@@ -231,13 +206,13 @@ async def set_password(cursor: Cursor, name: str, password_hash: str) -> bool:
     return row is not None
 
 
-async def upgrade_password(cursor: Cursor, account: Account, password_hash: str) -> None:
+def upgrade_password(cursor: Cursor, account: Account, password_hash: str) -> None:
     """
-    Replace the old hash of an account by a better one of the same password.
+    Send a better hash of the same password for an account that has an old one.
 
     A password that was changed meanwhile stays as it is.
     """
-    await cursor.execute(
+    cursor.send(
         UPGRADE_PASSWORD,
         {"account_id": account.account_id, "old_hash": account.old_hash, "password_hash": password_hash},
     )
@@ -245,7 +220,7 @@ async def upgrade_password(cursor: Cursor, account: Account, password_hash: str)
 
 async def set_disabled(cursor: Cursor, name: str, disabled: bool) -> bool:
     """
-    Lock an account or unlock it; its open sessions go on.
+    Lock an account or unlock it; its open sessions continue.
 
     @return: False if there is no such account.
     """

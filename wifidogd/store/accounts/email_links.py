@@ -88,13 +88,13 @@ async def add_link(
 
 
 async def find_link(cursor: Cursor, link_hash: bytes, now: datetime) -> Link | None:
-    """Look a link up without using it; None if it is not good, or no longer."""
+    """Return a link without using it up; None if it is not good, or no longer."""
     await cursor.execute(FIND_LINK, {"link_hash": link_hash, "now": now})
     return LINKS.one(cursor)
 
 
 async def use_link(cursor: Cursor, link_hash: bytes, now: datetime) -> Link | None:
-    """Use a link up; None if it is not good, or no longer.  Of two who use it at once, one gets it."""
+    """Delete a link and return it; None if it is not good, or no longer.  Only one of two concurrent uses gets it."""
     await cursor.execute(USE_LINK, {"link_hash": link_hash, "now": now})
     return LINKS.one(cursor)
 

@@ -1,4 +1,4 @@
-"""Mails to be sent; what was sent, or given up, is gone from here."""
+"""Mails to be sent; those sent, or given up, are deleted."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ MAILS = RowReader(Mail)
 
 async def queue_mail(cursor: Cursor, recipient: str, message: str, now: datetime) -> bool:
     """
-    Write a mail to be sent as soon as the transaction it is about is committed.
+    Queue a mail, to be sent as soon as the transaction is committed.
 
     @return: False if L{MOST} are waiting already.
     """

@@ -1,5 +1,5 @@
 """
-What is stored about one guest: looked at, and erased.
+What is stored about one guest, to be shown and to be erased.
 
 The one place that answers a request from the history: a guest's own account
 only, by its index, L{MOST} rows at a time.
@@ -11,10 +11,11 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 
+from wifidogd.domain.guests import StoredData, StoredDevice, StoredSession
 from wifidogd.domain.sessions import Octets, Reason
 from wifidogd.domain.tokens import hash_secret
-from wifidogd.store.access.rate_limits import of_account, of_device, of_sign_ups
-from wifidogd.store.accounts.accounts import Account, fetch_account_by_id
+from wifidogd.store.access.rate_limits import forget_tries_of_devices
+from wifidogd.store.accounts.accounts import fetch_account_by_id
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
 
@@ -54,7 +55,7 @@ FIND_DEVICES = """
 """
 
 LOCK_ACCOUNT = """
-    SELECT name, email
+    SELECT email
       FROM accounts
      WHERE account_id = %(account_id)s
        FOR UPDATE
@@ -109,16 +110,6 @@ FORGET_FAREWELLS = """
        AND farewells.mac = place.mac
 """
 
-FORGET_TRIES = """
-    DELETE FROM attempts
-     WHERE subject IN (
-           SELECT subject
-             FROM attempts
-            WHERE subject = ANY(%(subjects)s::text[])
-            ORDER BY subject
-              FOR UPDATE)
-"""
-
 FORGET_DEVICE = """
     DELETE FROM devices
      WHERE device_id = %(device_id)s
@@ -133,51 +124,6 @@ REMOVE_MAILS = """
     DELETE FROM mails
      WHERE recipient = %(email)s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSession:
-    """
-    A session of the guest.
-
-    @ivar url: the page first wanted; kept of open sessions only.
-    @ivar ended_at: None for an open one.
-    @ivar reason: why it ended, or is about to; None for one that goes on.
-    """
-
-    gw_id: str
-    mac: str | None
-    ip: str | None
-    url: str | None
-    opened_at: datetime
-    activated_at: datetime | None
-    ended_at: datetime | None
-    reason: str | None
-    used: Octets
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDevice:
-    """A device that may come back without a form; C{mac} is None until a gateway has reported it."""
-
-    network: str
-    mac: str | None
-    remembered_at: datetime
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """
-    All that is stored about a guest.
-
-    @ivar account: None for who has signed in without.
-    @ivar stays: open ones, that of the token first, then past ones of the account from the last on; L{MOST} of each.
-    """
-
-    account: Account | None
-    stays: tuple[StoredSession, ...]
-    devices: tuple[StoredDevice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +161,7 @@ async def find_owner(cursor: Cursor, token_hash: bytes) -> Owner | None:
     return OWNERS.one(cursor)
 
 
-async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> Stored:
+async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> StoredData:
     """Fetch what is stored about the guest of an open session."""
     whose = {"token_hash": token_hash, "account_id": owner.account_id, "device_id": owner.device_id, "most": MOST}
     account = None if owner.account_id is None else await fetch_account_by_id(cursor, owner.account_id)
@@ -225,12 +171,12 @@ async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> Stored:
         await cursor.execute(FIND_PAST, whose)
         sessions += SESSIONS.all(cursor)
     await cursor.execute(FIND_DEVICES, whose)
-    return Stored(account, tuple(sessions), tuple(DEVICES.all(cursor)))
+    return StoredData(account, tuple(sessions), tuple(DEVICES.all(cursor)))
 
 
 async def erase_past(cursor: Cursor, account_id: int) -> bool:
     """
-    Take the guest out of past sessions; when they were and what they used stays, for the totals.
+    Remove the guest from past sessions; their times and octets stay, for the totals.
 
     @return: True if there may be more.
     """
@@ -257,27 +203,26 @@ async def erase_rest(cursor: Cursor, token_hash: bytes, owner: Owner) -> None:
     whose = {"token_hash": token_hash, "account_id": owner.account_id, "erased": Reason.ERASED.value}
     await cursor.execute(ERASE_OPEN, whose)
     met = [row for row in cursor.fetchall() if row[1] is not None]
-    name, email = (None, None) if account is None else account
+    email = None if account is None else account[0]
     allowance_ids = [row[2] for row in met if row[2] is not None]
     address_hash = None if email is None else hash_secret(email)
     owners = {"allowance_ids": allowance_ids, "account_id": owner.account_id, "address_hash": address_hash}
     await cursor.execute(ERASE_ALLOWANCES, owners)
     await _forget_traces(cursor, {(gw_id, mac) for gw_id, mac, _ in met})
     await cursor.execute(FORGET_DEVICE, {"device_id": owner.device_id})
-    if owner.account_id is not None and name is not None:
-        await _remove_account(cursor, owner.account_id, name, email)
+    if owner.account_id is not None and account is not None:
+        await _remove_account(cursor, owner.account_id, email)
 
 
-async def _remove_account(cursor: Cursor, account_id: int, name: str, email: str | None) -> None:
+async def _remove_account(cursor: Cursor, account_id: int, email: str | None) -> None:
+    """Remove an account with all that refers to it: devices, links, counted tries."""
     await cursor.execute(REMOVE_ACCOUNT, {"account_id": account_id})
-    await cursor.execute(FORGET_TRIES, {"subjects": [of_account(name)]})
     if email is not None:
         await cursor.execute(REMOVE_MAILS, {"email": email})
 
 
 async def _forget_traces(cursor: Cursor, places: Set[tuple[str, str]]) -> None:
-    """Forget why limits ended the stays of devices at gateways, and the tries of these devices."""
+    """Delete the end notices of devices at gateways, and the tries of these devices."""
     values = {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]}
     await cursor.execute(FORGET_FAREWELLS, values)
-    subjects = [subject(*place) for place in places for subject in (of_device, of_sign_ups)]
-    await cursor.execute(FORGET_TRIES, {"subjects": subjects})
+    await forget_tries_of_devices(cursor, places)

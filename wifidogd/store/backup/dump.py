@@ -1,5 +1,5 @@
 """
-Has PostgreSQL's own programs write a backup and play it back.
+Runs PostgreSQL's own programs to write a backup and to restore it.
 
 Passwords reach them by their environment, which only its user can read; everybody can read what C{ps} shows.
 """
@@ -39,7 +39,7 @@ BEGIN, COMMIT = b"BEGIN;\n", b"\nANALYZE;\nCOMMIT;\n"
 @dataclass(frozen=True, slots=True)
 class Contents:
     """
-    What a backup says of itself.
+    The table of contents of a backup, as far as it matters here.
 
     @ivar schema: number of the last schema file that had been applied; 0 if it is none of wifidogd's.
     @ivar namespace: PostgreSQL's schema with our tables, normally C{public}; empty for none.
@@ -127,7 +127,7 @@ class Clients:
         _expect_success("pg_restore", pg_restore)
 
     async def stop(self) -> None:
-        """End what is at work; see it out."""
+        """Stop the programs that run, and wait for their ends."""
         for child in self._running:
             child.end()
         for child in self._running:
@@ -166,7 +166,7 @@ class Clients:
 
 def is_dump(backup: Path) -> bool:
     """
-    Tell whether a file looks like pg_dump's custom format.
+    Return whether a file looks like pg_dump's custom format.
 
     @raise OSError: if it cannot be read.
     """
@@ -185,7 +185,7 @@ def _literally(name: str) -> str:
 
 
 def _write(pen: int, words: bytes) -> None:
-    """Write to a program that may have ended, which its exit status tells better."""
+    """Write to a program that may have ended; its exit status says why."""
     try:
         os.write(pen, words)
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""What a database holds before a backup is played into it, who uses it, and how it is emptied."""
+"""What a database holds before a backup is restored into it, who uses it, and how it is emptied."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Present:
 
 
 async def look(cursor: Cursor) -> Present:
-    """Tell what is there."""
+    """Return what the database holds."""
     await cursor.execute(FIND_SERVER)
     [(server, namespace)] = cursor.fetchall()
     await cursor.execute(LIST_TABLES)
@@ -105,7 +105,7 @@ async def look(cursor: Cursor) -> Present:
 
 async def keep_servers_out(cursor: Cursor) -> bool:
     """
-    Have servers that start wait until the transaction ends.
+    Make servers that start wait until the transaction ends.
 
     @return: False if one is preparing the database, or uses it already.
     """

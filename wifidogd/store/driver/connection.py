@@ -24,12 +24,12 @@ BYTEA_ARRAY = extensions.new_array_type((1001,), "BYTEA[]", BYTEA)
 
 
 class IStoreReactor(IReactorTime, IReactorFDSet, IReactorPluggableNameResolver):
-    """What the store needs of a reactor."""
+    """The interfaces of a reactor that the store needs."""
 
 
 class Connection(txpostgres.Connection):  # type: ignore[misc]
     """
-    A connection for one life: opened once, used by one transaction at a time, closed for good.
+    A connection that is opened once, used by one transaction at a time, and closed for good.
 
     Unlike its base it polls for its cursors itself and stays registered with the reactor, which saves four epoll calls
     a statement and leaves nothing behind when it is closed in the middle of one.  The reactor watches a duplicate of
@@ -90,7 +90,7 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         return polling
 
     def take_warnings(self) -> list[str]:
-        """Take what the server has warned of since the last time, in its words."""
+        """Return the warnings that the server has sent since the last call, and forget them."""
         notices: list[str] = self._connection.notices
         taken = notices[:]
         notices.clear()
@@ -136,17 +136,17 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
             self._timer = self.reactor.callLater(seconds, self.abort, reason)
 
     def spare(self) -> None:
-        """Take back an L{abort_after}, if there is one."""
+        """Cancel an L{abort_after}, if there is one."""
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
 
     def fileno(self) -> int:
-        """Tell the reactor what to watch; -1 for nothing."""
+        """Return the descriptor for the reactor to watch; -1 for none."""
         return int(super().fileno()) if self._descriptor is None else self._descriptor
 
     def doRead(self) -> None:
-        """Take what arrived: part of a result, a step of the login, or the news that the server is gone."""
+        """Read what has arrived: part of a result, a step of the login, or the end of the connection."""
         if self._descriptor is None:
             self.reactor.removeReader(self)
             self.reactor.removeWriter(self)
@@ -161,13 +161,13 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
 
     def _advance(self) -> None:
         """
-        Let libpq take one step, and tell whoever waits as soon as it is the last.
+        Let libpq take one step, and fire the waiting Deferred at once if it is the last.
 
-        The base class tells them a turn of the reactor later, in case polling has only just begun; here the reactor
-        called, and nobody is in the middle of anything.
+        The base class fires it a turn of the reactor later, in case polling has only just begun; here the reactor
+        called, so nothing else is running.
 
-        While it connects it may go on to the next address with another descriptor, so the reactor was told to forget
-        the old one before.
+        While libpq connects it may change to the next address with another descriptor, so the reactor was told to
+        forget the old one before.
         """
         waiting = self._pollingD
         try:
@@ -188,7 +188,7 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
             waiting.callback(self)
 
     def connectionLost(self, reason: Failure) -> None:
-        """Hear from the reactor that the socket hung up; a login may still find another address."""
+        """Abort because the socket hung up; a login may still find another address."""
         if self._descriptor is not None:
             self.abort(ConnectionResetError("the connection to PostgreSQL hung up"))
         else:

@@ -1,4 +1,4 @@
-"""The one door to PostgreSQL: transactions with a deadline, whose errors say what happened."""
+"""Transactions with a deadline: the only way to PostgreSQL, with errors that say what happened."""
 
 from __future__ import annotations
 
@@ -23,28 +23,27 @@ PATIENCE = timedelta(seconds=5)
 
 
 class Cursor(Protocol):
-    """What the functions of the store see of a transaction."""
+    """A transaction, as the functions of the store see it."""
 
     async def execute(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
         """
         Await a statement; C{%(name)s} stands for a parameter, and without parameters a C{%} is just that.
 
-        @raise StoreError: as L{Database.transaction} has it.  The transaction cannot go on then.
+        @raise StoreError: as L{Database.transaction}.  The transaction cannot continue then.
         """
 
     def send(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
         """
-        Have a statement executed on the way to the next one, or to COMMIT: a round trip less.
+        Send a statement together with the next one, or with COMMIT: it costs no round trip of its own.
 
-        Its result cannot be seen; what goes wrong with it is raised by the next one, or instead of the result of the
-        whole transaction.
+        Its result cannot be read.  An error in it is raised by the next statement, or by the transaction.
         """
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """Take all rows of the last statement."""
+        """Return all rows of the last statement."""
 
     def fetchone(self) -> tuple[Any, ...] | None:
-        """Take the next row of the last statement; None after the last."""
+        """Return the next row of the last statement; None after the last."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -176,7 +175,7 @@ class _Transaction:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Let the transaction fail with what goes wrong; a server that turns out to be a standby is left at once."""
+        """Translate errors and fail the transaction with them; a connection to a standby is closed at once."""
         if self._error is not None:
             raise self._error
         try:
@@ -190,7 +189,7 @@ class _Transaction:
             raise self._error from error
 
     def _fetched(self, fetch: Callable[[], T]) -> T:
-        """Take rows that have arrived; they go with their connection, should it be lost meanwhile."""
+        """Return rows that have arrived; they are lost with their connection."""
         try:
             return fetch()
         except psycopg2.InterfaceError as error:
@@ -199,10 +198,10 @@ class _Transaction:
 
     async def commit(self) -> None:
         """
-        Make it last, if anything was executed.
+        Commit, if anything was executed.
 
-        A warning with it is taken for an unknown outcome: that is how PostgreSQL says that it no longer waits for a
-        synchronous standby (C{syncrep.c}), and without the standby what it committed may be lost with it.
+        A warning makes the outcome unknown: PostgreSQL warns when it no longer waits for a synchronous standby
+        (C{syncrep.c}), and without the standby what it committed may be lost with it.
 
         @raise StoreError: what an earlier statement raised, or COMMIT itself; its outcome is unknown if that is
             L{StoreUnavailable}.
@@ -222,7 +221,7 @@ class _Transaction:
                 raise StoreUnavailable(f"COMMIT came with a warning: {warnings[0].strip()}")
 
     async def roll_back(self) -> None:
-        """Undo everything, if there is a transaction that can be; what goes wrong costs the pool a connection."""
+        """Roll back, if there is a transaction; an error here costs the pool a connection."""
         self._unsent.clear()
         status = self._connection.transaction_status
         if status in (extensions.TRANSACTION_STATUS_INTRANS, extensions.TRANSACTION_STATUS_INERROR):

@@ -1,4 +1,4 @@
-"""From the operator's DSN to what psycopg2 is given: session limits, and addresses instead of names."""
+"""The operator's DSN, as psycopg2 gets it: with session limits, and with addresses instead of names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wifidogd.domain.errors import ConfigurationError
 from wifidogd.store.driver.libpq_environment import whereabouts
 
 LookUp = Callable[[str], Awaitable[list[str]]]
-"""Lists the numeric addresses of a host; empty if there is none."""
+"""Looks up the numeric addresses of a host; empty if there is none."""
 
 LIMITS = {
     "statement_timeout": "30s",
@@ -83,13 +83,13 @@ def _check(parameters: Mapping[str, str]) -> None:
     _rows(parameters)
 
 
-async def places(parameters: Mapping[str, str], look_up: LookUp) -> list[Mapping[str, str]]:
+async def hosts(parameters: Mapping[str, str], look_up: LookUp) -> list[Mapping[str, str]]:
     """
-    List where the server may be: each address of each host in the order of the DSN, with all that connecting takes.
+    Return the parameters for each address of each host, in the order of the DSN.
 
-    Resolver are looked up here, all at the same time, because libpq would block the reactor to do so.  The name stays
-    beside its address for TLS and the password file.  One address at a time is for libpq, because it would wait at one
-    that does not answer until our deadline is over, and never come to the next.
+    Names are looked up here, all at the same time, because libpq would block the reactor to do so.  The name stays
+    beside its address for TLS and the password file.  libpq gets one address at a time: it would wait for one that
+    does not answer until our deadline is over, and never try the next.
 
     @param look_up: as L{Resolver.addresses}.
     @raise DNSLookupError: if none of the names has an address.
@@ -122,7 +122,7 @@ def _rows(parameters: Mapping[str, str]) -> list[tuple[str, str, str]]:
 
 
 def _is_local(host: str) -> bool:
-    """Tell whether libpq takes this for a unix socket: empty, a directory, or an abstract name."""
+    """Return whether libpq takes this for a unix socket: empty, a directory, or an abstract name."""
     return host[:1] in ("", "/", "@")
 
 

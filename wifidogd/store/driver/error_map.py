@@ -1,4 +1,4 @@
-"""From what drivers raise to what happened, in one place."""
+"""Which of our errors an exception of psycopg2 or txpostgres becomes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ READ_ONLY = "25006"
 
 def translated(error: Exception) -> StoreError | None:
     """
-    Say what an exception of C{execute} means.
+    Return the error of ours that an exception of C{execute} becomes.
 
     txpostgres turns a statement_timeout into a CancelledError.  Lost connections come in many classes, mostly without
     an SQLSTATE.  Text that PostgreSQL cannot hold (a NUL, a lone surrogate) is a ValueError before anything is sent.
@@ -40,12 +40,12 @@ def translated(error: Exception) -> StoreError | None:
 
 
 def _is_trouble_of_the_server(error: psycopg2.Error) -> bool:
-    """Tell a lost connection (no SQLSTATE), an internal error or a standby from a statement that is wrong."""
+    """Return whether the server failed (no SQLSTATE, an internal error, a standby) and not the statement."""
     if error.pgcode is None:
         return type(error) is psycopg2.DatabaseError
     return is_read_only(error) or error.pgcode.startswith("XX")
 
 
 def is_read_only(error: Exception) -> bool:
-    """Tell whether a statement failed because its server takes no writes, now or for good."""
+    """Return whether a statement failed because its server accepts no writes, now or for good."""
     return isinstance(error, psycopg2.Error) and error.pgcode == READ_ONLY

@@ -1,4 +1,4 @@
-"""One task on its way through the pool."""
+"""A task that the pool runs, with its deadline and its result."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = Logger()
 
 class Job(Generic[T]):
     """
-    A task, its deadline, and the caller who waits for it.
+    A task, its deadline, and the Deferred that its caller awaits.
 
     @ivar deadline: seconds from now on.
     @ivar urgent: whether it goes before all that are not.
-    @ivar result: what the caller awaits.  It has no canceller: a caller who goes leaves the task undisturbed.
+    @ivar result: what the caller awaits.  It has no canceller: a caller who leaves does not disturb the task.
     @ivar connection: where the task runs; None while it waits.
     @ivar started: when it began to run, by the clock.
     """
@@ -50,7 +50,7 @@ class Job(Generic[T]):
         self._settled = False
 
     def settle(self, outcome: T | Failure) -> None:
-        """Tell the caller, once; what comes later (a task that outlived its connection) is dropped."""
+        """Fire the result, once; what comes later (a task that outlived its connection) is dropped."""
         if self._settled:
             return
         self._settled = True

@@ -16,7 +16,7 @@ SYSTEM_SERVICES = "/etc/postgresql-common"
 
 def whereabouts(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """
-    Tell where the server is by all that a DSN leaves open, so that we can look up the names ourselves.
+    Return the parameters that a DSN leaves out and libpq would find by itself, so that we can look up the names.
 
     Precedence is libpq's: the DSN, the service, the environment, each parameter by itself (PostgreSQL documentation,
     The Connection Service File).

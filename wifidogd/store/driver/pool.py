@@ -60,7 +60,7 @@ class Pool:
         self._max_waiting = max_waiting
         self._reserved = reserved
         self._chance = chance
-        self._links: list[Reconnector] = []
+        self._reconnectors: list[Reconnector] = []
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._jobs: set[Job[Any]] = set()
@@ -73,19 +73,21 @@ class Pool:
     def start(self, parameters: Mapping[str, str]) -> None:
         """Begin to connect; jobs are accepted from now on."""
         self._down_since = self._clock.seconds()
-        names = Resolver(self._clock)
-        self._links = [
-            Reconnector(parameters, names, clock=self._clock, chance=self._chance, opened=self._opened, lost=self._lost)
+        resolver = Resolver(self._clock)
+        self._reconnectors = [
+            Reconnector(
+                parameters, resolver, clock=self._clock, chance=self._chance, opened=self._opened, lost=self._lost
+            )
             for _ in range(self._size)
         ]
-        for link in self._links:
-            link.start()
+        for reconnector in self._reconnectors:
+            reconnector.start()
 
     async def stop(self) -> None:
         """Close all connections, fail all jobs, and wait a turn of the reactor for what was on its way."""
-        links, self._links = self._links, []
-        for link in links:
-            link.stop(ConnectionAbortedError("the server is stopping"))
+        reconnectors, self._reconnectors = self._reconnectors, []
+        for reconnector in reconnectors:
+            reconnector.stop(ConnectionAbortedError("the server is stopping"))
         for job in tuple(self._jobs):
             self._fail(job, "the server is stopping")
         for waiting in self._waiting.values():
@@ -115,7 +117,7 @@ class Pool:
 
     def _refuse_if_hopeless(self, deadline: float, waiting: int) -> None:
         """@raise StoreUnavailable: if stopped, down for more than L{GRACE}, out of time, or the queue is full."""
-        if not self._links:
+        if not self._reconnectors:
             raise StoreUnavailable("the database is not in use before the server has started or once it stops")
         if self._down_since is not None and self._clock.seconds() - self._down_since > GRACE:
             raise StoreUnavailable("PostgreSQL cannot be reached")
@@ -126,9 +128,9 @@ class Pool:
 
     def _serve(self) -> None:
         """
-        Pair idle connections with waiting jobs until either runs out.
+        Give waiting jobs to idle connections until either runs out.
 
-        A task that ends at once comes back here; the outer loop goes on then, so that the stack stays flat.
+        A task that ends at once calls this again; the outer loop continues then, so that the stack stays flat.
         """
         if self._serving:
             return
@@ -140,7 +142,7 @@ class Pool:
             self._serving = False
 
     def _next_queue(self) -> deque[Job[Any]]:
-        """Tell whose turn it is; an empty queue for nobody's."""
+        """Return the queue to take the next job from; it may be empty."""
         if self._waiting[True] or len(self._ordinary) >= max(1, len(self._open) - self._reserved):
             return self._waiting[True]
         return self._waiting[False]
@@ -181,16 +183,16 @@ class Pool:
             job.connection.abort_after(max(0.0, left), TimeoutError("PostgreSQL does not answer"))
 
     def _settle(self, job: Job[Any], outcome: object) -> None:
-        """Forget a job and tell its caller."""
+        """Forget a job and fire its result."""
         self._jobs.discard(job)
         job.settle(outcome)
 
     def _fail(self, job: Job[Any], reason: str) -> None:
-        """Settle a job whose task has no say in it any more."""
+        """Fail a job, whatever its task still does."""
         self._settle(job, Failure(StoreUnavailable(reason)))
 
     def _opened(self, connection: Connection) -> None:
-        """Put a new connection to use."""
+        """Add a new connection and serve waiting jobs."""
         self._open.add(connection)
         self._idle.append(connection)
         if self.available_since is None:
@@ -199,7 +201,7 @@ class Pool:
         self._serve()
 
     def _lost(self, connection: Connection, reason: BaseException) -> None:
-        """Note that a connection is gone, or did not open."""
+        """Remove a connection that is gone, or did not open."""
         self._open.discard(connection)
         self._ordinary.discard(connection)
         if connection in self._idle:
@@ -208,7 +210,7 @@ class Pool:
             self.available_since = None
             if self._down_since is None:
                 self._down_since = self._clock.seconds()
-        if self._links:
+        if self._reconnectors:
             self._log.warn(
                 "connection to PostgreSQL failed: {reason}; {open} of {size} are open, trying again",
                 reason=str(reason).strip().partition("\n")[0] or type(reason).__name__,

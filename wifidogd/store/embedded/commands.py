@@ -1,4 +1,4 @@
-"""How the embedded PostgreSQL is called: pure functions from places to command lines."""
+"""The command lines of the embedded PostgreSQL; pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ The log goes to us, without statements: they contain what guests typed.
 
 def socket_directory(data_dir: Path) -> Path:
     """
-    Name the directory of the server's socket: in the data directory if its path fits into a socket's address.
+    Return the directory of the server's socket: in the data directory if its path fits into a socket's address.
 
     A comma does not fit either, since libpq would read two hosts.
 
@@ -56,7 +56,7 @@ def socket_directory(data_dir: Path) -> Path:
 
 
 def initdb_command(binaries: Binaries, cluster: Path) -> list[str]:
-    """Make a cluster whose only user is L{SUPERUSER}, in UTF-8, with the C locale's stable order."""
+    """Return the command that makes a cluster of L{SUPERUSER}'s in UTF-8, with the C locale's stable order."""
     return [
         str(binaries.directory / "initdb"),
         *("-D", str(cluster)),
@@ -69,7 +69,7 @@ def initdb_command(binaries: Binaries, cluster: Path) -> list[str]:
 
 
 def server_command(binaries: Binaries, cluster: Path, sockets: Path, connections: int) -> list[str]:
-    """Serve a cluster with L{SETTINGS} to so many connections, on a socket in C{sockets}."""
+    """Return the command that serves a cluster with L{SETTINGS} on a socket in C{sockets}."""
     quoted = str(sockets).replace('"', '""')
     settings = SETTINGS | {
         "max_connections": str(connections),

@@ -1,4 +1,4 @@
-"""What to do about a data directory that PostgreSQL does not take, by what it says; pure."""
+"""What to do about a data directory that PostgreSQL refuses, by what it says; pure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ LOST_MEANWHILE = ("PANIC:", "could not open file", "could not read block", "inva
 
 def advice(cluster: Path, owner: Owner, said: str) -> str:
     """
-    Say what the operator can do; never what PostgreSQL hints at, which is to make a new database over this one.
+    Return what the operator can do; never PostgreSQL's own hint, which is to make a new database over this one.
 
-    @param owner: who PostgreSQL runs as.
+    @param owner: the user that PostgreSQL runs as.
     @param said: its last words, in English.
     @return: empty if nothing is known.
     """
@@ -42,21 +42,21 @@ def advice(cluster: Path, owner: Owner, said: str) -> str:
 
 
 def remark(cluster: Path, line: str) -> str:
-    """Say how to go on when a server that runs tells of damage; empty if it does not."""
+    """Return what to do when a running server reports damage; empty if it does not."""
     if any(words in line for words in LOST_MEANWHILE) and not space_advice(cluster, line):
         return f" Files of the database are damaged. {way_back(cluster)}"
     return ""
 
 
 def space_advice(place: Path, said: str) -> str:
-    """Say what to do if it is for lack of space; empty if not."""
+    """Return what to do if space is lacking; empty if it is not."""
     if any(words in said for words in NO_SPACE):
         return f"The disk of {place} is full: make room on it and start again."
     return ""
 
 
 def way_back(cluster: Path) -> str:
-    """Say how to go on from a database that is damaged."""
+    """Return what to do about a damaged database."""
     return (
         f"Keep what is there (mv {cluster} {cluster}.damaged), then bring back a copy of the whole directory, or a"
         f" backup with `wifidogctl --data-dir {cluster.parent} restore FILE`."

@@ -11,7 +11,7 @@ from wifidogd.domain.errors import ConfigurationError
 
 class DirectoryLock:
     """
-    The right to use a data directory, held until released or until this process ends, however it ends.
+    The lock on a data directory, held until it is released or this process ends, however it ends.
 
     The file stays when the lock goes; it names the last holder.
     """
@@ -50,20 +50,20 @@ class DirectoryLock:
         self._descriptor = descriptor
 
     def _leave_to_owner(self, descriptor: int) -> None:
-        """Have root, who may only make a backup, not lock out the user whose directory it is."""
+        """Give the file to the owner of the directory, so that a backup made by root does not lock them out."""
         if os.geteuid() == 0:
             owner = self._path.parent.stat()
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def release(self) -> None:
-        """Let others have it; nothing happens if we have not got it."""
+        """Release the lock, if we hold it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def is_in_use(path: Path) -> bool:
-    """Tell whether a living process holds the lock; it is not taken, and no file is made."""
+    """Return whether a living process holds the lock; it is not taken, and no file is made."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

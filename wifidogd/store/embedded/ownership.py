@@ -1,4 +1,4 @@
-"""Who PostgreSQL runs as, what that user may reach, and the directories that are its alone."""
+"""The user that PostgreSQL runs as, what that user may reach, and the directories that are its alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from wifidogd.domain.errors import ConfigurationError
 
 UNPRIVILEGED = ("wifidogd", "postgres", "nobody")
-"""Who root becomes, the first that exists: PostgreSQL refuses to run as root."""
+"""Users that root becomes, the first that exists: PostgreSQL refuses to run as root."""
 
 READ, ENTER = 0o4, 0o1
 
@@ -60,7 +60,7 @@ class Owner:
 
 def choose_owner(cluster: Path) -> Owner:
     """
-    Decide who PostgreSQL runs as: ourselves, or an unprivileged user if we are root.
+    Return the user that PostgreSQL runs as: ourselves, or an unprivileged user if we are root.
 
     A cluster that exists keeps its owner, because nobody else can open it.
 
@@ -105,13 +105,13 @@ def _name(uid: int) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """Shorten a path to 16 hexadecimal digits, always the same ones."""
+    """Return 16 hexadecimal digits that stand for a path."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
 def obstacle(path: Path, owner: Owner) -> Path | None:
     """
-    Find the directory that keeps C{owner} from C{path}.
+    Return the directory that keeps C{owner} from C{path}.
 
     @return: the uppermost directory on the way, C{path} included, that C{owner} may not enter; None for a free way.
     """
@@ -150,7 +150,7 @@ def make_data_directory(path: Path, owner: Owner) -> None:
 
 
 def _make_with_parents(path: Path) -> None:
-    """Make what is missing so that others may pass but not look, whatever our umask (twistd's is 077)."""
+    """Make missing directories that others may enter but not list, whatever our umask (twistd's is 077)."""
     if not path.is_dir():
         _make_with_parents(path.parent)
         path.mkdir(exist_ok=True)

@@ -17,7 +17,7 @@ from wifidogd.store.embedded.threads import Reactor
 log = Logger()
 
 NOTEWORTHY = ("WARNING:", "ERROR:", "FATAL:", "PANIC:")
-"""How lines of PostgreSQL's log begin that an operator should see."""
+"""Beginnings of the lines of PostgreSQL's log that an operator should see."""
 
 
 class Runner:
@@ -50,11 +50,11 @@ class Runner:
         return "" if self._child is None else self._child.last_words
 
     def reset(self) -> None:
-        """Forget an interruption, to begin anew."""
+        """Forget an interruption."""
         self._interruption = None
 
     def interrupt(self, why: type[Exception]) -> None:
-        """Let whatever runs come to an end; the first reason counts."""
+        """Stop whatever runs; the first reason counts."""
         self._interruption = self._interruption or why
         if self._pause is not None:
             self._pause.cancel()
@@ -63,7 +63,7 @@ class Runner:
 
     def check(self) -> None:
         """
-        Go no further when interrupted.
+        Raise the reason of an interruption.
 
         @raise Exception: the reason.
         """

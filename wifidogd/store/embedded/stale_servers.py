@@ -1,5 +1,5 @@
 """
-What an earlier life left behind: PostgreSQL processes that still work on a directory, and lock files of dead ones.
+What an earlier server left behind: PostgreSQL processes that still use a directory, and lock files of dead ones.
 
 Whoever looks for them holds the L{DirectoryLock<wifidogd.store.embedded.lock.DirectoryLock>}, so they are nobody's.
 """
@@ -37,7 +37,7 @@ PROC = Path("/proc")
 
 def processes_on(directory: Path) -> list[int]:
     """
-    List the PostgreSQL programs that work on C{directory}, PostgreSQL's children included.
+    Return the process ids of the PostgreSQL programs that use C{directory}, children included.
 
     A process id in a file proves nothing, since the kernel gives ids out
     again; a program that works on the directory stands in it.  Blocks for
@@ -91,7 +91,7 @@ def server_pid(cluster: Path) -> int | None:
 
 
 def signal_all(pids: list[int], number: signal.Signals) -> None:
-    """Send a signal to each that still is."""
+    """Send a signal to each process that still exists."""
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -101,7 +101,7 @@ def signal_all(pids: list[int], number: signal.Signals) -> None:
 
 async def evict(directory: Path, reactor: Reactor) -> None:
     """
-    Stop every PostgreSQL program that works on C{directory}, gently if there is a server to ask.
+    Stop every PostgreSQL program that uses C{directory}, gently if there is a server to ask.
 
     @raise ConfigurationError: if one does not even go when killed.
     """
@@ -127,6 +127,6 @@ async def evict(directory: Path, reactor: Reactor) -> None:
 
 
 def remove_lock_files(*paths: Path) -> None:
-    """Forget dead servers, which PostgreSQL would believe to be alive once their process ids are in use again."""
+    """Remove the lock files of dead servers, which PostgreSQL would think alive once their process ids are reused."""
     for path in paths:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What running PostgreSQL asks of the reactor, and how slow file work stays off it."""
+"""The interfaces of a reactor that running PostgreSQL needs, and slow file work in threads."""
 
 from __future__ import annotations
 

@@ -60,20 +60,20 @@ class NewAccount:
 
 
 async def find_names(cursor: Cursor, names: Sequence[str]) -> set[str]:
-    """Tell which of these names accounts have already."""
+    """Return which of these names accounts have already."""
     await cursor.execute(FIND_NAMES, {"names": list(names)})
     return {name for (name,) in cursor.fetchall()}
 
 
 async def find_emails(cursor: Cursor, emails: Sequence[str]) -> set[str]:
-    """Tell which of these addresses accounts have already."""
+    """Return which of these addresses accounts have already."""
     await cursor.execute(FIND_EMAILS, {"emails": list(emails)})
     return {email for (email,) in cursor.fetchall()}
 
 
 async def add_accounts(cursor: Cursor, accounts: Sequence[NewAccount]) -> int:
     """
-    Add accounts; one whose name or address was taken meanwhile is passed over.
+    Add accounts, except those whose name or address was taken meanwhile.
 
     @return: how many were added.
     @raise StoreRefused: if one of them cannot be; none is added then.
@@ -93,6 +93,6 @@ async def add_accounts(cursor: Cursor, accounts: Sequence[NewAccount]) -> int:
 
 
 async def find_gateways(cursor: Cursor, gw_ids: Sequence[str]) -> set[str]:
-    """Tell which of these gateways are adopted or wait to be."""
+    """Return which of these gateways are adopted or wait to be."""
     await cursor.execute(FIND_GATEWAYS, {"gw_ids": list(gw_ids)})
     return {gw_id for (gw_id,) in cursor.fetchall()}

@@ -151,10 +151,10 @@ async def kick(
     account_id: int | None = None,
 ) -> Kicked:
     """
-    End the sessions that match any of the marks given, 10,000 at most.
+    End the sessions that match any of the criteria given, 10,000 at most.
 
-    A guest who is online stays so until the gateway reports next: only then
-    are the last octets known, and only its answer closes the gateway.
+    A guest who is online stays online until the gateway's next report: only then
+    are the last octets known, and only the answer to it ends the guest's access.
     """
     found = await _find_sessions(cursor, {"session_id": session_id, "mac": mac, "account_id": account_id})
     sessions = (await lock_sessions(cursor, found)).values()

@@ -1,4 +1,8 @@
-"""C{/ping} and C{/auth}: what gateways call.  They read the body and ignore the status, which is for people."""
+"""
+C{/ping} and C{/auth}, which gateways call.
+
+Gateways read the body and ignore the status, which is for people.
+"""
 
 from __future__ import annotations
 
@@ -18,42 +22,42 @@ from wifidogd.domain.sessions import AuthCode, Report, UtcNow
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
-from wifidogd.web.gateway.wire import PONG, auth_line, cannot_say, read_dialect, read_heartbeat, read_report
+from wifidogd.web.gateway.wire import PONG, auth_line, read_dialect, read_heartbeat, read_report, unsettled_line
 from wifidogd.web.server.query import read_query
 from wifidogd.web.server.request import query_of, source_of
 
 log = Logger()
 
-NOT_SPOKEN = {"counters_v2": b'{"result":[]}'}
-"""Dialects that are not spoken yet, and the answer that changes nothing for their guests (protocol.md section 4)."""
+UNSUPPORTED = {"counters_v2": b'{"result":[]}'}
+"""Stages that are not supported, with the answer that changes nothing for their guests (protocol.md section 4)."""
 
 
 class GatewayPages:
-    """The machine-facing half of the site."""
+    """The pages that gateways call."""
 
     app = Klein()
 
     def __init__(
-        self, ledger: Ledger, directory: Registry, heartbeats: Heartbeats, *, clock: IReactorTime, utc_now: UtcNow
+        self, ledger: Ledger, registry: Registry, heartbeats: Heartbeats, *, clock: IReactorTime, utc_now: UtcNow
     ) -> None:
         self._ledger = ledger
-        self._directory = directory
+        self._registry = registry
         self._heartbeats = heartbeats
         self._utc_now = utc_now
-        self._sparing = RateLimitedLog(log, clock)
+        self._log = RateLimitedLog(log, clock)
 
     @app.route("/ping", strict_slashes=False, merge_slashes=False)
     @app.route("/ping/<key>", strict_slashes=False, merge_slashes=False)
     def ping(self, request: IRequest, key: str | None = None) -> bytes:
         """
-        Say C{Pong}, whatever the database does, except to who has not the gateway's key.
+        Answer C{Pong}, whatever the database does; refuse a caller without the gateway's key.
 
-        Some gateways open the network to strangers when they miss it (protocol.md 0.7).
+        Some gateways open the network to strangers without it (protocol.md 0.7).
         """
         query = read_query(query_of(request))
         heartbeat = read_heartbeat(query, _user_agent(request), source_of(request), self._utc_now())
-        is_adopted = self._directory.gateway(heartbeat.gw_id) is not None
-        if is_adopted and not self._directory.may_ask(heartbeat.gw_id, key or query.get("k")):
+        is_adopted = self._registry.gateway(heartbeat.gw_id) is not None
+        if is_adopted and not self._registry.may_ask(heartbeat.gw_id, key or query.get("k")):
             return _plain(request, b"The key of this gateway is missing or wrong.\n", FORBIDDEN)
         if is_adopted or "gw_id" in query:
             self._heartbeats.beat(heartbeat)
@@ -64,52 +68,52 @@ class GatewayPages:
     def auth(self, request: IRequest, key: str | None = None) -> bytes | Deferred[bytes]:
         """Settle one report and answer with a verdict line."""
         query = read_query(query_of(request))
-        if query.get("stage") in NOT_SPOKEN:
-            return _plain(request, NOT_SPOKEN[query["stage"]], NOT_IMPLEMENTED)
+        if query.get("stage") in UNSUPPORTED:
+            return _plain(request, UNSUPPORTED[query["stage"]], NOT_IMPLEMENTED)
         report = read_report(query, read_dialect(_user_agent(request)), key)
-        said = (request, report)
-        return self._ledger.settle(report).addCallbacks(self._say, self._say_nothing, said, {}, said)
+        told = (request, report)
+        return self._ledger.settle(report).addCallbacks(self._answer, self._answer_unsettled, told, {}, told)
 
-    def _say(self, decision: Decision, request: IRequest, report: Report) -> bytes:
-        self._note(report, decision)
-        is_stranger = decision.refusal is Refusal.GATEWAY_NOT_ADOPTED
-        return _plain(request, auth_line(decision.code), FORBIDDEN if is_stranger else OK)
+    def _answer(self, decision: Decision, request: IRequest, report: Report) -> bytes:
+        self._log_end(report, decision)
+        is_unknown = decision.refusal is Refusal.GATEWAY_NOT_ADOPTED
+        return _plain(request, auth_line(decision.code), FORBIDDEN if is_unknown else OK)
 
-    def _say_nothing(self, failure: Failure, request: IRequest, report: Report) -> bytes:
+    def _answer_unsettled(self, failure: Failure, request: IRequest, report: Report) -> bytes:
         failure.trap(StoreError, Overloaded)
         problem = failure.value
-        self._sparing.warn("cannot settle reports, guests are left as they are: {problem}", problem=problem)
-        return _plain(request, cannot_say(report.stage), SERVICE_UNAVAILABLE)
+        self._log.warn("cannot settle reports, guests are left as they are: {problem}", problem=problem)
+        return _plain(request, unsettled_line(report.stage), SERVICE_UNAVAILABLE)
 
-    def _note(self, report: Report, decision: Decision) -> None:
-        """Log what keeps a guest out; that a guest may go on is no news."""
+    def _log_end(self, report: Report, decision: Decision) -> None:
+        """Log why a guest is kept out; an allowed one is not logged."""
         token, gw_id = report.token[:6], report.gw_id
         if decision.refusal is not None:
             why = decision.refusal.value
-            self._sparing.warn("token {token} refused at {gw_id}: {why}", token=token, gw_id=gw_id, why=why)
+            self._log.warn("token {token} refused at {gw_id}: {why}", token=token, gw_id=gw_id, why=why)
         elif decision.reason is not None:
             log.info("session {token} at {gw_id} ended: {why}", token=token, gw_id=gw_id, why=decision.reason.value)
 
     @app.handle_errors(MalformedRequest)
     def _malformed(self, request: IRequest, failure: Failure) -> bytes:
-        """Refuse so that a gateway can read it; a gateway that cannot exist is as good as not adopted."""
+        """Refuse in a form that gateways read; one that cannot exist counts as not adopted."""
         problem = failure.value
         source = source_of(request)
-        self._sparing.warn("unreadable request from {source}: {problem}", source=source, problem=problem)
+        self._log.warn("unreadable request from {source}: {problem}", source=source, problem=problem)
         if isinstance(problem, MalformedRequest) and problem.parameter == "gw_id":
             return _plain(request, auth_line(AuthCode.DENIED), FORBIDDEN)
         return _plain(request, auth_line(AuthCode.ERROR), BAD_REQUEST)
 
     @app.handle_errors(HTTPException)
     def _elsewhere(self, request: IRequest, failure: Failure) -> bytes:
-        """Answer paths and methods that no gateway uses."""
+        """Refuse paths and methods that no gateway uses."""
         code = failure.value.code if isinstance(failure.value, HTTPException) else None
         return _plain(request, auth_line(AuthCode.ERROR), code or NOT_FOUND)
 
     @app.handle_errors(Exception)
     def _unexpected(self, request: IRequest, failure: Failure) -> bytes:
-        """Leave the guest as they are when we err."""
-        self._sparing.failure("a gateway's request failed", failure)
+        """Leave the guest as they are when the fault is ours."""
+        self._log.failure("a gateway's request failed", failure)
         return _plain(request, auth_line(AuthCode.ERROR), SERVICE_UNAVAILABLE)
 
 
@@ -118,7 +122,7 @@ def _user_agent(request: IRequest) -> str:
 
 
 def _plain(request: IRequest, body: bytes, code: int = OK) -> bytes:
-    """Answer in one piece: a chunk boundary could split what a gateway looks for (protocol.md 0.4)."""
+    """Return a body in one piece: a chunk boundary could split what a gateway looks for (protocol.md 0.4)."""
     request.setResponseCode(code)
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
     return body

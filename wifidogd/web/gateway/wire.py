@@ -1,9 +1,9 @@
 """
-The wire of gateways: their queries to frozen reports, verdicts to the bytes they expect; pure.
+The octets that gateways exchange: queries into reports, verdicts into the bytes they expect; pure.
 
 Names of parameters differ by gateway: wifidog-gateway and apfree-wifidog up to
 8.02 say C{incoming} and C{outgoing}, apfree-wifidog 9 says C{incoming_bytes}
-and so on, the two directions exchanged (protocol.md, observed).
+and so on, with the two directions exchanged (protocol.md, observed).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Octets, Repo
 from wifidogd.web.server.query import read_address, read_gw_id, read_mac
 
 PONG = b"Pong"
-"""The whole answer to a ping; wifidog-ng 1.x compares it to the byte."""
+"""The whole answer to a ping; wifidog-ng 1.x compares every byte."""
 
 LONGEST_UPTIME = timedelta(days=3650)
-"""A router whose clock stepped back reports an uptime near 2^32 or 2^64 (protocol.md 1.1): no data."""
+"""A router whose clock stepped back reports an uptime near 2^32 or 2^64 (protocol.md 1.1), which counts as no data."""
 
 HIGHEST_LOAD = 100_000.0
 
@@ -33,7 +33,7 @@ Query = Mapping[str, str]
 
 
 def read_dialect(user_agent: str) -> Dialect:
-    """Tell gateways apart by the C{User-Agent} they are known to send; anything else is L{Dialect.OTHER}."""
+    """Return the dialect that a C{User-Agent} is known for; L{Dialect.OTHER} for any other."""
     if user_agent.startswith("WiFiDog "):
         return Dialect.WIFIDOG
     if user_agent.startswith("ApFree-WiFiDog"):
@@ -43,9 +43,9 @@ def read_dialect(user_agent: str) -> Dialect:
 
 def read_stage(query: Query) -> Stage:
     """
-    Read why a gateway asks.
+    Return the stage of a report.
 
-    @raise MalformedRequest: if it does not say, or says what we do not know.
+    @raise MalformedRequest: if it is missing or unknown.
     """
     stage = _STAGES.get(query.get("stage", ""))
     if stage is None:
@@ -55,12 +55,12 @@ def read_stage(query: Query) -> Stage:
 
 def read_report(query: Query, dialect: Dialect, key: str | None) -> Report:
     """
-    Read a C{/auth} request for one guest.
+    Return the report in a C{/auth} request about one guest.
 
-    Whatever cannot be read counts as not said, so that a gateway's slip never
-    hurts the guest; only the token decides who is meant.
+    Whatever cannot be read counts as missing, so that a gateway's slip never
+    hurts the guest; the token alone decides which session is meant.
 
-    @param key: from the path, else C{k} of the query counts.
+    @param key: from the path; without it C{k} of the query is used.
     @raise MalformedRequest: if the stage is unknown or C{gw_id} cannot be a gateway's.
     """
     return Report(
@@ -77,7 +77,7 @@ def read_report(query: Query, dialect: Dialect, key: str | None) -> Report:
 
 def read_heartbeat(query: Query, user_agent: str, source: str, now: datetime) -> Heartbeat:
     """
-    Read a C{/ping} request; apfree-wifidog names its device, not the gateway.
+    Return the heartbeat in a C{/ping} request; apfree-wifidog names its device instead of the gateway.
 
     @param source: address the request came from.
     @raise MalformedRequest: if it names neither a gateway nor a device.
@@ -96,7 +96,7 @@ def read_heartbeat(query: Query, user_agent: str, source: str, now: datetime) ->
 
 def auth_line(code: AuthCode) -> bytes:
     """
-    Put a verdict into the form all gateways read.
+    Return a verdict in the form that all gateways read.
 
     wifidog-ng 1.x wants it at the very start, wifidog-gateway the space
     (protocol.md section 4).
@@ -104,9 +104,9 @@ def auth_line(code: AuthCode) -> bytes:
     return b"Auth: %d\n" % code
 
 
-def cannot_say(stage: Stage) -> bytes:
+def unsettled_line(stage: Stage) -> bytes:
     """
-    Answer when something is wrong on our side: leave the guest as they are.
+    Return the answer for a fault on our side, which leaves the guest as they are.
 
     A logout is acknowledged, else apfree-wifidog keeps the guest online and
     asks again (protocol.md section 4).
@@ -130,7 +130,7 @@ def _sum(*texts: str | None) -> int | None:
 
 
 def _count(text: str | None) -> int | None:
-    """Read a whole number from 0 to L{MAX_OCTETS}; anything else is no data."""
+    """Return a whole number from 0 to L{MAX_OCTETS}; None for anything else."""
     if text is None or not _COUNT.fullmatch(text):
         return None
     count = int(text)
@@ -138,7 +138,7 @@ def _count(text: str | None) -> int | None:
 
 
 def _version(user_agent: str) -> str | None:
-    """Keep what can be stored and shown: a stranger's C{User-Agent} ends up on the operator's terminal."""
+    """Return what can be stored and shown: a stranger's C{User-Agent} ends up on the operator's terminal."""
     return "".join(filter(str.isprintable, user_agent))[:100] or None
 
 

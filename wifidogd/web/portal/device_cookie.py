@@ -1,4 +1,4 @@
-"""The cookie by which a browser is known again: one for each network, never needed for anything else; pure."""
+"""The cookie by which a remembered device is recognized: one for each network, needed for nothing else; pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from wifidogd.access.remembered_devices import DeviceCookie
+from wifidogd.domain.guests import DeviceCookie
 
 _PREFIX = "device-"
 _ONE = re.compile(r"\s*device-([a-z0-9][a-z0-9_-]{0,31})=([0-9a-z]{32})\s*")
@@ -17,24 +17,24 @@ def keys_in(header: str) -> Mapping[str, str]:
     """
     Read the Cookie header of a request.
 
-    @return: keys by network; what is not of ours, or damaged, is left out.
+    @return: keys by network; other and damaged cookies are left out.
     """
     found = (_ONE.fullmatch(part) for part in header[:_MOST_OCTETS].split(";"))
     return {match[1]: match[2] for match in found if match}
 
 
-def keep(network: str, keepsake: DeviceCookie, path: str, now: datetime, *, is_secure: bool) -> str:
+def set_cookie(network: str, cookie: DeviceCookie, path: str, now: datetime, *, is_secure: bool) -> str:
     """
-    Write the Set-Cookie header that hands over a keepsake.
+    Return the Set-Cookie header by which a browser keeps the key of its device.
 
     @param path: under which the server is reached, with slashes around.
     @param is_secure: whether it goes out over TLS; only then may it be told to come back over nothing else.
     """
-    seconds = max(0, int((keepsake.until - now).total_seconds()))
-    cookie = f"{_PREFIX}{network}={keepsake.key}; Max-Age={seconds}; Path={path}; HttpOnly; SameSite=Lax"
-    return f"{cookie}; Secure" if is_secure else cookie
+    seconds = max(0, int((cookie.until - now).total_seconds()))
+    header = f"{_PREFIX}{network}={cookie.key}; Max-Age={seconds}; Path={path}; HttpOnly; SameSite=Lax"
+    return f"{header}; Secure" if is_secure else header
 
 
-def drop(network: str, path: str) -> str:
-    """Write the Set-Cookie header that takes it back."""
+def drop_cookie(network: str, path: str) -> str:
+    """Return the Set-Cookie header that makes the browser forget the key."""
     return f"{_PREFIX}{network}=; Max-Age=0; Path={path}; HttpOnly; SameSite=Lax"

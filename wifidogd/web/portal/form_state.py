@@ -1,4 +1,4 @@
-"""What a form must remember between two requests, signed, because a guest's browser may keep no cookies."""
+"""The signed hidden field that carries a form's state between two requests, as browsers may keep no cookies."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ PREVIEW_LIFETIME = timedelta(hours=1)
 """How long an operator may look at a network's pages with one address."""
 
 MAX_LENGTH = 8192
-"""Characters of a signed state at most; a visitor with a URL of 1,000 characters, four bytes each, fits."""
+"""Characters of a signed state at most; a login query with a URL of 1,000 characters, four bytes each, fits."""
 
-_VISITOR = "wifidogd.visitor"
+_LOGIN_QUERY = "wifidogd.visitor"
 _TOKEN = "wifidogd.token"
 _PREVIEW = "wifidogd.preview"
-_COMPANION = "wifidogd.companion"
+_OTHER_DEVICE = "wifidogd.companion"
 
 
 class ForgedState(WifidogdError):
-    """A form came back with a state that this server never signed, or not for this purpose."""
+    """A form came back with a state that no server on this database signed for this purpose."""
 
 
 class StaleState(WifidogdError):
     """
     A form came back with a state of ours that has expired.
 
-    @ivar visitor: whom it was made for.
+    @ivar login_query: whom it was made for.
     """
 
-    def __init__(self, visitor: LoginQuery) -> None:
-        super().__init__(f"expired state of a visitor at {visitor.gw_id}")
-        self.visitor = visitor
+    def __init__(self, login_query: LoginQuery) -> None:
+        super().__init__(f"expired state of a guest at {login_query.gw_id}")
+        self.login_query = login_query
 
 
-class SecretKeeper(Protocol):
+class HasSigningSecret(Protocol):
     """
-    Who knows the secret: the directory.
+    Knows the secret that signs forms: the registry.
 
     @ivar signing_secret: None while it has not been read.
     """
@@ -59,43 +59,45 @@ class FormState:
     """
     Signs and reads the hidden field of forms.
 
-    The secret is in the database, so that any server on it accepts the
-    forms of the others, and those from before a restart.
+    The secret is in the database, so any server on it accepts forms of the
+    others, and forms from before a restart.  The time limits are ours and not
+    those of the timed serializer of itsdangerous, which refuses a state whose
+    server has a clock that is a second ahead.
     """
 
-    def __init__(self, keeper: SecretKeeper, utc_now: UtcNow) -> None:
-        self._keeper = keeper
+    def __init__(self, secrets: HasSigningSecret, utc_now: UtcNow) -> None:
+        self._secrets = secrets
         self._utc_now = utc_now
 
-    def seal_visitor(self, visitor: LoginQuery) -> str:
+    def seal_login_query(self, login_query: LoginQuery) -> str:
         """
-        Sign who stands at the login page, for L{LIFETIME}.
+        Sign the login query of a guest at the login page, for L{LIFETIME}.
 
         @raise StoreUnavailable: while the secret has not been read.
         """
         until = int((self._utc_now() + LIFETIME).timestamp())
-        return self._seal(_VISITOR, {"until": until, "visitor": asdict(visitor)})
+        return self._seal(_LOGIN_QUERY, {"until": until, "visitor": asdict(login_query)})
 
-    def open_visitor(self, state: str) -> LoginQuery:
+    def open_login_query(self, state: str) -> LoginQuery:
         """
-        Read what L{seal_visitor} signed.
+        Read what L{seal_login_query} signed.
 
         @raise ForgedState: if it did not.
         @raise StaleState: if it was too long ago.
         @raise StoreUnavailable: while the secret has not been read.
         """
-        values = self._open(_VISITOR, state)
+        values = self._open(_LOGIN_QUERY, state)
         try:
-            visitor, until = LoginQuery(**values["visitor"]), int(values["until"])
-        except (KeyError, TypeError) as unknown:
+            login_query, until = LoginQuery(**values["visitor"]), int(values["until"])
+        except (KeyError, TypeError, ValueError) as unknown:
             raise ForgedState("state of another version") from unknown
         if self._utc_now().timestamp() >= until:
-            raise StaleState(visitor)
-        return visitor
+            raise StaleState(login_query)
+        return login_query
 
     def seal_token(self, token: str) -> str:
         """
-        Sign the token of a stay for its log-out button; it is good for as long as the stay.
+        Sign the token of a session for its log-out button; it is good for as long as the session.
 
         @raise StoreUnavailable: while the secret has not been read.
         """
@@ -110,22 +112,22 @@ class FormState:
         """
         return str(self._open(_TOKEN, state).get("token"))
 
-    def seal_companion(self, token: str, session_id: int) -> str:
+    def seal_other_device(self, token: str, session_id: int) -> str:
         """
         Sign another session of the guest with a token, for its disconnect button.
 
         @raise StoreUnavailable: while the secret has not been read.
         """
-        return self._seal(_COMPANION, {"token": token, "session": session_id})
+        return self._seal(_OTHER_DEVICE, {"token": token, "session": session_id})
 
-    def open_companion(self, state: str) -> tuple[str, int]:
+    def open_other_device(self, state: str) -> tuple[str, int]:
         """
-        Read what L{seal_companion} signed.
+        Read what L{seal_other_device} signed.
 
         @raise ForgedState: if it did not.
         @raise StoreUnavailable: while the secret has not been read.
         """
-        values = self._open(_COMPANION, state)
+        values = self._open(_OTHER_DEVICE, state)
         return str(values.get("token")), int(values.get("session", 0))
 
     def seal_preview(self, network: str) -> str:
@@ -165,8 +167,8 @@ class FormState:
         return values
 
     def _serializer(self, purpose: str) -> URLSafeSerializer:
-        """The purpose salts the key, so that the state of one form is forged in another."""
-        secret = self._keeper.signing_secret
+        """Return a serializer whose key the purpose salts: the state of one form is forged in another."""
+        secret = self._secrets.signing_secret
         if secret is None:
             raise StoreUnavailable("the secret that signs forms has not been read yet")
         return URLSafeSerializer(

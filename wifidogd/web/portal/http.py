@@ -1,4 +1,4 @@
-"""One exchange with a guest's browser: what it sent, in our words, and our answer, in HTTP's."""
+"""Requests of guests' browsers, read into values, and answers, written as HTTP."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _MOST_FIELDS = 20
 @dataclass(frozen=True, slots=True)
 class Caller:
     """
-    Who asks, under which name they reached us, and what they read.
+    The browser that sends a request: where it is, how it reached us, and what its guest reads.
 
     @ivar source: address of the connection; a whole site may share one.
     @ivar host: lower-case, without port, as in a URL; None when the browser sent none that could be true.
     @ivar keys: by which its device is remembered, by network.
-    @ivar is_secure: whether they came over TLS.
+    @ivar is_secure: True if the request came over TLS.
     """
 
     source: str
@@ -71,7 +71,7 @@ class Answer:
 
 
 def caller_of(request: IRequest) -> Caller:
-    """Tell who asks."""
+    """Return who sends a request."""
     raw = (request.getHeader(b"host") or b"").decode("latin-1").lower()
     match = _HOST.fullmatch(raw)
     keys = keys_in((request.getHeader(b"cookie") or b"").decode("latin-1"))
@@ -80,19 +80,19 @@ def caller_of(request: IRequest) -> Caller:
 
 
 def origin_of(request: IRequest) -> str:
-    """Tell how the browser reached us, for addresses to be copied; empty when it did not say."""
+    """Return the origin under which the browser reached us, for addresses to be copied; empty when it did not say."""
     host = (request.getHeader(b"host") or b"").decode("latin-1").lower()
     return f"http{'s' if request.isSecure() else ''}://{host}" if _HOST.fullmatch(host) else ""
 
 
 def language_of(request: IRequest) -> Language:
-    """Tell which language the guest reads; a form is sent to an address that says what they have picked."""
+    """Return the language that the guest has picked, which a form's address repeats, or that the browser asks for."""
     wanted = read_query(query_of(request)).get(PARAMETER, "")
     return negotiate((request.getHeader(b"accept-language") or b"").decode("latin-1"), wanted)
 
 
 def switch_of(request: IRequest, answer: Answer) -> Switch | None:
-    """Tell how to ask for an answer in another language; None if it is that to a form."""
+    """Return how to ask for an answer in another language; None for an answer to a form that has no address."""
     if answer.address is not None:
         return switch_to(answer.address)
     return switch_at("", read_query(query_of(request))) if request.method in (b"GET", b"HEAD") else None
@@ -143,7 +143,7 @@ def put(request: IRequest, answer: Answer, policy: str) -> None:
 
 
 def packed_for(request: IRequest, body: bytes) -> bytes:
-    """Compress the body of an answer if that helps and the browser takes it; the head then says so."""
+    """Compress the body of an answer, and say so in its head, if that helps and the browser accepts it."""
     request.setHeader(b"Vary", b"Accept-Encoding")
     accepted = (request.getHeader(b"accept-encoding") or b"").decode("latin-1")
     if not is_worth_packing(body) or not accepts_gzip(accepted):
@@ -153,7 +153,7 @@ def packed_for(request: IRequest, body: bytes) -> bytes:
 
 
 RETRY_AFTER = timedelta(seconds=10)
-"""When whoever met a busy server may try again."""
+"""When a guest who met a busy server may try again."""
 
 _STATUS = {
     Refusal.WRONG_PASSWORD: HTTPStatus.UNAUTHORIZED,
@@ -164,11 +164,11 @@ _STATUS = {
     Refusal.NO_ADDRESS: HTTPStatus.BAD_REQUEST,
     Refusal.WEAK_PASSWORD: HTTPStatus.BAD_REQUEST,
 }
-"""Others are 403."""
+"""Status of each refusal; others are 403."""
 
 
 def lead_to(location: str, cookie: str | None = None) -> Answer:
-    """Send the browser on, also from a form."""
+    """Redirect the browser, also after a form was sent."""
     return Answer(notices.redirect(location), HTTPStatus.SEE_OTHER, location=location, cookie=cookie)
 
 
@@ -182,13 +182,13 @@ def stale(login: str | None = None) -> Answer:
 
 
 def not_found() -> Answer:
-    """Say that there is nothing at an address."""
+    """Answer that there is nothing at an address."""
     return Answer(notices.notice(notices.Notice.NOT_FOUND), HTTPStatus.NOT_FOUND)
 
 
 def refusal(page: Page, refused: Refused, forms: tuple[str, ...] = (), address: str | None = None) -> Answer:
     """
-    Show again a form that did not do what was wanted, with the status of why.
+    Show a form again that was refused, with the status of the reason.
 
     @param forms: as in L{Answer}, as is C{address}.
     """

@@ -22,20 +22,20 @@ _ABSENT = (None, "", "N/A", "null")
 
 
 class Flaw(Enum):
-    """Why a query does not describe a visitor."""
+    """Why a query does not say which gateway sent a guest."""
 
     NO_GATEWAY = "no gateway"
     GATEWAY_ID = "gateway id"
     GATEWAY_ADDRESS = "gateway address"
 
 
-def read_visitor(query: bytes, own_hosts: Collection[str]) -> LoginQuery | Flaw:
+def read_login_query(query: bytes, own_hosts: Collection[str]) -> LoginQuery | Flaw:
     """
-    Understand the login redirect of any gateway dialect.
+    Read the login redirect of any gateway dialect.
 
     @param query: what follows C{?}, as received.
     @param own_hosts: names and addresses under which guests reach this server, lower-case; a C{url} there is dropped.
-    @return: the visitor; or what makes it impossible to say which gateway sent one.
+    @return: what it says; or why nobody can tell which gateway sent the guest.
     """
     fields = read_query(query)
     gw_id = fields.get("gw_id", "")
@@ -56,19 +56,19 @@ def read_visitor(query: bytes, own_hosts: Collection[str]) -> LoginQuery | Flaw:
     )
 
 
-def is_elsewhere(gateway: Gateway, visitor: LoginQuery) -> bool:
+def is_elsewhere(gateway: Gateway, login_query: LoginQuery) -> bool:
     """
-    Tell whether a redirect names another place than the registered one.
+    Return whether a redirect names another address than the registered one.
 
     A gateway that also speaks the other IP version (apfree-wifidog's
     C{is_ipv6=1}) is not elsewhere: guests go to the registered address.
     """
-    if visitor.gw_address is None:
+    if login_query.gw_address is None:
         return False
-    named, registered = ip_address(visitor.gw_address), ip_address(gateway.address)
+    named, registered = ip_address(login_query.gw_address), ip_address(gateway.address)
     if named.version != registered.version:
         return False
-    return named != registered or visitor.gw_port not in (None, gateway.port)
+    return named != registered or login_query.gw_port not in (None, gateway.port)
 
 
 def _port(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""My data: shown to the guest, downloaded, erased after a second tap."""
+"""A guest's own data: shown, downloaded, erased after a second tap."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from http import HTTPStatus
 from wifidogd.access.open_session import Refusal
 from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import StoredData, StoredDevice, StoredSession
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.registry import Registry
-from wifidogd.store.accounts.personal_data import Stored, StoredDevice, StoredSession
 from wifidogd.web.portal.form_state import ForgedState, FormState
 from wifidogd.web.portal.http import RETRY_AFTER, Answer, stale
 from wifidogd.web.rendering import session_pages, urls
 
 SURE = "sure"
-"""What the second tap says."""
+"""Value of the field C{erase} in the form of the second tap."""
 
 
 class PersonalDataPages:
-    """Answers the forms of the portal that are about the guest's own data; who they are is in the signed state."""
+    """Answers the forms of the portal that are about the guest's own data; the signed state says whose it is."""
 
     def __init__(
-        self, directory: Registry, my_data: PersonalData, state: FormState, path: str, *, utc_now: UtcNow
+        self, registry: Registry, personal_data: PersonalData, state: FormState, path: str, *, utc_now: UtcNow
     ) -> None:
-        self._directory = directory
-        self._my_data = my_data
+        self._registry = registry
+        self._personal_data = personal_data
         self._state = state
         self._path = path
         self._utc_now = utc_now
 
     async def answer(self, form: Mapping[str, str]) -> Answer:
         """
-        Show the data, or do what the button says.
+        Show the data, or do what the button in the form says.
 
         @raise StoreUnavailable: when nobody can say what is stored, or erase it.
         """
@@ -45,11 +45,11 @@ class PersonalDataPages:
             token = self._state.open_token(state)
         except ForgedState:
             return stale()
-        stored = await self._my_data.look(token)
+        stored = await self._personal_data.look(token)
         if stored is None:
             return Answer(session_pages.offline(self._path, None, token))
-        gateway = self._directory.gateway(stored.stays[0].gw_id) if stored.stays else None
-        network = self._directory.network(gateway.network) if gateway else None
+        gateway = self._registry.gateway(stored.sessions[0].gw_id) if stored.sessions else None
+        network = self._registry.network(gateway.network) if gateway else None
         if "download" in form:
             body = json.dumps(document(stored), indent=2, ensure_ascii=False).encode()
             return Answer(body, media="application/json", filename="my-data.json")
@@ -60,10 +60,10 @@ class PersonalDataPages:
         return Answer(session_pages.my_data(network, token, state, stored, self._utc_now()))
 
     async def _erase(
-        self, token: str, form: Mapping[str, str], stored: Stored, gateway: Gateway | None, network: Network | None
+        self, token: str, form: Mapping[str, str], stored: StoredData, gateway: Gateway | None, network: Network | None
     ) -> Answer:
         """Erase, and let the browser tell the gateway, which then reports the end at once."""
-        refused = await self._my_data.erase(token, form.get("password", ""))
+        refused = await self._personal_data.erase(token, form.get("password", ""))
         if refused is None:
             origin = urls.origin_of(gateway) if gateway else None
             logging_out = urls.logging_out(gateway, token) if gateway else None
@@ -74,8 +74,8 @@ class PersonalDataPages:
         return Answer(page, HTTPStatus.TOO_MANY_REQUESTS, retry_after=refused.wait or RETRY_AFTER)
 
 
-def document(stored: Stored) -> dict[str, object]:
-    """Write everything for a program; hashes of passwords and keys are not told."""
+def document(stored: StoredData) -> dict[str, object]:
+    """Return everything for a program to read, apart from the hashes of passwords and keys."""
     account = stored.account
     return {
         "account": account
@@ -88,7 +88,7 @@ def document(stored: Stored) -> dict[str, object]:
             "disabled": account.disabled,
         },
         "devices": [_device(device) for device in stored.devices],
-        "stays": [_stay(stay) for stay in stored.stays],
+        "stays": [_session(session) for session in stored.sessions],
     }
 
 
@@ -101,18 +101,18 @@ def _device(device: StoredDevice) -> dict[str, object]:
     }
 
 
-def _stay(stay: StoredSession) -> dict[str, object]:
+def _session(session: StoredSession) -> dict[str, object]:
     return {
-        "gateway": stay.gw_id,
-        "mac": stay.mac,
-        "ip": stay.ip,
-        "first_page": stay.url,
-        "opened_at": _instant(stay.opened_at),
-        "online_at": _instant(stay.activated_at),
-        "ended_at": _instant(stay.ended_at),
-        "end": stay.reason,
-        "incoming_octets": stay.used.incoming,
-        "outgoing_octets": stay.used.outgoing,
+        "gateway": session.gw_id,
+        "mac": session.mac,
+        "ip": session.ip,
+        "first_page": session.url,
+        "opened_at": _instant(session.opened_at),
+        "online_at": _instant(session.activated_at),
+        "ended_at": _instant(session.ended_at),
+        "end": session.reason,
+        "incoming_octets": session.used.incoming,
+        "outgoing_octets": session.used.outgoing,
     }
 
 

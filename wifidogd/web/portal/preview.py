@@ -1,4 +1,4 @@
-"""Every page of a network with made-up guests, for its operator to look at; nothing on them works."""
+"""Previews: every page of a network with made-up guests, for its operator; nothing on them works."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from wifidogd.access.open_session import Refusal, Refused
-from wifidogd.access.sign_in import SessionView
+from wifidogd.access.session_view import SessionView
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import EndNotice, OtherDevice
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import Octets, Reason, UtcNow
 from wifidogd.gateways.registry import Registry
-from wifidogd.store.access.end_notices import EndNotice
-from wifidogd.store.access.guest_sessions import OtherDevice
 from wifidogd.web.portal.form_state import ForgedState, FormState
 from wifidogd.web.portal.http import Answer, not_found
 from wifidogd.web.rendering import notices, session_pages, sign_in_pages
@@ -26,17 +25,17 @@ _HOUR = timedelta(hours=1)
 
 
 class PreviewPages:
-    """Shows pages to whoever has an address that C{wifidogctl network preview} has signed."""
+    """Shows previews at an address that C{wifidogctl network preview} has signed."""
 
-    def __init__(self, directory: Registry, state: FormState, path: str, *, utc_now: UtcNow) -> None:
-        self._directory = directory
+    def __init__(self, registry: Registry, state: FormState, path: str, *, utc_now: UtcNow) -> None:
+        self._registry = registry
         self._state = state
         self._path = path
         self._utc_now = utc_now
 
     def show(self, query: bytes) -> Answer:
         """
-        Show one page, or the list of them.
+        Show one preview, or the list of them.
 
         @raise StoreUnavailable: while the networks have not been read.
         """
@@ -46,9 +45,9 @@ class PreviewPages:
             name = self._state.open_preview(state)
         except ForgedState:
             return not_found()
-        if name not in {network.name for network in self._directory.networks()}:
+        if name not in {network.name for network in self._registry.networks()}:
             return not_found()
-        network = self._directory.network(name)
+        network = self._registry.network(name)
         samples = self._samples(network)
         wanted = samples.get(fields.get("page", ""))
         if wanted is None:
@@ -58,23 +57,23 @@ class PreviewPages:
 
     def _samples(self, network: Network) -> Mapping[str, Page]:
         now = self._utc_now()
-        stay = _sample_stay(network, now)
+        view = _sample_view(network, now)
         tablet = OtherDevice(1, _TABLET, now - timedelta(minutes=5), Octets(1_500_000), is_ending=False)
         aside = Aside(((tablet, ""),), now + network.remember if network.remember else None)
-        farewell = EndNotice(stay.gateway.gw_id, _MAC, Reason.DAY_IS_SPENT, now, now + 5 * _HOUR)
+        end_notice = EndNotice(view.gateway.gw_id, _MAC, Reason.DAY_IS_SPENT, now, now + 5 * _HOUR)
         return {
             "sign-in": sign_in_pages.sign_in(network, "", now=now),
             "refused": sign_in_pages.sign_in(network, "", Refused(Refusal.TOO_MANY_TRIES, 0.25 * _HOUR), now=now),
-            "ended": sign_in_pages.sign_in(network, "", now=now, farewell=farewell),
+            "ended": sign_in_pages.sign_in(network, "", now=now, farewell=end_notice),
             "back": sign_in_pages.back(network, "", "", now + (network.remember or _HOUR), now, can_forget=True),
-            "portal": session_pages.portal(self._path, stay, "", "", aside, now),
-            "online": sign_in_pages.online(network, "", stay.url),
-            "offline": session_pages.offline(self._path, stay, ""),
+            "portal": session_pages.portal(self._path, view, "", "", aside, now),
+            "online": sign_in_pages.online(network, "", view.url),
+            "offline": session_pages.offline(self._path, view, ""),
             "denied": notices.message("denied", network, None),
         }
 
 
-def _sample_stay(network: Network, now: datetime) -> SessionView:
+def _sample_view(network: Network, now: datetime) -> SessionView:
     return SessionView(
         gateway=Gateway("preview", network.name, "192.0.2.1"),
         network=network,

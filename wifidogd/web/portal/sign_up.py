@@ -1,18 +1,15 @@
-"""Signing up: accounts that guests make themselves."""
+"""Accounts that guests make themselves; mounted only where there is a mail server."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from wifidogd.access.open_session import Admitted, Refusal, Refused
-from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.accounts.registration import Registration
-from wifidogd.accounts.self_service import SelfService
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
-from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import Network, SignInMethod
-from wifidogd.domain.sessions import LoginQuery
+from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.http import Answer, Caller, lead_to, not_found, refusal, stale
@@ -25,42 +22,22 @@ LONGEST_SHOWN = 100
 """Characters of what a guest typed that a form shows again."""
 
 
-@dataclass(frozen=True, slots=True)
-class ByMail:
-    """
-    What needs a mail server.
-
-    @ivar registration: makes accounts.
-    @ivar care: looks after them.
-    """
-
-    registration: Registration
-    care: SelfService
+def offers_sign_up(network: Network) -> bool:
+    """Return whether guests of a network may make accounts, where there is a mail server."""
+    return network.sign_up and SignInMethod.ACCOUNT in network.methods
 
 
 class SignUpPages:
-    """Makes accounts, where there is a mail server, for guests at a gateway whose network wants that."""
+    """Makes accounts for guests at a gateway whose network wants that."""
 
     def __init__(
-        self,
-        directory: Registry,
-        admission: AccountSignIn,
-        registration: Registration | None,
-        state: FormState,
-        path: str,
+        self, registry: Registry, registration: Registration, state: FormState, path: str, *, utc_now: UtcNow
     ) -> None:
-        """
-        @param registration: None where no mail can be sent: then its page does not exist.
-        """
-        self._directory = directory
-        self._admission = admission
+        self._registry = registry
         self._registration = registration
         self._state = state
         self._path = path
-
-    def is_offered(self, network: Network) -> bool:
-        """Tell whether guests of a network may make accounts."""
-        return self._registration is not None and network.sign_up and SignInMethod.ACCOUNT in network.methods
+        self._utc_now = utc_now
 
     def show_sign_up(self, query: bytes, caller: Caller) -> Answer:
         """
@@ -68,8 +45,8 @@ class SignUpPages:
 
         @raise StoreUnavailable: while nobody can say who is adopted.
         """
-        came = self._come(read_query(query))
-        return came if isinstance(came, Answer) else self._sign_up_page(*came, caller)
+        request = self._request(read_query(query), caller)
+        return request if isinstance(request, Answer) else self._sign_up_page(request, caller)
 
     async def sign_up(self, form: Mapping[str, str], caller: Caller) -> Answer:
         """
@@ -77,49 +54,48 @@ class SignUpPages:
 
         @raise StoreUnavailable: while nobody can say who is adopted.
         """
-        came = self._come(form)
-        if isinstance(came, Answer) or self._registration is None:
-            return came if isinstance(came, Answer) else not_found()
-        gateway, visitor = came
+        request = self._request(form, caller)
+        if isinstance(request, Answer):
+            return request
+        email, password = form.get("email", ""), form.get("password", "")
         try:
-            if visitor.mac is not None and await self._admission.is_online(gateway, visitor.mac):
-                return lead_to(urls.login_of(self._path, visitor))
-            outcome = await self._registration.sign_up(
-                gateway, visitor, form.get("email", ""), form.get("password", ""), caller.language.tag, caller.source
-            )
+            outcome = await self._registration.sign_up(request, email, password, caller.language.tag)
         except (StoreUnavailable, Overloaded):
             outcome = Refused(Refusal.BUSY)
         if isinstance(outcome, Admitted):
-            return lead_to(urls.admitting(gateway, outcome.token))
-        return self._sign_up_page(gateway, visitor, caller, outcome, form.get("email", ""))
+            return lead_to(urls.admitting(request.gateway, outcome.token))
+        if outcome.why is Refusal.ALREADY_ONLINE:
+            return lead_to(urls.login_of(self._path, request.query))
+        return self._sign_up_page(request, caller, outcome, email)
 
-    def _come(self, fields: Mapping[str, str]) -> tuple[Gateway, LoginQuery] | Answer:
-        """Tell where a guest is; the answer if they cannot sign up there."""
+    def _request(self, fields: Mapping[str, str], caller: Caller) -> GuestRequest | Answer:
+        """Read where a guest is; the answer if they cannot sign up there."""
         try:
-            visitor = self._state.open_visitor(fields.get("state", ""))
+            login_query = self._state.open_login_query(fields.get("state", ""))
         except StaleState as old:
-            return stale(urls.login_of(self._path, old.visitor))
+            return stale(urls.login_of(self._path, old.login_query))
         except ForgedState:
             return stale()
-        gateway = self._directory.gateway(visitor.gw_id)
-        if gateway is None or not self.is_offered(self._directory.network(gateway.network)):
+        gateway = self._registry.gateway(login_query.gw_id)
+        network = None if gateway is None else self._registry.network(gateway.network)
+        if gateway is None or network is None or not offers_sign_up(network):
             return not_found()
-        return gateway, visitor
+        return GuestRequest(gateway, network, login_query, self._utc_now(), caller.source)
 
     def _sign_up_page(
-        self, gateway: Gateway, visitor: LoginQuery, caller: Caller, refused: Refused | None = None, typed: str = ""
+        self, request: GuestRequest, caller: Caller, refused: Refused | None = None, typed: str = ""
     ) -> Answer:
-        network, state = self._directory.network(gateway.network), self._state.seal_visitor(visitor)
+        state = self._state.seal_login_query(request.query)
         page = page_of(
             "sign_up.html",
-            network,
+            request.network,
             state=state,
             email=typed[:LONGEST_SHOWN],
-            login=urls.login_of(self._path, visitor),
-            grace=network.grace,
+            login=urls.login_of(self._path, request.query),
+            grace=request.network.grace,
             **why_of(refused),
         )
-        forms, address = urls.way_in(gateway, caller.host), f"{self._path}sign-up?state={state}"
+        forms, address = urls.way_in(request.gateway, caller.host), f"{self._path}sign-up?state={state}"
         if refused is None:
             return Answer(page, forms=forms, address=address)
         return refusal(page, refused, forms, address)

@@ -1,4 +1,4 @@
-"""The address of a voucher, which its QR code holds."""
+"""The address in the QR code of a voucher."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from wifidogd.web.server.query import read_query
 
 class VoucherPages:
     """
-    Leads who has scanned a voucher to where it can be used.
+    Leads a guest who has scanned a voucher to where it can be used.
 
     Opening the address never signs in by itself: browsers and messengers
-    open addresses that nobody has asked them to.
+    open addresses without being asked.
     """
 
     def __init__(self, sign_in: SignInPages) -> None:
@@ -27,9 +27,9 @@ class VoucherPages:
         """
         Show the sign-in form with the code filled in where a query says at which gateway the guest is.
 
-        Nobody is guessed to be anywhere: without that query the guest is told how to get there.
+        The server does not guess where a guest is: without that query it shows the way there.
 
-        @param typed: what the address has for a code.
+        @param typed: the code in the address.
         @raise StoreUnavailable: while nobody can say who is adopted or online.
         """
         code = read_code(typed)

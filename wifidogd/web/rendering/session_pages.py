@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from wifidogd.access.open_session import Refused
-from wifidogd.access.sign_in import SessionView
+from wifidogd.access.session_view import SessionView
+from wifidogd.domain.guests import OtherDevice, StoredData
 from wifidogd.domain.plans import Network, TimeCounts
-from wifidogd.store.access.guest_sessions import OtherDevice
-from wifidogd.store.accounts.personal_data import Stored
 from wifidogd.web.rendering import urls
 from wifidogd.web.rendering.brand import Page, page_of
 from wifidogd.web.rendering.destination import host_of
@@ -79,7 +78,7 @@ def offline(path: str, stay: SessionView | None, token: str) -> Page:
     )
 
 
-def my_data(network: Network | None, token: str, state: str, stored: Stored, now: datetime) -> Page:
+def my_data(network: Network | None, token: str, state: str, stored: StoredData, now: datetime) -> Page:
     """Return the page that shows a guest what is stored about them; of each kind the first few."""
     values = {"token": token, "state": state, "stored": stored, "now": now}
     return page_of("my_data.html", network, shown=20, zone=network.time_zone if network else "UTC", **values)

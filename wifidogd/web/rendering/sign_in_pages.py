@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from wifidogd.access.open_session import Refused
+from wifidogd.domain.guests import EndNotice
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.voucher_codes import show_code
-from wifidogd.store.access.end_notices import EndNotice
 from wifidogd.web.rendering.brand import Page, page_of
 from wifidogd.web.rendering.destination import host_of
 from wifidogd.web.rendering.formatting import span, why_of

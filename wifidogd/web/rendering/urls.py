@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode, urlsplit
 
-from wifidogd.access.sign_in import SessionView
+from wifidogd.access.session_view import SessionView
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.voucher_codes import read_code

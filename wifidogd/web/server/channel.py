@@ -1,8 +1,8 @@
 """
-HTTP over one connection, with an end to everything a client may drag out.
+HTTP over one connection, with a deadline for everything that a client may drag out.
 
 Clients that vanish, stall or never read are normal at a hotspot; each of them
-may cost a descriptor for a bounded time and no line in the log.
+costs a descriptor for a bounded time and no line in the log.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from wifidogd.web.server.site import WifidogdSite
 
 REQUEST_DEADLINE = 10
-"""Seconds for a whole request, head and body, counted from the connection or the end of the last answer."""
+"""Seconds for a whole request, head and body, from the connection or the end of the last answer."""
 
 ANSWER_DEADLINE = 30
-"""Seconds that a client has to take its answer once nothing more follows."""
+"""Seconds in which a client must read its answer once nothing more follows."""
 
 LINGER = 2
-"""Seconds in which a client that sends too much may still read that it does."""
+"""Seconds in which a client that sends too much may still read the refusal."""
 
 _LONGEST_NAME = 100
 """Octets of the name of a field; Twisted remembers 10,000 names for good (C{twisted.web.http_headers._NameEncoder})."""
@@ -41,18 +41,18 @@ _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Le
 
 
 class BodyTooLarge(WifidogdError):
-    """A request goes on for longer than anybody needs to say anything here."""
+    """A request has a longer body than any page here needs."""
 
 
 @implementer(IHalfCloseableProtocol)
 class Channel(HTTPChannel):
-    """One connection of a client, which may close its half once it has asked."""
+    """One connection of a client, which may close its half after its request."""
 
     site: WifidogdSite
     transport: Any
 
     _is_secure = False
-    _is_leaving = False
+    _is_closing = False
     _peer_has_finished = False
     _is_refusing = False
     _discarded = 0
@@ -65,15 +65,15 @@ class Channel(HTTPChannel):
         self._unread: Request | None = None
 
     def connectionMade(self) -> None:
-        """Start the clock, or hang up when there is no room at all."""
+        """Start the deadline, or drop the client if there are too many."""
         super().connectionMade()
         self._is_secure = bool(super().isSecure())
         if not self.site.connections.add(self):
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Make room for another."""
-        self._go_on()
+        """Stop counting the client."""
+        self._stop_waiting()
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
@@ -81,127 +81,127 @@ class Channel(HTTPChannel):
         super().connectionLost(reason)
 
     def isSecure(self) -> bool:
-        """Tell whether the client came over TLS."""
+        """Return whether the client uses TLS."""
         return self._is_secure
 
     @property
     def is_served(self) -> bool:
-        """Whether it has its last answer, taken or not."""
-        return self._is_leaving or self._is_refusing
+        """Whether the last answer has been written, read by the client or not."""
+        return self._is_closing or self._is_refusing
 
     @property
-    def has_asked(self) -> bool:
-        """Whether it has begun to ask for something that is not answered."""
+    def has_request(self) -> bool:
+        """Whether there is a request, complete or not, without an answer."""
         return bool(self.requests or self._buffer)
 
     def end_with_answer(self) -> None:
-        """Hang up after the answer that is being made, if one is."""
+        """Close the connection after the answer that is being made, if there is one."""
         if self._handlingRequest:
             self.persistent = False
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
-        """Tell whether another request may follow; the answer says if the server is why not."""
+        """Return whether another request may follow; if the server forbids it, the answer says so."""
         if not self.site.connections.may_be_kept:
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
             return False
         return bool(super().checkPersistence(request, version))
 
     def setTimeout(self, period: int | None) -> int | None:
-        """Give the client this many seconds from now, None for no end; a client that is leaving gets no other."""
+        """Set the deadline to so many seconds from now, None for none; that of a closing connection stays."""
         before, self.timeOut = self.timeOut, period
-        if not self._is_leaving:
-            self._go_on()
+        if not self._is_closing:
+            self._stop_waiting()
             if period is not None:
                 self._await(period, self.site.connections.silent)
         return before
 
     def resetTimeout(self) -> None:
-        """Do nothing when data arrives: a client that sends a byte now and then would never time out."""
+        """Do nothing when data arrives; else a client that sends a byte now and then would never time out."""
 
     def overdue(self) -> None:
-        """Hang up, or drop a client that does not even take its answer; neither is news for the log."""
-        if self._is_leaving or self._unread is not None:
+        """Close the connection, or drop a client that does not even read its answer; neither is logged."""
+        if self._is_closing or self._unread is not None:
             self.transport.abortConnection()
         else:
             self.loseConnection()
 
     def loseConnection(self) -> None:
-        """Close once everything has been sent, L{ANSWER_DEADLINE} from now in any case."""
-        if not self._is_leaving:
-            self._is_leaving = True
-            self._go_on()
+        """Close once everything has been sent, at the latest L{ANSWER_DEADLINE} seconds from now."""
+        if not self._is_closing:
+            self._is_closing = True
+            self._stop_waiting()
             self._await(ANSWER_DEADLINE, self.site.connections.slow)
         super().loseConnection()
 
     def _await(self, seconds: int, among: SlowClients[Channel]) -> None:
         """
-        Wait for the client, so long at most.
+        Set the deadline by which the client must act.
 
-        @param among: as one of those who make room when there is none, each after the time that such clients get.
+        @param among: the clients among which it may be dropped earlier, when there are too many.
         """
         self._deadline, self._among = self.site.deadlines.add(self, seconds), among
         among.add(self)
 
-    def _go_on(self) -> None:
-        """Wait for the client no more."""
+    def _stop_waiting(self) -> None:
+        """Cancel the deadline."""
         if self._deadline is not None:
             self._deadline.cancel()
         if self._among is not None:
             self._among.discard(self)
 
     def readConnectionLost(self) -> None:
-        """Answer what the client has asked before it closed its half; drop what it has not."""
+        """Answer the requests that came before the client closed its half."""
         self._peer_has_finished = True
         self._end_with_peer()
 
     def writeConnectionLost(self) -> None:
-        """Give up a connection on which nothing can be answered."""
+        """Close a connection on which no answer can be sent."""
         self.loseConnection()
 
     def requestDone(self, request: Request) -> None:
-        """Go on with the next request, if there is one, somebody to answer, and room for the answer."""
-        if self._waitingForTransport and self.persistent and not self._is_leaving:
+        """Read the next request, unless the client does not read its answers or other clients must be served first."""
+        if self._waitingForTransport and self.persistent and not self._is_closing:
             self._unread = request
             self._await(ANSWER_DEADLINE, self.site.connections.slow)
             return
         super().requestDone(request)
-        if self._buffer and self._busyReceiving and not self._is_leaving:
+        if self._buffer and self._busyReceiving and not self._is_closing:
             self._wait_for_a_turn()
         self._end_with_peer()
 
     def _end_with_peer(self) -> None:
-        """Hang up if the client has closed its half and nothing that it asked before is left to be answered."""
+        """Close if the client has closed its half and all its requests have been answered."""
         if self._peer_has_finished and not self._handlingRequest and self._turn is None:
             self.loseConnection()
 
     def _wait_for_a_turn(self) -> None:
-        """Let everybody else be served before the next of many requests that came at once, and read no more of them."""
+        """Pause reading for a turn: others are served before the next of many requests that came at once."""
         self.paused = True
         self._networkProducer.pauseProducing()
         self._turn = self.callLater(0, self._take_turn)
 
     def _take_turn(self) -> None:
-        """Read on; listen again if that has not begun another request, which does so when it is done."""
+        """Read on; if that has not begun another request, resume reading from the client too."""
         self._turn = None
         self.paused = False
-        if self._is_leaving:
+        if self._is_closing:
             return
         self.dataReceived(b"")
-        if self._turn is None and not (self._handlingRequest or self._waitingForTransport or self._is_leaving):
+        if self._turn is None and not (self._handlingRequest or self._waitingForTransport or self._is_closing):
             self._networkProducer.resumeProducing()
             self._end_with_peer()
 
     def resumeProducing(self) -> None:
-        """Go on with what had to wait until the client took its answers."""
+        """Go on with what had to wait until the client read its answers."""
         super().resumeProducing()
         request, self._unread = self._unread, None
         if request is not None:
-            self._go_on()
+            self._stop_waiting()
             self.requestDone(request)
 
     def refuse_body(self) -> None:
         """
-        Say 413 and take no notice of what follows.
+        Answer 413 and discard what follows.
 
         Closing at once would make the kernel reset the connection while the
         client still sends, and the client would lose the answer.
@@ -212,7 +212,7 @@ class Channel(HTTPChannel):
             self.setTimeout(LINGER)
 
     def dataReceived(self, data: bytes) -> None:
-        """Read on, or past, what the client sends."""
+        """Read, or discard, what the client sends."""
         if not self._is_refusing:
             super().dataReceived(data)
             return
@@ -226,14 +226,14 @@ class Channel(HTTPChannel):
             super().lineReceived(line)
 
     def headerReceived(self, line: bytes) -> bool:
-        """Read a field of the head; False for one that is none, which ends the connection."""
+        """Read a field of the head; return False for a malformed one, which closes the connection."""
         if line.find(b":", 0, _LONGEST_NAME + 1) < 0:
             self._respondToBadRequestAndDisconnect()
             return False
         return bool(super().headerReceived(line))
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Read a part of the body, up to where it is too large."""
+        """Read a part of the body, until it is too large."""
         if not self._is_refusing:
             try:
                 super().rawDataReceived(data)
@@ -247,7 +247,7 @@ class Channel(HTTPChannel):
             super().allContentReceived()
 
     def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
-        """Read an absurd length as one that is merely too large; Python does not convert thousands of digits."""
+        """Replace an absurd length by one that is merely too large; Python does not convert thousands of digits."""
         if header == b"Content-Length" and data.isdigit() and len(data) > _MOST_LENGTH_DIGITS:
             data = b"9" * _MOST_LENGTH_DIGITS
         return bool(super()._maybeChooseTransferDecoder(header, data))

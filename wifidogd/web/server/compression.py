@@ -1,12 +1,12 @@
 """
-How a guest's page gets small enough for the first flight of a connection; pure.
+Compresses pages, so that they fit the first flight of a connection; pure.
 
 A page that mixes secrets with text of an attacker's choosing can give the
-secrets away by its compressed length (BREACH). Ours may be compressed, since
-no page shows what only a cookie entitles to: the signed state is made of the
-very address that asks for the page, and a token is in that address, or in the
-form that was sent, already. Whoever can have a page made with text of their
-choosing can as well ask for it themselves, and read it.
+secrets away by its compressed length (BREACH).  Ours may be compressed, since
+no page shows what only a cookie gives access to: the signed state is made of
+the very address that asks for the page, and a token is in that address, or in
+the form that was sent, already.  Whoever can have a page made with text of
+their choosing can as well request it themselves, and read it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import re
 import zlib
 
 LARGEST = 100_000
-"""Octets; more would keep the reactor from its other guests for too long, and only a download has as many."""
+"""Octets; more would block the reactor for too long, and only a download has as many."""
 
 _SMALLEST = 1000
-"""Octets; less fits one packet as it is."""
+"""Octets; less fits one packet uncompressed."""
 
 _LEVEL = 6
 _WITH_GZIP_HEAD = 31
@@ -31,9 +31,9 @@ _CODING = re.compile(r"\s*([!#$%&'*+.^_`|~0-9a-z-]+)\s*(?:;\s*q=([01](?:\.[0-9]{
 
 def accepts_gzip(accepted: str) -> bool:
     """
-    Tell whether a browser takes gzip, and would not rather have a page as it is.
+    Return whether a browser accepts gzip, and does not prefer a page uncompressed.
 
-    @param accepted: the Accept-Encoding header (RFC 9110, section 12.5.3); empty for none, which promises nothing.
+    @param accepted: the Accept-Encoding header (RFC 9110, section 12.5.3); empty for none.
     """
     found = (_CODING.fullmatch(part) for part in accepted.lower().split(",", _MOST_CODINGS)[:_MOST_CODINGS])
     weights = {match[1]: float(match[2] or 1) for match in found if match}
@@ -42,11 +42,11 @@ def accepts_gzip(accepted: str) -> bool:
 
 
 def is_worth_packing(body: bytes) -> bool:
-    """Tell whether a body is neither too small nor too large to be compressed."""
+    """Return whether a body is neither too small nor too large to be compressed."""
     return _SMALLEST <= len(body) <= LARGEST
 
 
 def pack(body: bytes) -> bytes:
-    """Compress a body; the same body always becomes the same octets."""
+    """Return a compressed body; the same body always becomes the same octets."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WITH_GZIP_HEAD, _MEMORY)
     return packer.compress(body) + packer.flush()

@@ -121,7 +121,7 @@ class ConnectionLimit:
             if passed >= seconds:
                 return
             for channel in unserved:
-                if passed >= _UNASKED and not channel.has_asked:
+                if passed >= _UNASKED and not channel.has_request:
                     channel.loseConnection()
             await deferLater(self._clock, _LOOK)
         until = self._clock.seconds() + _TAKEN

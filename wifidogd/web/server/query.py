@@ -1,8 +1,8 @@
 """
-Single values out of the queries that gateways write and send guests with; pure.
+Reads single values of the queries that gateways send, or send guests with; pure.
 
 Gateways encode carelessly or not at all: C{+} is a plus, the first of
-repeated names wins, an escape cut in the middle is dropped (protocol.md
+repeated names wins, an escape that is cut in the middle is dropped (protocol.md
 section 2), and missing values arrive as placeholders.
 """
 
@@ -19,14 +19,14 @@ from wifidogd.domain.errors import MalformedRequest
 GATEWAY_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}")
 _MOST_FIELDS = 100
-"""Of a query; the most that gateways are known to send is 20 or so, and each takes time."""
+"""Of a query; gateways are known to send 20 or so, and each takes time."""
 
 _CUT_ESCAPE = re.compile(rb"%[0-9A-Fa-f]?\Z")
 
 
 def read_query(query: bytes) -> Mapping[str, str]:
     """
-    Decode what follows C{?} as received.
+    Return the fields of what follows C{?}, as received.
 
     @return: the first value of each name; bytes that are not UTF-8, such as a character cut in half, are dropped, and
         so is what comes after L{_MOST_FIELDS} fields.
@@ -43,9 +43,9 @@ def read_query(query: bytes) -> Mapping[str, str]:
 
 def read_gw_id(text: str) -> str:
     """
-    Check the name of a gateway.
+    Return the name of a gateway, unchanged.
 
-    @raise MalformedRequest: if no gateway can be called that.
+    @raise MalformedRequest: if no gateway can have this name.
     """
     if not GATEWAY_ID.fullmatch(text):
         raise MalformedRequest("gw_id", "must be 1 to 64 of A-Z a-z 0-9 . _ : -")
@@ -53,7 +53,7 @@ def read_gw_id(text: str) -> str:
 
 
 def read_mac(text: str | None) -> str | None:
-    """Normalise a MAC to lower case with colons; all zeros is what an incomplete ARP entry gives, and means absent."""
+    """Return a MAC in lower case with colons; None for none, and for the zeros of an incomplete ARP entry."""
     lower = (text or "").lower()
     if not _MAC.fullmatch(lower) or not lower.strip("0:-"):
         return None
@@ -61,7 +61,7 @@ def read_mac(text: str | None) -> str | None:
 
 
 def read_address(text: str | None) -> str | None:
-    """Normalise a literal address; one with a zone, which is of no use elsewhere, counts as absent."""
+    """Return a literal address in its usual form; None for none, and for one with a zone, which is of no use here."""
     if text is None or "%" in text:
         return None
     try:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wifidogd.access.remembered_devices import good_until, is_random
+from wifidogd.access.arrivals import good_until, is_random
+from wifidogd.domain.guests import RememberedDevice
 from wifidogd.domain.plans import Network, SignInMethod
-from wifidogd.store.access.remembered_devices import Device
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -18,7 +18,7 @@ LASTING, RANDOM = "00:1b:63:00:00:01", "02:1b:63:00:00:01"
 NETWORK = Network(
     "default", "Café", (SignInMethod.ACCOUNT,), remember=30 * DAY, remember_random=2 * DAY, remember_mac=True
 )
-DEVICE = Device(1, LASTING, 7, None, NOON, NOON + 30 * DAY)
+DEVICE = RememberedDevice(1, LASTING, 7, None, NOON, NOON + 30 * DAY)
 VOUCHER = replace(DEVICE, account_id=None, voucher_id=7)
 
 
@@ -41,7 +41,7 @@ VOUCHER = replace(DEVICE, account_id=None, voucher_id=7)
     ],
 )
 def test_a_device_is_remembered_as_long_as_its_network_says_now(
-    device: Device, network: Network, by_mac: str | None, until: datetime | None
+    device: RememberedDevice, network: Network, by_mac: str | None, until: datetime | None
 ) -> None:
     """A made-up MAC for the shorter time, and nobody by a way that is not offered any more."""
     assert good_until(device, network, by_mac) == until

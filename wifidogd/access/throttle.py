@@ -1,0 +1,117 @@
+"""How often guests may try: the one table of limits, and the one place that counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wifidogd.domain.addresses import neighbourhood
+from wifidogd.domain.guests import Account
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, Subject, Tries, count_tries, forgive_tries
+from wifidogd.store.driver.database import Cursor
+
+MOST: Mapping[str, int] = {
+    "passwords of account": 10,
+    "device": 10,
+    # All guests of a site may share a source, hence many.  Whoever tries one password on every account would otherwise
+    # be stopped by nothing, as a device is what a URL claims.
+    "passwords from source": 300,
+    # So much below that of the gateway that a stranger cannot close it to its guests alone.
+    "codes from source": 250,
+    # Whoever guesses can name any device, so this is what holds: with a million vouchers sold, a code is found at one
+    # gateway in 140 years on average.
+    "codes at gateway": 2_500,
+    # A device may belong to a family.
+    "sign-ups on device": 5,
+    # Whichever gateways the source names: a conference arrives at a site, a stranger has no more.
+    "sign-ups from source": 300,
+    "sign-ups at gateway": 1_000,
+    # Whoever types the address: sign-ups, forgotten passwords and changes count together.
+    "mails to address": 3,
+    "mails from source": 100,
+}
+"""Tries in a window, by what they are limited by; the kinds are those of the table C{attempts}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """
+    A try that has been counted.
+
+    @ivar wait: how long the guest must wait before it may be made; None when it may be made now.
+    @ivar attempt_ids: the counters, to L{forgive} it.
+    """
+
+    wait: timedelta | None
+    attempt_ids: tuple[int, ...] = ()
+
+
+async def count(cursor: Cursor, subjects: Sequence[Subject], now: datetime) -> Counted:
+    """
+    Count a try before it is made, in one round trip.
+
+    @param subjects: what it counts against, the narrowest first: once one of them has had its tries, those that follow
+        are spared, so that a guesser does not use up what others share.
+    """
+    limits = [(subject, MOST[subject.kind]) for subject in subjects]
+    tries = await count_tries(cursor, limits, now)
+    return Counted(wait_after(tries, now), tuple(each.attempt_id for each in tries))
+
+
+def forgive(cursor: Cursor, counted: Counted) -> None:
+    """Take back a try that turned out right; this is sent with the next statement or COMMIT."""
+    forgive_tries(cursor, counted.attempt_ids)
+
+
+def wait_after(tries: Iterable[Tries], now: datetime) -> timedelta | None:
+    """
+    Compute how long a guest must wait before they may try again.
+
+    @return: until the last of the exceeded windows is over; None if none is exceeded.
+    """
+    ends = [each.started_at + TRIES_WINDOW for each in tries if each.count > MOST[each.kind]]
+    return max(ends) - now if ends else None
+
+
+def passwords_of(account: Account | None, typed: str) -> Subject:
+    """Return what tries at an account count against; where there is none, what was typed: the answers are the same."""
+    if account is not None:
+        return Subject("passwords of account", account_id=account.account_id)
+    return Subject("passwords of account", name=typed)
+
+
+def passwords_from(source: str) -> Subject:
+    """Return what passwords from an address count against, for whatever accounts."""
+    return Subject("passwords from source", source=neighbourhood(source))
+
+
+def tries_of_device(gw_id: str, mac: str) -> Subject:
+    """Return what passwords and codes typed on a device at a gateway count against."""
+    return Subject("device", gw_id, mac)
+
+
+def codes(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
+    """Return what a voucher code counts against: the device, the source at this gateway, the gateway."""
+    subjects = [] if mac is None else [tries_of_device(gw_id, mac)]
+    if source is not None:
+        subjects.append(Subject("codes from source", gw_id, source=neighbourhood(source)))
+    return [*subjects, Subject("codes at gateway", gw_id)]
+
+
+def sign_ups(gw_id: str, mac: str | None, source: str | None, address: str) -> list[Subject]:
+    """Return what a sign-up, which may send a mail, counts against."""
+    subjects = [] if mac is None else [Subject("sign-ups on device", gw_id, mac)]
+    if source is not None:
+        subjects.append(Subject("sign-ups from source", source=neighbourhood(source)))
+    return [*subjects, Subject("sign-ups at gateway", gw_id), mails_to(address)]
+
+
+def mails_from(source: str) -> Subject:
+    """Return what addresses typed from a source count against."""
+    return Subject("mails from source", source=neighbourhood(source))
+
+
+def mails_to(address: str) -> Subject:
+    """Return what mails to an address count against."""
+    return Subject("mails to address", name=address)

@@ -1,0 +1,121 @@
+"""What is known of a guest who comes to the login page, in one statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from wifidogd.domain.guests import EndNotice, RememberedDevice
+from wifidogd.domain.sessions import Reason
+from wifidogd.store.driver.database import Cursor
+
+FIND_ONLINE = """
+    SELECT 1
+      FROM sessions
+      LEFT JOIN heartbeats USING (gw_id)
+     WHERE gw_id = %(gw_id)s
+       AND mac = %(mac)s
+       AND activated_at IS NOT NULL
+       AND ending IS NULL
+       AND reported_at >= %(reported_since)s
+       AND (expires_at IS NULL OR expires_at > %(now)s)
+       AND (restarted_at IS NULL OR reported_at >= restarted_at)
+"""
+
+FETCH_ARRIVAL = (
+    """
+    SELECT is_online, notice.gw_id, notice.mac, notice.reason, notice.ended_at, notice.back_at,
+           is_by_key, device_id, device.mac, device.account_id, device.voucher_id, remembered_at, expires_at,
+           coalesce(accounts.plan, vouchers.plan), vouchers.valid_until,
+           coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL)
+      FROM (SELECT EXISTS ("""  # noqa: S608 - both are constants
+    + FIND_ONLINE
+    + """) AS is_online) AS guest
+      LEFT JOIN farewells AS notice
+        ON notice.gw_id = %(gw_id)s
+       AND notice.mac = %(mac)s
+       AND (notice.ended_at > %(ended_since)s OR notice.back_at > %(now)s)
+      LEFT JOIN (
+           (SELECT true AS is_by_key, device_id, mac, account_id, voucher_id, remembered_at, expires_at
+              FROM devices
+             WHERE key_hash = %(key_hash)s
+               AND network = %(network)s)
+             UNION ALL
+           (SELECT false, device_id, mac, account_id, voucher_id, remembered_at, expires_at
+              FROM devices
+             WHERE network = %(network)s
+               AND mac = %(remembered_mac)s
+             ORDER BY remembered_at DESC
+             LIMIT 1)) AS device
+        ON true
+      LEFT JOIN accounts USING (account_id)
+      LEFT JOIN vouchers USING (voucher_id)
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """
+    A guest at the login page, as far as the database knows them.
+
+    @ivar is_online: True while the device has a live session at the gateway.
+    @ivar end_notice: which limit ended its last session, if its guest should still see that.
+    @ivar by_key: the remembered device of the cookie, which may have expired; None for none.
+    @ivar by_mac: the one that a gateway last reported with the MAC; likewise.
+    """
+
+    is_online: bool
+    end_notice: EndNotice | None = None
+    by_key: RememberedDevice | None = None
+    by_mac: RememberedDevice | None = None
+
+
+async def is_online(cursor: Cursor, gw_id: str, mac: str, now: datetime, reported_since: datetime) -> bool:
+    """
+    Return whether a device has a live session at a gateway.
+
+    @param reported_since: a session without a report since then, or since the gateway restarted, is not live.
+    """
+    values = {"gw_id": gw_id, "mac": mac, "now": now, "reported_since": reported_since}
+    await cursor.execute(FIND_ONLINE, values)
+    return cursor.fetchone() is not None
+
+
+async def fetch_arrival(
+    cursor: Cursor,
+    gw_id: str,
+    network: str,
+    *,
+    mac: str | None,
+    key_hash: bytes | None,
+    remembered_mac: str | None,
+    now: datetime,
+    reported_since: datetime,
+    ended_since: datetime,
+) -> Arrival:
+    """
+    Fetch what the login page shows of a guest.
+
+    @param mac: of the device; None if unknown.
+    @param key_hash: SHA-256 of the secret in the cookie of the device; None for no cookie.
+    @param remembered_mac: the MAC, where that is enough to be remembered by; None elsewhere.
+    @param reported_since: as L{is_online} takes it.
+    @param ended_since: end notices of before are of no interest, unless the guest may not come back yet.
+    """
+    values: dict[str, object] = {
+        "gw_id": gw_id,
+        "network": network,
+        "mac": mac,
+        "key_hash": key_hash,
+        "remembered_mac": remembered_mac,
+        "now": now,
+        "reported_since": reported_since,
+        "ended_since": ended_since,
+    }
+    await cursor.execute(FETCH_ARRIVAL, values)
+    rows = cursor.fetchall()
+    online, noticed_at, noticed_mac, reason, ended_at, back_at = rows[0][:6]
+    notice = None if reason is None else EndNotice(noticed_at, noticed_mac, Reason(reason), ended_at, back_at)
+    devices = {row[6]: RememberedDevice(*row[7:]) for row in rows if row[6] is not None}
+    return Arrival(online, notice, devices.get(True), devices.get(False))
