@@ -90,7 +90,7 @@ async def refuse_if_online(cursor: Cursor, request: GuestRequest) -> Refused | N
     """
     Refuse a guest whose device is online at the gateway, as far as its reports show, unless the guest insists.
 
-    An online guest is sent through the gateway again only on request (protocol: 0.13).
+    An online guest is sent through the gateway again only on request (docs/protocol.md 6.6).
 
     @return: None for a guest who may sign in; without a round trip if the redirect named no device.
     """

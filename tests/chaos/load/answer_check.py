@@ -1,4 +1,4 @@
-"""A line to the server on which every answer is judged by what design.md section 7 promises, and remembered."""
+"""A line to the server on which every answer is judged by what docs/protocol.md 3 promises, and remembered."""
 
 from __future__ import annotations
 

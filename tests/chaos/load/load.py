@@ -76,7 +76,7 @@ class Told:
             found.append(f"{self.unchecked} devices were not kept track of")
         amiss = self.answers.outcomes[Outcome.AMISS]
         if amiss:
-            found.append(f"{amiss} answers were none that design.md promises")
+            found.append(f"{amiss} answers were none that docs/protocol.md promises")
         return found
 
 

@@ -53,5 +53,5 @@ def test_what_is_asked_for(target: bytes, kind: Kind) -> None:
     ],
 )
 def test_what_came_of_it(kind: Kind, answer: bytes | NoAnswer, outcome: Outcome) -> None:
-    """An answer that design.md does not have for its kind is amiss, whatever a gateway would make of it."""
+    """An answer that docs/protocol.md does not have for its kind is amiss, whatever a gateway would make of it."""
     assert outcome_of(kind, answer) is outcome

@@ -150,7 +150,7 @@ class Setup:
     ],
 )
 def test_answers_to_a_login(answer: bytes | NoAnswer, leads_to: str | None, is_online: bool, faults: int) -> None:
-    """What the gateway makes of them, and which of them a right server never gives (protocol.md section 4)."""
+    """What the gateway makes of them, and which of them a right server never gives (docs/protocol.md 6.4)."""
     setup = Setup()
     assert setup.comes("a", answer) == leads_to
     assert setup.is_online is is_online
@@ -179,7 +179,7 @@ def test_answers_to_counters(answer: bytes | NoAnswer, is_online: bool, is_liste
 
 
 def test_a_refused_client_stays_listed_and_the_next_counters_let_it_in() -> None:
-    """Counters are a second way in (protocol.md 0.9)."""
+    """Counters are a second way in (docs/protocol.md 6.5)."""
     setup = Setup()
     setup.comes("a", auth(-1, 503))
     assert not setup.is_online
@@ -190,7 +190,7 @@ def test_a_refused_client_stays_listed_and_the_next_counters_let_it_in() -> None
 
 
 def test_a_new_token_while_online_freezes_the_totals_until_they_are_passed() -> None:
-    """The rule of the firewall is a new one, the list entry is not (protocol.md 0.12 and 0.13)."""
+    """The rule of the firewall is a new one, the list entry is not (docs/protocol.md 6.6)."""
     setup = Setup()
     setup.comes("a", auth(1))
     setup.reports(auth(1))
@@ -204,7 +204,7 @@ def test_a_new_token_while_online_freezes_the_totals_until_they_are_passed() -> 
 
 
 def test_an_absent_client_is_logged_out_after_two_intervals() -> None:
-    """Counters first, then the logout with the same numbers (protocol.md section 5)."""
+    """Counters first, then the logout with the same numbers (docs/protocol.md 6.6)."""
     setup = Setup()
     setup.comes("a", auth(1))
     setup.reports(auth(1))
@@ -216,7 +216,7 @@ def test_an_absent_client_is_logged_out_after_two_intervals() -> None:
 
 
 def test_a_log_out_is_said_once_with_the_last_totals() -> None:
-    """And never again, be it heard or not (protocol.md 0.8)."""
+    """And never again, be it heard or not (docs/protocol.md 6.4)."""
     setup = Setup()
     setup.comes("a", auth(1))
     setup.reports(auth(1))
@@ -244,7 +244,7 @@ def test_a_reboot_forgets_clients_and_a_restart_keeps_them() -> None:
 
 
 def test_strangers_get_an_apology_when_the_server_is_out_of_reach_for_long() -> None:
-    """For two intervals they are still sent to it (protocol.md 0.16)."""
+    """For two intervals they are still sent to it (docs/protocol.md 6.8)."""
     setup = Setup()
     setup.comes("a", NoAnswer.REFUSED)
     assert setup.gateway.catch(setup.phone, "http://example.org/") is not None

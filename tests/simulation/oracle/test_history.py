@@ -60,7 +60,7 @@ def test_a_token_that_may_have_lapsed_has_two_outcomes() -> None:
 
 
 def test_a_new_token_counts_on_where_the_old_one_was() -> None:
-    """Only what is new belongs to it (protocol.md 0.12)."""
+    """Only what is new belongs to it (docs/protocol.md 6.6)."""
     [(sessions, answer)] = outcomes((ONLINE, ExpectedSession("b")), Event("b", LOGIN))
     assert (sessions, answer) == ((ENDED, ExpectedSession("b", Phase.ONLINE, Octets(), ONCE)), ALLOWED)
     [(sessions, _)] = outcomes(sessions, Event("b", COUNTERS, THRICE))
@@ -132,7 +132,7 @@ def test_a_wrong_answer_is_found(stage: Stage, answer: AuthCode) -> None:
 
 
 def test_a_token_that_ended_or_never_was_is_denied_and_nothing_else() -> None:
-    """Counters are a second way in (protocol.md section 4)."""
+    """Counters are a second way in (docs/protocol.md 6.4)."""
     book = Book().online("a")
     assert book.says("a", LOGOUT, ONCE)
     for token in ("a", "forged"):

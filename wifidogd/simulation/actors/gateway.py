@@ -1,9 +1,9 @@
 """
 A router with wifidog-gateway 1.3.0.
 
-It keeps a list of clients, asks about each of them in turn every interval, and does what it is told, as protocol.md has
-it from the gateway's code: a client who was refused stays listed, a logout is said once, and a new token for somebody
-who is online counts on from the old totals.
+It keeps a list of clients, asks about each of them in turn every interval, and obeys the answers as docs/protocol.md 6
+describes: a client who was refused stays listed, a logout is sent once, and a new token for an online client continues
+from the old totals.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Client:
     A line of the gateway's list.
 
     @ivar rule: what the firewall's rule for the client has counted; a new rule begins at zero.
-    @ivar totals: what is reported, which follows the rule only once that has more (protocol.md 0.13).
+    @ivar totals: what is reported, which follows the rule only once that has more (docs/protocol.md 6.6).
     @ivar heard_at: simulated second of the last traffic; C{counted_at} that of the last look.
     """
 
@@ -99,7 +99,7 @@ class SimulatedGateway:
         Say where a stranger is sent instead of the page they wanted.
 
         @return: None while the gateway has nothing to offer but an apology: the server was out of reach for two
-            intervals (protocol.md 0.16).
+            intervals (docs/protocol.md 6.8).
         """
         if self._uplink.cut_off_for >= 2 * self._context.interval:
             return None

@@ -68,7 +68,7 @@ def grown(last: Octets, totals: Octets) -> Octets:
     """
     Say what was used between two reports.
 
-    Totals that fell began at zero again, in both directions (protocol.md section 5).
+    Totals that fell began at zero again, in both directions (docs/protocol.md 6.6).
     """
     if totals.incoming < last.incoming or totals.outgoing < last.outgoing:
         return totals
@@ -104,7 +104,7 @@ def swept(sessions: ExpectedSessions) -> ExpectedSessions:
 
 
 def _replaced(sessions: ExpectedSessions, session: ExpectedSession) -> tuple[ExpectedSessions, ExpectedSession]:
-    """Let a session take the place of the one before, with its totals: the gateway counts on (protocol.md 0.12)."""
+    """Let a session take the place of the one before, with its totals: the gateway counts on (docs/protocol.md 6.6)."""
     last = next((rival.last for rival in sessions if rival.phase in IN_USE), Octets())
     return swept(sessions), session._replace(phase=Phase.ONLINE, last=last)
 
