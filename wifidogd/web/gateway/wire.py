@@ -21,7 +21,7 @@ PONG = b"Pong"
 """The whole answer to a ping; wifidog-ng 1.x compares every byte."""
 
 LONGEST_UPTIME = timedelta(days=3650)
-"""A router whose clock stepped back reports an uptime near 2^32 or 2^64 (docs/protocol.md 6.3): it counts as no data."""
+"""A router whose clock stepped back reports an uptime near 2^32 or 2^64 (docs/protocol.md 6.3): no data."""
 
 HIGHEST_LOAD = 100_000.0
 
