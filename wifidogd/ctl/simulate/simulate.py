@@ -1,4 +1,4 @@
-"""wifidogctl simulate: gateways and guests who are not there, to try the server and to check what it stores."""
+"""wifidogctl simulate: simulated gateways and guests, to try the server and to check what it stores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from wifidogd.simulation.oracle.comparison import Audit, audit
 from wifidogd.simulation.provisioning import MOST_GATEWAYS, sites
 from wifidogd.simulation.run import Simulation
 from wifidogd.simulation.transport import wire
-from wifidogd.simulation.transport.client import ILineReactor, Line, Silence
+from wifidogd.simulation.transport.client import HttpClient, IClientReactor, NoAnswer
 
 MOST_GUESTS = 100_000
 
@@ -41,15 +41,15 @@ KNOWN_WITHIN = 15
 """Seconds within which the server must know the gateways; it looks once a second."""
 
 DESCRIPTION = """
-Adopt gateways that are not there, let guests who are not there sign in through the real pages and use the internet,
-and check every answer, and in the end every octet that is stored.  For a server that is being tried: guests share it
-with the simulation.  The gateways are called sim-0001 and so on, in a network called simulation; they are removed in
-the end, also after Ctrl-C.  Exit code 0 only if everything was right.
+Adopt simulated gateways, let simulated guests sign in through the real pages and use the internet, and check every
+answer, and in the end every octet that is stored.  For a server on trial: real guests share it with the simulation.
+The gateways are called sim-0001 and so on, in a network called simulation; they are removed in the end, also after
+Ctrl-C.  The exit code is 0 only if everything was right.
 """
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun; it has no verbs."""
+    """Add the noun, which has no verbs."""
     parser = nouns("simulate", parents=[JSON], help="try the server without a router", description=DESCRIPTION)
     options: tuple[tuple[str, str, Callable[[str], object], object, str], ...] = (
         ("--url", "URL", server, "http://127.0.0.1:8080/wifidog/", "the server, on a loopback or private address"),
@@ -123,66 +123,66 @@ async def simulate(command: Command) -> None:
     """
     wanted = command.arguments
     gateways = sites(wanted.gateways, wanted.interval / wanted.speed)
-    town = Simulation(
+    simulation = Simulation(
         wanted.url,
         gateways,
         wanted.guests,
         interval=wanted.interval.total_seconds(),
         speed=wanted.speed,
-        reactor=cast(ILineReactor, command.reactor),
-        dice=SystemRandom(),
+        reactor=cast(IClientReactor, command.reactor),
+        random=SystemRandom(),
     )
-    await _expect_server(town.scene.line, wanted.url)
+    await _expect_server(simulation.context.client, wanted.url)
     await make_room(command)
-    with interrupts(command.reactor, town.close):
+    with interrupts(command.reactor, simulation.close):
         try:
-            result = await _run(command, town, gateways)
+            result = await _run(command, simulation, gateways)
         finally:
             await remove(command, [gateway.gw_id for gateway in gateways])
-    verdict = Verdict(town.scene.figures, result)
+    verdict = Verdict(simulation.context.statistics, result)
     if wanted.json:
-        print_json(document(verdict, town, wanted))
+        print_json(document(verdict, simulation, wanted))
     else:
         print_summary(verdict)
     if not verdict.is_right:
         raise SystemExit(ExitCode.REFUSED)
 
 
-async def _expect_server(line: Line, where: wire.Server) -> None:
+async def _expect_server(client: HttpClient, where: wire.Server) -> None:
     """Refuse to simulate anything on a server that is not there."""
-    answer, _ = await line.ask(wire.get(where, where.path))
-    if isinstance(answer, Silence) or wire.read_status(answer) != HTTPStatus.OK:
-        why = "does not answer" if isinstance(answer, Silence) else "is no wifidogd"
+    answer, _ = await client.ask(wire.get(where, where.path))
+    if isinstance(answer, NoAnswer) or wire.read_status(answer) != HTTPStatus.OK:
+        why = "does not answer" if isinstance(answer, NoAnswer) else "is no wifidogd"
         raise CommandFailed(
             f"What is at http://{where.host}:{where.port}{where.path} {why}: "
             "start the server with `twistd -n wifidogd`, or name another --url."
         )
 
 
-async def _run(command: Command, town: Simulation, gateways: list[Gateway]) -> Audit:
+async def _run(command: Command, simulation: Simulation, gateways: list[Gateway]) -> Audit:
     """Adopt the gateways, run the simulation, and compare the tables."""
     mark = await adopt(command, gateways)
-    await _expect_known(command, town.scene.line, gateways[-1])
-    show = LoopingCall(_show, town, command.arguments)
+    await _expect_known(command, simulation.context.client, gateways[-1])
+    show = LoopingCall(_show, simulation, command.arguments)
     show.clock = command.reactor
     shown = show.start(1 if sys.stderr.isatty() else 15, now=False)
     try:
-        await town.run(command.arguments.duration.total_seconds())
+        await simulation.run(command.arguments.duration.total_seconds())
     finally:
         show.stop()
         await shown
         _wipe()
-    return audit(town.scene.journal, await kept(command, mark))
+    return audit(simulation.context.history, await kept(command, mark))
 
 
-async def _expect_known(command: Command, line: Line, gateway: Gateway) -> None:
+async def _expect_known(command: Command, client: HttpClient, gateway: Gateway) -> None:
     """Wait until the server, and each of its processes, has seen that the gateways are adopted."""
     where = command.arguments.url
     page = wire.get(where, wire.login_target(where, gateway, "10.0.0.1", "02:51:4d:00:00:00", "http://example.org/"))
     for _ in range(KNOWN_WITHIN):
         await deferLater(command.reactor, 1)
-        answer, _ = await line.ask(page)
-        if not isinstance(answer, Silence) and wire.read_status(answer) == HTTPStatus.OK:
+        answer, _ = await client.ask(page)
+        if not isinstance(answer, NoAnswer) and wire.read_status(answer) == HTTPStatus.OK:
             return await deferLater(command.reactor, 1.2)
     raise CommandFailed(
         "The server does not know the gateways that were just adopted: it has another database than this command, "
@@ -190,9 +190,9 @@ async def _expect_known(command: Command, line: Line, gateway: Gateway) -> None:
     )
 
 
-def _show(town: Simulation, wanted: Namespace) -> None:
+def _show(simulation: Simulation, wanted: Namespace) -> None:
     """Print the state to standard error: in place at a terminal, else on a line of its own."""
-    line = live_line(town, wanted.duration)
+    line = live_line(simulation, wanted.duration)
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
     else:
