@@ -1,4 +1,4 @@
-"""A seat is never empty for long, and never taken too often."""
+"""A worker that ends is replaced soon, and one that keeps ending ever later."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FakeWorker:
 
 class SlotOnClock:
     """
-    A seat on a clock of the test's own.
+    A slot on a clock of the test's own.
 
     @ivar sat: all who sat there.
     @ivar kept: fires when nobody does any more.
@@ -61,7 +61,7 @@ class SlotOnClock:
         return self.sat[-1]
 
     def pause_after_death_at(self, age: float) -> float:
-        """Let the worker die after so many seconds, and measure how long the seat is empty."""
+        """Let the worker die after so many seconds, and measure how long no other runs."""
         count = len(self.sat)
         self.clock.advance(age)
         self.sat[-1].die()
