@@ -13,7 +13,7 @@ from tests.support.testbed.server_process import ServerProcess
 from tests.support.testbed.testbed import Testbed
 
 GATEWAY_PATIENCE = 2.0
-"""Seconds that apfree-wifidog waits for an answer (protocol.md 1.2)."""
+"""Seconds that apfree-wifidog waits for an answer (docs/protocol.md 6.2)."""
 
 PATIENCE = 5.0
 """Seconds that the loads wait otherwise."""

@@ -21,8 +21,9 @@ from tests.support.deadline import within
 from tests.support.observing import log_lines
 from tests.support.postgres import ThrowawayPostgres
 from wifidogd.access.sign_in import AccountSignIn
-from wifidogd.accounting.dispatcher import HELD_MOST, MAX_WAITING, PACE
+from wifidogd.accounting.dispatcher import HELD_MOST, MAX_WAITING
 from wifidogd.accounting.ledger import ANSWER_WITHIN, Ledger
+from wifidogd.accounting.report_stream import PACE
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import GuestRequest
@@ -121,7 +122,7 @@ async def test_a_guest_signs_in_uses_octets_and_logs_out(site):
 
 @pytest_twisted.ensureDeferred
 async def test_a_new_token_of_an_online_device_replaces_the_old_and_inherits_its_totals(site):
-    """Nothing is counted twice and nothing is lost between the two (protocol.md 0.12)."""
+    """Nothing is counted twice and nothing is lost between the two (docs/protocol.md 6.6)."""
     old, new = await site.token(), await site.token()
     await code(site, said(Stage.LOGIN, old))
     await code(site, said(Stage.COUNTERS, old, Octets(100_000, 2_000)))
@@ -134,7 +135,7 @@ async def test_a_new_token_of_an_online_device_replaces_the_old_and_inherits_its
 
 @pytest_twisted.ensureDeferred
 async def test_counters_of_a_token_whose_login_was_never_answered_let_the_guest_in(site):
-    """The gateway has the guest on its list and will open on 1 (protocol.md 0.9)."""
+    """The gateway has the guest on its list and will open on 1 (docs/protocol.md 6.5)."""
     token = await site.token()
     assert await code(site, said(Stage.COUNTERS, token, Octets(10, 20))) is AuthCode.ALLOWED
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(10, 20, 10, 20)]
@@ -291,7 +292,7 @@ class TestWithoutDatabase:
 
     @pytest_twisted.ensureDeferred
     async def test_a_logout_during_an_outage_is_settled_afterwards(self, hurt):
-        """The gateway never repeats it (protocol.md 0.8)."""
+        """The gateway never repeats it (docs/protocol.md 6.4)."""
         server, site = hurt
         token = await site.token()
         await code(site, said(Stage.LOGIN, token))

@@ -116,7 +116,7 @@ def test_a_repeated_login_is_answered_alike() -> None:
 
 
 def test_the_zeros_of_a_login_are_no_news() -> None:
-    """A second login while online says 0 octets; the totals go on from where they were (protocol.md 0.13)."""
+    """A second login while online says 0 octets; the totals go on from where they were (docs/protocol.md 6.6)."""
     again = decide(ONLINE, LOGIN, NOON).session
     assert again is not None
     assert (again.used, again.last) == (ONLINE.used, ONLINE.last)
@@ -282,7 +282,7 @@ def test_a_token_asked_to_end_before_its_first_use_is_denied() -> None:
     ],
 )
 def test_inherited_totals_are_not_counted_again(report: Report, used: Octets) -> None:
-    """A new token of an online device goes on from the old one's totals (protocol.md 0.12), unless they fell."""
+    """A new token of an online device goes on from the old one's totals (docs/protocol.md 6.6), unless they fell."""
     session = decide(FRESH, report, NOON, inherited=Octets(1000, 500)).session
     assert session is not None
     assert session.used == used

@@ -15,7 +15,7 @@ ANY_TEXT = st.text(st.characters() | st.characters(categories=["Cs"]))
 
 
 def test_tokens_are_32_of_digits_and_lower_case() -> None:
-    """Nothing that a gateway escapes, cuts or swallows (protocol.md 0.18)."""
+    """Nothing that a gateway escapes, cuts or swallows (docs/protocol.md 6.7)."""
     token = mint_token()
     assert len(token) == 32
     assert set(token) <= set("0123456789abcdefghijklmnopqrstuvwxyz")

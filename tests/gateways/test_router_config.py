@@ -18,7 +18,7 @@ def test_a_plain_server_needs_three_settings() -> None:
 
 
 def test_a_key_is_only_where_guests_never_see_it() -> None:
-    """Path is part of every redirect; the fragments of ping and auth are not (protocol.md section 8.1)."""
+    """Path is part of every redirect; the fragments of ping and auth are not (docs/protocol.md 3.5)."""
     block = auth_server_block("wifi.example", 443, True, "/", "s3cret")
     assert [line.strip() for line in block.splitlines() if "s3cret" in line] == [
         "PingScriptPathFragment ping/?k=s3cret&",

@@ -19,10 +19,18 @@ from tests.support.deadline import within
 from tests.support.running_server import RunningServer
 from wifidogd.domain.sessions import Octets
 from wifidogd.simulation.oracle.comparison import Audit, audit
-from wifidogd.simulation.provisioning import NETWORK, Books, adopt_all, look_up, open_network, remove_all, sites
+from wifidogd.simulation.provisioning import (
+    NETWORK,
+    FoundGateways,
+    adopt_all,
+    find_gateways,
+    open_network,
+    remove_all,
+    sites,
+)
 from wifidogd.simulation.run import Simulation
 from wifidogd.simulation.statistics import Kind
-from wifidogd.simulation.transport.client import Silence
+from wifidogd.simulation.transport.client import NoAnswer
 from wifidogd.simulation.transport.wire import Server, get, login_target, read_status
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
@@ -53,32 +61,32 @@ class Scenery:
         self.server = server
         self.database = database
         self.sites = sites(6, INTERVAL / SPEED)
-        self.town = Simulation(
+        self.simulation = Simulation(
             Server("127.0.0.1", server.port, "/wifidog/"),
             self.sites,
             20,
             interval=INTERVAL.total_seconds(),
             speed=SPEED,
             reactor=reactor,  # type: ignore[arg-type]
-            dice=Random(4),
+            random=Random(4),
         )
 
     async def build(self) -> Scenery:
         """Adopt the gateways and wait until the server knows."""
         await run(self.database, open_network)
         await run(self.database, adopt_all, self.sites, datetime.now(UTC))
-        scene = self.town.scene
-        page = get(scene.server, login_target(scene.server, self.sites[-1], "10.0.0.9", "02:00:00:00:00:09", ""))
+        context = self.simulation.context
+        page = get(context.server, login_target(context.server, self.sites[-1], "10.0.0.9", "02:00:00:00:00:09", ""))
         for _ in range(100):
-            answer, _ = await within(5, scene.line.ask(page))
-            if not isinstance(answer, Silence) and read_status(answer) == 200:
+            answer, _ = await within(5, context.client.ask(page))
+            if not isinstance(answer, NoAnswer) and read_status(answer) == 200:
                 return self
             await deferLater(reactor, 0.1)  # type: ignore[arg-type]
         raise AssertionError("the server does not know the gateways")
 
     async def live(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
         """Let everybody live, and something else happen when half of the time is over."""
-        living = Deferred.fromCoroutine(self.town.run(seconds))
+        living = Deferred.fromCoroutine(self.simulation.run(seconds))
         await deferLater(reactor, seconds / 2)  # type: ignore[arg-type]
         if meanwhile is not None:
             await meanwhile()
@@ -91,7 +99,7 @@ class Scenery:
 
     async def audit(self) -> Audit:
         """Compare."""
-        return audit(self.town.scene.journal, await self.kept())
+        return audit(self.simulation.context.history, await self.kept())
 
 
 @pytest_twisted.async_yield_fixture
@@ -107,13 +115,13 @@ async def scenery(dsn: str, database: Database) -> AsyncIterator[Scenery]:
 async def test_every_octet_is_accounted_for_until_somebody_changes_one(scenery: Scenery) -> None:
     """Through sign-ins, log-outs, roaming, idle time-outs and restarts."""
     await scenery.live(2.5)
-    figures, found = scenery.town.scene.figures, await scenery.audit()
-    assert (figures.faults, figures.unanswered) == ([], 0)
+    statistics, found = scenery.simulation.context.statistics, await scenery.audit()
+    assert (statistics.faults, statistics.unanswered) == ([], 0)
     assert (found.differences, found.unchecked) == ([], 0)
     assert found.stored == found.expected
     assert found.stored.incoming > 0
     assert found.sessions >= 20
-    assert all(asked.latencies.count for asked in figures.asked.values())
+    assert all(asked.latencies.count for asked in statistics.asked.values())
     await put(scenery.database, "UPDATE sessions SET incoming = incoming + 1 WHERE mac IS NOT NULL")
     await put(scenery.database, "UPDATE past_sessions SET outgoing = outgoing + 1 WHERE mac IS NOT NULL")
     changed = await scenery.audit()
@@ -129,9 +137,9 @@ async def test_sessions_that_somebody_takes_away_are_found_at_once(scenery: Scen
         await put(scenery.database, "DELETE FROM sessions WHERE activated_at IS NOT NULL")
 
     await scenery.live(2.0, lose_all)
-    figures = scenery.town.scene.figures
-    assert figures.asked[Kind.COUNTERS].wrong > 0
-    assert [fault for fault in figures.faults if fault.endswith("was answered 0, which is wrong")]
+    statistics = scenery.simulation.context.statistics
+    assert statistics.asked[Kind.COUNTERS].wrong > 0
+    assert [fault for fault in statistics.faults if fault.endswith("was answered 0, which is wrong")]
     assert (await scenery.audit()).difference_count > 0
 
 
@@ -139,22 +147,22 @@ async def test_sessions_that_somebody_takes_away_are_found_at_once(scenery: Scen
 async def test_a_failure_of_the_simulation_itself_ends_it() -> None:
     """It is raised, and nobody waits for the end."""
     somewhere = Server("127.0.0.1", 9, "/wifidog/")
-    town = Simulation(somewhere, sites(2, INTERVAL), 5, interval=60, speed=1, reactor=reactor, dice=Random(4))  # type: ignore[arg-type]
+    simulation = Simulation(somewhere, sites(2, INTERVAL), 5, interval=60, speed=1, reactor=reactor, random=Random(4))  # type: ignore[arg-type]
 
     async def stumble() -> None:
         raise ZeroDivisionError
 
-    town.guests[3].live = stumble  # type: ignore[method-assign]
+    simulation.guests[3].live = stumble  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError):
-        await within(20, town.run(3600))
-    assert town.scene.pace.is_closed
+        await within(20, simulation.run(3600))
+    assert simulation.context.clock.is_closed
 
 
 @ensureDeferred
 async def test_gateways_are_looked_up_adopted_and_removed(database: Database) -> None:
     """Others are left alone, and told apart."""
     now = EARLIER + timedelta(days=1)
-    assert await run(database, look_up, now) == Books([], [], None, 0)
+    assert await run(database, find_gateways, now) == FoundGateways([], [], None, 0)
     await run(database, open_network)
     ours = sites(2, timedelta(milliseconds=20))
     assert [(site.gw_id, site.address, site.interval) for site in ours] == [
@@ -162,13 +170,13 @@ async def test_gateways_are_looked_up_adopted_and_removed(database: Database) ->
         ("sim-0002", "10.128.2.1", timedelta(seconds=1)),
     ]
     await run(database, adopt_all, ours, EARLIER)
-    assert await run(database, look_up, now) == Books(["sim-0001", "sim-0002"], [], None, 0)
-    assert (await run(database, look_up, EARLIER)).alive_for == timedelta(seconds=15)
+    assert await run(database, find_gateways, now) == FoundGateways(["sim-0001", "sim-0002"], [], None, 0)
+    assert (await run(database, find_gateways, EARLIER)).alive_for == timedelta(seconds=15)
     for name, network in (("lobby", NETWORK.name), ("sim-0003", "default"), ("roof", "default")):
         await run(database, adopt, replace(ours[0], gw_id=name, network=network), EARLIER)
-    assert (await run(database, look_up, now)).strangers == ["lobby", "sim-0003"]
+    assert (await run(database, find_gateways, now)).strangers == ["lobby", "sim-0003"]
     await run(database, remove_all, ["sim-0001", "sim-0002"], now)
-    assert (await run(database, look_up, now)).leftovers == []
+    assert (await run(database, find_gateways, now)).leftovers == []
     assert len(await rows(database, "SELECT FROM gateways")) == 3
 
 

@@ -252,7 +252,7 @@ def browsing(width: int, *, caught_by: int | None = None, **how: Any) -> Iterato
 
 class StandInGateway:
     """
-    Behaves to browsers and to our server as wifidog-gateway does (protocol: sections 0, 2 and 3).
+    Behaves to browsers and to our server as wifidog-gateway does (docs/protocol.md 6).
 
     @ivar online: tokens of guests whom it has let in.
     @ivar heard: what it was answered when it asked about them.

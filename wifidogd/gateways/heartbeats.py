@@ -1,7 +1,7 @@
 """
 Pings of gateways, kept in memory and written in one statement every few seconds.
 
-A ping is answered whatever the store does (protocol.md 0.7: a missing C{Pong}
+A ping is answered whatever the store does (docs/protocol.md 6.3: a missing C{Pong}
 may open a network to strangers), so nothing here makes it wait.
 """
 

@@ -14,7 +14,7 @@ def auth_server_block(host: str, port: int, tls: bool, path: str, key: str | Non
     Only what differs from wifidog's own defaults (C{src/conf.h}) is named.
     The key goes into the ping and auth fragments only: a gateway never shows
     those to guests, while C{Path} is part of every redirect
-    (protocol.md section 8.1).
+    (docs/protocol.md 3.5).
 
     @param host: name or address as guests and gateways reach it; one address only, the gateway opens no other.
     @param tls: whether C{port} speaks HTTPS.

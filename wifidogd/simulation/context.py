@@ -1,4 +1,4 @@
-"""What gateways and guests of one simulation share."""
+"""What the gateways and guests of one simulation share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wifidogd.simulation.actors.behaviour import Behaviour
 from wifidogd.simulation.oracle.history import History
 from wifidogd.simulation.statistics import Statistics
-from wifidogd.simulation.transport.client import Line
+from wifidogd.simulation.transport.client import HttpClient
 from wifidogd.simulation.transport.clock import ScaledClock
 from wifidogd.simulation.transport.wire import Server
 
@@ -15,15 +15,15 @@ from wifidogd.simulation.transport.wire import Server
 @dataclass(frozen=True, slots=True)
 class Context:
     """
-    The server, the way there, and what is kept in mind.
+    The server, the client that reaches it, and the records of the simulation.
 
     @ivar interval: CheckInterval of the gateways, simulated seconds.
     """
 
     server: Server
-    line: Line
-    pace: ScaledClock
-    habits: Behaviour
-    journal: History
-    figures: Statistics
+    client: HttpClient
+    clock: ScaledClock
+    behaviour: Behaviour
+    history: History
+    statistics: Statistics
     interval: float

@@ -1,4 +1,4 @@
-"""The gateways of a simulation in the operator's books: adopted before, removed afterwards."""
+"""The gateways of a simulation in the database: adopted before it, removed after it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _NAME = re.compile(r"sim-[0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class FoundGateways:
     """
-    What was found before a simulation.
+    The gateways in the database before a simulation begins.
 
     @ivar leftovers: gateways of simulations before.
     @ivar strangers: gateways that are in the way: of our names or in our network, but not of our making.
@@ -59,8 +59,12 @@ def sites(count: int, interval: timedelta) -> list[Gateway]:
     ]
 
 
-async def look_up(cursor: Cursor, now: datetime) -> Books:
-    """See who is there; a gateway that pinged, or was adopted, within its last three intervals is in a running one."""
+async def find_gateways(cursor: Cursor, now: datetime) -> FoundGateways:
+    """
+    Find the gateways of earlier simulations, and those in the way.
+
+    A gateway that pinged, or was adopted, within its last three intervals belongs to a simulation that still runs.
+    """
     states = await list_gateways(cursor, 100_000)
     ours = [state for state in states if _is_ours(state)]
     strangers = [
@@ -70,7 +74,9 @@ async def look_up(cursor: Cursor, now: datetime) -> Books:
     ]
     left = max((_alive_until(state) - now for state in ours), default=timedelta())
     guests = sum(state.online for state in states if not _is_ours(state))
-    return Books([state.gateway.gw_id for state in ours], strangers, left if left > timedelta() else None, guests)
+    return FoundGateways(
+        [state.gateway.gw_id for state in ours], strangers, left if left > timedelta() else None, guests
+    )
 
 
 async def open_network(cursor: Cursor) -> None:

@@ -1,4 +1,4 @@
-"""The whole simulation: gateways and guests, from the first arrival to the last answer."""
+"""A whole simulation: gateways and guests, from the first arrival to the last answer."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from wifidogd.simulation.actors.guest import Guest
 from wifidogd.simulation.context import Context
 from wifidogd.simulation.oracle.history import History
 from wifidogd.simulation.statistics import Statistics
-from wifidogd.simulation.transport.client import PATIENCE, ILineReactor, Line
-from wifidogd.simulation.transport.clock import ClosingTime, ScaledClock
+from wifidogd.simulation.transport.client import PATIENCE, HttpClient, IClientReactor
+from wifidogd.simulation.transport.clock import ScaledClock, SimulationOver
 from wifidogd.simulation.transport.wire import Server
 
 FINISH_WITHIN = 2 * PATIENCE
@@ -28,7 +28,7 @@ class Simulation:
     """
     Everybody in the simulation.
 
-    @ivar scene: what they share; its journal and figures are what comes out of a run.
+    @ivar context: what they share; its history and statistics are the result of a run.
     """
 
     def __init__(
@@ -39,28 +39,28 @@ class Simulation:
         *,
         interval: float,
         speed: float,
-        reactor: ILineReactor,
-        dice: Random,
-        line: Line | None = None,
+        reactor: IClientReactor,
+        random: Random,
+        client: HttpClient | None = None,
     ) -> None:
         """
         @param sites: adopted gateways, at least one.
         @param interval: their CheckInterval in simulated seconds.
         @param speed: simulated seconds to a second.
-        @param line: to the server; None for a plain one.
+        @param client: of the server; None for a plain one.
         """
         self._reactor = reactor
-        self.scene = Context(
+        self.context = Context(
             server,
-            line or Line(server.host, server.port, reactor=reactor),
+            client or HttpClient(server.host, server.port, reactor=reactor),
             ScaledClock(speed, clock=reactor),
-            Behaviour(interval, dice),
+            Behaviour(interval, random),
             History(reactor.seconds),
             Statistics(reactor.seconds),
             interval,
         )
-        self.gateways = [SimulatedGateway(site, self.scene) for site in sites]
-        self.guests = [Guest(number, self.gateways, self.scene) for number in range(1, guests + 1)]
+        self.gateways = [SimulatedGateway(site, self.context) for site in sites]
+        self.guests = [Guest(number, self.gateways, self.context) for number in range(1, guests + 1)]
 
     @property
     def online(self) -> int:
@@ -69,13 +69,13 @@ class Simulation:
 
     async def run(self, seconds: float) -> None:
         """
-        Let everybody live for a while, and then wait for the answers that are under way.
+        Run all gateways and guests for some real seconds, then wait for the answers that are under way.
 
-        After L{FINISH_WITHIN} more what is still under way is cut off.
+        Connections that are still open L{FINISH_WITHIN} seconds later are aborted.
         """
-        self.scene.figures.begin()
+        self.context.statistics.begin()
         end = self._reactor.callLater(seconds, self.close)
-        hard_end = self._reactor.callLater(seconds + FINISH_WITHIN, self.scene.line.cut)
+        hard_end = self._reactor.callLater(seconds + FINISH_WITHIN, self.context.client.cut)
         try:
             await self._all([guest.live() for guest in self.guests] + self._threads())
             await self._all([gateway.settle() for gateway in self.gateways])
@@ -85,22 +85,22 @@ class Simulation:
                     call.cancel()
 
     def close(self) -> None:
-        """Send everybody home, be it before the time; they finish what they have begun."""
-        self.scene.pace.close()
+        """End the simulation, be it early; gateways and guests finish what they have begun."""
+        self.context.clock.close()
 
     def _threads(self) -> list[Coroutine[Any, Any, None]]:
         return [thread for gateway in self.gateways for thread in gateway.threads()]
 
     async def _all(self, lives: Sequence[Coroutine[Any, Any, None]]) -> None:
         """
-        Wait for everybody.
+        Wait for all gateways and guests.
 
-        @raise Exception: the first that was raised besides L{ClosingTime}; the others are sent home then.
+        @raise Exception: the first that was raised besides L{SimulationOver}; the simulation ends then.
         """
         failures: list[Failure] = []
 
         def note(failure: Failure) -> None:
-            if failure.check(ClosingTime) is None:
+            if failure.check(SimulationOver) is None:
                 failures.append(failure)
                 self.close()
 

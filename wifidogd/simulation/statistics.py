@@ -31,24 +31,24 @@ class Latencies:
     """Times, counted in classes so that any number of them takes the same room."""
 
     def __init__(self) -> None:
-        self._classes = [0] * BUCKETS
+        self._buckets = [0] * BUCKETS
         self.count = 0
         self.longest = 0.0
 
     def add(self, seconds: float) -> None:
         """Count one."""
-        place = int(math.log(seconds / SHORTEST) / math.log(STEP)) if seconds > SHORTEST else 0
-        self._classes[min(place, BUCKETS - 1)] += 1
+        bucket = int(math.log(seconds / SHORTEST) / math.log(STEP)) if seconds > SHORTEST else 0
+        self._buckets[min(bucket, BUCKETS - 1)] += 1
         self.count += 1
         self.longest = max(self.longest, seconds)
 
     def below(self, share: float) -> float | None:
         """Say which time a share of all did not exceed, to 4 %; None if there are none."""
         wanted = math.ceil(share * self.count)
-        for place, count in enumerate(self._classes):
+        for bucket, count in enumerate(self._buckets):
             wanted -= count
             if wanted <= 0 and self.count:
-                return min(SHORTEST * STEP ** (place + 1), self.longest)
+                return min(SHORTEST * STEP ** (bucket + 1), self.longest)
         return None
 
 

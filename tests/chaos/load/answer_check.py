@@ -1,4 +1,4 @@
-"""A line to the server on which every answer is judged by what design.md section 7 promises, and remembered."""
+"""A line to the server on which every answer is judged by what docs/protocol.md 3 promises, and remembered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.chaos.load.answers import Answer, Outcome
 from wifidogd.domain.sessions import AuthCode
 from wifidogd.simulation.statistics import Kind
 from wifidogd.simulation.transport import wire
-from wifidogd.simulation.transport.client import ILineReactor, Line, Silence
+from wifidogd.simulation.transport.client import HttpClient, IClientReactor, NoAnswer
 
 UNAVAILABLE = 503
 
@@ -30,16 +30,16 @@ WHEN_UNAVAILABLE: dict[Kind, AuthCode] = {
 }
 
 
-class CheckedClient(Line):
+class CheckedClient(HttpClient):
     """Carries requests, and remembers what came of each."""
 
-    def __init__(self, server: wire.Server, *, reactor: ILineReactor) -> None:
+    def __init__(self, server: wire.Server, *, reactor: IClientReactor) -> None:
         super().__init__(server.host, server.port, reactor=reactor)
         self._path = server.path.rstrip("/").encode()
         self.answers: list[Answer] = []
 
-    async def ask(self, request: bytes) -> tuple[bytes | Silence, float]:
-        """As L{Line.ask}."""
+    async def ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
+        """As L{HttpClient.ask}."""
         answer, took = await super().ask(request)
         kind = kind_of(request.split(b" ", 2)[1].removeprefix(self._path))
         self.answers.append(Answer(time.monotonic(), took, kind, outcome_of(kind, answer)))
@@ -51,10 +51,10 @@ def kind_of(target: bytes) -> Kind:
     return next((kind for beginning, kind in PATHS.items() if target.startswith(beginning)), Kind.PORTAL)
 
 
-def outcome_of(kind: Kind, answer: bytes | Silence) -> Outcome:
+def outcome_of(kind: Kind, answer: bytes | NoAnswer) -> Outcome:
     """Judge an answer."""
-    if isinstance(answer, Silence):
-        return Outcome.REFUSED if answer is Silence.REFUSED else Outcome.LOST
+    if isinstance(answer, NoAnswer):
+        return Outcome.REFUSED if answer is NoAnswer.REFUSED else Outcome.LOST
     if kind is Kind.PING:
         return Outcome.SERVED if wire.says_pong(answer) and wire.read_status(answer) == 200 else Outcome.AMISS
     return _of_report(kind, answer) if kind in WHEN_UNAVAILABLE else _of_page(answer)

@@ -1,4 +1,4 @@
-"""Every answer of a load: when, how fast, and which of the answers that design.md promises."""
+"""Every answer of a load: when, how fast, and which of the answers that docs/protocol.md promises."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Outcome(Enum):
     """
     What came of a request.
 
-    C{CANNOT_SAY} is what design.md section 7 has for when something is wrong on our side; C{AMISS} is an answer that
+    C{CANNOT_SAY} is what docs/protocol.md 3.2 has for when something is wrong on our side; C{AMISS} is an answer that
     nobody promised.
     """
 

@@ -76,7 +76,7 @@ class Told:
             found.append(f"{self.unchecked} devices were not kept track of")
         amiss = self.answers.outcomes[Outcome.AMISS]
         if amiss:
-            found.append(f"{amiss} answers were none that design.md promises")
+            found.append(f"{amiss} answers were none that docs/protocol.md promises")
         return found
 
 
@@ -96,7 +96,7 @@ class Load:
         @raise RuntimeError: if it cannot begin.
         """
         port = server if isinstance(server, int) else server.port
-        orders = Orders(port, list(known_by) or [port], dsn, **asdict(scale), dice=4)
+        orders = Orders(port, list(known_by) or [port], dsn, **asdict(scale), seed=4)
         self._complaints = home / f"load-{port}.log"
         with open(self._complaints, "ab") as errors:
             self._process = subprocess.Popen(

@@ -28,7 +28,7 @@ from wifidogd.simulation.oracle.comparison import Audit, audit
 from wifidogd.simulation.provisioning import NETWORK, adopt_all, open_network, sites
 from wifidogd.simulation.run import Simulation
 from wifidogd.simulation.transport import wire
-from wifidogd.simulation.transport.client import Line, Silence
+from wifidogd.simulation.transport.client import HttpClient, NoAnswer
 from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.operators.stored_sessions import BEGINNING, Kept, list_open, list_past
 
@@ -68,14 +68,14 @@ class Orders:
     gateways: int
     guests: int
     interval: float
-    dice: int
+    seed: int
 
 
 class Leash(Protocol):
     """Sends everybody home when standard input ends."""
 
-    def __init__(self, town: Simulation) -> None:
-        self._town = town
+    def __init__(self, simulation: Simulation) -> None:
+        self._town = simulation
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Close."""
@@ -83,32 +83,32 @@ class Leash(Protocol):
 
 
 async def run(orders: Orders) -> dict[str, Any]:
-    """Let a town live; what came of it is ready for JSON."""
+    """Let a simulation live; what came of it is ready for JSON."""
     gateways = sites(orders.gateways, timedelta(seconds=orders.interval + LEEWAY))
     await _adopt(orders.dsn, gateways)
     for port in orders.known_by:
         await _expect_known(wire.Server("127.0.0.1", port, "/wifidog/"), gateways[-1])
     server = wire.Server("127.0.0.1", orders.port, "/wifidog/")
-    line = CheckedClient(server, reactor=reactor)  # type: ignore[arg-type]
-    town = Simulation(
+    client = CheckedClient(server, reactor=reactor)  # type: ignore[arg-type]
+    simulation = Simulation(
         server,
         gateways,
         orders.guests,
         interval=INTERVAL,
         speed=INTERVAL / orders.interval,
         reactor=reactor,  # type: ignore[arg-type]
-        dice=Random(orders.dice),
-        line=line,
+        random=Random(orders.seed),
+        client=client,
     )
-    stdio.StandardIO(Leash(town))
+    stdio.StandardIO(Leash(simulation))
     print("begun", flush=True)
-    await town.run(LONGEST)
-    answers = [(answer.at, answer.took, answer.kind.value, answer.outcome.value) for answer in line.answers]
+    await simulation.run(LONGEST)
+    answers = [(answer.at, answer.took, answer.kind.value, answer.outcome.value) for answer in client.answers]
     return {
         "answers": answers,
-        "wrong": town.scene.figures.wrong,
-        "faults": town.scene.figures.faults,
-        "audit": _told(audit(town.scene.journal, await _kept(orders.dsn))),
+        "wrong": simulation.context.statistics.wrong,
+        "faults": simulation.context.statistics.faults,
+        "audit": _told(audit(simulation.context.history, await _kept(orders.dsn))),
     }
 
 
@@ -131,12 +131,12 @@ async def _adopt(dsn: str, gateways: list[Gateway]) -> None:
 
 async def _expect_known(server: wire.Server, gateway: Gateway) -> None:
     """@raise RuntimeError: if the server does not learn of the gateways in time."""
-    line = Line(server.host, server.port, reactor=reactor)  # type: ignore[arg-type]
+    client = HttpClient(server.host, server.port, reactor=reactor)  # type: ignore[arg-type]
     page = wire.get(server, wire.login_target(server, gateway, "10.0.0.1", "02:51:4d:00:00:00", ""))
     give_up = reactor.seconds() + KNOWN_WITHIN  # type: ignore[attr-defined]
     while True:
-        answer, _ = await line.ask(page)
-        if not isinstance(answer, Silence) and wire.read_status(answer) == 200:
+        answer, _ = await client.ask(page)
+        if not isinstance(answer, NoAnswer) and wire.read_status(answer) == 200:
             return
         if reactor.seconds() > give_up:  # type: ignore[attr-defined]
             raise RuntimeError(f"the server on port {server.port} does not know the gateways")

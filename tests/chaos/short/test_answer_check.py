@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.load.answer_check import kind_of, outcome_of
 from tests.chaos.load.answers import Outcome
 from wifidogd.simulation.statistics import Kind
-from wifidogd.simulation.transport.client import Silence
+from wifidogd.simulation.transport.client import NoAnswer
 
 PAGE = b"HTTP/1.0 %d Whatever\r\n%s\r\n<html><body>Hello</body></html>"
 
@@ -48,10 +48,10 @@ def test_what_is_asked_for(target: bytes, kind: Kind) -> None:
         (Kind.PAGE, PAGE % (503, b"Retry-After: 5\r\n"), Outcome.CANNOT_SAY),
         (Kind.PAGE, PAGE % (503, b""), Outcome.AMISS),
         (Kind.FORM, PAGE % (500, b""), Outcome.AMISS),
-        (Kind.FORM, Silence.LOST, Outcome.LOST),
-        (Kind.LOGIN, Silence.REFUSED, Outcome.REFUSED),
+        (Kind.FORM, NoAnswer.LOST, Outcome.LOST),
+        (Kind.LOGIN, NoAnswer.REFUSED, Outcome.REFUSED),
     ],
 )
-def test_what_came_of_it(kind: Kind, answer: bytes | Silence, outcome: Outcome) -> None:
-    """An answer that design.md does not have for its kind is amiss, whatever a gateway would make of it."""
+def test_what_came_of_it(kind: Kind, answer: bytes | NoAnswer, outcome: Outcome) -> None:
+    """An answer that docs/protocol.md does not have for its kind is amiss, whatever a gateway would make of it."""
     assert outcome_of(kind, answer) is outcome

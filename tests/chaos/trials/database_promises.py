@@ -42,7 +42,7 @@ class Limits:
         """Put it into words."""
         return (
             f"counters and logouts answered within {self.report:g} s, logins {self.login:g}, pages {self.page:g}, "
-            f"pings {self.ping:g}, all as section 7 of the design has it; CPU below {self.cpu:.0%} of a core beside "
+            f"pings {self.ping:g}, all as docs/protocol.md 3.2 has it; CPU below {self.cpu:.0%} of a core beside "
             f"what answers cost; all served within {self.recovery:g} s of the end; nobody thrown off; books balance"
         )
 

@@ -203,7 +203,7 @@ def judged(felt: Felt, told: Told, load: str) -> TrialResult:
     return TrialResult(
         felt.blow.what,
         load,
-        f"every request answered as section 7 of the design has it: pings, counters and logouts within {QUICK:g} s, "
+        f"every request answered as docs/protocol.md 3.2 has it: pings, counters and logouts within {QUICK:g} s, "
         f"logins and pages within {PATIENT:g}; every ping with its Pong; nobody thrown off; books balance",
         f"{counts}; longest ping {answers.of(Kind.PING).longest:.2f} s, counters and logouts "
         f"{answers.of(Kind.COUNTERS, Kind.LOGOUT).longest:.2f}, others {patient.longest:.2f}; "

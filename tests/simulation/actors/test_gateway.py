@@ -14,14 +14,14 @@ from wifidogd.domain.sessions import Octets
 from wifidogd.simulation.actors.behaviour import Behaviour
 from wifidogd.simulation.actors.gateway import SimulatedGateway
 from wifidogd.simulation.context import Context
-from wifidogd.simulation.oracle.history import History, Place
+from wifidogd.simulation.oracle.history import History, ListedDevice
 from wifidogd.simulation.statistics import Kind, Statistics
-from wifidogd.simulation.transport.client import Silence
-from wifidogd.simulation.transport.clock import ClosingTime, ScaledClock
+from wifidogd.simulation.transport.client import NoAnswer
+from wifidogd.simulation.transport.clock import ScaledClock, SimulationOver
 from wifidogd.simulation.transport.wire import Server
 
 MAC = "02:51:4d:00:00:01"
-PLACE = Place("sim-0001", MAC)
+PLACE = ListedDevice("sim-0001", MAC)
 INTERVAL = 60.0
 
 
@@ -30,7 +30,7 @@ def auth(code: int, status: int = 200) -> bytes:
     return b"HTTP/1.0 %d Whatever\r\n\r\nAuth: %d\n" % (status, code)
 
 
-class ScriptedLine:
+class ScriptedClient:
     """
     A server that answers what it was told to.
 
@@ -39,11 +39,11 @@ class ScriptedLine:
     """
 
     def __init__(self) -> None:
-        self.answers: list[bytes | Silence] = []
+        self.answers: list[bytes | NoAnswer] = []
         self.asked: list[dict[str, str]] = []
 
-    async def ask(self, request: bytes) -> tuple[bytes | Silence, float]:
-        """As L{Line<wifidogd.simulation.transport.client.Line>}."""
+    async def ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
+        """As L{HttpClient<wifidogd.simulation.transport.client.HttpClient>}."""
         url = urlsplit(request.decode().split(" ")[1])
         if url.path.endswith("/ping/"):
             return b"HTTP/1.0 200 OK\r\n\r\nPong", 0.001
@@ -87,42 +87,42 @@ class Phone:
         return Octets(952, 52) if self.is_near else None
 
 
-class House:
+class Setup:
     """One gateway with its surroundings."""
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.line = ScriptedLine()
+        self.client = ScriptedClient()
         self.phone = Phone()
         seconds = self.clock.seconds
-        self.scene = Context(
+        self.context = Context(
             Server("127.0.0.1", 8080, "/wifidog/"),
-            self.line,  # type: ignore[arg-type]
+            self.client,  # type: ignore[arg-type]
             ScaledClock(1, clock=self.clock),
             Steady(INTERVAL, Random(1)),
             History(seconds),
             Statistics(seconds),
             INTERVAL,
         )
-        self.gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), self.scene)
+        self.gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), self.context)
         for thread in self.gateway.threads():
-            Deferred.fromCoroutine(thread).addErrback(lambda failure: failure.trap(ClosingTime))
+            Deferred.fromCoroutine(thread).addErrback(lambda failure: failure.trap(SimulationOver))
 
-    def comes(self, token: str, *answers: bytes | Silence) -> str | None:
+    def comes(self, token: str, *answers: bytes | NoAnswer) -> str | None:
         """Let the phone come to the gateway with a token; return where it is sent."""
-        self.scene.journal.minted(PLACE, token)
-        self.line.answers += answers
+        self.context.history.minted(PLACE, token)
+        self.client.answers += answers
         sent: list[str | None] = []
         Deferred.fromCoroutine(self.gateway.admit(self.phone, token)).addCallback(sent.append)
         return sent[0]
 
-    def reports(self, *answers: bytes | Silence) -> list[tuple[str, ...]]:
+    def reports(self, *answers: bytes | NoAnswer) -> list[tuple[str, ...]]:
         """Let an interval pass; return what was asked."""
-        self.line.stages()
-        self.line.answers += answers
+        self.client.stages()
+        self.client.answers += answers
         self.clock.advance(INTERVAL)
-        assert self.line.answers == []
-        return self.line.stages()
+        assert self.client.answers == []
+        return self.client.stages()
 
     @property
     def is_online(self) -> bool:
@@ -132,7 +132,7 @@ class House:
     @property
     def faults(self) -> int:
         """How many answers were wrong."""
-        return self.scene.figures.wrong
+        return self.context.statistics.wrong
 
 
 @pytest.mark.parametrize(
@@ -145,16 +145,16 @@ class House:
         (auth(-1, 503), None, False, 0),
         (auth(254), None, False, 1),
         (b"HTTP/1.0 200 OK\r\n\r\n", None, False, 1),
-        (Silence.LOST, None, False, 0),
-        (Silence.REFUSED, None, False, 0),
+        (NoAnswer.LOST, None, False, 0),
+        (NoAnswer.REFUSED, None, False, 0),
     ],
 )
-def test_answers_to_a_login(answer: bytes | Silence, leads_to: str | None, is_online: bool, faults: int) -> None:
-    """What the gateway makes of them, and which of them a right server never gives (protocol.md section 4)."""
-    house = House()
-    assert house.comes("a", answer) == leads_to
-    assert house.is_online is is_online
-    assert house.faults == faults
+def test_answers_to_a_login(answer: bytes | NoAnswer, leads_to: str | None, is_online: bool, faults: int) -> None:
+    """What the gateway makes of them, and which of them a right server never gives (docs/protocol.md 6.4)."""
+    setup = Setup()
+    assert setup.comes("a", answer) == leads_to
+    assert setup.is_online is is_online
+    assert setup.faults == faults
 
 
 @pytest.mark.parametrize(
@@ -165,119 +165,119 @@ def test_answers_to_a_login(answer: bytes | Silence, leads_to: str | None, is_on
         (auth(6), False, False, 1),
         (auth(5), True, True, 1),
         (auth(-1, 503), True, True, 0),
-        (Silence.LOST, True, True, 0),
+        (NoAnswer.LOST, True, True, 0),
     ],
 )
-def test_answers_to_counters(answer: bytes | Silence, is_online: bool, is_listed: bool, faults: int) -> None:
+def test_answers_to_counters(answer: bytes | NoAnswer, is_online: bool, is_listed: bool, faults: int) -> None:
     """0 and 6 throw out without a logout, everything else leaves the guest as is."""
-    house = House()
-    house.comes("a", auth(1))
-    assert house.reports(answer) == [("counters", "a", "1000", "100")]
-    assert house.is_online is is_online
-    assert house.faults == faults
-    assert house.reports(*[auth(1)] * is_listed) == [("counters", "a", "2000", "200")] * is_listed
+    setup = Setup()
+    setup.comes("a", auth(1))
+    assert setup.reports(answer) == [("counters", "a", "1000", "100")]
+    assert setup.is_online is is_online
+    assert setup.faults == faults
+    assert setup.reports(*[auth(1)] * is_listed) == [("counters", "a", "2000", "200")] * is_listed
 
 
 def test_a_refused_client_stays_listed_and_the_next_counters_let_it_in() -> None:
-    """Counters are a second way in (protocol.md 0.9)."""
-    house = House()
-    house.comes("a", auth(-1, 503))
-    assert not house.is_online
-    assert house.reports(auth(1)) == [("counters", "a", "0", "0")]
-    assert house.is_online
-    assert house.reports(auth(1)) == [("counters", "a", "1000", "100")]
-    assert house.faults == 0
+    """Counters are a second way in (docs/protocol.md 6.5)."""
+    setup = Setup()
+    setup.comes("a", auth(-1, 503))
+    assert not setup.is_online
+    assert setup.reports(auth(1)) == [("counters", "a", "0", "0")]
+    assert setup.is_online
+    assert setup.reports(auth(1)) == [("counters", "a", "1000", "100")]
+    assert setup.faults == 0
 
 
 def test_a_new_token_while_online_freezes_the_totals_until_they_are_passed() -> None:
-    """The rule of the firewall is a new one, the list entry is not (protocol.md 0.12 and 0.13)."""
-    house = House()
-    house.comes("a", auth(1))
-    house.reports(auth(1))
-    assert house.reports(auth(1)) == [("counters", "a", "2000", "200")]
-    house.comes("b", auth(1))
-    asked = [house.reports(auth(1)) for _ in range(3)]
+    """The rule of the firewall is a new one, the list entry is not (docs/protocol.md 6.6)."""
+    setup = Setup()
+    setup.comes("a", auth(1))
+    setup.reports(auth(1))
+    assert setup.reports(auth(1)) == [("counters", "a", "2000", "200")]
+    setup.comes("b", auth(1))
+    asked = [setup.reports(auth(1)) for _ in range(3)]
     assert asked == [[("counters", "b", str(down), str(up))] for down, up in ((2000, 200), (2000, 200), (3000, 300))]
-    assert house.faults == 0
-    [(_, [stays])] = house.scene.journal.accounts()
-    assert [stay.used for stay in stays] == [Octets(2000, 200), Octets(1000, 100)]
+    assert setup.faults == 0
+    [(_, [sessions])] = setup.context.history.accounts()
+    assert [session.used for session in sessions] == [Octets(2000, 200), Octets(1000, 100)]
 
 
 def test_an_absent_client_is_logged_out_after_two_intervals() -> None:
-    """Counters first, then the logout with the same numbers (protocol.md section 5)."""
-    house = House()
-    house.comes("a", auth(1))
-    house.reports(auth(1))
-    house.phone.is_near = False
-    assert house.reports(auth(1)) == [("counters", "a", "1000", "100")]
-    assert house.reports(auth(1), auth(0)) == [("counters", "a", "1000", "100"), ("logout", "a", "1000", "100")]
-    assert house.reports() == []
-    assert house.faults == 0
+    """Counters first, then the logout with the same numbers (docs/protocol.md 6.6)."""
+    setup = Setup()
+    setup.comes("a", auth(1))
+    setup.reports(auth(1))
+    setup.phone.is_near = False
+    assert setup.reports(auth(1)) == [("counters", "a", "1000", "100")]
+    assert setup.reports(auth(1), auth(0)) == [("counters", "a", "1000", "100"), ("logout", "a", "1000", "100")]
+    assert setup.reports() == []
+    assert setup.faults == 0
 
 
 def test_a_log_out_is_said_once_with_the_last_totals() -> None:
-    """And never again, be it heard or not (protocol.md 0.8)."""
-    house = House()
-    house.comes("a", auth(1))
-    house.reports(auth(1))
-    house.line.answers.append(Silence.LOST)
+    """And never again, be it heard or not (docs/protocol.md 6.4)."""
+    setup = Setup()
+    setup.comes("a", auth(1))
+    setup.reports(auth(1))
+    setup.client.answers.append(NoAnswer.LOST)
     for _ in range(2):
-        Deferred.fromCoroutine(house.gateway.log_out(house.phone))
-    assert house.line.stages() == [("logout", "a", "1000", "100")]
-    assert house.reports() == []
-    assert house.scene.figures.unanswered == 1
+        Deferred.fromCoroutine(setup.gateway.log_out(setup.phone))
+    assert setup.client.stages() == [("logout", "a", "1000", "100")]
+    assert setup.reports() == []
+    assert setup.context.statistics.unanswered == 1
 
 
 def test_a_reboot_forgets_clients_and_a_restart_keeps_them() -> None:
     """With their counters; nobody is logged out by either."""
-    house = House()
-    house.comes("a", auth(1))
-    house.reports(auth(1))
-    house.gateway.restart(is_reboot=False)
-    assert house.reports(auth(1)) == [("counters", "a", "2000", "200")]
-    house.gateway.restart(is_reboot=True)
-    assert not house.is_online
-    assert house.reports() == []
-    house.comes("b", auth(1))
-    assert house.reports(auth(1)) == [("counters", "b", "1000", "100")]
-    assert (house.faults, house.scene.figures.restarts) == (0, 2)
+    setup = Setup()
+    setup.comes("a", auth(1))
+    setup.reports(auth(1))
+    setup.gateway.restart(is_reboot=False)
+    assert setup.reports(auth(1)) == [("counters", "a", "2000", "200")]
+    setup.gateway.restart(is_reboot=True)
+    assert not setup.is_online
+    assert setup.reports() == []
+    setup.comes("b", auth(1))
+    assert setup.reports(auth(1)) == [("counters", "b", "1000", "100")]
+    assert (setup.faults, setup.context.statistics.restarts) == (0, 2)
 
 
 def test_strangers_get_an_apology_when_the_server_is_out_of_reach_for_long() -> None:
-    """For two intervals they are still sent to it (protocol.md 0.16)."""
-    house = House()
-    house.comes("a", Silence.REFUSED)
-    assert house.gateway.catch(house.phone, "http://example.org/") is not None
-    house.scene.pace.close()
-    house.clock.advance(2 * INTERVAL)
-    assert house.gateway.catch(house.phone, "http://example.org/") is None
-    house.comes("b", auth(1))
-    target = house.gateway.catch(house.phone, "http://example.org/")
+    """For two intervals they are still sent to it (docs/protocol.md 6.8)."""
+    setup = Setup()
+    setup.comes("a", NoAnswer.REFUSED)
+    assert setup.gateway.catch(setup.phone, "http://example.org/") is not None
+    setup.context.clock.close()
+    setup.clock.advance(2 * INTERVAL)
+    assert setup.gateway.catch(setup.phone, "http://example.org/") is None
+    setup.comes("b", auth(1))
+    target = setup.gateway.catch(setup.phone, "http://example.org/")
     assert target is not None
     assert "gw_address=10.128.1.1&gw_port=2060&gw_id=sim-0001&ip=10.0.0.1&mac=" in target
 
 
 def test_in_the_end_only_what_is_unknown_is_asked_again() -> None:
     """With the same totals."""
-    house = House()
-    house.comes("a", auth(1))
-    house.reports(auth(-1, 503))
-    house.scene.pace.close()
-    house.line.answers.append(auth(1))
+    setup = Setup()
+    setup.comes("a", auth(1))
+    setup.reports(auth(-1, 503))
+    setup.context.clock.close()
+    setup.client.answers.append(auth(1))
     for _ in range(2):
-        Deferred.fromCoroutine(house.gateway.settle())
-    assert house.line.stages() == [("counters", "a", "1000", "100")]
-    assert house.scene.journal.is_certain(PLACE)
+        Deferred.fromCoroutine(setup.gateway.settle())
+    assert setup.client.stages() == [("counters", "a", "1000", "100")]
+    assert setup.context.history.is_certain(PLACE)
 
 
 def test_a_ping_without_pong_is_wrong() -> None:
     """And is told with what came instead."""
-    house = House()
+    setup = Setup()
 
-    async def ask(request: bytes) -> tuple[bytes | Silence, float]:
+    async def ask(request: bytes) -> tuple[bytes | NoAnswer, float]:
         return b"HTTP/1.0 200 OK\r\n\r\npong", 0.001
 
-    house.line.ask = ask  # type: ignore[method-assign]
-    house.clock.advance(INTERVAL)
-    assert house.scene.figures.asked[Kind.PING].wrong == 1
-    assert "pong" in house.scene.figures.faults[0]
+    setup.client.ask = ask  # type: ignore[method-assign]
+    setup.clock.advance(INTERVAL)
+    assert setup.context.statistics.asked[Kind.PING].wrong == 1
+    assert "pong" in setup.context.statistics.faults[0]

@@ -8,13 +8,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from wifidogd.domain.gateways import Gateway
-from wifidogd.simulation.actors.behaviour import Behaviour, Leave
+from wifidogd.simulation.actors.behaviour import Behaviour, Leaving
 from wifidogd.simulation.actors.gateway import SimulatedGateway
 from wifidogd.simulation.actors.guest import Guest
 from wifidogd.simulation.context import Context
 from wifidogd.simulation.oracle.history import History
 from wifidogd.simulation.statistics import Statistics
-from wifidogd.simulation.transport.clock import ClosingTime, ScaledClock
+from wifidogd.simulation.transport.clock import ScaledClock, SimulationOver
 from wifidogd.simulation.transport.wire import Server
 
 INTERVAL = 60.0
@@ -38,7 +38,7 @@ class Busy:
         self._tokens = [f"{digit}" * 32 for digit in (1, 2)]
 
     async def ask(self, request: bytes) -> tuple[bytes, float]:
-        """As L{Line<wifidogd.simulation.transport.client.Line>}."""
+        """As L{HttpClient<wifidogd.simulation.transport.client.HttpClient>}."""
         return self._answer(request.decode()), 0.001
 
     def _answer(self, request: str) -> bytes:
@@ -79,7 +79,7 @@ class Regular(Behaviour):
         """Twice in a stay."""
         return 50
 
-    def stay(self) -> float:
+    def time_online(self) -> float:
         """Not long."""
         return 100
 
@@ -91,33 +91,33 @@ class Regular(Behaviour):
         """Never."""
         return False
 
-    def leave(self) -> Leave:
+    def leave(self) -> Leaving:
         """By the button."""
-        return Leave.LOG_OUT_HALFWAY
+        return Leaving.LOG_OUT_HALFWAY
 
 
 def test_the_button_of_an_old_portal_is_not_pressed_for_a_new_token() -> None:
     """A guest who signed in anew without reaching the portal has no button for that stay."""
-    clock, line = Clock(), Busy()
-    scene = Context(
+    clock, client = Clock(), Busy()
+    context = Context(
         Server("127.0.0.1", 8080, "/wifidog/"),
-        line,  # type: ignore[arg-type]
+        client,  # type: ignore[arg-type]
         ScaledClock(1, clock=clock),
         Regular(INTERVAL, Random(1)),
         History(clock.seconds),
         Statistics(clock.seconds),
         INTERVAL,
     )
-    gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), scene)
-    guest = Guest(1, [gateway], scene)
+    gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), context)
+    guest = Guest(1, [gateway], context)
     for thread in (*gateway.threads(), guest.live()):
-        Deferred.fromCoroutine(thread).addErrback(lambda failure: failure.trap(ClosingTime))
+        Deferred.fromCoroutine(thread).addErrback(lambda failure: failure.trap(SimulationOver))
     clock.pump([0] * 3 + [1] * 5)
-    assert line.asked == ["GET login", "POST login", "GET portal"]
+    assert client.asked == ["GET login", "POST login", "GET portal"]
     gateway.restart(is_reboot=True)
     clock.pump([1] * 60)
-    assert line.asked[3:] == ["GET login", "POST login"]
+    assert client.asked[3:] == ["GET login", "POST login"]
     assert gateway.lets_through(guest)
     clock.pump([1] * 60)
-    assert line.asked[5:] == []
-    scene.pace.close()
+    assert client.asked[5:] == []
+    context.clock.close()

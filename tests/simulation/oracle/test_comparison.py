@@ -10,33 +10,33 @@ import pytest
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.simulation.oracle.comparison import MOST_DIFFERENCES, audit
-from wifidogd.simulation.oracle.history import History, Place
+from wifidogd.simulation.oracle.history import History, ListedDevice
 from wifidogd.store.operators.stored_sessions import Kept
 
-LOBBY = Place("sim-0001", "02:51:4d:00:00:01")
+LOBBY = ListedDevice("sim-0001", "02:51:4d:00:00:01")
 
 PAST = Kept(7, None, *LOBBY, Octets(100, 10), "logged out")
 OPEN = Kept(8, hash_secret("b"), *LOBBY, Octets(20, 2))
 NEVER_USED = Kept(9, None, "sim-0001", None, Octets())
 
 
-def journal() -> History:
-    """A stay that is over, one that is open, and a token that nobody used."""
-    journal = History(lambda: 0.0)
+def history() -> History:
+    """A session that is over, one that is open, and a token that nobody used."""
+    history = History(lambda: 0.0)
     for token, stage, octets, answer in (
         ("a", Stage.LOGOUT, Octets(100, 10), AuthCode.DENIED),
         ("b", Stage.COUNTERS, Octets(20, 2), AuthCode.ALLOWED),
     ):
-        journal.minted(LOBBY, token)
-        assert journal.heard(LOBBY, journal.began(LOBBY, token, Stage.LOGIN), AuthCode.ALLOWED)
-        assert journal.heard(LOBBY, journal.began(LOBBY, token, stage, octets), answer)
-    journal.minted(LOBBY, "c")
-    return journal
+        history.minted(LOBBY, token)
+        assert history.heard(LOBBY, history.began(LOBBY, token, Stage.LOGIN), AuthCode.ALLOWED)
+        assert history.heard(LOBBY, history.began(LOBBY, token, stage, octets), answer)
+    history.minted(LOBBY, "c")
+    return history
 
 
 def test_tables_that_agree() -> None:
     """In whatever order they are read."""
-    found = audit(journal(), [NEVER_USED, OPEN, PAST])
+    found = audit(history(), [NEVER_USED, OPEN, PAST])
     assert (found.sessions, found.difference_count, found.open_questions, found.unchecked) == (2, 0, 0, 0)
     assert found.stored == found.expected == Octets(120, 12)
 
@@ -58,7 +58,7 @@ def test_tables_that_agree() -> None:
 )
 def test_tables_that_differ(rows: Sequence[Kept], says: str) -> None:
     """By an octet, by a session, by what is open, or by whose it is."""
-    found = audit(journal(), rows)
+    found = audit(history(), rows)
     assert found.difference_count == 1
     assert says in found.differences[0]
 
@@ -66,16 +66,16 @@ def test_tables_that_differ(rows: Sequence[Kept], says: str) -> None:
 def test_what_is_unknown_may_be_stored_either_way() -> None:
     """And nothing in between."""
     for octets, differences in ((20, 0), (21, 1), (90, 0)):
-        known = journal()
+        known = history()
         known.lost(LOBBY, known.began(LOBBY, "b", Stage.COUNTERS, Octets(90, 2)))
         found = audit(known, [PAST, replace(OPEN, used=Octets(octets, 2))])
         assert (found.difference_count, found.open_questions) == (differences, 1)
 
 
-def test_a_device_that_the_journal_gave_up_on_is_counted_as_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_the_history_gave_up_on_is_counted_as_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than as right."""
-    monkeypatch.setattr("wifidogd.simulation.oracle.history.MOST_COURSES", 20)
-    known = journal()
+    monkeypatch.setattr("wifidogd.simulation.oracle.history.MOST_SCENARIOS", 20)
+    known = history()
     for number in range(21):
         known.lost(LOBBY, known.began(LOBBY, "b", Stage.COUNTERS, Octets(100 + number, 2)))
     found = audit(known, [PAST])

@@ -1,63 +1,70 @@
-"""What the journal takes for right: one account where the answers leave one, several where they cannot."""
+"""What the history takes for right: one account where the answers leave one, several where they cannot."""
 
 from __future__ import annotations
 
 import pytest
 
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
-from wifidogd.simulation.oracle.expected import Act, Phase, Stay, grown, outcomes
-from wifidogd.simulation.oracle.history import History, Place
+from wifidogd.simulation.oracle.expected import Event, ExpectedSession, Phase, grown, outcomes
+from wifidogd.simulation.oracle.history import History, ListedDevice
 
-LOBBY = Place("sim-0001", "02:51:4d:00:00:01")
+LOBBY = ListedDevice("sim-0001", "02:51:4d:00:00:01")
 ONCE, TWICE, THRICE = Octets(100, 10), Octets(200, 20), Octets(300, 30)
 LOGIN, COUNTERS, LOGOUT = Stage.LOGIN, Stage.COUNTERS, Stage.LOGOUT
 ALLOWED, DENIED = AuthCode.ALLOWED, AuthCode.DENIED
 
-PENDING = Stay("a")
-ONLINE = Stay("a", Phase.ONLINE, ONCE, ONCE)
+PENDING = ExpectedSession("a")
+ONLINE = ExpectedSession("a", Phase.ONLINE, ONCE, ONCE)
 ENDING = ONLINE._replace(phase=Phase.ENDING)
 ENDED = ONLINE._replace(phase=Phase.ENDED)
-UNUSED = Stay("a", Phase.UNUSED)
+UNUSED = ExpectedSession("a", Phase.UNUSED)
 
 
 @pytest.mark.parametrize(
-    ("stay", "act", "after", "answer"),
+    ("session", "event", "after", "answer"),
     [
-        (PENDING, Act("a", LOGIN), Stay("a", Phase.ONLINE), ALLOWED),
-        (PENDING, Act("a", COUNTERS, ONCE), ONLINE, ALLOWED),
-        (PENDING, Act("a", LOGOUT, ONCE), ENDED, DENIED),
-        (ONLINE, Act("a", LOGIN), ONLINE, ALLOWED),
-        (ONLINE, Act("a", COUNTERS, ONCE), ONLINE, ALLOWED),
-        (ONLINE, Act("a", COUNTERS, TWICE), Stay("a", Phase.ONLINE, TWICE, TWICE), ALLOWED),
-        (ONLINE, Act("a", COUNTERS, Octets(50, 5)), Stay("a", Phase.ONLINE, Octets(150, 15), Octets(50, 5)), ALLOWED),
-        (ONLINE, Act("a", LOGOUT, TWICE), Stay("a", Phase.ENDED, TWICE, TWICE), DENIED),
-        (ONLINE, Act("a", None), ENDING, DENIED),
-        (ENDING, Act("a", COUNTERS, TWICE), Stay("a", Phase.ENDED, TWICE, TWICE), DENIED),
-        (ENDING, Act("a", None), ENDING, DENIED),
-        (ENDED, Act("a", COUNTERS, TWICE), ENDED, DENIED),
-        (UNUSED, Act("a", COUNTERS, TWICE), UNUSED, DENIED),
-        (ENDED, Act("b", COUNTERS, TWICE), ENDED, DENIED),
+        (PENDING, Event("a", LOGIN), ExpectedSession("a", Phase.ONLINE), ALLOWED),
+        (PENDING, Event("a", COUNTERS, ONCE), ONLINE, ALLOWED),
+        (PENDING, Event("a", LOGOUT, ONCE), ENDED, DENIED),
+        (ONLINE, Event("a", LOGIN), ONLINE, ALLOWED),
+        (ONLINE, Event("a", COUNTERS, ONCE), ONLINE, ALLOWED),
+        (ONLINE, Event("a", COUNTERS, TWICE), ExpectedSession("a", Phase.ONLINE, TWICE, TWICE), ALLOWED),
+        (
+            ONLINE,
+            Event("a", COUNTERS, Octets(50, 5)),
+            ExpectedSession("a", Phase.ONLINE, Octets(150, 15), Octets(50, 5)),
+            ALLOWED,
+        ),
+        (ONLINE, Event("a", LOGOUT, TWICE), ExpectedSession("a", Phase.ENDED, TWICE, TWICE), DENIED),
+        (ONLINE, Event("a", None), ENDING, DENIED),
+        (ENDING, Event("a", COUNTERS, TWICE), ExpectedSession("a", Phase.ENDED, TWICE, TWICE), DENIED),
+        (ENDING, Event("a", None), ENDING, DENIED),
+        (ENDED, Event("a", COUNTERS, TWICE), ENDED, DENIED),
+        (UNUSED, Event("a", COUNTERS, TWICE), UNUSED, DENIED),
+        (ENDED, Event("b", COUNTERS, TWICE), ENDED, DENIED),
     ],
 )
-def test_what_a_right_server_makes_of_an_act(stay: Stay, act: Act, after: Stay, answer: AuthCode) -> None:
+def test_what_a_right_server_makes_of_an_act(
+    session: ExpectedSession, event: Event, after: ExpectedSession, answer: AuthCode
+) -> None:
     """One outcome each."""
-    assert list(outcomes((stay,), act)) == [((after,), answer)]
+    assert list(outcomes((session,), event)) == [((after,), answer)]
 
 
 def test_a_token_that_may_have_lapsed_has_two_outcomes() -> None:
     """It may have been just in time."""
-    assert list(outcomes((PENDING,), Act("a", LOGIN, may_have_lapsed=True))) == [
+    assert list(outcomes((PENDING,), Event("a", LOGIN, may_have_lapsed=True))) == [
         ((UNUSED,), DENIED),
-        ((Stay("a", Phase.ONLINE),), ALLOWED),
+        ((ExpectedSession("a", Phase.ONLINE),), ALLOWED),
     ]
 
 
 def test_a_new_token_counts_on_where_the_old_one_was() -> None:
-    """Only what is new belongs to it (protocol.md 0.12)."""
-    [(stays, answer)] = outcomes((ONLINE, Stay("b")), Act("b", LOGIN))
-    assert (stays, answer) == ((ENDED, Stay("b", Phase.ONLINE, Octets(), ONCE)), ALLOWED)
-    [(stays, _)] = outcomes(stays, Act("b", COUNTERS, THRICE))
-    assert stays[1].used == TWICE
+    """Only what is new belongs to it (docs/protocol.md 6.6)."""
+    [(sessions, answer)] = outcomes((ONLINE, ExpectedSession("b")), Event("b", LOGIN))
+    assert (sessions, answer) == ((ENDED, ExpectedSession("b", Phase.ONLINE, Octets(), ONCE)), ALLOWED)
+    [(sessions, _)] = outcomes(sessions, Event("b", COUNTERS, THRICE))
+    assert sessions[1].used == TWICE
 
 
 @pytest.mark.parametrize(
@@ -70,49 +77,49 @@ def test_totals_that_fell_in_one_direction_began_again_in_both(totals: Octets, m
 
 
 class Book:
-    """A journal about one device, and a clock."""
+    """A history about one device, and a clock."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.journal = History(lambda: self.now)
+        self.history = History(lambda: self.now)
 
     def online(self, *tokens: str) -> Book:
-        """Let stays begin, one after the other."""
+        """Let sessions begin, one after the other."""
         for token in tokens:
-            self.journal.minted(LOBBY, token)
+            self.history.minted(LOBBY, token)
             assert self.says(token, LOGIN, answer=ALLOWED)
         return self
 
     def begins(self, token: str, stage: Stage | None, totals: Octets = Octets()) -> int:
         """Ask and wait."""
-        return self.journal.began(LOBBY, token, stage, totals)
+        return self.history.began(LOBBY, token, stage, totals)
 
     def says(self, token: str, stage: Stage | None, totals: Octets = Octets(), answer: AuthCode = DENIED) -> bool:
         """Ask and be answered."""
-        return self.journal.heard(LOBBY, self.begins(token, stage, totals), answer)
+        return self.history.heard(LOBBY, self.begins(token, stage, totals), answer)
 
     def loses(self, token: str, stage: Stage | None, totals: Octets = Octets()) -> None:
         """Ask and not be answered."""
-        self.journal.lost(LOBBY, self.begins(token, stage, totals))
+        self.history.lost(LOBBY, self.begins(token, stage, totals))
 
     @property
     def used(self) -> set[tuple[int, ...]]:
-        """What the stays may have used, down only, by each course."""
-        [(_, courses)] = self.journal.accounts()
-        return {tuple(stay.used.incoming for stay in stays) for stays in courses}
+        """What the sessions may have used, down only, by each scenario."""
+        [(_, scenarios)] = self.history.accounts()
+        return {tuple(session.used.incoming for session in sessions) for sessions in scenarios}
 
 
 def test_answers_leave_one_account() -> None:
-    """Over a stay with its end and the next."""
+    """Over a session with its end and the next."""
     book = Book().online("a")
     assert book.says("a", COUNTERS, ONCE, ALLOWED)
     assert book.says("a", LOGOUT, TWICE)
     book.online("b")
     assert book.says("b", COUNTERS, ONCE, ALLOWED)
     assert book.used == {(200, 100)}
-    assert book.journal.is_certain(LOBBY)
-    assert book.journal.is_online(LOBBY, "b")
-    assert book.journal.tokens == 2
+    assert book.history.is_certain(LOBBY)
+    assert book.history.is_online(LOBBY, "b")
+    assert book.history.tokens == 2
 
 
 @pytest.mark.parametrize(
@@ -125,7 +132,7 @@ def test_a_wrong_answer_is_found(stage: Stage, answer: AuthCode) -> None:
 
 
 def test_a_token_that_ended_or_never_was_is_denied_and_nothing_else() -> None:
-    """Counters are a second way in (protocol.md section 4)."""
+    """Counters are a second way in (docs/protocol.md 6.4)."""
     book = Book().online("a")
     assert book.says("a", LOGOUT, ONCE)
     for token in ("a", "forged"):
@@ -140,7 +147,7 @@ def test_without_an_answer_both_accounts_are_right_until_the_next() -> None:
     book.loses("a", COUNTERS, ONCE)
     book.loses("a", COUNTERS, TWICE)
     assert book.used == {(0,), (100,), (200,)}
-    assert not book.journal.is_certain(LOBBY)
+    assert not book.history.is_certain(LOBBY)
     assert book.says("a", COUNTERS, THRICE, ALLOWED)
     assert book.used == {(300,)}
 
@@ -148,9 +155,9 @@ def test_without_an_answer_both_accounts_are_right_until_the_next() -> None:
 def test_what_was_never_heard_changes_nothing() -> None:
     """A refused connection is no doubt."""
     book = Book().online("a")
-    book.journal.unsaid(LOBBY, book.begins("a", COUNTERS, ONCE))
+    book.history.unsaid(LOBBY, book.begins("a", COUNTERS, ONCE))
     assert book.used == {(0,)}
-    assert book.journal.is_certain(LOBBY)
+    assert book.history.is_certain(LOBBY)
 
 
 def test_of_two_acts_at_once_either_may_be_first() -> None:
@@ -159,8 +166,8 @@ def test_of_two_acts_at_once_either_may_be_first() -> None:
         book = Book().online("a")
         button = book.begins("a", None)
         report = book.begins("a", COUNTERS, ONCE)
-        assert book.journal.heard(LOBBY, button)
-        assert book.journal.heard(LOBBY, report, answer)
+        assert book.history.heard(LOBBY, button)
+        assert book.history.heard(LOBBY, report, answer)
         assert book.says("a", COUNTERS, TWICE, DENIED)
         assert book.used == {(100,) if answer is DENIED else (200,)}
 
@@ -175,9 +182,9 @@ def test_the_button_rules_the_next_report() -> None:
 def test_a_lost_login_is_made_good_by_counters() -> None:
     """Or was heard after all."""
     book = Book()
-    book.journal.minted(LOBBY, "a")
+    book.history.minted(LOBBY, "a")
     book.loses("a", LOGIN)
-    assert not book.journal.is_online(LOBBY, "a")
+    assert not book.history.is_online(LOBBY, "a")
     assert book.says("a", COUNTERS, ONCE, ALLOWED)
     assert book.used == {(100,)}
 
@@ -186,49 +193,49 @@ def test_a_stay_that_is_over_is_not_online() -> None:
     """Nor is one that has never been: nothing is left of either."""
     book = Book().online("a")
     assert book.says("a", LOGOUT, ONCE, DENIED)
-    assert not book.journal.is_online(LOBBY, "a")
-    assert not book.journal.is_online(LOBBY, "b")
+    assert not book.history.is_online(LOBBY, "a")
+    assert not book.history.is_online(LOBBY, "b")
 
 
 def test_a_log_out_that_could_not_be_settled_may_be_later() -> None:
-    """Counters that were on their way are answered before, and the next stay counts from zero after it or not."""
+    """Counters that were on their way are answered before, and the next session counts from zero after it or not."""
     book = Book().online("a")
     counting = book.begins("a", COUNTERS, ONCE)
     book.loses("a", LOGOUT, TWICE)
-    assert book.journal.heard(LOBBY, counting, ALLOWED)
-    assert not book.journal.is_certain(LOBBY)
+    assert book.history.heard(LOBBY, counting, ALLOWED)
+    assert not book.history.is_certain(LOBBY)
     book.online("b")
-    assert book.journal.is_certain(LOBBY) is False
+    assert book.history.is_certain(LOBBY) is False
     assert book.says("b", COUNTERS, THRICE, ALLOWED)
     assert book.used == {(200, 300), (100, 200)}
 
 
 def test_a_log_out_is_late_no_longer_than_its_stay_goes_on() -> None:
-    """Once the next stay has taken its place for certain."""
+    """Once the next session has taken its place for certain."""
     book = Book().online("a")
     book.loses("a", LOGOUT, ONCE)
     assert book.says("a", COUNTERS, TWICE, DENIED)
     assert book.used == {(100,)}
-    assert book.journal.is_certain(LOBBY)
+    assert book.history.is_certain(LOBBY)
 
 
 def test_a_gateway_may_forget_while_its_counters_are_on_their_way() -> None:
     """They are answered as if nothing had happened, and the server hears of it by the next ping."""
     book = Book().online("a")
     counting = book.begins("a", COUNTERS, ONCE)
-    book.journal.forgotten(LOBBY)
-    assert book.journal.heard(LOBBY, counting, ALLOWED)
+    book.history.forgotten(LOBBY)
+    assert book.history.heard(LOBBY, counting, ALLOWED)
     book.online("b")
     assert book.says("b", COUNTERS, THRICE, ALLOWED)
     assert book.used == {(100, 200), (100, 300)}
 
 
 def test_a_gateway_that_forgot_leaves_two_accounts_where_totals_have_grown_past_the_old() -> None:
-    """The server may have noticed and ended the old stay, or let the new one count on; smaller totals tell."""
+    """The server may have noticed and ended the old session, or let the new one count on; smaller totals tell."""
     for totals, used in ((THRICE, {(100, 200), (100, 300)}), (Octets(50, 5), {(100, 50)})):
         book = Book().online("a")
         assert book.says("a", COUNTERS, ONCE, ALLOWED)
-        book.journal.forgotten(LOBBY)
+        book.history.forgotten(LOBBY)
         book.online("b")
         assert book.says("b", COUNTERS, totals, ALLOWED)
         assert book.used == used
@@ -238,17 +245,17 @@ def test_an_old_token_may_lapse_but_need_not() -> None:
     """The server counts three minutes from when it was minted."""
     for answer in (ALLOWED, DENIED):
         book = Book()
-        book.journal.minted(LOBBY, "a")
+        book.history.minted(LOBBY, "a")
         book.now = 200.0
         assert book.says("a", LOGIN, answer=answer)
     assert not Book().online("a").says("a", LOGIN, answer=DENIED)
 
 
-def test_a_journal_that_loses_track_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_history_that_loses_track_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing can be checked then, and nothing grows without end."""
-    monkeypatch.setattr("wifidogd.simulation.oracle.history.MOST_COURSES", 20)
+    monkeypatch.setattr("wifidogd.simulation.oracle.history.MOST_SCENARIOS", 20)
     book = Book().online("a")
     for number in range(1, 22):
         book.loses("a", COUNTERS, Octets(number, number))
-    assert [courses for _, courses in book.journal.accounts()] == [[]]
+    assert [scenarios for _, scenarios in book.history.accounts()] == [[]]
     assert book.says("a", COUNTERS, ONCE, DENIED)

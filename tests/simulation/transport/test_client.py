@@ -17,8 +17,8 @@ from tests.support.builders import together
 from tests.support.deadline import within
 from wifidogd.simulation.statistics import Kind, Latencies, Statistics
 from wifidogd.simulation.transport import client as module
-from wifidogd.simulation.transport.client import Line, Silence
-from wifidogd.simulation.transport.clock import ClosingTime, ScaledClock
+from wifidogd.simulation.transport.client import HttpClient, NoAnswer
+from wifidogd.simulation.transport.clock import ScaledClock, SimulationOver
 
 
 class Server(Factory):
@@ -84,18 +84,18 @@ async def server() -> AsyncIterator[Server]:
     ("request_", "answer"),
     [
         (b"ask", b"Auth: 1"),
-        (b"break", Silence.LOST),
-        (b"hang up", Silence.LOST),
-        (b"flood", Silence.LOST),
+        (b"break", NoAnswer.LOST),
+        (b"hang up", NoAnswer.LOST),
+        (b"flood", NoAnswer.LOST),
     ],
 )
 @ensureDeferred
 async def test_an_answer_is_what_came_until_the_server_hung_up(
-    server: Server, request_: bytes, answer: bytes | Silence
+    server: Server, request_: bytes, answer: bytes | NoAnswer
 ) -> None:
     """In whatever pieces; what broke off, or was never meant to end, is none."""
-    line = Line("127.0.0.1", server.port, reactor=reactor)  # type: ignore[arg-type]
-    heard, seconds = await within(10, line.ask(request_))
+    client = HttpClient("127.0.0.1", server.port, reactor=reactor)  # type: ignore[arg-type]
+    heard, seconds = await within(10, client.ask(request_))
     assert heard == answer
     assert seconds > 0
 
@@ -104,18 +104,18 @@ async def test_an_answer_is_what_came_until_the_server_hung_up(
 async def test_nobody_there_is_told_apart_from_no_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only then is it certain that nothing was heard."""
     monkeypatch.setattr(module, "PATIENCE", 0.2)
-    line = Line("127.0.0.1", server.port, reactor=reactor)  # type: ignore[arg-type]
-    assert (await within(10, line.ask(b"wait")))[0] is Silence.LOST
+    client = HttpClient("127.0.0.1", server.port, reactor=reactor)  # type: ignore[arg-type]
+    assert (await within(10, client.ask(b"wait")))[0] is NoAnswer.LOST
     await server.close()
-    assert (await within(10, line.ask(b"ask")))[0] is Silence.REFUSED
+    assert (await within(10, client.ask(b"ask")))[0] is NoAnswer.REFUSED
 
 
 @ensureDeferred
 async def test_who_comes_when_all_lines_are_busy_waits(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """And is served in the end."""
     monkeypatch.setattr(module, "MOST_OPEN", 3)
-    line = Line("127.0.0.1", server.port, reactor=reactor)  # type: ignore[arg-type]
-    answers = await together(*(line.ask(b"ask") for _ in range(10)))
+    client = HttpClient("127.0.0.1", server.port, reactor=reactor)  # type: ignore[arg-type]
+    answers = await together(*(client.ask(b"ask") for _ in range(10)))
     assert [answer for answer, _ in answers] == [b"Auth: 1"] * 10
     assert server.most == 3
 
@@ -124,31 +124,31 @@ async def test_who_comes_when_all_lines_are_busy_waits(server: Server, monkeypat
 async def test_a_line_that_is_cut_lets_everybody_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who talk, those who wait, and those who come later."""
     monkeypatch.setattr(module, "MOST_OPEN", 1)
-    line = Line("127.0.0.1", server.port, reactor=reactor)  # type: ignore[arg-type]
-    asking = [Deferred.fromCoroutine(line.ask(b"wait")) for _ in range(3)]
+    client = HttpClient("127.0.0.1", server.port, reactor=reactor)  # type: ignore[arg-type]
+    asking = [Deferred.fromCoroutine(client.ask(b"wait")) for _ in range(3)]
     while not server.open:
         await deferLater(reactor, 0.01)  # type: ignore[arg-type]
-    line.cut()
-    answers = [await within(5, answer) for answer in (*asking, line.ask(b"ask"))]
-    assert [answer for answer, _ in answers] == [Silence.LOST] + [Silence.REFUSED] * 3
+    client.cut()
+    answers = [await within(5, answer) for answer in (*asking, client.ask(b"ask"))]
+    assert [answer for answer, _ in answers] == [NoAnswer.LOST] + [NoAnswer.REFUSED] * 3
 
 
 def test_time_runs_faster_until_closing_time() -> None:
     """Who rests then, or wants to, is sent home."""
     clock = Clock()
     pace = ScaledClock(60, clock=clock)
-    rested = Deferred.fromCoroutine(pace.rest(90))
+    over = Deferred.fromCoroutine(pace.sleep(90))
     clock.advance(1)
-    assert not rested.called
+    assert not over.called
     assert pace.now == 60
     clock.advance(0.5)
-    assert rested.called
-    resting = Deferred.fromCoroutine(pace.rest(90))
+    assert over.called
+    resting = Deferred.fromCoroutine(pace.sleep(90))
     pace.close()
-    for late in (resting, Deferred.fromCoroutine(pace.rest(1))):
+    for late in (resting, Deferred.fromCoroutine(pace.sleep(1))):
         gone: list[object] = []
-        late.addErrback(lambda failure, gone=gone: gone.append(failure.trap(ClosingTime)))
-        assert gone == [ClosingTime]
+        late.addErrback(lambda failure, gone=gone: gone.append(failure.trap(SimulationOver)))
+        assert gone == [SimulationOver]
     assert clock.getDelayedCalls() == []
 
 
@@ -169,14 +169,14 @@ def test_latencies_are_right_to_four_per_cent() -> None:
 def test_figures_count_from_when_they_begin() -> None:
     """By kind and in all; only the first faults are told."""
     clock = Clock()
-    figures = Statistics(clock.seconds)
+    statistics = Statistics(clock.seconds)
     clock.advance(5)
-    figures.begin()
+    statistics.begin()
     clock.advance(2)
-    figures.took(Kind.PING, 0.001)
-    figures.missed(Kind.LOGIN)
+    statistics.took(Kind.PING, 0.001)
+    statistics.missed(Kind.LOGIN)
     for number in range(30):
-        figures.fault(Kind.PAGE, f"fault {number}")
-    assert (figures.elapsed, figures.all.count, figures.unanswered, figures.wrong) == (2, 1, 1, 30)
-    assert len(figures.faults) == 20
-    assert figures.faults[0] == "login page: fault 0"
+        statistics.fault(Kind.PAGE, f"fault {number}")
+    assert (statistics.elapsed, statistics.all.count, statistics.unanswered, statistics.wrong) == (2, 1, 1, 30)
+    assert len(statistics.faults) == 20
+    assert statistics.faults[0] == "login page: fault 0"

@@ -68,7 +68,7 @@ def test_guests_are_sent_where_the_real_gateway_sends_them() -> None:
     ],
 )
 def test_verdicts_are_found_as_the_real_gateway_finds_them(answer: bytes, verdict: int | None) -> None:
-    """The first mark anywhere counts, whatever the status (protocol.md 0.1 and 0.2)."""
+    """The first mark anywhere counts, whatever the status (docs/protocol.md 6.1)."""
     assert wire.read_verdict(answer) == verdict
 
 

@@ -211,7 +211,7 @@ def test_nonsense_is_no_data(text: str) -> None:
     ],
 )
 def test_half_a_report_is_no_data(fields: dict[str, str]) -> None:
-    """Nor are deltas, which are repeated while nothing changes (protocol.md 0.14)."""
+    """Nor are deltas, which are repeated while nothing changes (docs/protocol.md 6.6)."""
     assert octets_of(**fields) is None
 
 
@@ -325,7 +325,7 @@ TEN_YEARS = 3650 * 86_400
     ],
 )
 def test_uptimes_of_a_clock_that_stepped_back_are_no_data(text: str, uptime: timedelta | None) -> None:
-    """They lie near 2^32 or 2^64 (protocol.md 1.1)."""
+    """They lie near 2^32 or 2^64 (docs/protocol.md 6.3)."""
     assert heartbeat_of(sys_uptime=text).sys_uptime == uptime
     assert heartbeat_of(wifidog_uptime=text).wifidog_uptime == uptime
 

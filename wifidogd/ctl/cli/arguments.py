@@ -95,7 +95,7 @@ def guest_address(text: str) -> str:
     Check the address under which guests reach their gateway.
 
     Tokens are sent there, so it must never be in the open internet
-    (protocol.md section 8.4); a link-local one cannot name its interface in
+    (docs/protocol.md 6.10); a link-local one cannot name its interface in
     a URL.
     """
     if "%" in text or not is_private(text):

@@ -29,7 +29,7 @@ SAFETY = (
     "Set HTTPDUserName and HTTPDPassword in wifidog.conf: without them the router shows all tokens to any guest.",
     "Leave FirewallRuleSet auth-is-down out of it: it opens the internet to strangers whenever this server is slow.",
 )
-"""Said with every configuration (protocol.md 0.21 and 0.7)."""
+"""Said with every configuration (docs/protocol.md 6.9 and 6.3)."""
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:

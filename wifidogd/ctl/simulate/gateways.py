@@ -13,7 +13,7 @@ from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain, count
 from wifidogd.domain.errors import StoreError, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
-from wifidogd.simulation.provisioning import NETWORK, adopt_all, look_up, open_network, remove_all
+from wifidogd.simulation.provisioning import NETWORK, adopt_all, find_gateways, open_network, remove_all
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.operators.stored_sessions import BEGINNING, Kept, fetch_last_session, list_open, list_past
 
@@ -31,20 +31,20 @@ T = TypeVar("T")
 
 async def make_room(command: Command) -> None:
     """Remove what a killed simulation has left behind; refuse to disturb one that runs."""
-    books = await command.transaction(lambda cursor: look_up(cursor, command.now))
-    if books.strangers:
+    found = await command.transaction(lambda cursor: find_gateways(cursor, command.now))
+    if found.strangers:
         raise CommandFailed(
-            f"Gateway {books.strangers[0]} is in the way: simulated ones are called sim-0001 and so on, in network "
+            f"Gateway {found.strangers[0]} is in the way: simulated ones are called sim-0001 and so on, in network "
             f"{NETWORK.name}, and no other may be."
         )
-    if books.alive_for is not None:
-        left = int(books.alive_for.total_seconds()) + 1
+    if found.alive_for is not None:
+        left = int(found.alive_for.total_seconds()) + 1
         raise CommandFailed(
             f"Another simulation is running, or was until a moment ago: stop it, or try again in {left} seconds."
         )
-    await remove(command, books.leftovers)
-    if books.guests:
-        complain(f"{count(books.guests, 'guest')} of other gateways are online and share the server with this.")
+    await remove(command, found.leftovers)
+    if found.guests:
+        complain(f"{count(found.guests, 'guest')} of other gateways are online and share the server with this.")
 
 
 async def adopt(command: Command, gateways: Sequence[Gateway]) -> int:

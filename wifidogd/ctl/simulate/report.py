@@ -31,7 +31,7 @@ class Verdict:
 
 def live_line(simulation: Simulation, length: timedelta) -> str:
     """Return one line about the state of a simulation."""
-    statistics = simulation.scene.figures
+    statistics = simulation.context.statistics
     elapsed = timedelta(seconds=int(statistics.elapsed))
     return (
         f"{elapsed} of {length}  {simulation.online} sessions  "

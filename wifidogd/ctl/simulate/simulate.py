@@ -28,7 +28,7 @@ from wifidogd.simulation.oracle.comparison import Audit, audit
 from wifidogd.simulation.provisioning import MOST_GATEWAYS, sites
 from wifidogd.simulation.run import Simulation
 from wifidogd.simulation.transport import wire
-from wifidogd.simulation.transport.client import ILineReactor, Line, Silence
+from wifidogd.simulation.transport.client import HttpClient, IClientReactor, NoAnswer
 
 MOST_GUESTS = 100_000
 
@@ -129,17 +129,17 @@ async def simulate(command: Command) -> None:
         wanted.guests,
         interval=wanted.interval.total_seconds(),
         speed=wanted.speed,
-        reactor=cast(ILineReactor, command.reactor),
-        dice=SystemRandom(),
+        reactor=cast(IClientReactor, command.reactor),
+        random=SystemRandom(),
     )
-    await _expect_server(simulation.scene.line, wanted.url)
+    await _expect_server(simulation.context.client, wanted.url)
     await make_room(command)
     with interrupts(command.reactor, simulation.close):
         try:
             result = await _run(command, simulation, gateways)
         finally:
             await remove(command, [gateway.gw_id for gateway in gateways])
-    verdict = Verdict(simulation.scene.figures, result)
+    verdict = Verdict(simulation.context.statistics, result)
     if wanted.json:
         print_json(document(verdict, simulation, wanted))
     else:
@@ -148,11 +148,11 @@ async def simulate(command: Command) -> None:
         raise SystemExit(ExitCode.REFUSED)
 
 
-async def _expect_server(line: Line, where: wire.Server) -> None:
+async def _expect_server(client: HttpClient, where: wire.Server) -> None:
     """Refuse to simulate anything on a server that is not there."""
-    answer, _ = await line.ask(wire.get(where, where.path))
-    if isinstance(answer, Silence) or wire.read_status(answer) != HTTPStatus.OK:
-        why = "does not answer" if isinstance(answer, Silence) else "is no wifidogd"
+    answer, _ = await client.ask(wire.get(where, where.path))
+    if isinstance(answer, NoAnswer) or wire.read_status(answer) != HTTPStatus.OK:
+        why = "does not answer" if isinstance(answer, NoAnswer) else "is no wifidogd"
         raise CommandFailed(
             f"What is at http://{where.host}:{where.port}{where.path} {why}: "
             "start the server with `twistd -n wifidogd`, or name another --url."
@@ -162,7 +162,7 @@ async def _expect_server(line: Line, where: wire.Server) -> None:
 async def _run(command: Command, simulation: Simulation, gateways: list[Gateway]) -> Audit:
     """Adopt the gateways, run the simulation, and compare the tables."""
     mark = await adopt(command, gateways)
-    await _expect_known(command, simulation.scene.line, gateways[-1])
+    await _expect_known(command, simulation.context.client, gateways[-1])
     show = LoopingCall(_show, simulation, command.arguments)
     show.clock = command.reactor
     shown = show.start(1 if sys.stderr.isatty() else 15, now=False)
@@ -172,17 +172,17 @@ async def _run(command: Command, simulation: Simulation, gateways: list[Gateway]
         show.stop()
         await shown
         _wipe()
-    return audit(simulation.scene.journal, await kept(command, mark))
+    return audit(simulation.context.history, await kept(command, mark))
 
 
-async def _expect_known(command: Command, line: Line, gateway: Gateway) -> None:
+async def _expect_known(command: Command, client: HttpClient, gateway: Gateway) -> None:
     """Wait until the server, and each of its processes, has seen that the gateways are adopted."""
     where = command.arguments.url
     page = wire.get(where, wire.login_target(where, gateway, "10.0.0.1", "02:51:4d:00:00:00", "http://example.org/"))
     for _ in range(KNOWN_WITHIN):
         await deferLater(command.reactor, 1)
-        answer, _ = await line.ask(page)
-        if not isinstance(answer, Silence) and wire.read_status(answer) == HTTPStatus.OK:
+        answer, _ = await client.ask(page)
+        if not isinstance(answer, NoAnswer) and wire.read_status(answer) == HTTPStatus.OK:
             return await deferLater(command.reactor, 1.2)
     raise CommandFailed(
         "The server does not know the gateways that were just adopted: it has another database than this command, "

@@ -1,9 +1,9 @@
 """
 A router with wifidog-gateway 1.3.0.
 
-It keeps a list of clients, asks about each of them in turn every interval, and does what it is told, as protocol.md has
-it from the gateway's code: a client who was refused stays listed, a logout is said once, and a new token for somebody
-who is online counts on from the old totals.
+It keeps a list of clients, asks about each of them in turn every interval, and obeys the answers as docs/protocol.md 6
+describes: a client who was refused stays listed, a logout is sent once, and a new token for an online client continues
+from the old totals.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from wifidogd.simulation.actors.behaviour import CLIENT_TIMEOUT, ICMP_ECHO
 from wifidogd.simulation.actors.uplink import Uplink
 from wifidogd.simulation.context import Context
 from wifidogd.simulation.oracle.expected import NO_OCTETS
-from wifidogd.simulation.oracle.history import Place
+from wifidogd.simulation.oracle.history import ListedDevice
 from wifidogd.simulation.transport import wire
-from wifidogd.simulation.transport.clock import ClosingTime
+from wifidogd.simulation.transport.clock import SimulationOver
 
 
 class Device(Protocol):
@@ -48,7 +48,7 @@ class Client:
     A line of the gateway's list.
 
     @ivar rule: what the firewall's rule for the client has counted; a new rule begins at zero.
-    @ivar totals: what is reported, which follows the rule only once that has more (protocol.md 0.13).
+    @ivar totals: what is reported, which follows the rule only once that has more (docs/protocol.md 6.6).
     @ivar heard_at: simulated second of the last traffic; C{counted_at} that of the last look.
     """
 
@@ -73,12 +73,12 @@ class SimulatedGateway:
     @ivar site: how it was adopted.
     """
 
-    def __init__(self, site: Gateway, scene: Context) -> None:
+    def __init__(self, site: Gateway, context: Context) -> None:
         self.site = site
-        self._scene = scene
+        self._context = context
         self._clients: dict[str, Client] = {}
-        self._booted_at = scene.pace.now
-        self._uplink = Uplink(site.gw_id, scene)
+        self._booted_at = context.clock.now
+        self._uplink = Uplink(site.gw_id, context)
 
     @property
     def online(self) -> int:
@@ -99,11 +99,11 @@ class SimulatedGateway:
         Say where a stranger is sent instead of the page they wanted.
 
         @return: None while the gateway has nothing to offer but an apology: the server was out of reach for two
-            intervals (protocol.md 0.16).
+            intervals (docs/protocol.md 6.8).
         """
-        if self._uplink.cut_off_for >= 2 * self._scene.interval:
+        if self._uplink.cut_off_for >= 2 * self._context.interval:
             return None
-        return wire.login_target(self._scene.server, self.site, device.ip, device.mac, wanted)
+        return wire.login_target(self._context.server, self.site, device.ip, device.mac, wanted)
 
     async def admit(self, device: Device, token: str) -> str | None:
         """
@@ -111,7 +111,7 @@ class SimulatedGateway:
 
         @return: where it is sent then; None for an error page of the gateway's own.
         """
-        now = self._scene.pace.now
+        now = self._context.clock.now
         client = self._clients.setdefault(device.mac, Client(device, token, now, now))
         client.token = token
         code = await self._say(Stage.LOGIN, client.device, token, NO_OCTETS)
@@ -119,15 +119,15 @@ class SimulatedGateway:
             return None
         if code == AuthCode.ALLOWED:
             client.allow(Access.KNOWN)
-            return wire.portal_target(self._scene.server, self.site.gw_id, token)
+            return wire.portal_target(self._context.server, self.site.gw_id, token)
         if code == AuthCode.VALIDATION:
             client.allow(Access.PROBATION)
-            return wire.message_target(self._scene.server, "activate", token)
+            return wire.message_target(self._context.server, "activate", token)
         if code == AuthCode.DENIED:
             client.access = Access.NONE
-            return wire.message_target(self._scene.server, "denied", token)
+            return wire.message_target(self._context.server, "denied", token)
         if code == AuthCode.VALIDATION_FAILED:
-            return wire.message_target(self._scene.server, "failed_validation", token)
+            return wire.message_target(self._context.server, "failed_validation", token)
         return None
 
     async def log_out(self, device: Device) -> None:
@@ -139,39 +139,39 @@ class SimulatedGateway:
     async def settle(self) -> None:
         """Report once more on each client about whom the last answer is missing."""
         for client in list(self._clients.values()):
-            if not self._scene.journal.is_certain(self._place(client.device)):
+            if not self._context.history.is_certain(self._listed(client.device)):
                 await self._say(Stage.COUNTERS, client.device, client.token, client.totals)
 
     async def _check_clients(self) -> None:
-        await self._scene.pace.rest(self._scene.habits.first_report())
+        await self._context.clock.sleep(self._context.behaviour.first_report())
         while True:
             await self._report_all()
-            await self._scene.pace.rest(self._scene.interval)
+            await self._context.clock.sleep(self._context.interval)
 
     async def _ping(self) -> None:
         while True:
             await self._uplink.ping(self._uptime)
-            await self._scene.pace.rest(self._scene.interval)
+            await self._context.clock.sleep(self._context.interval)
 
     async def _restart(self) -> None:
         while True:
-            await self._scene.pace.rest(self._scene.habits.next_restart())
-            self.restart(is_reboot=self._scene.habits.is_reboot())
+            await self._context.clock.sleep(self._context.behaviour.next_restart())
+            self.restart(is_reboot=self._context.behaviour.is_reboot())
             await self._uplink.ping(self._uptime)
 
     @property
     def _uptime(self) -> int:
         """Real seconds since the start."""
-        pace = self._scene.pace
-        return int((pace.now - self._booted_at) / pace.speed)
+        clock = self._context.clock
+        return int((clock.now - self._booted_at) / clock.speed)
 
     def restart(self, *, is_reboot: bool) -> None:
         """Begin anew, and after a reboot without clients."""
-        self._booted_at = self._scene.pace.now
-        self._scene.figures.restarts += 1
+        self._booted_at = self._context.clock.now
+        self._context.statistics.restarts += 1
         if is_reboot:
             for client in self._clients.values():
-                self._scene.journal.forgotten(self._place(client.device))
+                self._context.history.forgotten(self._listed(client.device))
             self._clients.clear()
 
     async def _report_all(self) -> None:
@@ -179,14 +179,14 @@ class SimulatedGateway:
         booted_at = self._booted_at
         self._count()
         for client, token, totals in [(client, client.token, client.totals) for client in self._clients.values()]:
-            if self._scene.pace.is_closed:
-                raise ClosingTime
+            if self._context.clock.is_closed:
+                raise SimulationOver
             code = await self._say(Stage.COUNTERS, client.device, token, totals)
             if self._booted_at != booted_at:
                 return
             if self._clients.get(client.device.mac) is not client:
                 continue
-            if self._scene.pace.now - client.heard_at >= CLIENT_TIMEOUT * self._scene.interval:
+            if self._context.clock.now - client.heard_at >= CLIENT_TIMEOUT * self._context.interval:
                 await self.log_out(client.device)
             else:
                 self._obey(client, code)
@@ -202,7 +202,7 @@ class SimulatedGateway:
 
     def _count(self) -> None:
         """Read the counters of the firewall."""
-        now = self._scene.pace.now
+        now = self._context.clock.now
         for client in self._clients.values():
             used = client.device.uses(self, now - client.counted_at)
             client.counted_at = now
@@ -219,5 +219,5 @@ class SimulatedGateway:
     async def _say(self, stage: Stage, device: Device, token: str, totals: Octets) -> int | None:
         return await self._uplink.report(stage, device.ip, device.mac, token, totals)
 
-    def _place(self, device: Device) -> Place:
-        return Place(self.site.gw_id, device.mac)
+    def _listed(self, device: Device) -> ListedDevice:
+        return ListedDevice(self.site.gw_id, device.mac)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from wifidogd.domain.sessions import Octets
-from wifidogd.simulation.actors.behaviour import Leave
+from wifidogd.simulation.actors.behaviour import Leaving
 from wifidogd.simulation.actors.gateway import SimulatedGateway
 from wifidogd.simulation.actors.html import Form, Html
 from wifidogd.simulation.context import Context
-from wifidogd.simulation.oracle.history import Place
+from wifidogd.simulation.oracle.history import ListedDevice
 from wifidogd.simulation.statistics import Kind
 from wifidogd.simulation.transport import wire
-from wifidogd.simulation.transport.client import Silence
+from wifidogd.simulation.transport.client import NoAnswer
 
 WANTED = "http://example.org/news?page=1&of=2"
 
@@ -28,40 +28,40 @@ class Guest:
     @ivar mac: made up from a number, locally administered.
     """
 
-    def __init__(self, number: int, gateways: Sequence[SimulatedGateway], scene: Context) -> None:
+    def __init__(self, number: int, gateways: Sequence[SimulatedGateway], context: Context) -> None:
         """@param number: 1 to 16 million; no two guests have the same."""
         tail = f"{number:06x}"
         self.mac = f"02:51:4d:{tail[:2]}:{tail[2:4]}:{tail[4:]}"
         self.ip = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
         self._gateways = gateways
-        self._scene = scene
+        self._context = context
         self._at: SimulatedGateway | None = None
-        self._appetite = scene.habits.appetite()
+        self._traffic_rate = context.behaviour.traffic_rate()
         self._token = ""
         self._button: Form | None = None
 
     def uses(self, gateway: SimulatedGateway, seconds: float) -> Octets | None:
         """Use the internet where the guest is; as L{Device<wifidogd.simulation.actors.gateway.Device>}."""
-        return self._scene.habits.used(self._appetite, seconds) if self._at is gateway else None
+        return self._context.behaviour.used(self._traffic_rate, seconds) if self._at is gateway else None
 
     async def live(self) -> None:
         """Come and go until closing time."""
-        habits, pace = self._scene.habits, self._scene.pace
-        await pace.rest(habits.first_arrival())
+        behaviour, clock = self._context.behaviour, self._context.clock
+        await clock.sleep(behaviour.first_arrival())
         while True:
-            await self._visit(self._gateways[habits.gateway(len(self._gateways))])
-            if not habits.roams():
-                await pace.rest(habits.away())
+            await self._visit(self._gateways[behaviour.gateway(len(self._gateways))])
+            if not behaviour.roams():
+                await clock.sleep(behaviour.away())
 
     async def _visit(self, gateway: SimulatedGateway) -> None:
-        """Be at a place for a while, and sign in whenever nothing opens."""
-        habits, pace = self._scene.habits, self._scene.pace
+        """Stay at one gateway for a while, and sign in whenever no page opens."""
+        behaviour, clock = self._context.behaviour, self._context.clock
         self._at, self._button = gateway, None
-        leaves_at = pace.now + habits.stay()
-        while pace.now < leaves_at:
+        leaves_at = clock.now + behaviour.time_online()
+        while clock.now < leaves_at:
             if not gateway.lets_through(self):
                 await self._sign_in(gateway)
-            await pace.rest(min(habits.glance(), max(0.0, leaves_at - pace.now)))
+            await clock.sleep(min(behaviour.glance(), max(0.0, leaves_at - clock.now)))
         if gateway.lets_through(self):
             await self._leave(gateway)
         self._at = None
@@ -71,11 +71,11 @@ class Guest:
         target = gateway.catch(self, WANTED)
         if target is None:
             return
-        page = await self._browse(Kind.PAGE, wire.get(self._scene.server, target), HTTPStatus.OK)
-        form = None if isinstance(page, Silence) else self._form(Kind.PAGE, page, "login")
+        page = await self._browse(Kind.PAGE, wire.get(self._context.server, target), HTTPStatus.OK)
+        form = None if isinstance(page, NoAnswer) else self._form(Kind.PAGE, page, "login")
         if form is None:
             return
-        await self._scene.pace.rest(self._scene.habits.hesitation())
+        await self._context.clock.sleep(self._context.behaviour.hesitation())
         token = await self._submit(gateway, form)
         if token is None:
             return
@@ -87,8 +87,8 @@ class Guest:
     async def _submit(self, gateway: SimulatedGateway, form: Form) -> str | None:
         """Send the form, a second time if it turns out that the server thinks the guest is online already."""
         expected = (HTTPStatus.SEE_OTHER,) if "again" in form.fields else (HTTPStatus.SEE_OTHER, HTTPStatus.OK)
-        page = await self._browse(Kind.FORM, wire.post(self._scene.server, form.action, form.fields), *expected)
-        if isinstance(page, Silence):
+        page = await self._browse(Kind.FORM, wire.post(self._context.server, form.action, form.fields), *expected)
+        if isinstance(page, NoAnswer):
             return None
         if page.status == HTTPStatus.OK:
             again = self._form(Kind.FORM, page, "login")
@@ -97,31 +97,33 @@ class Guest:
         location = page.location or ""
         found = _ADMITTING.match(location.removeprefix(origin)) if location.startswith(origin) else None
         if found is None:
-            self._scene.figures.fault(Kind.FORM, f"{self.mac} was sent to {location[:80]!r}, not to {origin}")
+            self._context.statistics.fault(Kind.FORM, f"{self.mac} was sent to {location[:80]!r}, not to {origin}")
             return None
-        self._scene.journal.minted(self._place(gateway), found[1])
+        self._context.history.minted(self._place(gateway), found[1])
         return found[1]
 
     async def _look_at_portal(self, gateway: SimulatedGateway, target: str) -> None:
         """Take note of the log-out button, which must be there if the guest is in."""
-        journal, place = self._scene.journal, self._place(gateway)
-        was_online = journal.is_online(place, self._token)
-        request = wire.get(self._scene.server, target)
+        history, listed = self._context.history, self._place(gateway)
+        was_online = history.is_online(listed, self._token)
+        request = wire.get(self._context.server, target)
         page = await self._browse(Kind.PORTAL, request, HTTPStatus.OK, HTTPStatus.SEE_OTHER)
-        if isinstance(page, Silence):
+        if isinstance(page, NoAnswer):
             return
-        self._button = Html(page.body).form_to(f"{self._scene.server.path}logout")
-        if self._button is None and was_online and journal.is_online(place, self._token):
-            self._scene.figures.fault(Kind.PORTAL, f"{self.mac} is online at {place.gw_id} and the portal denies it")
+        self._button = Html(page.body).form_to(f"{self._context.server.path}logout")
+        if self._button is None and was_online and history.is_online(listed, self._token):
+            self._context.statistics.fault(
+                Kind.PORTAL, f"{self.mac} is online at {listed.gw_id} and the portal denies it"
+            )
 
     async def _leave(self, gateway: SimulatedGateway) -> None:
-        """Leave in one of the ways that guests have."""
-        way = self._scene.habits.leave()
-        if way is Leave.DISCONNECT:
+        """Leaving in one of the ways that guests have."""
+        way = self._context.behaviour.leave()
+        if way is Leaving.DISCONNECT:
             await gateway.log_out(self)
-        elif way is not Leave.WALK_AWAY and self._button is not None:
+        elif way is not Leaving.WALK_AWAY and self._button is not None:
             calls_gateway = await self._press(gateway, self._button)
-            if calls_gateway and way is Leave.LOG_OUT:
+            if calls_gateway and way is Leaving.LOG_OUT:
                 await gateway.log_out(self)
 
     async def _press(self, gateway: SimulatedGateway, button: Form) -> bool:
@@ -130,40 +132,40 @@ class Guest:
 
         @return: whether the page that answers calls the gateway.
         """
-        journal, place = self._scene.journal, self._place(gateway)
-        number = journal.began(place, self._token, None)
-        request = wire.post(self._scene.server, button.action, button.fields)
+        history, listed = self._context.history, self._place(gateway)
+        number = history.began(listed, self._token, None)
+        request = wire.post(self._context.server, button.action, button.fields)
         page = await self._browse(Kind.BUTTON, request, HTTPStatus.OK)
-        if isinstance(page, Silence):
-            (journal.unsaid if page is Silence.REFUSED else journal.lost)(place, number)
+        if isinstance(page, NoAnswer):
+            (history.unsaid if page is NoAnswer.REFUSED else history.lost)(listed, number)
             return False
-        journal.heard(place, number)
+        history.heard(listed, number)
         calling = f"http://{gateway.site.address}:{gateway.site.port}/wifidog/auth?logout=1&"
         return any(image.startswith(calling) for image in Html(page.body).images)
 
-    async def _browse(self, kind: Kind, request: bytes, *expected: HTTPStatus) -> wire.Page | Silence:
+    async def _browse(self, kind: Kind, request: bytes, *expected: HTTPStatus) -> wire.Page | NoAnswer:
         """
         Ask for a page.
 
-        @return: L{Silence} also for a page that says that the server cannot answer now, and for a wrong one.
+        @return: L{NoAnswer} also for a page that says that the server cannot answer now, and for a wrong one.
         """
-        figures = self._scene.figures
-        answer, seconds = await self._scene.line.ask(request)
-        page = answer if isinstance(answer, Silence) else wire.read_page(answer) or Silence.LOST
-        if isinstance(page, Silence) or page.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            figures.missed(kind)
-            return page if isinstance(page, Silence) else Silence.LOST
-        figures.took(kind, seconds)
+        statistics = self._context.statistics
+        answer, seconds = await self._context.client.ask(request)
+        page = answer if isinstance(answer, NoAnswer) else wire.read_page(answer) or NoAnswer.LOST
+        if isinstance(page, NoAnswer) or page.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            statistics.missed(kind)
+            return page if isinstance(page, NoAnswer) else NoAnswer.LOST
+        statistics.took(kind, seconds)
         if page.status in expected:
             return page
-        figures.fault(kind, f"{self.mac} got status {page.status}")
-        return Silence.LOST
+        statistics.fault(kind, f"{self.mac} got status {page.status}")
+        return NoAnswer.LOST
 
     def _form(self, kind: Kind, page: wire.Page, name: str) -> Form | None:
-        form = Html(page.body).form_to(f"{self._scene.server.path}{name}")
+        form = Html(page.body).form_to(f"{self._context.server.path}{name}")
         if form is None:
-            self._scene.figures.fault(kind, f"{self.mac} finds no form to send on the page")
+            self._context.statistics.fault(kind, f"{self.mac} finds no form to send on the page")
         return form
 
-    def _place(self, gateway: SimulatedGateway) -> Place:
-        return Place(gateway.site.gw_id, self.mac)
+    def _place(self, gateway: SimulatedGateway) -> ListedDevice:
+        return ListedDevice(gateway.site.gw_id, self.mac)

@@ -61,6 +61,6 @@ class Html(HTMLParser):
 
 
 def _main(text: str) -> str:
-    """Leave out head and foot, which guests hardly look at either: style and languages are most of a page."""
+    """Leaving out head and foot, which guests hardly look at either: style and languages are most of a page."""
     _, found, rest = text.partition("<main>")
     return rest.partition("</main>")[0] if found else text

@@ -15,7 +15,7 @@ from wifidogd.domain.sessions import AuthCode, Octets, Stage
 
 class Phase(Enum):
     """
-    How far a stay has come.
+    How far a session has come.
 
     C{ENDING} is online until its gateway next reports; C{UNUSED} is a token that lapsed before any gateway asked.
     """
@@ -32,12 +32,12 @@ IN_USE = (Phase.ONLINE, Phase.ENDING)
 NO_OCTETS = Octets()
 
 
-class Stay(NamedTuple):
+class ExpectedSession(NamedTuple):
     """
     What a token stands for.
 
-    @ivar used: octets that belong to this stay.
-    @ivar last: the totals last reported for it, or taken over from the stay that it replaced.
+    @ivar used: octets that belong to this session.
+    @ivar last: the totals last reported for it, or taken over from the session that it replaced.
     """
 
     token: str
@@ -46,11 +46,11 @@ class Stay(NamedTuple):
     last: Octets = Octets()
 
 
-Stays = tuple[Stay, ...]
-"""All stays of one device at one gateway, in the order of their tokens."""
+ExpectedSessions = tuple[ExpectedSession, ...]
+"""All sessions of one device at one gateway, in the order of their tokens."""
 
 
-class Act(NamedTuple):
+class Event(NamedTuple):
     """
     Something the server is told about a token.
 
@@ -68,57 +68,57 @@ def grown(last: Octets, totals: Octets) -> Octets:
     """
     Say what was used between two reports.
 
-    Totals that fell began at zero again, in both directions (protocol.md section 5).
+    Totals that fell began at zero again, in both directions (docs/protocol.md 6.6).
     """
     if totals.incoming < last.incoming or totals.outgoing < last.outgoing:
         return totals
     return Octets(totals.incoming - last.incoming, totals.outgoing - last.outgoing)
 
 
-def outcomes(stays: Stays, act: Act) -> Iterator[tuple[Stays, AuthCode]]:
+def outcomes(sessions: ExpectedSessions, event: Event) -> Iterator[tuple[ExpectedSessions, AuthCode]]:
     """
-    List what a right server may make of an act: the stays afterwards, and its answer.
+    List what a right server may make of an event: the sessions afterwards, and its answer.
 
     More than one only where a token may have lapsed.  The answer to a log-out button counts as 0.
     """
-    place = next((at for at, stay in enumerate(stays) if stay.token == act.token), None)
-    stay = None if place is None else stays[place]
-    if place is None or stay is None or stay.phase in (Phase.ENDED, Phase.UNUSED):
-        yield stays, AuthCode.DENIED
+    index = next((at for at, session in enumerate(sessions) if session.token == event.token), None)
+    session = None if index is None else sessions[index]
+    if index is None or session is None or session.phase in (Phase.ENDED, Phase.UNUSED):
+        yield sessions, AuthCode.DENIED
         return
-    if act.stage is None:
-        phase = Phase.ENDING if stay.phase is Phase.ONLINE else stay.phase
-        yield _with(stays, place, stay._replace(phase=phase)), AuthCode.DENIED
+    if event.stage is None:
+        phase = Phase.ENDING if session.phase is Phase.ONLINE else session.phase
+        yield _with(sessions, index, session._replace(phase=phase)), AuthCode.DENIED
         return
-    if stay.phase is Phase.PENDING:
-        if act.may_have_lapsed:
-            yield _with(stays, place, stay._replace(phase=Phase.UNUSED)), AuthCode.DENIED
-        stays, stay = _replaced(stays, stay)
-    stay = _taken(stay, act)
-    yield _with(stays, place, stay), AuthCode.ALLOWED if stay.phase is Phase.ONLINE else AuthCode.DENIED
+    if session.phase is Phase.PENDING:
+        if event.may_have_lapsed:
+            yield _with(sessions, index, session._replace(phase=Phase.UNUSED)), AuthCode.DENIED
+        sessions, session = _replaced(sessions, session)
+    session = _taken(session, event)
+    yield _with(sessions, index, session), AuthCode.ALLOWED if session.phase is Phase.ONLINE else AuthCode.DENIED
 
 
-def swept(stays: Stays) -> Stays:
+def swept(sessions: ExpectedSessions) -> ExpectedSessions:
     """End what is in use, as a server does that hears no more of it."""
-    return tuple(stay._replace(phase=Phase.ENDED) if stay.phase in IN_USE else stay for stay in stays)
+    return tuple(session._replace(phase=Phase.ENDED) if session.phase in IN_USE else session for session in sessions)
 
 
-def _replaced(stays: Stays, stay: Stay) -> tuple[Stays, Stay]:
-    """Let a stay take the place of the one before, with its totals: the gateway counts on (protocol.md 0.12)."""
-    last = next((rival.last for rival in stays if rival.phase in IN_USE), Octets())
-    return swept(stays), stay._replace(phase=Phase.ONLINE, last=last)
+def _replaced(sessions: ExpectedSessions, session: ExpectedSession) -> tuple[ExpectedSessions, ExpectedSession]:
+    """Let a session take the place of the one before, with its totals: the gateway counts on (docs/protocol.md 6.6)."""
+    last = next((rival.last for rival in sessions if rival.phase in IN_USE), Octets())
+    return swept(sessions), session._replace(phase=Phase.ONLINE, last=last)
 
 
-def _taken(stay: Stay, act: Act) -> Stay:
+def _taken(session: ExpectedSession, event: Event) -> ExpectedSession:
     """Enter a report; at login a gateway always says 0, which is no news."""
-    is_over = stay.phase is Phase.ENDING or act.stage is Stage.LOGOUT
+    is_over = session.phase is Phase.ENDING or event.stage is Stage.LOGOUT
     phase = Phase.ENDED if is_over else Phase.ONLINE
-    if act.stage is Stage.LOGIN:
-        return stay._replace(phase=phase)
-    more = grown(stay.last, act.totals)
-    used = Octets(stay.used.incoming + more.incoming, stay.used.outgoing + more.outgoing)
-    return stay._replace(phase=phase, used=used, last=act.totals)
+    if event.stage is Stage.LOGIN:
+        return session._replace(phase=phase)
+    more = grown(session.last, event.totals)
+    used = Octets(session.used.incoming + more.incoming, session.used.outgoing + more.outgoing)
+    return session._replace(phase=phase, used=used, last=event.totals)
 
 
-def _with(stays: Stays, place: int, stay: Stay) -> Stays:
-    return (*stays[:place], stay, *stays[place + 1 :])
+def _with(sessions: ExpectedSessions, index: int, session: ExpectedSession) -> ExpectedSessions:
+    return (*sessions[:index], session, *sessions[index + 1 :])

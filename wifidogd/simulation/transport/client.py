@@ -1,4 +1,4 @@
-"""One request, one connection, one answer: how gateways and guests reach the server."""
+"""The HTTP client of gateways and guests: one request, one connection, one answer."""
 
 from __future__ import annotations
 
@@ -15,117 +15,121 @@ PATIENCE = 30.0
 """Seconds until a gateway or a guest gives up (wifidog-gateway C{src/simple_http.c}); they do not run faster."""
 
 MOST_OPEN = 200
-"""Connections at once; whoever wants one more waits for one to end."""
+"""Connections at once; a request beyond them waits for one to end."""
 
 LONGEST_ANSWER = 1_000_000
 """Octets."""
 
 
-class Silence(Enum):
-    """Why there is no answer: nobody took the call, so nothing was heard; or nobody knows whether it was heard."""
+class NoAnswer(Enum):
+    """
+    Why there is no answer.
+
+    C{REFUSED}: the connection was not made, so the server has not seen the request; C{LOST}: it may have.
+    """
 
     REFUSED = "not reached"
     LOST = "no answer"
 
 
-class ILineReactor(IReactorTCP, IReactorTime):
-    """What a line needs of a reactor."""
+class IClientReactor(IReactorTCP, IReactorTime):
+    """What the client needs of a reactor."""
 
 
-class Line:
-    """Carries requests to one server, a bounded number at a time."""
+class HttpClient:
+    """Sends requests to one server, a bounded number at a time."""
 
-    def __init__(self, host: str, port: int, *, reactor: ILineReactor) -> None:
+    def __init__(self, host: str, port: int, *, reactor: IClientReactor) -> None:
         self._host = host
         self._port = port
         self._reactor = reactor
-        self._calls: set[_Call] = set()
+        self._exchanges: set[_Exchange] = set()
         self._waiting: deque[Deferred[None]] = deque()
         self._is_cut = False
 
-    async def ask(self, request: bytes) -> tuple[bytes | Silence, float]:
+    async def ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
         """
         Send a request on a connection of its own and read until the server hangs up.
 
         @return: all that was received, or why there is nothing; and the seconds that it took.
         """
-        if len(self._calls) >= MOST_OPEN:
+        if len(self._exchanges) >= MOST_OPEN:
             turn: Deferred[None] = Deferred()
             self._waiting.append(turn)
             await turn
         if self._is_cut:
-            return Silence.REFUSED, 0.0
-        call = _Call(request)
-        self._calls.add(call)
+            return NoAnswer.REFUSED, 0.0
+        exchange = _Exchange(request)
+        self._exchanges.add(exchange)
         started = self._reactor.seconds()
-        call.connector = self._reactor.connectTCP(self._host, self._port, call, timeout=None)  # type: ignore[arg-type]
-        patience = self._reactor.callLater(PATIENCE, call.give_up)
-        answer = await call.answer
+        exchange.connector = self._reactor.connectTCP(self._host, self._port, exchange, timeout=None)  # type: ignore[arg-type]
+        patience = self._reactor.callLater(PATIENCE, exchange.give_up)
+        answer = await exchange.answer
         if patience.active():
             patience.cancel()
-        self._calls.discard(call)
+        self._exchanges.discard(exchange)
         if self._waiting:
             self._waiting.popleft().callback(None)
         return answer, self._reactor.seconds() - started
 
     def cut(self) -> None:
-        """End all calls and allow no more."""
+        """Abort all connections and open no more."""
         self._is_cut = True
-        for call in list(self._calls):
-            call.give_up()
+        for exchange in list(self._exchanges):
+            exchange.give_up()
         while self._waiting:
             self._waiting.popleft().callback(None)
 
 
-class _Call(ClientFactory):
-    """One try to get an answer."""
+class _Exchange(ClientFactory):
+    """One request and its answer."""
 
     noisy = False
 
     def __init__(self, request: bytes) -> None:
         self.request = request
-        self.answer: Deferred[bytes | Silence] = Deferred()
+        self.answer: Deferred[bytes | NoAnswer] = Deferred()
         self.connector: IConnector | None = None
-        self.ear: _Ear | None = None
+        self.connection: _ExchangeProtocol | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Make the protocol of the only connection."""
-        self.ear = _Ear(self)
-        return self.ear
+        self.connection = _ExchangeProtocol(self)
+        return self.connection
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        """Note that nobody took the call."""
-        self.answer.callback(Silence.REFUSED)
+        """Record that no connection was made."""
+        self.answer.callback(NoAnswer.REFUSED)
 
     def give_up(self) -> None:
-        """Hang up without waiting any longer."""
-        if self.ear is not None and self.ear.transport is not None:
-            self.ear.transport.abortConnection()  # type: ignore[attr-defined]
+        """Abort the connection without waiting any longer."""
+        if self.connection is not None and self.connection.transport is not None:
+            self.connection.transport.abortConnection()  # type: ignore[attr-defined]
         elif self.connector is not None:
             self.connector.stopConnecting()
 
 
-class _Ear(Protocol):
-    """Says the request and listens to the end."""
+class _ExchangeProtocol(Protocol):
+    """Sends the request and reads until the server closes."""
 
-    def __init__(self, call: _Call) -> None:
-        self._call = call
-        self._heard: list[bytes] = []
+    def __init__(self, exchange: _Exchange) -> None:
+        self._exchange = exchange
+        self._received: list[bytes] = []
         self._octets = 0
 
     def connectionMade(self) -> None:
-        """Speak first."""
+        """Send the request."""
         assert self.transport is not None
-        self.transport.write(self._call.request)
+        self.transport.write(self._exchange.request)
 
     def dataReceived(self, data: bytes) -> None:
-        """Listen, but not for ever."""
-        self._heard.append(data)
+        """Collect the answer, up to L{LONGEST_ANSWER}."""
+        self._received.append(data)
         self._octets += len(data)
         if self._octets > LONGEST_ANSWER:
-            self._call.give_up()
+            self._exchange.give_up()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Take what was said; a connection that broke, or was closed without a word, is no answer."""
-        is_whole = self._heard and reason.check(ConnectionDone)
-        self._call.answer.callback(b"".join(self._heard) if is_whole else Silence.LOST)
+        """Return what was received; a connection that broke, or was closed without an octet, is no answer."""
+        is_whole = self._received and reason.check(ConnectionDone)
+        self._exchange.answer.callback(b"".join(self._received) if is_whole else NoAnswer.LOST)

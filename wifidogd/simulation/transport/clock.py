@@ -1,4 +1,4 @@
-"""Time in the simulation, which may run faster than ours."""
+"""Simulated time, which may run faster than real time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from wifidogd.domain.errors import WifidogdError
 
 
-class ClosingTime(WifidogdError):
-    """The simulation is over: everybody goes home."""
+class SimulationOver(WifidogdError):
+    """The simulation is over."""
 
 
 class ScaledClock:
     """
-    Lets gateways and guests rest, until the simulation is over.
+    Lets gateways and guests sleep, until the simulation is over.
 
     @ivar speed: simulated seconds to a second.
     """
@@ -23,7 +23,7 @@ class ScaledClock:
         self.speed = speed
         self._clock = clock
         self._started = clock.seconds()
-        self._resting: dict[Deferred[None], IDelayedCall] = {}
+        self._sleeping: dict[Deferred[None], IDelayedCall] = {}
         self._closed = False
 
     @property
@@ -36,26 +36,26 @@ class ScaledClock:
         """Whether the simulation is over."""
         return self._closed
 
-    async def rest(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         """
         Let simulated seconds pass.
 
-        @raise ClosingTime: when the simulation ends meanwhile.
+        @raise SimulationOver: when the simulation ends meanwhile.
         """
         if self._closed:
-            raise ClosingTime
-        rested: Deferred[None] = Deferred()
-        self._resting[rested] = self._clock.callLater(seconds / self.speed, self._wake, rested)
-        await rested
+            raise SimulationOver
+        over: Deferred[None] = Deferred()
+        self._sleeping[over] = self._clock.callLater(seconds / self.speed, self._wake, over)
+        await over
 
     def close(self) -> None:
-        """Wake everybody with L{ClosingTime}."""
+        """Wake everybody with L{SimulationOver}."""
         self._closed = True
-        while self._resting:
-            rested, call = self._resting.popitem()
+        while self._sleeping:
+            over, call = self._sleeping.popitem()
             call.cancel()
-            rested.errback(ClosingTime())
+            over.errback(SimulationOver())
 
-    def _wake(self, rested: Deferred[None]) -> None:
-        del self._resting[rested]
-        rested.callback(None)
+    def _wake(self, over: Deferred[None]) -> None:
+        del self._sleeping[over]
+        over.callback(None)

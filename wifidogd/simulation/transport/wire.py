@@ -2,7 +2,7 @@
 The bytes of wifidog-gateway 1.3.0 and of a guest's browser, and what they make of the answers; pure.
 
 Requests are those of the recorded transcripts, byte for byte; answers are read as the gateway's own code does
-(protocol.md 1.1 and 4): it looks for its mark anywhere in what it received, whatever the status.
+(docs/protocol.md 6.1): it looks for its mark anywhere in what it received, whatever the status.
 """
 
 from __future__ import annotations

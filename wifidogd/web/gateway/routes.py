@@ -29,7 +29,7 @@ from wifidogd.web.server.request import query_of, source_of
 log = Logger()
 
 UNSUPPORTED = {"counters_v2": b'{"result":[]}'}
-"""Stages that are not supported, with the answer that changes nothing for their guests (protocol.md section 4)."""
+"""Stages that are not supported, with the answer that changes nothing for their guests (docs/protocol.md 3.1)."""
 
 
 class GatewayPages:
@@ -52,7 +52,7 @@ class GatewayPages:
         """
         Answer C{Pong}, whatever the database does; refuse a caller without the gateway's key.
 
-        Some gateways open the network to strangers without it (protocol.md 0.7).
+        Some gateways open the network to strangers without it (docs/protocol.md 6.3).
         """
         query = read_query(query_of(request))
         heartbeat = read_heartbeat(query, _user_agent(request), source_of(request), self._utc_now())
@@ -122,7 +122,7 @@ def _user_agent(request: IRequest) -> str:
 
 
 def _plain(request: IRequest, body: bytes, code: int = OK) -> bytes:
-    """Return a body in one piece: a chunk boundary could split what a gateway looks for (protocol.md 0.4)."""
+    """Return a body in one piece: a chunk boundary could split what a gateway looks for (docs/protocol.md 6.1)."""
     request.setResponseCode(code)
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
     return body

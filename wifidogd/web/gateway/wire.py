@@ -3,7 +3,7 @@ The octets that gateways exchange: queries into reports, verdicts into the bytes
 
 Names of parameters differ by gateway: wifidog-gateway and apfree-wifidog up to
 8.02 say C{incoming} and C{outgoing}, apfree-wifidog 9 says C{incoming_bytes}
-and so on, with the two directions exchanged (protocol.md, observed).
+and so on, with the two directions exchanged (docs/protocol.md 3.3).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PONG = b"Pong"
 """The whole answer to a ping; wifidog-ng 1.x compares every byte."""
 
 LONGEST_UPTIME = timedelta(days=3650)
-"""A router whose clock stepped back reports an uptime near 2^32 or 2^64 (protocol.md 1.1), which counts as no data."""
+"""A router whose clock stepped back reports an uptime near 2^32 or 2^64 (docs/protocol.md 6.3): no data."""
 
 HIGHEST_LOAD = 100_000.0
 
@@ -99,7 +99,7 @@ def auth_line(code: AuthCode) -> bytes:
     Return a verdict in the form that all gateways read.
 
     wifidog-ng 1.x wants it at the very start, wifidog-gateway the space
-    (protocol.md section 4).
+    (docs/protocol.md 6.4).
     """
     return b"Auth: %d\n" % code
 
@@ -109,7 +109,7 @@ def unsettled_line(stage: Stage) -> bytes:
     Return the answer for a fault on our side, which leaves the guest as they are.
 
     A logout is acknowledged, else apfree-wifidog keeps the guest online and
-    asks again (protocol.md section 4).
+    asks again (docs/protocol.md 6.4).
     """
     return auth_line(AuthCode.DENIED if stage is Stage.LOGOUT else AuthCode.ERROR)
 

@@ -117,7 +117,7 @@ def put(request: IRequest, answer: Answer, policy: str) -> None:
     Set the head of an answer.
 
     No name here may end in C{Auth}, nothing contain C{Pong}: gateways search
-    the whole response for them (protocol: section 1.1).
+    the whole response for them (docs/protocol.md 6.1).
 
     @param policy: the Content-Security-Policy of the page.
     """

@@ -2,8 +2,8 @@
 Reads single values of the queries that gateways send, or send guests with; pure.
 
 Gateways encode carelessly or not at all: C{+} is a plus, the first of
-repeated names wins, an escape that is cut in the middle is dropped (protocol.md
-section 2), and missing values arrive as placeholders.
+repeated names wins, an escape that is cut in the middle is dropped (docs/protocol.md
+6.7), and missing values arrive as placeholders.
 """
 
 from __future__ import annotations
