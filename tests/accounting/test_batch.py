@@ -52,86 +52,86 @@ def may_ask(gw_id: str, key: str | None) -> bool:
     return gw_id in ("lobby", "garden") or (gw_id, key) == ("vault", "right")
 
 
-def settlement_of(*sessions: Session, online: Sequence[Session] = ()) -> ReportBatch:
+def batch_of(*sessions: Session, online: Sequence[Session] = ()) -> ReportBatch:
     """Begin a batch on sessions named by its tokens."""
     return ReportBatch({session.token_hash: session for session in sessions}, online, may_ask)
 
 
-def codes(settlement: ReportBatch, *entries: tuple[bytes, Report]) -> list[int]:
+def codes(batch: ReportBatch, *entries: tuple[bytes, Report]) -> list[int]:
     """Enter reports at noon and list the answers."""
-    return [settlement.enter(token_hash, report, NOON).code for token_hash, report in entries]
+    return [batch.enter(token_hash, report, NOON).code for token_hash, report in entries]
 
 
 def test_reports_of_one_session_add_up_in_order() -> None:
     """Each is judged on what the one before left."""
-    settlement = settlement_of(ONLINE)
-    assert codes(settlement, (OLD, counters(110, 20)), (OLD, counters(5, 1)), (OLD, counters(8, 1))) == [1, 1, 1]
-    assert settlement.changed == [replace(ONLINE, reported_at=NOON, used=Octets(118, 21), last=Octets(8, 1))]
-    assert settlement.ended == []
+    batch = batch_of(ONLINE)
+    assert codes(batch, (OLD, counters(110, 20)), (OLD, counters(5, 1)), (OLD, counters(8, 1))) == [1, 1, 1]
+    assert batch.changed == [replace(ONLINE, reported_at=NOON, used=Octets(118, 21), last=Octets(8, 1))]
+    assert batch.ended == []
 
 
 def test_an_unknown_token_is_answered_0() -> None:
     """And leaves nothing to write."""
-    settlement = settlement_of(ONLINE)
-    assert settlement.enter(UNKNOWN, LOGIN, NOON) == Decision(AuthCode.DENIED, refusal=Refusal.UNKNOWN_TOKEN)
-    assert settlement.enter(UNKNOWN, replace(LOGIN, gw_id=None), NOON).refusal is Refusal.UNKNOWN_TOKEN
-    assert (settlement.changed, settlement.ended) == ([], [])
+    batch = batch_of(ONLINE)
+    assert batch.enter(UNKNOWN, LOGIN, NOON) == Decision(AuthCode.DENIED, refusal=Refusal.UNKNOWN_TOKEN)
+    assert batch.enter(UNKNOWN, replace(LOGIN, gw_id=None), NOON).refusal is Refusal.UNKNOWN_TOKEN
+    assert (batch.changed, batch.ended) == ([], [])
 
 
 def test_what_ended_in_the_batch_is_unknown_in_the_rest_of_it() -> None:
     """Its octets are written once, and nothing brings it back."""
-    settlement = settlement_of(ONLINE)
+    batch = batch_of(ONLINE)
     entries = [(OLD, counters(120, 20)), (OLD, LOGOUT), (OLD, counters(160, 30)), (OLD, LOGIN), (OLD, LOGOUT)]
-    assert codes(settlement, *entries) == [1, 0, 0, 0, 0]
-    assert settlement.changed == []
+    assert codes(batch, *entries) == [1, 0, 0, 0, 0]
+    assert batch.changed == []
     ended = replace(ONLINE, reported_at=NOON, used=Octets(150, 30), last=Octets(150, 30))
-    assert settlement.ended == [Ended(ended, NOON, Reason.LOGOUT)]
+    assert batch.ended == [Ended(ended, NOON, Reason.LOGOUT)]
 
 
 def test_a_quota_spent_in_the_batch_ends_the_session_there() -> None:
     """At the report that reached it."""
-    settlement = settlement_of(replace(ONLINE, quota_octets=200))
-    assert codes(settlement, (OLD, counters(179, 20)), (OLD, counters(180, 20)), (OLD, counters(181, 20))) == [1, 0, 0]
-    assert [(ended.session.used.total, ended.reason) for ended in settlement.ended] == [(200, Reason.QUOTA_IS_SPENT)]
+    batch = batch_of(replace(ONLINE, quota_octets=200))
+    assert codes(batch, (OLD, counters(179, 20)), (OLD, counters(180, 20)), (OLD, counters(181, 20))) == [1, 0, 0]
+    assert [(ended.session.used.total, ended.reason) for ended in batch.ended] == [(200, Reason.QUOTA_IS_SPENT)]
 
 
 def test_a_new_token_of_an_online_device_replaces_the_old_one() -> None:
     """It goes on from the old one's totals; the old one keeps what it used."""
-    settlement = settlement_of(FRESH, online=[ONLINE])
-    assert codes(settlement, (NEW, LOGIN), (NEW, counters(130, 25))) == [1, 1]
-    assert settlement.ended == [Ended(ONLINE, NOON, Reason.REPLACED)]
-    assert [(session.token_hash, session.used) for session in settlement.changed] == [(NEW, Octets(30, 5))]
+    batch = batch_of(FRESH, online=[ONLINE])
+    assert codes(batch, (NEW, LOGIN), (NEW, counters(130, 25))) == [1, 1]
+    assert batch.ended == [Ended(ONLINE, NOON, Reason.REPLACED)]
+    assert [(session.token_hash, session.used) for session in batch.changed] == [(NEW, Octets(30, 5))]
 
 
 def test_totals_reported_earlier_in_the_batch_are_inherited() -> None:
     """Not those that were in the store before."""
-    settlement = settlement_of(FRESH, ONLINE)
-    assert codes(settlement, (OLD, counters(120, 20)), (NEW, counters(130, 25)), (OLD, counters(140, 25))) == [1, 1, 0]
-    assert [(ended.session.used, ended.reason) for ended in settlement.ended] == [(Octets(120, 20), Reason.REPLACED)]
-    assert [(session.token_hash, session.used) for session in settlement.changed] == [(NEW, Octets(10, 5))]
+    batch = batch_of(FRESH, ONLINE)
+    assert codes(batch, (OLD, counters(120, 20)), (NEW, counters(130, 25)), (OLD, counters(140, 25))) == [1, 1, 0]
+    assert [(ended.session.used, ended.reason) for ended in batch.ended] == [(Octets(120, 20), Reason.REPLACED)]
+    assert [(session.token_hash, session.used) for session in batch.changed] == [(NEW, Octets(10, 5))]
 
 
 def test_of_two_fresh_tokens_of_one_device_the_last_stays() -> None:
     """Each takes the place of the one before, within the batch too."""
-    settlement = settlement_of(FRESH, FRESHER, online=[ONLINE])
-    assert codes(settlement, (NEW, counters(110, 20)), (NEWER, counters(115, 21)), (NEW, counters(120, 22))) == [
+    batch = batch_of(FRESH, FRESHER, online=[ONLINE])
+    assert codes(batch, (NEW, counters(110, 20)), (NEWER, counters(115, 21)), (NEW, counters(120, 22))) == [
         1,
         1,
         0,
     ]
-    assert [(ended.session.token_hash, ended.session.used, ended.reason) for ended in settlement.ended] == [
+    assert [(ended.session.token_hash, ended.session.used, ended.reason) for ended in batch.ended] == [
         (OLD, Octets(100, 20), Reason.REPLACED),
         (NEW, Octets(10, 0), Reason.REPLACED),
     ]
-    assert [(session.token_hash, session.used) for session in settlement.changed] == [(NEWER, Octets(5, 1))]
+    assert [(session.token_hash, session.used) for session in batch.changed] == [(NEWER, Octets(5, 1))]
 
 
 def test_a_device_that_logged_out_in_the_batch_starts_from_zero() -> None:
     """The gateway forgot its totals with the logout."""
-    settlement = settlement_of(FRESH, ONLINE)
-    assert codes(settlement, (OLD, LOGOUT), (NEW, LOGIN), (NEW, counters(170, 40))) == [0, 1, 1]
-    assert [ended.reason for ended in settlement.ended] == [Reason.LOGOUT]
-    assert [session.used for session in settlement.changed] == [Octets(170, 40)]
+    batch = batch_of(FRESH, ONLINE)
+    assert codes(batch, (OLD, LOGOUT), (NEW, LOGIN), (NEW, counters(170, 40))) == [0, 1, 1]
+    assert [ended.reason for ended in batch.ended] == [Reason.LOGOUT]
+    assert [session.used for session in batch.changed] == [Octets(170, 40)]
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ def test_a_device_that_logged_out_in_the_batch_starts_from_zero() -> None:
 )
 def test_a_session_that_was_over_is_not_called_replaced(rival: Session, at: datetime, reason: Reason) -> None:
     """It ended when and because it did; nobody's stay is longer than their time."""
-    settlement = settlement_of(FRESH, online=[rival])
-    assert codes(settlement, (NEW, LOGIN)) == [1]
-    assert settlement.ended == [Ended(rival, at, reason)]
+    batch = batch_of(FRESH, online=[rival])
+    assert codes(batch, (NEW, LOGIN)) == [1]
+    assert batch.ended == [Ended(rival, at, reason)]
 
 
 @pytest.mark.parametrize(
@@ -166,19 +166,19 @@ def test_a_session_that_was_over_is_not_called_replaced(rival: Session, at: date
 )
 def test_what_does_not_take_the_place_leaves_the_old_session_alone(session: Session, report: Report) -> None:
     """A lapsed or stolen token cannot throw anybody off."""
-    settlement = settlement_of(session, ONLINE)
-    settlement.enter(NEW, report, NOON)
-    assert codes(settlement, (OLD, counters(110, 20))) == [1]
-    assert OLD not in [ended.session.token_hash for ended in settlement.ended]
+    batch = batch_of(session, ONLINE)
+    batch.enter(NEW, report, NOON)
+    assert codes(batch, (OLD, counters(110, 20))) == [1]
+    assert OLD not in [ended.session.token_hash for ended in batch.ended]
 
 
 def test_a_session_that_learns_its_device_late_takes_the_place_too() -> None:
     """Begun without a MAC, it has counted by itself and inherits nothing."""
     nameless = replace(ONLINE, token_hash=NEW, mac=None)
-    settlement = settlement_of(nameless, online=[ONLINE])
-    assert codes(settlement, (NEW, counters(110, 21))) == [1]
-    assert [(ended.session.token_hash, ended.reason) for ended in settlement.ended] == [(OLD, Reason.REPLACED)]
-    assert [session.used for session in settlement.changed] == [Octets(110, 21)]
+    batch = batch_of(nameless, online=[ONLINE])
+    assert codes(batch, (NEW, counters(110, 21))) == [1]
+    assert [(ended.session.token_hash, ended.reason) for ended in batch.ended] == [(OLD, Reason.REPLACED)]
+    assert [session.used for session in batch.changed] == [Octets(110, 21)]
 
 
 @pytest.mark.parametrize(
@@ -199,33 +199,33 @@ def test_only_adopted_gateways_with_their_key_may_ask(
     gw_id: str, key: str | None, refusal: Refusal | None, says_who: bool
 ) -> None:
     """One that does not name itself is asked for the key of the gateway that its token belongs to."""
-    settlement = settlement_of(replace(FRESH, gw_id=gw_id))
+    batch = batch_of(replace(FRESH, gw_id=gw_id))
     report = replace(LOGIN, gw_id=gw_id if says_who else None, key=key)
-    assert settlement.enter(NEW, report, NOON).refusal is refusal
-    assert len(settlement.changed) == (refusal is None)
+    assert batch.enter(NEW, report, NOON).refusal is refusal
+    assert len(batch.changed) == (refusal is None)
 
 
 def test_another_gateway_cannot_use_a_token_by_leaving_out_the_key() -> None:
     """Naming a gateway without key does not open one with."""
-    settlement = settlement_of(replace(FRESH, gw_id="vault"))
-    assert settlement.enter(NEW, replace(LOGIN, gw_id="lobby"), NOON).refusal is Refusal.WRONG_GATEWAY
+    batch = batch_of(replace(FRESH, gw_id="vault"))
+    assert batch.enter(NEW, replace(LOGIN, gw_id="lobby"), NOON).refusal is Refusal.WRONG_GATEWAY
 
 
 def test_what_is_written_back_is_in_the_order_of_its_keys() -> None:
     """Two servers that settle at the same time then lock in the same order."""
     order = [7, 3, 11, 1, 9, 12, 5, 2, 10, 4, 8, 6]
     sessions = [replace(ONLINE, token_hash=bytes([number]) * 32, mac=f"02:00:00:00:00:{number:02}") for number in order]
-    settlement = settlement_of(*sessions)
-    codes(settlement, *[(session.token_hash, replace(counters(1, 1), mac=session.mac)) for session in sessions])
-    assert [session.token_hash[0] for session in settlement.changed] == list(range(1, 13))
+    batch = batch_of(*sessions)
+    codes(batch, *[(session.token_hash, replace(counters(1, 1), mac=session.mac)) for session in sessions])
+    assert [session.token_hash[0] for session in batch.changed] == list(range(1, 13))
 
 
 def test_sessions_that_no_report_names_are_not_written() -> None:
     """Those online were only looked at."""
-    settlement = settlement_of(FRESH, online=[replace(ONLINE, mac=OTHER_MAC)])
-    codes(settlement, (NEW, LOGIN))
-    assert [session.token_hash for session in settlement.changed] == [NEW]
-    assert settlement.ended == []
+    batch = batch_of(FRESH, online=[replace(ONLINE, mac=OTHER_MAC)])
+    codes(batch, (NEW, LOGIN))
+    assert [session.token_hash for session in batch.changed] == [NEW]
+    assert batch.ended == []
 
 
 DAILY = Allowance(7, "voucher 7", "default", "UTC", Plan("p", "P", day_octets=1000, devices=1))
@@ -237,48 +237,48 @@ def drawing(*sessions: Session, online: Sequence[Session] = (), allowance: Allow
     """Begin a batch on sessions of one allowance, with what is open of it added up."""
     live = [session for session in (*sessions, *online) if session.activated_at is not None]
     used = Octets(sum(one.used.incoming for one in live), sum(one.used.outgoing for one in live))
-    tally = AllowanceUsage(allowance, Use(octets=used), {device_of(one): arrival_of(one) for one in live})
-    return ReportBatch({session.token_hash: session for session in sessions}, online, may_ask, {7: tally})
+    usage = AllowanceUsage(allowance, Use(octets=used), {device_of(one): arrival_of(one) for one in live})
+    return ReportBatch({session.token_hash: session for session in sessions}, online, may_ask, {7: usage})
 
 
 def test_what_a_batch_uses_of_an_allowance_is_kept_for_its_minutes() -> None:
     """Of all its reports together."""
-    settlement = drawing(DRAWING)
-    codes(settlement, (OLD, counters(110, 20)), (OLD, counters(130, 20)))
-    assert settlement.drawn == {7: Amount(SECOND, 30)}
-    tally = settlement.usage_of(DRAWING)
-    assert tally is not None
-    assert tally.use.octets == Octets(130, 20)
-    assert settlement.begun == [7]
+    batch = drawing(DRAWING)
+    codes(batch, (OLD, counters(110, 20)), (OLD, counters(130, 20)))
+    assert batch.drawn == {7: Amount(SECOND, 30)}
+    usage = batch.usage_of(DRAWING)
+    assert usage is not None
+    assert usage.use.octets == Octets(130, 20)
+    assert batch.begun == [7]
 
 
 def test_an_allowance_without_such_limits_has_no_minutes() -> None:
     """And one that was used before is not begun again."""
     allowance = replace(DAILY, plan=Plan("p", "P"), first_used_at=NOON - HOUR)
-    settlement = drawing(DRAWING, allowance=allowance)
-    codes(settlement, (OLD, counters(110, 20)))
-    assert (settlement.drawn, settlement.begun) == ({}, [])
+    batch = drawing(DRAWING, allowance=allowance)
+    codes(batch, (OLD, counters(110, 20)))
+    assert (batch.drawn, batch.begun) == ({}, [])
 
 
 def test_a_limit_reached_in_the_batch_holds_for_the_rest_of_it() -> None:
     """Another session of the allowance is denied at its next report; both know why."""
     other = replace(DRAWING, token_hash=NEWER, mac=OTHER_MAC)
-    settlement = drawing(DRAWING, other, allowance=replace(DAILY, plan=Plan("p", "P", total_octets=300)))
+    batch = drawing(DRAWING, other, allowance=replace(DAILY, plan=Plan("p", "P", total_octets=300)))
     elsewhere = replace(counters(101, 20), mac=OTHER_MAC)
-    assert codes(settlement, (NEWER, elsewhere), (OLD, counters(159, 20)), (NEWER, elsewhere)) == [1, 0, 0]
-    assert settlement.verdicts == {OLD: Verdict(Limit.OCTETS), NEWER: Verdict(Limit.OCTETS)}
-    assert settlement.displaced == set()
+    assert codes(batch, (NEWER, elsewhere), (OLD, counters(159, 20)), (NEWER, elsewhere)) == [1, 0, 0]
+    assert batch.verdicts == {OLD: Verdict(Limit.OCTETS), NEWER: Verdict(Limit.OCTETS)}
+    assert batch.displaced == set()
 
 
 def test_a_device_that_signs_in_again_needs_no_second_place() -> None:
     """Its new session takes that of the old one, also in the tally."""
-    settlement = drawing(DRAWING_NEW, online=[DRAWING])
-    assert codes(settlement, (NEW, LOGIN)) == [1]
-    tally = settlement.usage_of(DRAWING_NEW)
-    assert tally is not None
-    assert tally.online == {MAC: (NOON, NEW)}
-    assert [ended.reason for ended in settlement.ended] == [Reason.REPLACED]
-    assert settlement.displaced == set()
+    batch = drawing(DRAWING_NEW, online=[DRAWING])
+    assert codes(batch, (NEW, LOGIN)) == [1]
+    usage = batch.usage_of(DRAWING_NEW)
+    assert usage is not None
+    assert usage.online == {MAC: (NOON, NEW)}
+    assert [ended.reason for ended in batch.ended] == [Reason.REPLACED]
+    assert batch.displaced == set()
 
 
 def test_a_device_that_leaves_in_the_batch_makes_room_in_it() -> None:
@@ -296,8 +296,8 @@ def test_a_device_that_leaves_in_the_batch_makes_room_in_it() -> None:
 def test_the_older_device_of_a_batch_gives_way() -> None:
     """Where the plan says so."""
     plan = replace(DAILY.plan, when_full=WhenFull.REPLACE)
-    settlement = drawing(DRAWING, DRAWING_NEW, allowance=replace(DAILY, plan=plan))
+    batch = drawing(DRAWING, DRAWING_NEW, allowance=replace(DAILY, plan=plan))
     elsewhere = replace(LOGIN, mac=OTHER_MAC)
-    assert codes(settlement, (OLD, counters(110, 20)), (NEW, elsewhere), (OLD, counters(120, 20))) == [1, 1, 0]
-    assert settlement.displaced == {OLD}
-    assert [(ended.session.used, ended.reason) for ended in settlement.ended] == [(Octets(120, 20), Reason.REPLACED)]
+    assert codes(batch, (OLD, counters(110, 20)), (NEW, elsewhere), (OLD, counters(120, 20))) == [1, 1, 0]
+    assert batch.displaced == {OLD}
+    assert [(ended.session.used, ended.reason) for ended in batch.ended] == [(Octets(120, 20), Reason.REPLACED)]

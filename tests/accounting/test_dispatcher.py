@@ -55,7 +55,7 @@ class Batch:
         self.outcome.callback(dict.fromkeys(self.entries, AWAY))
 
 
-class Desk:
+class Harness:
     """A dispatcher, the batches that it has started, and what has become of reports."""
 
     def __init__(self) -> None:
@@ -87,8 +87,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def harness() -> Harness:
+    return Harness()
 
 
 def test_the_bounds_and_paces_are_these() -> None:
@@ -98,243 +98,245 @@ def test_the_bounds_and_paces_are_these() -> None:
     assert (HELD_MOST, KEEP_LOGOUT) == (3.0, 600.0)
 
 
-def test_a_lone_report_is_settled_at_once(desk: Desk) -> None:
+def test_a_lone_report_is_settled_at_once(harness: Harness) -> None:
     """And the next one as soon as the pace allows."""
-    desk.report(1)
-    assert desk.started == [[1]]
-    desk.batches[0].succeed()
-    assert desk.answers == {1: ALLOWED}
-    desk.report(2)
-    desk.pass_time(PACE - 2 * TICK)
-    assert desk.started == [[1]]
-    desk.pass_time(3 * TICK)
-    assert desk.started == [[1], [2]]
+    harness.report(1)
+    assert harness.started == [[1]]
+    harness.batches[0].succeed()
+    assert harness.answers == {1: ALLOWED}
+    harness.report(2)
+    harness.pass_time(PACE - 2 * TICK)
+    assert harness.started == [[1]]
+    harness.pass_time(3 * TICK)
+    assert harness.started == [[1], [2]]
 
 
-def test_reports_that_come_meanwhile_form_the_next_batch(desk: Desk) -> None:
+def test_reports_that_come_meanwhile_form_the_next_batch(harness: Harness) -> None:
     """It starts when the one in flight has ended."""
     for number in (1, 2, 3):
-        desk.report(number)
-    desk.pass_time(2 * PACE)
-    assert desk.started == [[1]]
-    desk.batches[0].succeed()
-    assert desk.started == [[1], [2, 3]]
+        harness.report(number)
+    harness.pass_time(2 * PACE)
+    assert harness.started == [[1]]
+    harness.batches[0].succeed()
+    assert harness.started == [[1], [2, 3]]
 
 
-def test_a_batch_that_is_stuck_is_waited_for_for_a_twentieth_of_a_second(desk: Desk) -> None:
+def test_a_batch_that_is_stuck_is_waited_for_for_a_twentieth_of_a_second(harness: Harness) -> None:
     """Somebody has locked a row of it; the others are answered in time."""
-    desk.report(1)
-    desk.report(2)
-    desk.pass_time(0.05 - 2 * TICK)
-    assert desk.started == [[1]]
-    desk.pass_time(3 * TICK)
-    assert desk.started == [[1], [2]]
-    desk.batches[1].succeed()
-    assert desk.answers == {2: ALLOWED}
+    harness.report(1)
+    harness.report(2)
+    harness.pass_time(0.05 - 2 * TICK)
+    assert harness.started == [[1]]
+    harness.pass_time(3 * TICK)
+    assert harness.started == [[1], [2]]
+    harness.batches[1].succeed()
+    assert harness.answers == {2: ALLOWED}
 
 
 @pytest.mark.parametrize(("waiting", "pause"), [(BATCH, PACE), (BATCH - 1, HELD_UP)])
-def test_only_a_full_batch_starts_beside_another_without_waiting_for_it(desk: Desk, waiting: int, pause: float) -> None:
+def test_only_a_full_batch_starts_beside_another_without_waiting_for_it(
+    harness: Harness, waiting: int, pause: float
+) -> None:
     """A crowd goes on at the pace; a few wait until the batch in flight ends, or seems stuck."""
-    desk.report(1)
-    desk.report(2)
-    desk.pass_time(HELD_UP + TICK)
-    assert desk.started == [[1], [2]]
+    harness.report(1)
+    harness.report(2)
+    harness.pass_time(HELD_UP + TICK)
+    assert harness.started == [[1], [2]]
     for number in range(waiting):
-        desk.report(number + 3)
-    desk.batches[0].succeed()
-    desk.pass_time(pause - 3 * TICK)
-    assert desk.started == [[1], [2]]
-    desk.pass_time(5 * TICK)
-    assert desk.started[2:] == [list(range(3, waiting + 3))]
+        harness.report(number + 3)
+    harness.batches[0].succeed()
+    harness.pass_time(pause - 3 * TICK)
+    assert harness.started == [[1], [2]]
+    harness.pass_time(5 * TICK)
+    assert harness.started[2:] == [list(range(3, waiting + 3))]
 
 
-def test_two_batches_are_in_flight_at_most(desk: Desk) -> None:
+def test_two_batches_are_in_flight_at_most(harness: Harness) -> None:
     """However many reports wait, and for however long; the store has connections for guests, too."""
     for number in range(3 * BATCH):
-        desk.report(number, within=60)
-    desk.pass_time(20 * HELD_UP)
-    assert [len(batch.entries) for batch in desk.batches] == [1, BATCH]
-    assert desk.dispatcher.metrics() == {"reports_waiting": 2 * BATCH - 1, "batches_in_flight": 2}
-    desk.batches[0].succeed()
-    assert [len(batch.entries) for batch in desk.batches] == [1, BATCH, BATCH]
-    assert desk.dispatcher.metrics() == {"reports_waiting": BATCH - 1, "batches_in_flight": 2}
+        harness.report(number, within=60)
+    harness.pass_time(20 * HELD_UP)
+    assert [len(batch.entries) for batch in harness.batches] == [1, BATCH]
+    assert harness.dispatcher.metrics() == {"reports_waiting": 2 * BATCH - 1, "batches_in_flight": 2}
+    harness.batches[0].succeed()
+    assert [len(batch.entries) for batch in harness.batches] == [1, BATCH, BATCH]
+    assert harness.dispatcher.metrics() == {"reports_waiting": BATCH - 1, "batches_in_flight": 2}
 
 
-def test_one_batch_of_the_patient_stream_is_in_flight_at_most(desk: Desk) -> None:
+def test_one_batch_of_the_patient_stream_is_in_flight_at_most(harness: Harness) -> None:
     """Beside those of the prompt one, whose reports it does not hold up."""
     for number in (1, 2, 3):
-        desk.report(number, stage=Stage.LOGOUT)
-    desk.report(4)
-    desk.pass_time(20 * HELD_UP)
-    assert desk.started == [[1], [4]]
-    assert [batch.spares_endings for batch in desk.batches] == [False, True]
+        harness.report(number, stage=Stage.LOGOUT)
+    harness.report(4)
+    harness.pass_time(20 * HELD_UP)
+    assert harness.started == [[1], [4]]
+    assert [batch.spares_endings for batch in harness.batches] == [False, True]
 
 
-def test_the_queue_is_bounded_to_the_report(desk: Desk) -> None:
+def test_the_queue_is_bounded_to_the_report(harness: Harness) -> None:
     """One is in flight, so many wait, and the next is refused; each stream has a bound of its own."""
     for number in range(1 + 5000):
-        desk.report(number, token="the same")
+        harness.report(number, token="the same")
     with pytest.raises(Overloaded):
-        desk.report(5001, token="the same")
-    assert desk.dispatcher.metrics()["reports_waiting"] == 5000
-    desk.report(5002, stage=Stage.LOGOUT)
-    assert desk.started == [[0], [5002]]
+        harness.report(5001, token="the same")
+    assert harness.dispatcher.metrics()["reports_waiting"] == 5000
+    harness.report(5002, stage=Stage.LOGOUT)
+    assert harness.started == [[0], [5002]]
 
 
-def test_reports_that_follow_a_logout_are_bounded_like_others(desk: Desk) -> None:
+def test_reports_that_follow_a_logout_are_bounded_like_others(harness: Harness) -> None:
     """They wait in the patient stream for as long as it does, which may be minutes."""
-    desk.report(0, stage=Stage.LOGOUT)
-    desk.report(1, token="phone", stage=Stage.LOGOUT)
+    harness.report(0, stage=Stage.LOGOUT)
+    harness.report(1, token="phone", stage=Stage.LOGOUT)
     for number in range(2, 5001):
-        desk.report(number, token="phone", within=60)
-    desk.pass_time(HELD_UP)
+        harness.report(number, token="phone", within=60)
+    harness.pass_time(HELD_UP)
     with pytest.raises(Overloaded):
-        desk.report(5001, token="phone")
-    assert desk.started == [[0]]
+        harness.report(5001, token="phone")
+    assert harness.started == [[0]]
 
 
-def test_reports_on_a_session_in_flight_wait_for_it(desk: Desk) -> None:
+def test_reports_on_a_session_in_flight_wait_for_it(harness: Harness) -> None:
     """Two transactions would settle them in any order; the reports of others pass them."""
-    desk.report(1, token="phone")
-    desk.report(2, token="phone")
-    desk.report(3)
-    desk.pass_time(HELD_UP + TICK)
-    assert desk.started == [[1], [3]]
-    desk.pass_time(HELD_UP + TICK)
-    desk.batches[1].succeed()
-    assert desk.started == [[1], [3]]
-    desk.batches[0].succeed()
-    assert desk.started == [[1], [3], [2]]
+    harness.report(1, token="phone")
+    harness.report(2, token="phone")
+    harness.report(3)
+    harness.pass_time(HELD_UP + TICK)
+    assert harness.started == [[1], [3]]
+    harness.pass_time(HELD_UP + TICK)
+    harness.batches[1].succeed()
+    assert harness.started == [[1], [3]]
+    harness.batches[0].succeed()
+    assert harness.started == [[1], [3], [2]]
 
 
-def test_endings_that_were_spared_are_settled_by_the_patient_stream_in_their_order(desk: Desk) -> None:
+def test_endings_that_were_spared_are_settled_by_the_patient_stream_in_their_order(harness: Harness) -> None:
     """Those of the same batch that end nothing have their answers already."""
     for number in range(1, 7):
-        desk.report(number)
-    desk.batches[0].succeed()
-    desk.pass_time(PACE + TICK)
-    desk.batches[1].succeed(spared=[2, 3, 5, 6])
-    assert desk.answers == {1: ALLOWED, 4: ALLOWED}
-    assert desk.started[2:] == [[2, 3, 5, 6]]
-    assert not desk.batches[2].spares_endings
-    desk.batches[2].succeed()
-    assert set(desk.answers) == {1, 2, 3, 4, 5, 6}
+        harness.report(number)
+    harness.batches[0].succeed()
+    harness.pass_time(PACE + TICK)
+    harness.batches[1].succeed(spared=[2, 3, 5, 6])
+    assert harness.answers == {1: ALLOWED, 4: ALLOWED}
+    assert harness.started[2:] == [[2, 3, 5, 6]]
+    assert not harness.batches[2].spares_endings
+    harness.batches[2].succeed()
+    assert set(harness.answers) == {1, 2, 3, 4, 5, 6}
 
 
-def test_a_report_follows_an_earlier_one_on_its_session_into_the_patient_stream(desk: Desk) -> None:
+def test_a_report_follows_an_earlier_one_on_its_session_into_the_patient_stream(harness: Harness) -> None:
     """Whether it comes before that one is spared or after: totals are settled in the order in which they came."""
-    desk.report(0, stage=Stage.LOGOUT)
-    desk.report(1, token="phone")
-    desk.report(2, token="phone")
-    desk.batches[1].succeed(spared=[1])
-    desk.report(3, token="phone")
-    desk.report(4)
-    desk.pass_time(10 * HELD_UP)
-    assert desk.started == [[0], [1], [4]]
-    desk.batches[0].succeed()
-    assert desk.started[3:] == [[1, 2, 3]]
-    assert not desk.batches[3].spares_endings
+    harness.report(0, stage=Stage.LOGOUT)
+    harness.report(1, token="phone")
+    harness.report(2, token="phone")
+    harness.batches[1].succeed(spared=[1])
+    harness.report(3, token="phone")
+    harness.report(4)
+    harness.pass_time(10 * HELD_UP)
+    assert harness.started == [[0], [1], [4]]
+    harness.batches[0].succeed()
+    assert harness.started[3:] == [[1, 2, 3]]
+    assert not harness.batches[3].spares_endings
 
 
-def test_what_could_not_be_settled_is_tried_again_after_a_pause(desk: Desk) -> None:
+def test_what_could_not_be_settled_is_tried_again_after_a_pause(harness: Harness) -> None:
     """By the patient stream, in the order in which it came, before what came since."""
     for number in (1, 2):
-        desk.report(number, within=10)
-    desk.batches[0].succeed()
-    desk.pass_time(PACE + TICK)
-    desk.report(3, within=10)
-    desk.report(4, token="token 2", within=10)
-    desk.batches[1].fail()
-    desk.report(5, token="token 2", within=10)
-    desk.pass_time(RETRY_PAUSE - 2 * TICK)
-    assert desk.started == [[1], [2], [3]]
-    desk.pass_time(3 * TICK)
-    assert desk.started == [[1], [2], [3], [2, 4, 5]]
-    assert desk.answers == {1: ALLOWED}
-    for batch in desk.batches[2:]:
+        harness.report(number, within=10)
+    harness.batches[0].succeed()
+    harness.pass_time(PACE + TICK)
+    harness.report(3, within=10)
+    harness.report(4, token="token 2", within=10)
+    harness.batches[1].fail()
+    harness.report(5, token="token 2", within=10)
+    harness.pass_time(RETRY_PAUSE - 2 * TICK)
+    assert harness.started == [[1], [2], [3]]
+    harness.pass_time(3 * TICK)
+    assert harness.started == [[1], [2], [3], [2, 4, 5]]
+    assert harness.answers == {1: ALLOWED}
+    for batch in harness.batches[2:]:
         batch.succeed()
-    desk.report(6, token="token 2")
-    assert desk.started[4:] == [[6]]
-    assert desk.batches[4].spares_endings
+    harness.report(6, token="token 2")
+    assert harness.started[4:] == [[6]]
+    assert harness.batches[4].spares_endings
 
 
-def test_a_report_without_time_for_another_try_is_given_up_at_once(desk: Desk) -> None:
+def test_a_report_without_time_for_another_try_is_given_up_at_once(harness: Harness) -> None:
     """Its gateway would have hung up; a logout is kept, since nothing will repeat it."""
-    desk.report(1, within=RETRY_PAUSE)
-    desk.report(2, stage=Stage.LOGOUT, within=RETRY_PAUSE)
-    for batch in desk.batches:
+    harness.report(1, within=RETRY_PAUSE)
+    harness.report(2, stage=Stage.LOGOUT, within=RETRY_PAUSE)
+    for batch in harness.batches:
         batch.fail()
-    assert desk.answers == {1: "away"}
-    desk.pass_time(2 * RETRY_PAUSE)
-    assert desk.answers == {1: "away", 2: "the database is too slow"}
-    assert desk.started == [[1], [2], [2]]
+    assert harness.answers == {1: "away"}
+    harness.pass_time(2 * RETRY_PAUSE)
+    assert harness.answers == {1: "away", 2: "the database is too slow"}
+    assert harness.started == [[1], [2], [2]]
 
 
-def test_while_stopping_nothing_is_tried_again(desk: Desk) -> None:
+def test_while_stopping_nothing_is_tried_again(harness: Harness) -> None:
     """Whatever time it has: the server is to be gone in some seconds."""
-    desk.report(1, within=10)
-    desk.report(2, stage=Stage.LOGOUT)
-    drained = Deferred.fromCoroutine(desk.dispatcher.drain())
-    assert desk.dispatcher.is_stopping
-    for batch in desk.batches:
+    harness.report(1, within=10)
+    harness.report(2, stage=Stage.LOGOUT)
+    drained = Deferred.fromCoroutine(harness.dispatcher.drain())
+    assert harness.dispatcher.is_stopping
+    for batch in harness.batches:
         assert not drained.called
         batch.fail()
     assert drained.called
-    assert desk.answers == {1: "away", 2: "away"}
-    assert desk.dispatcher.metrics() == {"reports_waiting": 0, "batches_in_flight": 0}
+    assert harness.answers == {1: "away", 2: "away"}
+    assert harness.dispatcher.metrics() == {"reports_waiting": 0, "batches_in_flight": 0}
 
 
-def test_while_stopping_what_waits_is_settled_and_endings_too(desk: Desk) -> None:
+def test_while_stopping_what_waits_is_settled_and_endings_too(harness: Harness) -> None:
     """Whoever was accepted gets an answer."""
-    desk.report(1)
-    desk.report(2)
-    drained = Deferred.fromCoroutine(desk.dispatcher.drain())
-    desk.batches[0].succeed()
-    desk.pass_time(PACE + TICK)
-    desk.batches[1].succeed(spared=[2])
+    harness.report(1)
+    harness.report(2)
+    drained = Deferred.fromCoroutine(harness.dispatcher.drain())
+    harness.batches[0].succeed()
+    harness.pass_time(PACE + TICK)
+    harness.batches[1].succeed(spared=[2])
     assert not drained.called
-    desk.batches[2].succeed()
+    harness.batches[2].succeed()
     assert drained.called
-    assert desk.answers == {1: ALLOWED, 2: ALLOWED}
+    assert harness.answers == {1: ALLOWED, 2: ALLOWED}
 
 
-def test_draining_an_idle_dispatcher_takes_no_time(desk: Desk) -> None:
+def test_draining_an_idle_dispatcher_takes_no_time(harness: Harness) -> None:
     """Nothing would end the wait."""
-    assert Deferred.fromCoroutine(desk.dispatcher.drain()).called
+    assert Deferred.fromCoroutine(harness.dispatcher.drain()).called
 
 
-def test_an_answer_that_is_due_is_given_up_and_the_report_settled_all_the_same(desk: Desk) -> None:
+def test_an_answer_that_is_due_is_given_up_and_the_report_settled_all_the_same(harness: Harness) -> None:
     """A step late at most."""
-    desk.report(1, token="phone")
-    desk.report(2, token="phone")
-    desk.pass_time(ANSWER_WITHIN - TICK)
-    assert desk.answers == {}
-    desk.pass_time(ANSWER_STEP + 2 * TICK)
-    assert desk.answers == dict.fromkeys([1, 2], "the database is too slow")
-    desk.batches[0].succeed()
-    assert desk.started == [[1], [2]]
+    harness.report(1, token="phone")
+    harness.report(2, token="phone")
+    harness.pass_time(ANSWER_WITHIN - TICK)
+    assert harness.answers == {}
+    harness.pass_time(ANSWER_STEP + 2 * TICK)
+    assert harness.answers == dict.fromkeys([1, 2], "the database is too slow")
+    harness.batches[0].succeed()
+    assert harness.started == [[1], [2]]
 
 
 @pytest.mark.parametrize(("seconds", "is_settled"), [(HELD_MOST - 0.1, True), (HELD_MOST + 0.1, False)])
 def test_a_report_is_not_settled_too_long_after_its_answer_was_due(
-    desk: Desk, seconds: float, is_settled: bool
+    harness: Harness, seconds: float, is_settled: bool
 ) -> None:
     """Another server may have settled later totals since."""
-    desk.report(1, token="phone")
-    desk.report(2, token="phone")
-    desk.pass_time(ANSWER_WITHIN + seconds)
-    desk.batches[0].succeed()
-    assert (desk.started == [[1], [2]]) is is_settled
-    assert desk.dispatcher.metrics()["reports_waiting"] == 0
+    harness.report(1, token="phone")
+    harness.report(2, token="phone")
+    harness.pass_time(ANSWER_WITHIN + seconds)
+    harness.batches[0].succeed()
+    assert (harness.started == [[1], [2]]) is is_settled
+    assert harness.dispatcher.metrics()["reports_waiting"] == 0
 
 
-def test_a_settler_that_raises_stops_nothing(desk: Desk) -> None:
+def test_a_settler_that_raises_stops_nothing(harness: Harness) -> None:
     """It must not, but its reports are given up when they are due and the next batch starts."""
-    desk.report(1)
-    desk.report(2)
-    desk.batches[0].outcome.errback(StoreUnavailable("a fault of ours"))
-    desk.pass_time(PACE + TICK)
-    desk.batches[1].succeed()
-    desk.pass_time(ANSWER_WITHIN + ANSWER_STEP + TICK)
-    assert desk.answers == {1: "the database is too slow", 2: ALLOWED}
+    harness.report(1)
+    harness.report(2)
+    harness.batches[0].outcome.errback(StoreUnavailable("a fault of ours"))
+    harness.pass_time(PACE + TICK)
+    harness.batches[1].succeed()
+    harness.pass_time(ANSWER_WITHIN + ANSWER_STEP + TICK)
+    assert harness.answers == {1: "the database is too slow", 2: ALLOWED}

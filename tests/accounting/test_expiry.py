@@ -70,11 +70,11 @@ class Watch:
         """Pretend that the store has been there for so long, now being what it is."""
         self.clock.advance(length.total_seconds())
 
-    def upkeep(self, database: Database, directory: Registry, name: str | None = None) -> Expiry:
+    def expiry(self, database: Database, registry: Registry, name: str | None = None) -> Expiry:
         """Make an upkeep on this watch, of a server that is alone unless it has a name."""
         return Expiry(
             database,
-            directory,
+            registry,
             clock=self.clock,
             utc_now=lambda: self.now,
             unsettled_at=lambda: self.unsettled_at,
@@ -92,62 +92,62 @@ def watch() -> Watch:
 
 
 @async_fixture
-async def directory(database: Database) -> Registry:
+async def registry(database: Database) -> Registry:
     """Who is adopted: the lobby."""
     await adopt_all(database, LOBBY)
-    directory = Registry(database, utc_now=lambda: NOON)
-    await within(10, directory.refresh())
-    return directory
+    registry = Registry(database, utc_now=lambda: NOON)
+    await within(10, registry.refresh())
+    return registry
 
 
 @pytest.fixture
-def upkeep(database: Database, directory: Registry, watch: Watch) -> Expiry:
+def expiry(database: Database, registry: Registry, watch: Watch) -> Expiry:
     """The upkeep under test."""
-    return watch.upkeep(database, directory)
+    return watch.expiry(database, registry)
 
 
 @async_yield_fixture
-async def second_server(dsn: str, database: Database, directory: Registry, watch: Watch) -> AsyncIterator[Expiry]:
+async def second_server(dsn: str, database: Database, registry: Registry, watch: Watch) -> AsyncIterator[Expiry]:
     """Another server's upkeep, on connections of its own."""
     other = Database(clock=reactor)
     other.start(dsn)
     await rows(other, "SELECT 1")
-    yield watch.upkeep(other, directory)
+    yield watch.expiry(other, registry)
     await within(10, other.stop())
 
 
 @ensureDeferred
-async def test_a_stale_session_ends_at_its_last_report(database: Database, upkeep: Expiry) -> None:
+async def test_a_stale_session_ends_at_its_last_report(database: Database, expiry: Expiry) -> None:
     """What was used stays counted; nobody pays for the silence."""
     await open_online(database, 1, at=NOON - HOUR, reported=NOON - 10 * MINUTE, octets=Octets(5, 6))
     await open_online(database, 2, at=NOON - HOUR, reported=NOON - 9 * MINUTE)
-    await within(10, upkeep.end_stale())
+    await within(10, expiry.end_stale())
     assert await history(database) == [(mac(1), NOON - 10 * MINUTE, "no more reports", 5, 6)]
     assert await rows(database, "SELECT mac FROM sessions") == [(mac(2),)]
 
 
 @ensureDeferred
-async def test_a_token_never_used_ends_when_it_lapsed(database: Database, upkeep: Expiry) -> None:
+async def test_a_token_never_used_ends_when_it_lapsed(database: Database, expiry: Expiry) -> None:
     """Three minutes after it was minted, and it is no part of the history, which strangers could fill."""
     await open_pending(database, 1, at=NOON - 3 * MINUTE)
     await open_pending(database, 2, at=NOON - 3 * MINUTE + SECOND)
     await open_pending(database, 3, at=NOON - HOUR)
-    await within(10, upkeep.end_unused())
+    await within(10, expiry.end_unused())
     assert await history(database) == []
     assert await rows(database, "SELECT opened_at FROM sessions") == [(NOON - 3 * MINUTE + SECOND,)]
 
 
 @ensureDeferred
-async def test_an_overdue_session_ends_at_its_limit(database: Database, upkeep: Expiry) -> None:
+async def test_an_overdue_session_ends_at_its_limit(database: Database, expiry: Expiry) -> None:
     """Not two intervals later, when the timer gave up waiting for the last report."""
     await open_online(database, 1, at=NOON - HOUR, reported=NOON, expires=NOON - 2 * MINUTE)
     await open_online(database, 2, at=NOON - HOUR, reported=NOON, expires=NOON - MINUTE)
-    await within(10, upkeep.end_overdue())
+    await within(10, expiry.end_overdue())
     assert await history(database) == [(mac(1), NOON - 2 * MINUTE, "time is up", 0, 0)]
 
 
 @ensureDeferred
-async def test_guests_lost_in_a_restart_end_at_their_last_report(database: Database, upkeep: Expiry) -> None:
+async def test_guests_lost_in_a_restart_end_at_their_last_report(database: Database, expiry: Expiry) -> None:
     """Those whom the gateway has reported since it restarted stay."""
     await open_online(database, 1, at=NOON - HOUR, reported=NOON - 4 * MINUTE)
     await open_online(database, 2, at=NOON - HOUR, reported=NOON - 3 * MINUTE)
@@ -156,14 +156,14 @@ async def test_guests_lost_in_a_restart_end_at_their_last_report(database: Datab
         "INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', %(now)s, '::1', %(then)s)",
         {"now": NOON, "then": NOON - 3 * MINUTE},
     )
-    await within(10, upkeep.end_lost_in_restart())
+    await within(10, expiry.end_lost_in_restart())
     assert await history(database) == [(mac(1), NOON - 4 * MINUTE, "gateway restarted", 0, 0)]
 
 
 @pytest.mark.parametrize("asked", ["ended by the operator", "logged out"])
 @pytest.mark.parametrize("timer", ["end_stale", "end_overdue", "end_lost_in_restart"])
 @ensureDeferred
-async def test_a_reason_asked_for_earlier_wins(database: Database, upkeep: Expiry, asked: str, timer: str) -> None:
+async def test_a_reason_asked_for_earlier_wins(database: Database, expiry: Expiry, asked: str, timer: str) -> None:
     """Who was thrown out, or has logged out, did not just fall silent."""
     await open_online(database, 1, at=NOON - HOUR, expires=NOON - HOUR)
     await put(database, "UPDATE sessions SET ending = %(asked)s", {"asked": asked})
@@ -172,7 +172,7 @@ async def test_a_reason_asked_for_earlier_wins(database: Database, upkeep: Expir
         "INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', %(now)s, '::1', %(then)s)",
         {"now": NOON, "then": NOON - HOUR + SECOND},
     )
-    await within(10, getattr(upkeep, timer)())
+    await within(10, getattr(expiry, timer)())
     assert await history(database) == [(mac(1), NOON - HOUR, asked, 0, 0)]
 
 
@@ -188,21 +188,21 @@ async def test_a_reason_asked_for_earlier_wins(database: Database, upkeep: Expir
 )
 @ensureDeferred
 async def test_our_own_trouble_ends_nobody(
-    database: Database, directory: Registry, listened: timedelta, unsettled: datetime | None, ends: bool
+    database: Database, registry: Registry, listened: timedelta, unsettled: datetime | None, ends: bool
 ) -> None:
     """After a late start, an outage or overload, gateways get the whole time to report again."""
     watch = Watch(NOON)
     watch.listen_for(listened)
     watch.unsettled_at = unsettled
-    upkeep = watch.upkeep(database, directory)
+    expiry = watch.expiry(database, registry)
     await open_online(database, 1, at=NOON - HOUR)
     await put(
         database,
         "INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', %(now)s, '::1', %(then)s)",
         {"now": NOON, "then": NOON - MINUTE},
     )
-    await within(10, upkeep.end_lost_in_restart())
-    await within(10, upkeep.end_stale())
+    await within(10, expiry.end_lost_in_restart())
+    await within(10, expiry.end_stale())
     assert len(await history(database)) == ends
 
 
@@ -220,7 +220,7 @@ async def test_our_own_trouble_ends_nobody(
 @ensureDeferred
 async def test_the_trouble_of_another_server_ends_nobody(
     database: Database,
-    directory: Registry,
+    registry: Registry,
     watch: Watch,
     heard_since: timedelta,
     said_at: timedelta,
@@ -234,21 +234,21 @@ async def test_the_trouble_of_another_server_ends_nobody(
     await open_online(database, 1, at=NOON - HOUR, reported=NOON - 10 * MINUTE)
     said = {"since": NOON - heard_since, "at": NOON - said_at}
     await put(database, "INSERT INTO servers VALUES ('the other', %(since)s, %(at)s)", said)
-    upkeep = watch.upkeep(database, directory, "this one")
-    await within(10, upkeep.end_stale())
+    expiry = watch.expiry(database, registry, "this one")
+    await within(10, expiry.end_stale())
     assert len(await history(database)) == ends
 
 
 @ensureDeferred
 async def test_servers_tell_each_other_of_their_trouble_until_they_take_leave(
-    database: Database, directory: Registry, watch: Watch
+    database: Database, registry: Registry, watch: Watch
 ) -> None:
     """One that could not settle a report lately holds the others back, without a word about guests."""
     troubled = Watch(NOON)
     troubled.listen_for(timedelta(days=1))
     troubled.unsettled_at = NOON - MINUTE
-    theirs = troubled.upkeep(database, directory, "theirs")
-    ours = watch.upkeep(database, directory, "ours")
+    theirs = troubled.expiry(database, registry, "theirs")
+    ours = watch.expiry(database, registry, "ours")
     await open_online(database, 1, at=NOON - HOUR)
     await open_online(database, 2, at=NOON - HOUR, expires=NOON - HOUR / 2)
     await within(10, theirs.record_heard())
@@ -256,9 +256,9 @@ async def test_servers_tell_each_other_of_their_trouble_until_they_take_leave(
     known = "SELECT name, heard_since, said_at FROM servers ORDER BY name"
     assert [row[0] for row in await rows(database, known)] == ["ours", "theirs"]
     assert (await rows(database, known))[1][1:] == (NOON - MINUTE, NOON)
-    for upkeep in (ours, theirs):
-        await within(10, upkeep.end_stale())
-        await within(10, upkeep.end_overdue())
+    for expiry in (ours, theirs):
+        await within(10, expiry.end_stale())
+        await within(10, expiry.end_overdue())
     assert await history(database) == []
     await within(10, theirs.sign_off())
     await within(10, ours.end_overdue())
@@ -268,11 +268,11 @@ async def test_servers_tell_each_other_of_their_trouble_until_they_take_leave(
 
 @ensureDeferred
 async def test_a_server_that_cannot_vouch_for_itself_says_nothing(
-    database: Database, directory: Registry, watch: Watch
+    database: Database, registry: Registry, watch: Watch
 ) -> None:
     """Without a store it cannot; one that is alone has nobody to tell."""
-    await within(10, watch.upkeep(Database(clock=reactor), directory, "away").record_heard())
-    alone = watch.upkeep(database, directory)
+    await within(10, watch.expiry(Database(clock=reactor), registry, "away").record_heard())
+    alone = watch.expiry(database, registry)
     await within(10, alone.record_heard())
     await within(10, alone.sign_off())
     assert await rows(database, "SELECT * FROM servers") == []
@@ -280,26 +280,26 @@ async def test_a_server_that_cannot_vouch_for_itself_says_nothing(
 
 @ensureDeferred
 async def test_last_octets_are_waited_for_after_our_own_trouble(
-    database: Database, watch: Watch, upkeep: Expiry
+    database: Database, watch: Watch, expiry: Expiry
 ) -> None:
     """Time ran out while no report could be settled: the gateway still has its two intervals, then the limit counts."""
     await open_online(database, 1, at=NOON - HOUR, expires=NOON - HOUR / 2)
     watch.unsettled_at = NOON - MINUTE
-    await within(10, upkeep.end_overdue())
+    await within(10, expiry.end_overdue())
     assert await history(database) == []
     watch.now = NOON + MINUTE
     watch.listen_for(MINUTE)
-    await within(10, upkeep.end_overdue())
+    await within(10, expiry.end_overdue())
     assert await history(database) == [(mac(1), NOON - HOUR / 2, "time is up", 0, 0)]
 
 
 @ensureDeferred
-async def test_without_a_store_nobody_is_judged(watch: Watch, directory: Registry) -> None:
+async def test_without_a_store_nobody_is_judged(watch: Watch, registry: Registry) -> None:
     """Nothing was heard, nothing can be asked, and that is not an error worth a line."""
-    upkeep = watch.upkeep(Database(clock=reactor), directory)
-    await within(5, upkeep.end_stale())
-    await within(5, upkeep.end_lost_in_restart())
-    await within(5, upkeep.end_overdue())
+    expiry = watch.expiry(Database(clock=reactor), registry)
+    await within(5, expiry.end_stale())
+    await within(5, expiry.end_lost_in_restart())
+    await within(5, expiry.end_overdue())
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ async def test_without_a_store_nobody_is_judged(watch: Watch, directory: Registr
 @ensureDeferred
 async def test_two_servers_do_each_piece_of_work_once(
     database: Database,
-    upkeep: Expiry,
+    expiry: Expiry,
     second_server: Expiry,
     timer: str,
     reason: str,
@@ -322,50 +322,50 @@ async def test_two_servers_do_each_piece_of_work_once(
     """More than two transactions' worth of sessions: both go on while there are more, and none is ended twice."""
     assert ROWS == 500
     await put(database, MANY, {"at": NOON - HOUR, "activated": activated, "expires": expires})
-    await together(getattr(upkeep, timer)(), getattr(second_server, timer)())
-    await within(10, getattr(upkeep, timer)())
+    await together(getattr(expiry, timer)(), getattr(second_server, timer)())
+    await within(10, getattr(expiry, timer)())
     counted = "SELECT reason, count(*), count(DISTINCT session_id) FROM past_sessions GROUP BY reason"
     assert await rows(database, counted) == [(reason, 1200, 1200)]
     assert await rows(database, "SELECT count(*) FROM sessions") == [(0,)]
 
 
 @ensureDeferred
-async def test_one_run_goes_on_while_there_is_more(database: Database, upkeep: Expiry) -> None:
+async def test_one_run_goes_on_while_there_is_more(database: Database, expiry: Expiry) -> None:
     """Each transaction is bounded: 1,200 sessions take three."""
     await put(database, MANY, {"at": NOON - HOUR, "activated": NOON - HOUR, "expires": None})
-    await within(10, upkeep.end_stale())
+    await within(10, expiry.end_stale())
     counted = "SELECT count(*) FROM past_sessions GROUP BY xmin::text ORDER BY count(*) DESC"
     assert await rows(database, counted) == [(500,), (500,), (200,)]
 
 
 @ensureDeferred
-async def test_a_run_that_failed_is_made_good_by_the_next(database: Database, upkeep: Expiry) -> None:
+async def test_a_run_that_failed_is_made_good_by_the_next(database: Database, expiry: Expiry) -> None:
     """The error is the caller's to log; nothing is half done and nothing is forgotten."""
     await open_online(database, 1, at=NOON - HOUR)
     await put(database, "ALTER TABLE past_sessions ADD CONSTRAINT broken CHECK (reason = 'never') NOT VALID")
     with pytest.raises(StoreRefused):
-        await within(10, upkeep.end_stale())
+        await within(10, expiry.end_stale())
     assert await rows(database, "SELECT count(*) FROM sessions") == [(1,)]
     await put(database, "ALTER TABLE past_sessions DROP CONSTRAINT broken")
-    await within(10, upkeep.end_stale())
+    await within(10, expiry.end_stale())
     assert len(await history(database)) == 1
 
 
 @ensureDeferred
-async def test_a_store_that_is_away_is_said_to_be(watch: Watch, directory: Registry) -> None:
+async def test_a_store_that_is_away_is_said_to_be(watch: Watch, registry: Registry) -> None:
     """L{periodic.every} logs it and comes back."""
     with pytest.raises(StoreUnavailable):
-        await within(10, watch.upkeep(Database(clock=reactor), directory).end_unused())
+        await within(10, watch.expiry(Database(clock=reactor), registry).end_unused())
 
 
 @ensureDeferred
 async def test_history_is_kept_as_long_as_its_network_says(
-    database: Database, directory: Registry, upkeep: Expiry, second_server: Expiry
+    database: Database, registry: Registry, expiry: Expiry, second_server: Expiry
 ) -> None:
     """A year, a day, or for ever; more than one transaction's worth, and two servers at once."""
     await run(database, save_network, Network("brief", "Brief", retention=timedelta(days=1)))
     await run(database, save_network, Network("eternal", "Eternal", retention=None))
-    await within(10, directory.refresh())
+    await within(10, registry.refresh())
     await put(
         database,
         """INSERT INTO past_sessions (session_id, network, gw_id, opened_at, ended_at, reason, incoming, outgoing)
@@ -373,15 +373,15 @@ async def test_history_is_kept_as_long_as_its_network_says(
              FROM generate_series(1, 1600) AS n, unnest(ARRAY['default', 'brief', 'eternal']) AS network""",
         {"now": NOON},
     )
-    await together(upkeep.purge_history(), second_server.purge_history())
-    await within(10, upkeep.purge_history())
+    await together(expiry.purge_history(), second_server.purge_history())
+    await within(10, expiry.purge_history())
     left = "SELECT network, count(*) FROM past_sessions GROUP BY network ORDER BY network"
     assert await rows(database, left) == [("brief", 1), ("default", 365), ("eternal", 1600)]
 
 
 @ensureDeferred
 async def test_old_tries_silent_strangers_and_lost_servers_are_forgotten(
-    database: Database, upkeep: Expiry, watch: Watch
+    database: Database, expiry: Expiry, watch: Watch
 ) -> None:
     """Fifteen minutes after a window opened, a week after a stranger's last word, an hour after a server's."""
     await run(database, count_tries, [(Subject("passwords of account", name="ann"), 1)], NOON)
@@ -392,17 +392,17 @@ async def test_old_tries_silent_strangers_and_lost_servers_are_forgotten(
     await put(database, "INSERT INTO servers VALUES ('lost', %(at)s, %(at)s)", {"at": NOON - HOUR})
     await put(database, "INSERT INTO servers VALUES ('quiet', %(at)s, %(at)s)", {"at": NOON - HOUR / 2})
     watch.now = NOON + 15 * MINUTE
-    await within(10, upkeep.forget())
+    await within(10, expiry.forget())
     assert await rows(database, "SELECT name FROM attempts") == [("ann",)]
     assert await rows(database, "SELECT name FROM servers") == [("quiet",)]
     watch.now = NOON + timedelta(days=7)
-    await within(10, upkeep.forget())
+    await within(10, expiry.forget())
     assert await rows(database, "SELECT gw_id FROM waiting_gateways") == [("new",)]
 
 
 @ensureDeferred
 async def test_minutes_farewells_and_devices_that_stay_away_are_forgotten(
-    database: Database, upkeep: Expiry, watch: Watch
+    database: Database, expiry: Expiry, watch: Watch
 ) -> None:
     """A day after the longest window, and a year after the device was last seen; what others own stays."""
     await put(
@@ -430,13 +430,13 @@ async def test_minutes_farewells_and_devices_that_stay_away_are_forgotten(
         (timedelta(days=366) + SECOND, (0, 0, 1)),
     ):
         watch.now = NOON + age
-        await within(10, upkeep.forget())
+        await within(10, expiry.forget())
         assert await rows(database, count) == [left]
 
 
 @ensureDeferred
 async def test_devices_are_remembered_until_their_time_is_over(
-    database: Database, upkeep: Expiry, watch: Watch
+    database: Database, expiry: Expiry, watch: Watch
 ) -> None:
     """Those that no gateway has let in for an hour only."""
     await put(
@@ -451,7 +451,7 @@ async def test_devices_are_remembered_until_their_time_is_over(
     )
     for later, left in ((timedelta(minutes=59), 3), (timedelta(hours=2), 2), (timedelta(days=1), 1)):
         watch.now = NOON + later
-        await within(10, upkeep.forget())
+        await within(10, expiry.forget())
         assert await rows(database, "SELECT count(*) FROM devices") == [(left,)]
 
 
@@ -461,8 +461,8 @@ class SetClock(Watch):
     def __init__(self, now: datetime) -> None:
         super().__init__(now)
         self.listen_for(timedelta(days=1))
-        attention = ClockWatch(self.clock, lambda: self.now)  # type: ignore[arg-type]
-        self.uninterrupted_since = lambda: attention.since
+        clock_watch = ClockWatch(self.clock, lambda: self.now)  # type: ignore[arg-type]
+        self.uninterrupted_since = lambda: clock_watch.since
 
     def go_on(self, length: timedelta) -> None:
         """Let time pass, with a look at the clocks each second."""
@@ -472,75 +472,75 @@ class SetClock(Watch):
             assert self.uninterrupted_since() <= self.clock.seconds()
 
 
-async def sweep(upkeep: Expiry) -> None:
+async def sweep(expiry: Expiry) -> None:
     """Do all that may end a guest who is online."""
-    for job in (upkeep.record_heard, upkeep.end_stale, upkeep.end_lost_in_restart, upkeep.end_overdue):
+    for job in (expiry.record_heard, expiry.end_stale, expiry.end_lost_in_restart, expiry.end_overdue):
         await within(10, job())
 
 
 @pytest.mark.parametrize("name", [None, "a 8080 1"], ids=["alone", "one of several"])
 @ensureDeferred
-async def test_a_clock_set_forward_reaps_nobody(database: Database, directory: Registry, name: str | None) -> None:
+async def test_a_clock_set_forward_reaps_nobody(database: Database, registry: Registry, name: str | None) -> None:
     """Whoever was reported a minute ago was not silent for an hour; who stays silent from then on goes as ever."""
     watch = SetClock(NOON)
-    upkeep = watch.upkeep(database, directory, name)
+    expiry = watch.expiry(database, registry, name)
     await open_online(database, 1, at=NOON - HOUR, reported=NOON - MINUTE)
-    await sweep(upkeep)
+    await sweep(expiry)
     watch.now += HOUR
-    await sweep(upkeep)
+    await sweep(expiry)
     watch.go_on(9 * MINUTE)
-    await sweep(upkeep)
+    await sweep(expiry)
     assert await history(database) == []
     watch.go_on(MINUTE)
-    await sweep(upkeep)
+    await sweep(expiry)
     assert [reason for _, _, reason, *_ in await history(database)] == ["no more reports"]
 
 
 @pytest.mark.parametrize("name", [None, "a 8080 1"], ids=["alone", "one of several"])
 @ensureDeferred
 async def test_a_clock_set_back_keeps_a_silent_guest_no_longer_than_that(
-    database: Database, directory: Registry, name: str | None
+    database: Database, registry: Registry, name: str | None
 ) -> None:
     """Nobody goes early, nothing that is stored contradicts itself, and an hour later all is as ever."""
     watch = SetClock(NOON)
-    upkeep = watch.upkeep(database, directory, name)
+    expiry = watch.expiry(database, registry, name)
     await open_online(database, 1, at=NOON - HOUR, reported=NOON - MINUTE)
-    await sweep(upkeep)
+    await sweep(expiry)
     watch.now -= HOUR
     watch.unsettled_at = NOON
-    await sweep(upkeep)
+    await sweep(expiry)
     watch.go_on(HOUR)
-    await sweep(upkeep)
+    await sweep(expiry)
     assert await history(database) == []
     watch.go_on(10 * MINUTE)
-    await sweep(upkeep)
+    await sweep(expiry)
     assert [reason for _, _, reason, *_ in await history(database)] == ["no more reports"]
 
 
 @ensureDeferred
-async def test_a_stopped_process_reaps_nobody_when_it_goes_on(database: Database, directory: Registry) -> None:
+async def test_a_stopped_process_reaps_nobody_when_it_goes_on(database: Database, registry: Registry) -> None:
     """While it was frozen, or the machine slept, nobody could report."""
     watch = SetClock(NOON)
-    upkeep = watch.upkeep(database, directory)
+    expiry = watch.expiry(database, registry)
     await open_online(database, 1, at=NOON - HOUR, reported=NOON - MINUTE)
     watch.now += HOUR
     watch.clock.advance(3600)
-    await sweep(upkeep)
+    await sweep(expiry)
     watch.go_on(9 * MINUTE)
-    await sweep(upkeep)
+    await sweep(expiry)
     assert await history(database) == []
 
 
 @ensureDeferred
-async def test_a_clock_that_was_set_gives_tokens_their_time_anew(database: Database, directory: Registry) -> None:
+async def test_a_clock_that_was_set_gives_tokens_their_time_anew(database: Database, registry: Registry) -> None:
     """The guest may be on the way to the gateway."""
     watch = SetClock(NOON)
-    upkeep = watch.upkeep(database, directory)
+    expiry = watch.expiry(database, registry)
     await open_pending(database, 1, at=NOON)
     watch.now += HOUR
     watch.go_on(3 * MINUTE - 2 * SECOND)
-    await within(10, upkeep.end_unused())
+    await within(10, expiry.end_unused())
     assert len(await rows(database, "SELECT FROM sessions")) == 1
     watch.go_on(3 * SECOND)
-    await within(10, upkeep.end_unused())
+    await within(10, expiry.end_unused())
     assert await rows(database, "SELECT FROM sessions") == []

@@ -50,10 +50,10 @@ class Site:
     def __init__(self, database: Database) -> None:
         self.now = NOON
         self.database = database
-        self.directory = Registry(database, utc_now=self.utc_now)
-        self.ledger = Ledger(database, self.directory, clock=reactor, utc_now=self.utc_now)
+        self.registry = Registry(database, utc_now=self.utc_now)
+        self.ledger = Ledger(database, self.registry, clock=reactor, utc_now=self.utc_now)
         names = itertools.count()
-        self.admission = AccountSignIn(
+        self.account_sign_in = AccountSignIn(
             database, Passwords(reactor), utc_now=self.utc_now, mint=lambda: f"{next(names):032d}"
         )
 
@@ -63,13 +63,13 @@ class Site:
     async def open(self) -> None:
         """Adopt the gateway and learn of it."""
         await within(5, self.database.transaction(lambda cursor: adopt(cursor, GATEWAY, self.now)))
-        await within(5, self.directory.refresh())
+        await within(5, self.registry.refresh())
 
     async def token(self) -> str:
         """Let somebody in as far as the gateway."""
-        network = self.directory.network(GATEWAY.network)
+        network = self.registry.network(GATEWAY.network)
         request = GuestRequest(GATEWAY, network, LoginQuery("gw1"), self.now)
-        return (await within(5, self.admission.splash(request))).token
+        return (await within(5, self.account_sign_in.splash(request))).token
 
     async def rows(self, statement: str, **parameters: object) -> list[tuple[object, ...]]:
         async def fetch(cursor) -> list[tuple[object, ...]]:
@@ -87,7 +87,9 @@ async def site(database: Database) -> AsyncIterator[Site]:
     await within(5, site.ledger.drain())
 
 
-def said(stage: Stage, token: str, octets: Octets | None = None, mac: str | None = PHONE, gw_id: str | None = "gw1"):
+def reported(
+    stage: Stage, token: str, octets: Octets | None = None, mac: str | None = PHONE, gw_id: str | None = "gw1"
+):
     return Report(stage, Dialect.WIFIDOG, token, gw_id=gw_id, mac=mac, ip="10.11.0.101", octets=octets)
 
 
@@ -109,35 +111,35 @@ async def verdict(site: Site, report: Report) -> AuthCode:
 async def test_a_guest_signs_in_uses_octets_and_logs_out(site):
     """The whole life of a session, each answer with its rows."""
     token = await site.token()
-    assert await code(site, said(Stage.LOGIN, token, Octets())) is AuthCode.ALLOWED
-    assert await code(site, said(Stage.COUNTERS, token, Octets(304329, 3842))) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.LOGIN, token, Octets())) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.COUNTERS, token, Octets(304329, 3842))) is AuthCode.ALLOWED
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(304329, 3842, 304329, 3842)]
-    assert await code(site, said(Stage.COUNTERS, token, Octets(100, 50))) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.COUNTERS, token, Octets(100, 50))) is AuthCode.ALLOWED
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(304429, 3892, 100, 50)]
-    assert await code(site, said(Stage.LOGOUT, token, Octets(100, 50))) is AuthCode.DENIED
+    assert await code(site, reported(Stage.LOGOUT, token, Octets(100, 50))) is AuthCode.DENIED
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == []
     assert await site.rows(SELECT_PAST) == [("gw1", PHONE, "logged out", 304429, 3892)]
-    assert await code(site, said(Stage.COUNTERS, token, Octets(200, 100))) is AuthCode.DENIED
+    assert await code(site, reported(Stage.COUNTERS, token, Octets(200, 100))) is AuthCode.DENIED
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_new_token_of_an_online_device_replaces_the_old_and_inherits_its_totals(site):
     """Nothing is counted twice and nothing is lost between the two (docs/protocol.md 6.6)."""
     old, new = await site.token(), await site.token()
-    await code(site, said(Stage.LOGIN, old))
-    await code(site, said(Stage.COUNTERS, old, Octets(100_000, 2_000)))
-    assert await code(site, said(Stage.LOGIN, new, Octets())) is AuthCode.ALLOWED
-    assert await code(site, said(Stage.COUNTERS, new, Octets(102_104, 2_010))) is AuthCode.ALLOWED
+    await code(site, reported(Stage.LOGIN, old))
+    await code(site, reported(Stage.COUNTERS, old, Octets(100_000, 2_000)))
+    assert await code(site, reported(Stage.LOGIN, new, Octets())) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.COUNTERS, new, Octets(102_104, 2_010))) is AuthCode.ALLOWED
     assert await site.rows(SELECT_PAST) == [("gw1", PHONE, "replaced", 100_000, 2_000)]
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(new)) == [(2_104, 10, 102_104, 2_010)]
-    assert await code(site, said(Stage.COUNTERS, old, Octets(102_104, 2_010))) is AuthCode.DENIED
+    assert await code(site, reported(Stage.COUNTERS, old, Octets(102_104, 2_010))) is AuthCode.DENIED
 
 
 @pytest_twisted.ensureDeferred
 async def test_counters_of_a_token_whose_login_was_never_answered_let_the_guest_in(site):
     """The gateway has the guest on its list and will open on 1 (docs/protocol.md 6.5)."""
     token = await site.token()
-    assert await code(site, said(Stage.COUNTERS, token, Octets(10, 20))) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.COUNTERS, token, Octets(10, 20))) is AuthCode.ALLOWED
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(10, 20, 10, 20)]
 
 
@@ -146,9 +148,9 @@ async def test_counters_of_a_token_whose_login_was_never_answered_let_the_guest_
 async def test_a_token_is_good_for_one_device_at_one_gateway(site, wrong):
     """From anywhere else it is answered 0 and nothing changes."""
     token = await site.token()
-    assert await code(site, said(Stage.LOGIN, token)) is AuthCode.ALLOWED
-    assert await code(site, said(Stage.LOGIN, token, **wrong)) is AuthCode.DENIED
-    assert await code(site, said(Stage.COUNTERS, token, Octets(5, 5), **wrong)) is AuthCode.DENIED
+    assert await code(site, reported(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.LOGIN, token, **wrong)) is AuthCode.DENIED
+    assert await code(site, reported(Stage.COUNTERS, token, Octets(5, 5), **wrong)) is AuthCode.DENIED
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(0, 0, 0, 0)]
 
 
@@ -158,7 +160,7 @@ async def test_a_lone_report_is_settled_at_once_and_a_crowd_in_batches(site):
     before = await site.rows(SELECT_TRANSACTIONS)
     tokens = [await site.token() for _ in range(20)]
     reports = [
-        said(Stage.COUNTERS, token, Octets(n, n), mac=f"02:00:00:00:00:{index:02x}")
+        reported(Stage.COUNTERS, token, Octets(n, n), mac=f"02:00:00:00:00:{index:02x}")
         for n in range(1, 51)
         for index, token in enumerate(tokens)
     ]
@@ -175,7 +177,7 @@ async def test_a_report_that_cannot_be_stored_does_not_fail_its_neighbours(site)
     """The batch is settled apart until the one to blame is alone."""
     good = [await site.token() for _ in range(5)]
     bad = await site.token()
-    reports = [said(Stage.LOGIN, token, mac=f"02:00:00:00:00:{n:02x}") for n, token in enumerate(good)]
+    reports = [reported(Stage.LOGIN, token, mac=f"02:00:00:00:00:{n:02x}") for n, token in enumerate(good)]
     poisoned = Report(Stage.LOGIN, Dialect.WIFIDOG, bad, gw_id="gw1", mac="not a mac", ip="10.0.0.1")
     with log_lines("wifidogd.accounting") as events:
         answers = [ensureDeferred(site.ledger.settle(report)) for report in [*reports[:2], poisoned, *reports[2:]]]
@@ -192,11 +194,11 @@ async def test_two_servers_agree_on_one_database(site, dsn):
     other_database = Database(clock=reactor)
     other = Site(other_database)
     other_database.start(dsn)
-    await within(5, other.directory.refresh())
+    await within(5, other.registry.refresh())
     tokens = [await site.token() for _ in range(30)]
     for turn in range(1, 6):
         reports = [
-            said(Stage.COUNTERS, token, Octets(turn * 1000, turn), mac=f"02:00:00:00:00:{n:02x}")
+            reported(Stage.COUNTERS, token, Octets(turn * 1000, turn), mac=f"02:00:00:00:00:{n:02x}")
             for n, token in enumerate(tokens)
         ]
         settled = [ensureDeferred(server.ledger.settle(report)) for report in reports for server in (site, other)]
@@ -212,12 +214,12 @@ async def test_two_tokens_of_one_device_logging_in_on_two_servers_leave_one_onli
     other_database = Database(clock=reactor)
     other = Site(other_database)
     other_database.start(dsn)
-    await within(5, other.directory.refresh())
+    await within(5, other.registry.refresh())
     for _ in range(10):
         first, second = await site.token(), await site.token()
         settled = [
-            ensureDeferred(site.ledger.settle(said(Stage.LOGIN, first))),
-            ensureDeferred(other.ledger.settle(said(Stage.LOGIN, second))),
+            ensureDeferred(site.ledger.settle(reported(Stage.LOGIN, first))),
+            ensureDeferred(other.ledger.settle(reported(Stage.LOGIN, second))),
         ]
         decisions = await within(10, gatherResults(settled))
         assert [decision.code for decision in decisions] == [AuthCode.ALLOWED] * 2
@@ -230,13 +232,13 @@ async def test_the_queue_is_bounded(site):
     """Beyond it a gateway hears at once that nobody can say, and the report counts as one that was not heard."""
     token = await site.token()
     settled = [
-        ensureDeferred(site.ledger.settle(said(Stage.COUNTERS, token))).addErrback(lambda failure: failure.value)
+        ensureDeferred(site.ledger.settle(reported(Stage.COUNTERS, token))).addErrback(lambda failure: failure.value)
         for _ in range(1 + MAX_WAITING)
     ]
     assert site.ledger.metrics() == {"reports_waiting": MAX_WAITING, "batches_in_flight": 1}
     assert site.ledger.unsettled_at is None
     with pytest.raises(Overloaded):
-        await within(5, site.ledger.settle(said(Stage.COUNTERS, token)))
+        await within(5, site.ledger.settle(reported(Stage.COUNTERS, token)))
     assert site.ledger.unsettled_at == NOON
     outcomes = await within(60, gatherResults(settled))
     assert {outcome.code for outcome in outcomes} == {AuthCode.ALLOWED}
@@ -267,15 +269,15 @@ class TestWithoutDatabase:
         """The gateway hears that nobody can say, and the guest stays online."""
         server, site = hurt
         token = await site.token()
-        await code(site, said(Stage.LOGIN, token))
+        await code(site, reported(Stage.LOGIN, token))
         server.stop()
         started = reactor.seconds()
         with pytest.raises(StoreUnavailable):
-            await within(5, site.ledger.settle(said(Stage.COUNTERS, token, Octets(1, 1))))
+            await within(5, site.ledger.settle(reported(Stage.COUNTERS, token, Octets(1, 1))))
         assert reactor.seconds() - started < ANSWER_WITHIN + 1.5
         assert site.ledger.unsettled_at == NOON
         server.start()
-        assert await verdict(site, said(Stage.COUNTERS, token, Octets(7, 8))) is AuthCode.ALLOWED
+        assert await verdict(site, reported(Stage.COUNTERS, token, Octets(7, 8))) is AuthCode.ALLOWED
         assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(7, 8, 7, 8)]
 
     @pytest_twisted.ensureDeferred
@@ -284,7 +286,7 @@ class TestWithoutDatabase:
         server, site = hurt
         token = await site.token()
         server.stop()
-        login = ensureDeferred(site.ledger.settle(said(Stage.LOGIN, token)))
+        login = ensureDeferred(site.ledger.settle(reported(Stage.LOGIN, token)))
         await deferLater(reactor, 2)
         assert not login.called
         server.start()
@@ -295,10 +297,10 @@ class TestWithoutDatabase:
         """The gateway never repeats it (docs/protocol.md 6.4)."""
         server, site = hurt
         token = await site.token()
-        await code(site, said(Stage.LOGIN, token))
+        await code(site, reported(Stage.LOGIN, token))
         server.kill()
         with pytest.raises(StoreUnavailable):
-            await within(5, site.ledger.settle(said(Stage.LOGOUT, token, Octets(11, 22))))
+            await within(5, site.ledger.settle(reported(Stage.LOGOUT, token, Octets(11, 22))))
         server.start()
         for _ in range(40):
             await deferLater(reactor, 0.25)
@@ -311,36 +313,36 @@ class TestWithoutDatabase:
         """Each report has its own deadline, and the ledger goes on when the server does."""
         server, site = hurt
         token = await site.token()
-        await code(site, said(Stage.LOGIN, token))
+        await code(site, reported(Stage.LOGIN, token))
         server.freeze()
         try:
             for _ in range(4):
                 started = reactor.seconds()
                 with pytest.raises(StoreUnavailable):
-                    await within(5, site.ledger.settle(said(Stage.COUNTERS, token, Octets(1, 1))))
+                    await within(5, site.ledger.settle(reported(Stage.COUNTERS, token, Octets(1, 1))))
                 assert reactor.seconds() - started < ANSWER_WITHIN + 1.5
         finally:
             server.thaw()
         site.now += timedelta(minutes=1)
-        assert await verdict(site, said(Stage.COUNTERS, token, Octets(9, 9))) is AuthCode.ALLOWED
+        assert await verdict(site, reported(Stage.COUNTERS, token, Octets(9, 9))) is AuthCode.ALLOWED
 
 
 @pytest_twisted.ensureDeferred
 async def test_what_a_process_hears_after_it_was_stopped_may_be_old_news(site):
     """Another server may have settled later totals since: these would look like a gateway that started over."""
     token = await site.token()
-    assert await code(site, said(Stage.COUNTERS, token, Octets(500, 50))) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.COUNTERS, token, Octets(500, 50))) is AuthCode.ALLOWED
     watch = SimpleNamespace(woke_at=reactor.seconds(), set_at=None)
-    site.ledger = Ledger(site.database, site.directory, clock=reactor, utc_now=site.utc_now, clock_watch=watch)
+    site.ledger = Ledger(site.database, site.registry, clock=reactor, utc_now=site.utc_now, clock_watch=watch)
     for stage in (Stage.COUNTERS, Stage.LOGIN):
         with pytest.raises(StoreUnavailable, match="was suspended"):
-            await code(site, said(stage, token, Octets(100, 10)))
+            await code(site, reported(stage, token, Octets(100, 10)))
     assert site.ledger.unsettled_at == NOON
     watch.woke_at -= HELD_MOST
-    assert await code(site, said(Stage.COUNTERS, token, Octets(600, 60))) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.COUNTERS, token, Octets(600, 60))) is AuthCode.ALLOWED
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(600, 60, 600, 60)]
     watch.woke_at = reactor.seconds()
-    assert await code(site, said(Stage.LOGOUT, token, Octets(700, 70))) is AuthCode.DENIED
+    assert await code(site, reported(Stage.LOGOUT, token, Octets(700, 70))) is AuthCode.DENIED
     assert await site.rows(SELECT_PAST) == [("gw1", PHONE, "logged out", 700, 70)]
 
 
@@ -350,8 +352,8 @@ async def test_a_clock_set_forward_between_form_and_login_keeps_nobody_out(site)
     token = await site.token()
     site.now += timedelta(hours=1)
     watch = SimpleNamespace(woke_at=None, set_at=site.now)
-    site.ledger = Ledger(site.database, site.directory, clock=reactor, utc_now=site.utc_now, clock_watch=watch)
-    assert await code(site, said(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    site.ledger = Ledger(site.database, site.registry, clock=reactor, utc_now=site.utc_now, clock_watch=watch)
+    assert await code(site, reported(Stage.LOGIN, token)) is AuthCode.ALLOWED
 
 
 @pytest.mark.impatient
@@ -360,10 +362,10 @@ async def test_a_report_that_was_kept_too_long_is_not_settled(site, monkeypatch)
     """As when the process is stopped while it waits its turn."""
     monkeypatch.setattr("wifidogd.accounting.dispatcher.HELD_MOST", 0.1)
     token = await site.token()
-    assert await verdict(site, said(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    assert await verdict(site, reported(Stage.LOGIN, token)) is AuthCode.ALLOWED
     await deferLater(reactor, 2 * PACE)
-    settling = site.ledger.settle(said(Stage.COUNTERS, token, Octets(500, 50)))
-    waiting = site.ledger.settle(said(Stage.COUNTERS, token, Octets(600, 60)))
+    settling = site.ledger.settle(reported(Stage.COUNTERS, token, Octets(500, 50)))
+    waiting = site.ledger.settle(reported(Stage.COUNTERS, token, Octets(600, 60)))
     time.sleep(ANSWER_WITHIN + 0.2)
     outcomes = await within(10, DeferredList([settling, waiting], consumeErrors=True))
     assert not outcomes[1][0]
@@ -376,14 +378,14 @@ async def test_a_report_that_was_kept_too_long_is_not_settled(site, monkeypatch)
 async def test_a_sign_in_that_was_given_up_does_not_throw_out_the_one_after_it(site, dsn):
     """Its gateway was told that nobody can say, the guest signed in anew, and then the lock was released."""
     stuck, old, new = [await site.token() for _ in range(3)]
-    other_phone = said(Stage.COUNTERS, stuck, Octets(), mac="02:ab:cd:ef:01:02")
+    other_phone = reported(Stage.COUNTERS, stuck, Octets(), mac="02:ab:cd:ef:01:02")
     assert await code(site, other_phone) is AuthCode.ALLOWED
     with closing(psycopg2.connect(dsn)) as somebody:
         somebody.cursor().execute("SELECT 1 FROM sessions WHERE mac IS NOT NULL FOR UPDATE")
-        first = site.ledger.settle(said(Stage.COUNTERS, "unknown"))
-        given_up = [site.ledger.settle(report) for report in (other_phone, said(Stage.COUNTERS, old, Octets()))]
+        first = site.ledger.settle(reported(Stage.COUNTERS, "unknown"))
+        given_up = [site.ledger.settle(report) for report in (other_phone, reported(Stage.COUNTERS, old, Octets()))]
         await within(10, DeferredList([first, *given_up], consumeErrors=True))
-        assert await code(site, said(Stage.LOGIN, new)) is AuthCode.ALLOWED
+        assert await code(site, reported(Stage.LOGIN, new)) is AuthCode.ALLOWED
     await within(10, site.ledger.drain())
     assert [place for place, *_ in await site.rows(SELECT_PAST)] == []
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(new)) == [(0, 0, 0, 0)]
@@ -395,17 +397,17 @@ async def test_ends_that_are_stuck_keep_nobody_else_waiting(site, dsn):
     """Somebody makes an index on the history, which takes as long as it takes; then they are settled after all."""
     leaving = [await site.token() for _ in "abc"]
     staying, old, new = [await site.token() for _ in "abc"]
-    assert await code(site, said(Stage.LOGIN, old, mac="02:ab:cd:ef:03:00")) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.LOGIN, old, mac="02:ab:cd:ef:03:00")) is AuthCode.ALLOWED
     for number, token in enumerate(leaving):
-        assert await code(site, said(Stage.LOGIN, token, mac=f"02:ab:cd:ef:02:{number:02}")) is AuthCode.ALLOWED
+        assert await code(site, reported(Stage.LOGIN, token, mac=f"02:ab:cd:ef:02:{number:02}")) is AuthCode.ALLOWED
     with closing(psycopg2.connect(dsn)) as somebody:
         somebody.cursor().execute("LOCK TABLE past_sessions IN SHARE MODE")
-        returning = site.ledger.settle(said(Stage.LOGIN, new, mac="02:ab:cd:ef:03:00"))
+        returning = site.ledger.settle(reported(Stage.LOGIN, new, mac="02:ab:cd:ef:03:00"))
         for number, token in enumerate(leaving):
-            logout = said(Stage.LOGOUT, token, Octets(5, 5), mac=f"02:ab:cd:ef:02:{number:02}")
+            logout = reported(Stage.LOGOUT, token, Octets(5, 5), mac=f"02:ab:cd:ef:02:{number:02}")
             with pytest.raises(StoreUnavailable):
                 await code(site, logout)
-            assert await code(site, said(Stage.COUNTERS, staying, Octets(number, 0))) is AuthCode.ALLOWED
+            assert await code(site, reported(Stage.COUNTERS, staying, Octets(number, 0))) is AuthCode.ALLOWED
         assert not returning.called
     assert (await within(10, returning)).code is AuthCode.ALLOWED
     while site.ledger.metrics()["reports_waiting"]:
@@ -419,15 +421,15 @@ async def test_ends_that_are_stuck_keep_nobody_else_waiting(site, dsn):
 async def test_totals_are_settled_in_the_order_in_which_they_came_though_the_first_try_failed(site, dsn):
     """Later ones wait for the second try: else the older ones would look like those of a gateway that started over."""
     token = await site.token()
-    assert await code(site, said(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.LOGIN, token)) is AuthCode.ALLOWED
     with closing(psycopg2.connect(dsn)) as somebody:
         somebody.cursor().execute("SELECT 1 FROM sessions FOR UPDATE")
-        settled = [site.ledger.settle(said(Stage.COUNTERS, token, Octets(octets, octets))) for octets in (500, 600)]
+        settled = [site.ledger.settle(reported(Stage.COUNTERS, token, Octets(octets, octets))) for octets in (500, 600)]
         await deferLater(reactor, 0.3)
         with closing(psycopg2.connect(dsn)) as killer:
             killer.cursor().execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             )
-    settled.append(site.ledger.settle(said(Stage.COUNTERS, token, Octets(700, 700))))
+    settled.append(site.ledger.settle(reported(Stage.COUNTERS, token, Octets(700, 700))))
     assert [decision.code for decision in await within(20, gatherResults(settled))] == [AuthCode.ALLOWED] * 3
     assert await site.rows(SELECT_OPEN, token_hash=hash_secret(token)) == [(700, 700, 700, 700)]

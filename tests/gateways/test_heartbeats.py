@@ -29,18 +29,18 @@ SEEN = "SELECT gw_id, seen_at, version FROM heartbeats ORDER BY gw_id"
 
 
 @async_fixture
-async def directory(database: Database) -> Registry:
+async def registry(database: Database) -> Registry:
     """Who is adopted: the lobby and the bar."""
     await adopt_all(database, LOBBY, replace(LOBBY, gw_id="bar"))
-    directory = Registry(database, utc_now=lambda: NOON)
-    await within(10, directory.refresh())
-    return directory
+    registry = Registry(database, utc_now=lambda: NOON)
+    await within(10, registry.refresh())
+    return registry
 
 
 @pytest.fixture
-def heartbeats(database: Database, directory: Registry) -> Heartbeats:
+def heartbeats(database: Database, registry: Registry) -> Heartbeats:
     """The pings under test."""
-    return Heartbeats(database, directory)
+    return Heartbeats(database, registry)
 
 
 def beat(gw_id: str, at: datetime = NOON, version: str | None = "v") -> Heartbeat:
@@ -63,10 +63,10 @@ async def test_nothing_is_written_before_the_flush(database: Database, heartbeat
 
 
 @ensureDeferred
-async def test_a_flush_is_one_statement_for_each_table(database: Database, directory: Registry) -> None:
+async def test_a_flush_is_one_statement_for_each_table(database: Database, registry: Registry) -> None:
     """However many gateways there are; without news it is none."""
     recording = Recording(database)
-    heartbeats = Heartbeats(recording, directory)
+    heartbeats = Heartbeats(recording, registry)
     await within(10, heartbeats.flush())
     assert recording.statements == []
     for number in range(50):
@@ -167,9 +167,9 @@ async def frail_database(fragile: ThrowawayPostgres) -> AsyncIterator[Database]:
 @ensureDeferred
 async def test_nothing_is_lost_while_the_store_is_away(fragile: ThrowawayPostgres, frail_database: Database) -> None:
     """What could not be written waits, still bounded; what came since wins where it knows more."""
-    directory = Registry(frail_database, utc_now=lambda: NOON)
-    await within(10, directory.refresh())
-    heartbeats = Heartbeats(frail_database, directory)
+    registry = Registry(frail_database, utc_now=lambda: NOON)
+    await within(10, registry.refresh())
+    heartbeats = Heartbeats(frail_database, registry)
     heartbeats.beat(beat("lobby", NOON, "old"))
     heartbeats.wait(STRANGER)
     fragile.stop()
@@ -209,10 +209,10 @@ async def patiently(heartbeats: Heartbeats) -> None:
 
 
 @ensureDeferred
-async def test_two_servers_do_not_undo_each_others_pings(database: Database, directory: Registry) -> None:
+async def test_two_servers_do_not_undo_each_others_pings(database: Database, registry: Registry) -> None:
     """A gateway's pings come to either: whichever writes first, the newest stays and a restart is seen once."""
     for first, second in ((0, 1), (1, 0)):
-        servers = [Heartbeats(database, directory), Heartbeats(database, directory)]
+        servers = [Heartbeats(database, registry), Heartbeats(database, registry)]
         start = NOON + timedelta(hours=first)
         servers[0].beat(replace(beat("lobby", start, "old"), wifidog_uptime=timedelta(hours=5)))
         servers[1].beat(replace(beat("lobby", start + MINUTE, "new"), wifidog_uptime=SECOND))

@@ -36,55 +36,55 @@ def make(database: Database | Recording, *, trusting: bool = False) -> Registry:
 
 async def fresh(database: Database | Recording, *, trusting: bool = False) -> Registry:
     """Make a directory and let it read."""
-    directory = make(database, trusting=trusting)
-    await within(10, directory.refresh())
-    return directory
+    registry = make(database, trusting=trusting)
+    await within(10, registry.refresh())
+    return registry
 
 
 @ensureDeferred
 async def test_nothing_is_known_before_the_first_read(database: Database) -> None:
     """Nobody can say yet who is adopted; afterwards everything is there."""
     await adopt_all(database, LOBBY)
-    directory = make(database)
-    assert not directory.loaded
-    assert directory.signing_secret is None
-    assert directory.gateway("lobby") is None
-    await within(10, directory.refresh())
-    assert directory.loaded
-    assert [(directory.signing_secret,)] == await rows(database, "SELECT secret FROM signing_keys")
-    assert directory.gateway("lobby") == LOBBY
-    assert directory.network("default") == Network("default", "Free Wi-Fi")
-    assert directory.networks() == [Network("default", "Free Wi-Fi")]
+    registry = make(database)
+    assert not registry.loaded
+    assert registry.signing_secret is None
+    assert registry.gateway("lobby") is None
+    await within(10, registry.refresh())
+    assert registry.loaded
+    assert [(registry.signing_secret,)] == await rows(database, "SELECT secret FROM signing_keys")
+    assert registry.gateway("lobby") == LOBBY
+    assert registry.network("default") == Network("default", "Free Wi-Fi")
+    assert registry.networks() == [Network("default", "Free Wi-Fi")]
 
 
 @ensureDeferred
 async def test_everything_is_read_again_only_when_something_changed(database: Database) -> None:
     """Each second costs one look at the revision; a change is seen at the next."""
     recording = Recording(database)
-    directory = await fresh(recording)
+    registry = await fresh(recording)
     recording.statements.clear()
     for _ in range(3):
-        await within(10, directory.refresh())
+        await within(10, registry.refresh())
     assert recording.statements == [FETCH_REVISION] * 3
     await run(database, save_network, HOTEL)
     await adopt_all(database, replace(LOBBY, network="hotel"))
-    await within(10, directory.refresh())
+    await within(10, registry.refresh())
     assert recording.statements.count(FETCH_GATEWAYS) == recording.statements.count(FETCH_NETWORKS) == 1
-    assert directory.gateway("lobby") == replace(LOBBY, network="hotel")
-    assert directory.networks() == [Network("default", "Free Wi-Fi"), HOTEL]
+    assert registry.gateway("lobby") == replace(LOBBY, network="hotel")
+    assert registry.networks() == [Network("default", "Free Wi-Fi"), HOTEL]
     await run(database, remove, "lobby", NOON)
-    await within(10, directory.refresh())
-    assert directory.gateway("lobby") is None
+    await within(10, registry.refresh())
+    assert registry.gateway("lobby") is None
 
 
 @ensureDeferred
 async def test_a_restored_backup_is_read_although_its_revision_is_older(database: Database) -> None:
     """Any other revision is news."""
-    directory = await fresh(database)
+    registry = await fresh(database)
     await adopt_all(database, LOBBY)
     await put(database, "UPDATE directory_revision SET revision = 0")
-    await within(10, directory.refresh())
-    assert directory.gateway("lobby") == LOBBY
+    await within(10, registry.refresh())
+    assert registry.gateway("lobby") == LOBBY
 
 
 @pytest.mark.parametrize("statement", [FETCH_GATEWAYS, FETCH_NETWORKS])
@@ -103,26 +103,26 @@ async def test_a_change_in_the_middle_of_reading_leaves_no_gateway_without_netwo
             await adopt_all(database, replace(LOBBY, network="hotel"))
 
     recording.before = move
-    directory = await fresh(recording)
-    lobby = directory.gateway("lobby")
+    registry = await fresh(recording)
+    lobby = registry.gateway("lobby")
     assert lobby is not None
-    assert directory.network(lobby.network).name == lobby.network
-    await within(10, directory.refresh())
-    assert directory.gateway("lobby") == replace(LOBBY, network="hotel")
+    assert registry.network(lobby.network).name == lobby.network
+    await within(10, registry.refresh())
+    assert registry.gateway("lobby") == replace(LOBBY, network="hotel")
 
 
 @ensureDeferred
 async def test_a_failing_read_changes_nothing(database: Database) -> None:
     """The last that was known stays, all of it from one time, and the next read makes it good."""
-    directory = await fresh(database)
+    registry = await fresh(database)
     await adopt_all(database, LOBBY)
     await put(database, "ALTER TABLE signing_keys RENAME TO lost_keys")
     with pytest.raises(StoreError):
-        await within(10, directory.refresh())
-    assert directory.gateway("lobby") is None
+        await within(10, registry.refresh())
+    assert registry.gateway("lobby") is None
     await put(database, "ALTER TABLE lost_keys RENAME TO signing_keys")
-    await within(10, directory.refresh())
-    assert directory.gateway("lobby") == LOBBY
+    await within(10, registry.refresh())
+    assert registry.gateway("lobby") == LOBBY
 
 
 @pytest.fixture
@@ -144,13 +144,13 @@ async def test_the_last_known_outlive_the_store(fragile: ThrowawayPostgres) -> N
     try:
         await within(20, migrate(database))
         await adopt_all(database, LOBBY)
-        directory = await fresh(database)
+        registry = await fresh(database)
         fragile.stop()
         with pytest.raises(StoreUnavailable):
-            await within(20, directory.refresh())
-        assert directory.loaded
-        assert directory.gateway("lobby") == LOBBY
-        assert directory.network("default").title == "Free Wi-Fi"
+            await within(20, registry.refresh())
+        assert registry.loaded
+        assert registry.gateway("lobby") == LOBBY
+        assert registry.network("default").title == "Free Wi-Fi"
     finally:
         await within(10, database.stop())
 
@@ -174,22 +174,22 @@ async def test_a_gateway_may_ask_when_adopted_and_with_its_key(
     """One without keys needs none; one with keys may use the old until it has the new."""
     keyed = replace(LOBBY, gw_id="keyed", key_hashes=(hash_secret("new"), hash_secret("old")))
     await adopt_all(database, LOBBY, keyed)
-    directory = await fresh(database)
-    assert directory.may_ask(gw_id, key) is expected
+    registry = await fresh(database)
+    assert registry.may_ask(gw_id, key) is expected
 
 
 @ensureDeferred
 async def test_nobody_is_trusted_unless_the_operator_says_so(database: Database) -> None:
     """Off by default, and then the store is not even asked."""
     recording = Recording(database)
-    directory = await fresh(recording)
+    registry = await fresh(recording)
     recording.statements.clear()
-    assert await within(10, directory.adopt_if_trusted(VISITOR)) is None
+    assert await within(10, registry.adopt_if_trusted(VISITOR)) is None
     assert recording.statements == []
 
 
 @pytest.mark.parametrize(
-    ("visitor", "is_adopted"),
+    ("login_query", "is_adopted"),
     [
         (VISITOR, True),
         (replace(VISITOR, gw_address="10.255.0.1"), True),
@@ -203,36 +203,36 @@ async def test_nobody_is_trusted_unless_the_operator_says_so(database: Database)
 )
 @ensureDeferred
 async def test_a_trusted_gateway_has_a_private_address(
-    database: Database, visitor: LoginQuery, is_adopted: bool
+    database: Database, login_query: LoginQuery, is_adopted: bool
 ) -> None:
     """Guests are sent there, so it must not be anywhere else than in their own network; it waits no longer."""
-    directory = await fresh(database, trusting=True)
+    registry = await fresh(database, trusting=True)
     await run(database, remember_waiting, [WaitingGateway("new", NOON, NOON, "192.0.2.1")], 9)
-    gateway = await within(10, directory.adopt_if_trusted(visitor))
+    gateway = await within(10, registry.adopt_if_trusted(login_query))
     assert (gateway is not None) is is_adopted
-    assert gateway == directory.gateway("new") == (await fresh(database)).gateway("new")
+    assert gateway == registry.gateway("new") == (await fresh(database)).gateway("new")
     assert len(await run(database, list_waiting)) == (not is_adopted)
     if gateway is not None:
-        assert gateway == Gateway("new", "default", str(visitor.gw_address), 2060)
+        assert gateway == Gateway("new", "default", str(login_query.gw_address), 2060)
 
 
 @pytest.mark.parametrize("is_loaded", [True, False])
 @ensureDeferred
 async def test_a_guest_cannot_change_a_gateway_that_is_adopted(database: Database, is_loaded: bool) -> None:
     """Nor in the second before a server hears of the adoption: others would be sent where that guest says."""
-    directory = await fresh(database, trusting=True) if is_loaded else make(database, trusting=True)
+    registry = await fresh(database, trusting=True) if is_loaded else make(database, trusting=True)
     await adopt_all(database, LOBBY)
     forged = LoginQuery("lobby", "10.66.66.66", 80)
-    assert await within(10, directory.adopt_if_trusted(forged)) == LOBBY
+    assert await within(10, registry.adopt_if_trusted(forged)) == LOBBY
     assert (await fresh(database)).gateway("lobby") == LOBBY
 
 
 @ensureDeferred
 async def test_the_first_address_counts(database: Database) -> None:
     """Guests who come at the same time agree on one."""
-    directory = await fresh(database, trusting=True)
+    registry = await fresh(database, trusting=True)
     visitors = [replace(VISITOR, gw_address=f"192.168.2.{number}") for number in range(1, 9)]
-    adopted = await together(*(directory.adopt_if_trusted(visitor) for visitor in visitors))
+    adopted = await together(*(registry.adopt_if_trusted(login_query) for login_query in visitors))
     assert len(set(adopted)) == 1
     assert adopted[0] == (await fresh(database)).gateway("new")
 
@@ -258,7 +258,7 @@ async def test_a_guest_waits_until_every_worker_knows_a_gateway_that_was_trusted
 async def test_trust_is_bounded(database: Database) -> None:
     """Guests who invent gateways do not fill the directory."""
     await adopt_all(database, *(replace(LOBBY, gw_id=f"gw{number}") for number in range(MOST_TRUSTED - 1)))
-    directory = await fresh(database, trusting=True)
-    assert await within(10, directory.adopt_if_trusted(VISITOR)) is not None
-    assert await within(10, directory.adopt_if_trusted(replace(VISITOR, gw_id="one-more"))) is None
-    assert await within(10, directory.adopt_if_trusted(VISITOR)) is not None
+    registry = await fresh(database, trusting=True)
+    assert await within(10, registry.adopt_if_trusted(VISITOR)) is not None
+    assert await within(10, registry.adopt_if_trusted(replace(VISITOR, gw_id="one-more"))) is None
+    assert await within(10, registry.adopt_if_trusted(VISITOR)) is not None

@@ -22,13 +22,13 @@ class Clocks:
     def __init__(self) -> None:
         self.clock = Clock()
         self.now: datetime = NOON
-        self.attention = ClockWatch(self.clock, lambda: self.now)  # type: ignore[arg-type]
+        self.clock_watch = ClockWatch(self.clock, lambda: self.now)  # type: ignore[arg-type]
 
     def go_on(self, seconds: float) -> None:
         """Let time pass, looking at the clocks as often as the server does."""
         for _ in range(round(seconds / LOOK.total_seconds())):
             self.pass_unseen(LOOK.total_seconds())
-            assert self.attention.since <= self.clock.seconds()
+            assert self.clock_watch.since <= self.clock.seconds()
 
     def pass_unseen(self, seconds: float) -> None:
         """Let time pass without a look."""
@@ -41,11 +41,11 @@ def test_a_step_of_the_wall_clock_is_a_break(hours: int) -> None:
     """Either way, said once, and from then on there is attention again."""
     clocks = Clocks()
     clocks.go_on(60)
-    assert clocks.attention.since == 0
+    assert clocks.clock_watch.since == 0
     with log_lines("wifidogd.runtime.clock_watch") as lines:
         clocks.now += timedelta(hours=hours)
         clocks.go_on(60)
-    assert clocks.attention.since == 61
+    assert clocks.clock_watch.since == 61
     assert [(line["direction"], line["seconds"]) for line in lines] == [("forward" if hours > 0 else "back", 3600)]
 
 
@@ -55,16 +55,16 @@ def test_a_slewed_clock_is_none() -> None:
     for _ in range(3600):
         clocks.go_on(1)
         clocks.now += timedelta(seconds=STEP / 12)
-    assert clocks.attention.since == 0
+    assert clocks.clock_watch.since == 0
 
 
 def test_a_stopped_process_missed_something() -> None:
     """Stopped, blocked or on a machine that slept; the first look after that knows, whoever looks."""
     clocks = Clocks()
     clocks.pass_unseen(MISSED)
-    assert clocks.attention.since == 0
+    assert clocks.clock_watch.since == 0
     clocks.pass_unseen(MISSED + 0.1)
-    assert clocks.attention.since == clocks.clock.seconds()
+    assert clocks.clock_watch.since == clocks.clock.seconds()
 
 
 def test_a_machine_that_slept_missed_something() -> None:
@@ -72,7 +72,7 @@ def test_a_machine_that_slept_missed_something() -> None:
     clocks = Clocks()
     clocks.go_on(10)
     clocks.now += timedelta(hours=8)
-    assert clocks.attention.since == 10
+    assert clocks.clock_watch.since == 10
 
 
 def test_it_knows_when_a_process_that_was_stopped_went_on() -> None:
@@ -81,13 +81,13 @@ def test_it_knows_when_a_process_that_was_stopped_went_on() -> None:
     clocks.go_on(10)
     clocks.now += timedelta(hours=1)
     clocks.go_on(10)
-    assert clocks.attention.woke_at is None
+    assert clocks.clock_watch.woke_at is None
     clocks.pass_unseen(MISSED + 0.1)
     woke_at = clocks.clock.seconds()
     clocks.go_on(10)
-    assert clocks.attention.woke_at == woke_at + LOOK.total_seconds()
+    assert clocks.clock_watch.woke_at == woke_at + LOOK.total_seconds()
     clocks.pass_unseen(MISSED + 0.1)
-    assert clocks.attention.woke_at == clocks.clock.seconds()
+    assert clocks.clock_watch.woke_at == clocks.clock.seconds()
 
 
 @pytest.mark.parametrize("hours", [1, -1])
@@ -96,9 +96,9 @@ def test_it_knows_when_the_clock_was_set(hours: int) -> None:
     clocks = Clocks()
     clocks.go_on(10)
     clocks.pass_unseen(MISSED + 0.1)
-    assert clocks.attention.set_at is None
+    assert clocks.clock_watch.set_at is None
     clocks.now += timedelta(hours=hours)
     set_at = clocks.now
-    assert clocks.attention.set_at == set_at
+    assert clocks.clock_watch.set_at == set_at
     clocks.go_on(60)
-    assert clocks.attention.set_at == set_at
+    assert clocks.clock_watch.set_at == set_at

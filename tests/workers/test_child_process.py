@@ -83,11 +83,11 @@ def test_it_gets_its_orders_at_once(scene: Context) -> None:
 
 def test_what_it_logs_is_logged_under_its_number(scene: Context, logged: list[LogEvent]) -> None:
     """At its level, however the pipe cuts it; so is what the interpreter says, or somebody prints."""
-    word = write_message(Message(Kind.LOG, "{a}\nb", "error", "wifidogd.x#error"))
-    scene.worker.childDataReceived(MESSAGES, word[:9])
+    message = write_message(Message(Kind.LOG, "{a}\nb", "error", "wifidogd.x#error"))
+    scene.worker.childDataReceived(MESSAGES, message[:9])
     scene.worker.childDataReceived(ERRORS, b"Fatal Python error\ntorn")
     scene.worker.childDataReceived(
-        MESSAGES, word[9:] + b"printed\n" + write_message(Message(Kind.LOG, "odd", "shouting"))
+        MESSAGES, message[9:] + b"printed\n" + write_message(Message(Kind.LOG, "odd", "shouting"))
     )
     scene.ends()
     said = [(event["log_level"].name, eventAsText(event, includeTimestamp=False)) for event in logged]
@@ -111,7 +111,7 @@ def test_it_is_up_when_it_says_so(scene: Context, logged: list[LogEvent]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("word", "status", "signal", "ending", "refusal"),
+    ("message", "status", "signal", "ending", "refusal"),
     [
         (Message(Kind.REFUSED, "No."), 1, None, "ended with exit status 1", "No."),
         (Message(Kind.UP), 1, None, "ended with exit status 1", None),
@@ -121,11 +121,11 @@ def test_it_is_up_when_it_says_so(scene: Context, logged: list[LogEvent]) -> Non
     ],
 )
 def test_an_end_is_told_from_a_refusal(
-    scene: Context, word: Message | None, status: int | None, signal: int | None, ending: str, refusal: str | None
+    scene: Context, message: Message | None, status: int | None, signal: int | None, ending: str, refusal: str | None
 ) -> None:
     """Who fails before it was ever up cannot start, whether it says so or not; who is killed is no witness."""
-    if word is not None:
-        scene.worker.childDataReceived(MESSAGES, write_message(word))
+    if message is not None:
+        scene.worker.childDataReceived(MESSAGES, write_message(message))
     worker = scene.ends(status, signal)
     assert (worker.ending, worker.refusal) == (ending, refusal)
     assert worker.ended.has_come

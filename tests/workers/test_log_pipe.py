@@ -12,7 +12,7 @@ from wifidogd.workers.log_pipe import MOST_UNSENT, LogPipe
 from wifidogd.workers.messages import Kind, Lines, Message, read_message
 
 
-class Ear:
+class ParentEnd:
     """
     The parent's end of the pipe.
 
@@ -30,7 +30,7 @@ class Ear:
             os.close(self.descriptor)
             self.descriptor = -1
 
-    def hears(self) -> list[Message]:
+    def received(self) -> list[Message]:
         """Read everything there is."""
         heard: list[bytes] = []
         while True:
@@ -41,16 +41,16 @@ class Ear:
 
 
 @pytest.fixture
-def ear() -> Iterator[Ear]:
-    ear = Ear()
-    yield ear
-    ear.close()
-    os.close(ear.other)
+def parent_end() -> Iterator[ParentEnd]:
+    parent_end = ParentEnd()
+    yield parent_end
+    parent_end.close()
+    os.close(parent_end.other)
 
 
-def test_events_are_passed_on_with_their_tracebacks(ear: Ear) -> None:
+def test_events_are_passed_on_with_their_tracebacks(parent_end: ParentEnd) -> None:
     """Who said it and how grave it is come along; what has no text is left out."""
-    log = Logger(namespace="wifidogd.x", observer=LogPipe(ear.other))
+    log = Logger(namespace="wifidogd.x", observer=LogPipe(parent_end.other))
     log.info("{n} {what}", n=3, what="{braces}")
     log.info("{text}", text="old", log_system="-")
     log.debug("")
@@ -58,7 +58,7 @@ def test_events_are_passed_on_with_their_tracebacks(ear: Ear) -> None:
         raise RuntimeError("no")
     except RuntimeError:
         log.failure("it failed")
-    info, old, failure = ear.hears()
+    info, old, failure = parent_end.received()
     assert info == Message(Kind.LOG, "3 {braces}", "info", "wifidogd.x#info")
     assert old == Message(Kind.LOG, "old", "info", "-")
     assert (failure.level, failure.system) == ("critical", "wifidogd.x#critical")
@@ -66,17 +66,17 @@ def test_events_are_passed_on_with_their_tracebacks(ear: Ear) -> None:
     assert failure.text.rstrip().endswith("builtins.RuntimeError: no")
 
 
-def test_a_parent_that_does_not_listen_costs_words_and_is_told_how_many(ear: Ear) -> None:
+def test_a_parent_that_does_not_listen_costs_words_and_is_told_how_many(parent_end: ParentEnd) -> None:
     """They are the latest, after what the pipe and some room hold; those before come whole and in order."""
-    voice = LogPipe(ear.other)
+    log_pipe = LogPipe(parent_end.other)
     said = [f"{number} " + "x" * 1000 for number in range(2000)]
     for text in said:
-        voice.send(Message(Kind.LOG, text))
-    heard = ear.hears()
+        log_pipe.send(Message(Kind.LOG, text))
+    heard = parent_end.received()
     for _ in range(MOST_UNSENT // 4096):
-        voice.send(Message(Kind.UP))
-        heard += ear.hears()
-    texts = [word.text for word in heard if word.kind is Kind.LOG]
+        log_pipe.send(Message(Kind.UP))
+        heard += parent_end.received()
+    texts = [message.text for message in heard if message.kind is Kind.LOG]
     [lost] = [text for text in texts if "lost" in text]
     kept = [text for text in texts if "xxx" in text]
     assert kept == said[: len(kept)]
@@ -84,9 +84,9 @@ def test_a_parent_that_does_not_listen_costs_words_and_is_told_how_many(ear: Ear
     assert lost == f"{len(said) - len(kept)} lines of the log were lost"
 
 
-def test_a_parent_that_is_gone_is_no_error(ear: Ear) -> None:
+def test_a_parent_that_is_gone_is_no_error(parent_end: ParentEnd) -> None:
     """The worker has other means to notice."""
-    voice = LogPipe(ear.other)
-    ear.close()
+    log_pipe = LogPipe(parent_end.other)
+    parent_end.close()
     for _ in range(3):
-        voice.send(Message(Kind.UP))
+        log_pipe.send(Message(Kind.UP))

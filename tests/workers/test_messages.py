@@ -55,18 +55,18 @@ def test_every_setting_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "word",
+    "message",
     [
         Message(Kind.UP),
         Message(Kind.REFUSED, "No."),
         Message(Kind.LOG, "one\ntwo \x1b[0m ü \udcff", "critical", "wifidogd.accounting.ledger#critical"),
     ],
 )
-def test_words_arrive_as_they_were_said(word: Message) -> None:
+def test_words_arrive_as_they_were_said(message: Message) -> None:
     """In one line, whatever is in them."""
-    line = write_message(word)
+    line = write_message(message)
     assert line.count(b"\n") == 1
-    assert read_message(line) == word
+    assert read_message(line) == message
 
 
 def test_a_long_word_keeps_its_beginning_and_its_end() -> None:

@@ -18,7 +18,7 @@ from wifidogd.runtime.one_shot import OneShot
 from wifidogd.workers.restart import LONGEST_PAUSE, STABLE, WorkerSlot, pause_after
 
 
-class Stand:
+class FakeWorker:
     """Stands in for a worker."""
 
     pid = 77
@@ -38,7 +38,7 @@ class Stand:
         self.ended.come()
 
 
-class Room:
+class SlotOnClock:
     """
     A seat on a clock of the test's own.
 
@@ -48,16 +48,16 @@ class Room:
 
     def __init__(self, *, may_refuse: bool = False, failing: int = 0) -> None:
         self.clock = Clock()
-        self.sat: list[Stand] = []
+        self.sat: list[FakeWorker] = []
         self._failing = failing
-        self.seat = WorkerSlot(3, self._start, self.clock)  # type: ignore[arg-type]
-        self.kept: Deferred[None] = begin(self.seat.keep(lambda: may_refuse))
+        self.slot = WorkerSlot(3, self._start, self.clock)  # type: ignore[arg-type]
+        self.kept: Deferred[None] = begin(self.slot.keep(lambda: may_refuse))
 
-    def _start(self, number: int) -> Stand:
+    def _start(self, number: int) -> FakeWorker:
         if self._failing:
             self._failing -= 1
             raise OSError("no memory")
-        self.sat.append(Stand(number))
+        self.sat.append(FakeWorker(number))
         return self.sat[-1]
 
     def pause_after_death_at(self, age: float) -> float:
@@ -84,21 +84,21 @@ def said() -> Iterator[list[str]]:
 
 def test_a_worker_is_replaced_at_once_then_ever_later_until_one_has_worked() -> None:
     """0, 0.5, 1, 2 ... 30 s; ten seconds of life begin anew."""
-    room = Room()
-    pauses = [room.pause_after_death_at(1) for _ in range(9)]
+    scene = SlotOnClock()
+    pauses = [scene.pause_after_death_at(1) for _ in range(9)]
     assert pauses == [0, 0.5, 1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE]
-    assert [room.pause_after_death_at(age) for age in (STABLE, 1, 1)] == [0, 0.5, 1]
-    assert {stand.number for stand in room.sat} == {3}
+    assert [scene.pause_after_death_at(age) for age in (STABLE, 1, 1)] == [0, 0.5, 1]
+    assert {stand.number for stand in scene.sat} == {3}
     assert pause_after(1_000_000) == LONGEST_PAUSE
 
 
 def test_each_death_is_one_line() -> None:
     """With the process it was, and when the next begins."""
     with said() as lines:
-        room = Room()
-        room.sat[-1].die()
-        room.clock.advance(0)
-        room.sat[-1].die("the certificate cannot be read")
+        scene = SlotOnClock()
+        scene.sat[-1].die()
+        scene.clock.advance(0)
+        scene.sat[-1].die("the certificate cannot be read")
     assert lines == [
         "3 (process 77) ended with signal 9, at once",
         "3 cannot start: the certificate cannot be read, in 0.5 s",
@@ -108,54 +108,54 @@ def test_each_death_is_one_line() -> None:
 def test_a_machine_that_is_out_of_memory_is_tried_again() -> None:
     """What cannot be started is as good as dead."""
     with said() as lines:
-        room = Room(failing=2)
-        room.clock.advance(0)
-        assert room.sat == []
-        room.clock.advance(0.5)
-    assert len(room.sat) == 1
+        scene = SlotOnClock(failing=2)
+        scene.clock.advance(0)
+        assert scene.sat == []
+        scene.clock.advance(0.5)
+    assert len(scene.sat) == 1
     assert lines == ["3 cannot be started: no memory, at once", "3 cannot be started: no memory, in 0.5 s"]
 
 
 @ensureDeferred
 async def test_a_refusal_counts_as_long_as_nobody_was_ever_up() -> None:
     """Then it is for the operator, and not to be tried again."""
-    room = Room(may_refuse=True)
-    room.sat[-1].die("no such certificate")
+    scene = SlotOnClock(may_refuse=True)
+    scene.sat[-1].die("no such certificate")
     with pytest.raises(ConfigurationError, match="no such certificate"):
-        await within(5, room.kept)
-    assert len(room.sat) == 1
+        await within(5, scene.kept)
+    assert len(scene.sat) == 1
 
 
 @ensureDeferred
 async def test_so_does_a_program_that_cannot_be_run() -> None:
     """Such as one that the user of --uid may not read."""
     with pytest.raises(ConfigurationError, match="worker 3 cannot be started: no memory"):
-        await within(5, Room(may_refuse=True, failing=1).kept)
+        await within(5, SlotOnClock(may_refuse=True, failing=1).kept)
 
 
 @ensureDeferred
 async def test_who_is_to_end_is_waited_for_and_not_replaced() -> None:
     """Whatever it says at the end."""
     with said() as lines:
-        room = Room(may_refuse=True)
-        ending = begin(room.seat.end())
-        assert room.sat[-1].is_to_end
+        scene = SlotOnClock(may_refuse=True)
+        ending = begin(scene.slot.end())
+        assert scene.sat[-1].is_to_end
         assert not ending.called
-        room.sat[-1].die("I was to end")
+        scene.sat[-1].die("I was to end")
         await within(5, ending)
-        await within(5, room.kept)
-        room.clock.advance(100)
-    assert len(room.sat) == 1
+        await within(5, scene.kept)
+        scene.clock.advance(100)
+    assert len(scene.sat) == 1
     assert lines == []
 
 
 @ensureDeferred
 async def test_an_empty_seat_stays_empty_at_the_end() -> None:
     """A pause is cut short, and no call is left behind."""
-    room = Room()
-    room.pause_after_death_at(1)
-    room.sat[-1].die()
-    await within(5, begin(room.seat.end()))
-    await within(5, room.kept)
-    assert room.clock.getDelayedCalls() == []
-    assert len(room.sat) == 2
+    scene = SlotOnClock()
+    scene.pause_after_death_at(1)
+    scene.sat[-1].die()
+    await within(5, begin(scene.slot.end()))
+    await within(5, scene.kept)
+    assert scene.clock.getDelayedCalls() == []
+    assert len(scene.sat) == 2

@@ -118,6 +118,16 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+def can_listen(port: int) -> bool:
+    """Return whether no process listens at a port."""
+    with socket.socket() as listening, suppress(OSError):
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
+        listening.listen()
+        return True
+    return False
+
+
 async def until(true) -> None:
     while not true():
         await deferLater(reactor, 0.02)
@@ -244,10 +254,8 @@ async def test_workers_do_not_outlive_their_parent(dsn: str) -> None:
     parent.process.signalProcess("KILL")
     await within(10, parent.output.ended)
     await within(10, until(lambda: not any(map(is_alive, workers))))
-    with socket.socket() as next_one:
-        next_one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        next_one.bind(("127.0.0.1", port))
-        next_one.listen()
+    # The first thread of a killed process may be gone while others still hold its sockets.
+    await within(10, until(lambda: can_listen(port)))
 
 
 @pytest_twisted.ensureDeferred

@@ -11,40 +11,40 @@ from twisted.internet.task import Clock, deferLater
 
 from tests.support.observing import log_lines
 from tests.support.raw_http import Wire, connect
-from tests.web.server.test_site import HELLO, LAST_HELLO, Door, close
+from tests.web.server.test_site import HELLO, LAST_HELLO, RunningSite, close
 from wifidogd.web.server.connection_limit import SlowClients
 
 SERVED = b"gateway auth 0"
 
 
 @pytest_twisted.async_yield_fixture
-async def small() -> AsyncIterator[Door]:
+async def small() -> AsyncIterator[RunningSite]:
     """A front with room for two."""
-    small = Door(most_connections=34)
+    small = RunningSite(most_connections=34)
     yield small
     close(small)
     await small.has_clients(0)
 
 
-async def wait(door: Door, seconds: float) -> None:
+async def wait(running: RunningSite, seconds: float) -> None:
     """Let the clock go on by quarters of a second, and everybody do what is due."""
     for _ in range(round(seconds / 0.25)):
-        door.clock.advance(0.25)
+        running.clock.advance(0.25)
         for _ in range(5):
             await deferLater(reactor, 0.004)
 
 
-async def outside(door: Door) -> Wire:
+async def outside(running: RunningSite) -> Wire:
     """Come to a full house with a question."""
-    wire = await connect(door.port)
+    wire = await connect(running.port)
     wire.say(LAST_HELLO)
-    await wait(door, 0.5)
+    await wait(running, 0.5)
     assert wire.heard == b""
     return wire
 
 
 @ensureDeferred
-async def test_who_has_been_silent_the_longest_makes_room(small: Door) -> None:
+async def test_who_has_been_silent_the_longest_makes_room(small: RunningSite) -> None:
     """A second after the last word, not at the deadline; nobody is logged."""
     with log_lines("") as lines:
         first = await small.connect()
@@ -59,7 +59,7 @@ async def test_who_has_been_silent_the_longest_makes_room(small: Door) -> None:
 
 
 @ensureDeferred
-async def test_who_is_being_answered_stays(small: Door) -> None:
+async def test_who_is_being_answered_stays(small: RunningSite) -> None:
     """It is not they who keep us waiting."""
     asks = await small.connect()
     asks.say(b"GET /healthz HTTP/1.0\r\n\r\n")
@@ -78,43 +78,43 @@ async def test_who_is_being_answered_stays(small: Door) -> None:
 @ensureDeferred
 async def test_nobody_keeps_a_place_by_asking_again_and_again() -> None:
     """In a house that is nearly full everybody has to queue anew after the answer; elsewhere not."""
-    door = Door(most_connections=36)
-    one, two = await door.connect(), await door.connect()
+    running = RunningSite(most_connections=36)
+    one, two = await running.connect(), await running.connect()
     one.say(HELLO)
     await one.hears(SERVED)
     assert not one.closed.called
-    three = await door.connect()
+    three = await running.connect()
     one.say(HELLO)
     assert b"connection: close" in (await one.ends()).lower()
     two.leave()
     three.leave()
-    await door.has_clients(0)
-    close(door)
+    await running.has_clients(0)
+    close(running)
 
 
 @ensureDeferred
 async def test_who_was_served_and_keeps_the_connection_makes_room_too() -> None:
     """Counted from the answer."""
-    door = Door(most_connections=36)
-    served = await door.connect()
+    running = RunningSite(most_connections=36)
+    served = await running.connect()
     served.say(HELLO)
     await served.hears(SERVED)
-    others = [await door.connect() for _ in range(3)]
+    others = [await running.connect() for _ in range(3)]
     for other in others:
         other.say(b"GET /healthz HTTP/1.0\r\n\r\n")
-    await door.slow.has_been_asked(3)
-    guest = await outside(door)
-    await wait(door, 1)
+    await running.slow.has_been_asked(3)
+    guest = await outside(running)
+    await wait(running, 1)
     assert (await guest.ends()).endswith(SERVED)
     assert served.closed.called
     for other in others:
         other.leave()
-    await door.has_clients(0)
-    close(door)
+    await running.has_clients(0)
+    close(running)
 
 
 @ensureDeferred
-async def test_who_does_not_take_the_answer_makes_room_after_a_while(small: Door) -> None:
+async def test_who_does_not_take_the_answer_makes_room_after_a_while(small: RunningSite) -> None:
     """They get more time than who says nothing."""
     wires = [await small.connect(), await small.connect()]
     for number, wire in enumerate(wires):

@@ -41,40 +41,40 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="module")
-def front() -> Iterator[SiteInMemory]:
+def site() -> Iterator[SiteInMemory]:
     """A server in memory; anything that it logs as an error fails the test that is on."""
-    with SiteInMemory() as front:
-        yield front
+    with SiteInMemory() as site:
+        yield site
 
 
 @pytest.mark.parametrize("said", KEPT)
 @pytest.mark.parametrize("reads", [True, False], ids=["reading", "not reading"])
-def test_what_once_was_too_much(front: SiteInMemory, said: bytes, reads: bool) -> None:
+def test_what_once_was_too_much(site: SiteInMemory, said: bytes, reads: bool) -> None:
     """Is answered, or the connection closed."""
-    front.hear([said], reads=reads)
+    site.hear([said], reads=reads)
 
 
 @pytest.mark.parametrize("name", BAD_CLIENTS)
-def test_every_bad_client_comes_to_an_end(front: SiteInMemory, name: str) -> None:
+def test_every_bad_client_comes_to_an_end(site: SiteInMemory, name: str) -> None:
     """In memory, too, where it takes no time."""
     bad_client = BAD_CLIENTS[name]
-    front.hear([bad_client.says[:200_000], *[bad_client.goes_on] * 20], reads=bad_client.reads)
+    site.hear([bad_client.says[:200_000], *[bad_client.goes_on] * 20], reads=bad_client.reads)
 
 
-def test_well_meant_requests_are_answered(front: SiteInMemory) -> None:
+def test_well_meant_requests_are_answered(site: SiteInMemory) -> None:
     """What the fuzzer begins with is understood, or it would break nothing but the first line."""
-    for request in seeds(sign(front.state)):
-        assert not {400, 413, 500} & set(front.hear([request])), request
+    for request in seeds(sign(site.state)):
+        assert not {400, 413, 500} & set(site.hear([request])), request
 
 
-def test_every_word_in_every_place_of_a_head(front: SiteInMemory) -> None:
+def test_every_word_in_every_place_of_a_head(site: SiteInMemory) -> None:
     """In method, path, query, version, name and value of a field."""
     for word in WORDS:
         for said in (b"%bGET /%b?%b=%b HTTP/1.1%b\r\nHo%bst: %b\r\n%b\r\n", b"GET /%b?%b HTTP/1.1\r\nHost: %b\r\n\r\n"):
-            front.hear([said.replace(b"%b", word)])
+            site.hear([said.replace(b"%b", word)])
 
 
-def test_many_conversations(front: SiteInMemory) -> None:
+def test_many_conversations(site: SiteInMemory) -> None:
     """The same ones each time."""
     course, statuses = conversations(700, seed=5)
     assert course.complaints == []

@@ -18,17 +18,17 @@ from wifidogd.web.server.health import BEAT, BEATS_KEPT, ReactorLag
 
 
 @pytest_twisted.async_yield_fixture
-async def house(database: Database) -> AsyncIterator[GuestHouse]:
+async def testbed(database: Database) -> AsyncIterator[GuestHouse]:
     """A whole server."""
-    house = await GuestHouse(database).open()
-    yield house
-    await house.close()
+    testbed = await GuestHouse(database).open()
+    yield testbed
+    await testbed.close()
 
 
 @ensureDeferred
-async def test_a_healthy_server_says_so(house: GuestHouse) -> None:
+async def test_a_healthy_server_says_so(testbed: GuestHouse) -> None:
     """With what is queued, and how late the reactor is."""
-    reply = await ask(house.port, "/healthz")
+    reply = await ask(testbed.port, "/healthz")
     assert reply.status == 200
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["cache-control"] == "no-store"
@@ -40,11 +40,11 @@ async def test_a_healthy_server_says_so(house: GuestHouse) -> None:
 
 
 @ensureDeferred
-async def test_without_a_database_it_is_503(house: GuestHouse) -> None:
+async def test_without_a_database_it_is_503(testbed: GuestHouse) -> None:
     """At both addresses; no word that a gateway looks for."""
-    await within(10, house.database.stop())
+    await within(10, testbed.database.stop())
     for target in ("/healthz", "/wifidog/healthz/"):
-        reply = await ask(house.port, target)
+        reply = await ask(testbed.port, target)
         assert reply.status == 503
         assert json.loads(reply.body)["status"] == "database away"
         assert "Pong" not in reply.body
@@ -54,16 +54,16 @@ async def test_without_a_database_it_is_503(house: GuestHouse) -> None:
 @ensureDeferred
 async def test_before_the_directory_is_known_it_is_starting(database: Database) -> None:
     """Not ready for guests, so 503."""
-    house = GuestHouse(database).listen()
-    reply = await ask(house.port, "/healthz")
+    testbed = GuestHouse(database).listen()
+    reply = await ask(testbed.port, "/healthz")
     assert (reply.status, json.loads(reply.body)["status"]) == (503, "starting")
-    await house.close()
+    await testbed.close()
 
 
 @ensureDeferred
-async def test_head_is_get_without_the_numbers(house: GuestHouse) -> None:
+async def test_head_is_get_without_the_numbers(testbed: GuestHouse) -> None:
     """For monitors that only look at the status."""
-    reply = await ask(house.port, "/healthz", method="HEAD")
+    reply = await ask(testbed.port, "/healthz", method="HEAD")
     assert (reply.status, reply.body) == (200, "")
 
 

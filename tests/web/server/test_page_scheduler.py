@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from tests.support.deadline import within
 from tests.support.raw_http import connect
-from tests.web.server.test_site import LAST_HELLO, Door, close
+from tests.web.server.test_site import LAST_HELLO, RunningSite, close
 from wifidogd.web.server.page_scheduler import MOST_A_TURN, PageScheduler
 
 
@@ -78,9 +78,9 @@ def test_who_has_gone_is_passed_over() -> None:
 @ensureDeferred
 async def test_a_gateway_is_answered_among_a_hundred_guests() -> None:
     """Before most of those who asked ahead of it; all of them are answered in the end."""
-    door = Door()
-    guests = await within(20, gatherResults([Deferred.fromCoroutine(connect(door.port)) for _ in range(100)]))
-    gateway = await connect(door.port)
+    running = RunningSite()
+    guests = await within(20, gatherResults([Deferred.fromCoroutine(connect(running.port)) for _ in range(100)]))
+    gateway = await connect(running.port)
     for guest in guests:
         guest.say(LAST_HELLO.replace(b"auth", b"login"))
     gateway.say(LAST_HELLO)
@@ -88,4 +88,4 @@ async def test_a_gateway_is_answered_among_a_hundred_guests() -> None:
     assert sum(b"guest" in guest.heard for guest in guests) <= 50
     for guest in guests:
         assert (await guest.ends()).endswith(b"guest login 0")
-    close(door)
+    close(running)

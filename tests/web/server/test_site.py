@@ -83,7 +83,7 @@ class StillClock(Clock):
         return reactor.callLater(0, *call, **named) if when == 0 else super().callLater(when, *call, **named)
 
 
-class Door:
+class RunningSite:
     """A listening front with echoes behind it, and a health page that is slow."""
 
     def __init__(self, path: str = "/wifidog/", most_connections: int | None = None) -> None:
@@ -91,7 +91,7 @@ class Door:
         self.slow = Slow()
         self._rooms = Echo("gateway"), Echo("guest")
         gateway, guest = (room.app.resource() for room in self._rooms)
-        self.front = WifidogdSite(
+        self.site = WifidogdSite(
             gateway,
             guest,
             self.slow,
@@ -100,13 +100,13 @@ class Door:
             utc_now=lambda: NOON,
             most_connections=most_connections,
         )
-        self.listener: Port = reactor.listenTCP(0, self.front, backlog=300, interface="127.0.0.1")
-        self.front.connections.watch(self.listener)
+        self.listener: Port = reactor.listenTCP(0, self.site, backlog=300, interface="127.0.0.1")
+        self.site.connections.watch(self.listener)
         self.port: int = self.listener.getHost().port
 
     async def connect(self) -> Wire:
         """Connect, and wait until the server has noticed."""
-        clients = self.front.metrics()["clients"]
+        clients = self.site.metrics()["clients"]
         wire = await connect(self.port)
         await self.has_clients(clients + 1)
         return wire
@@ -115,24 +115,24 @@ class Door:
         """Wait until so many are connected."""
 
         async def look() -> None:
-            while self.front.metrics()["clients"] != number:
+            while self.site.metrics()["clients"] != number:
                 await deferLater(reactor, 0.005)
 
         await within(5, look())
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
+def running() -> Iterator[RunningSite]:
     """A front whose clock only the test moves."""
-    door = Door()
-    yield door
-    close(door)
+    running = RunningSite()
+    yield running
+    close(running)
 
 
-def close(door: Door) -> None:
+def close(running: RunningSite) -> None:
     """Stop listening, and send everybody away."""
-    door.listener.stopListening()
-    for channel in list(door.front.connections.channels):
+    running.listener.stopListening()
+    for channel in list(running.site.connections.channels):
         channel.transport.abortConnection()
 
 
@@ -171,40 +171,40 @@ def rst(port: int) -> None:
 @ensureDeferred
 async def test_paths_lead_to_rooms(path: str, target: str, answer: str) -> None:
     """Under any prefix, with any slashes, never by a redirect and never with a traceback."""
-    door = Door(path)
+    running = RunningSite(path)
     with log_lines("") as lines:
-        reply = await ask(door.port, target)
+        reply = await ask(running.port, target)
     assert (reply.status, reply.body) == (200, f"{answer} 0")
     assert not [line for line in lines if "log_failure" in line]
-    close(door)
+    close(running)
 
 
 @pytest.mark.parametrize("target", ["/healthz", "/wifidog/healthz", "/wifidog/healthz/"])
 @ensureDeferred
-async def test_health_is_at_two_addresses(door: Door, target: str) -> None:
+async def test_health_is_at_two_addresses(running: RunningSite, target: str) -> None:
     """At the root, where monitors look, and under the path."""
-    wire = await door.connect()
+    wire = await running.connect()
     wire.say(f"GET {target} HTTP/1.0\r\n\r\n".encode())
-    await door.slow.has_been_asked(1)
+    await running.slow.has_been_asked(1)
 
 
 @ensureDeferred
-async def test_an_answer_is_one_piece_with_a_length(door: Door) -> None:
+async def test_an_answer_is_one_piece_with_a_length(running: RunningSite) -> None:
     """To HTTP/1.1 as well as 1.0, where the connection then closes; no version of anything is told."""
-    wire = await door.connect()
+    wire = await running.connect()
     wire.say(b"GET /wifidog/auth HTTP/1.0\r\n\r\n")
     old = read_reply(await wire.ends())
     assert old.body == "gateway auth 0"
-    for reply in (old, await ask(door.port, "/wifidog/auth")):
+    for reply in (old, await ask(running.port, "/wifidog/auth")):
         assert reply.headers["content-length"] == str(len("gateway auth 0"))
         assert "transfer-encoding" not in reply.headers
         assert "server" not in reply.headers
 
 
 @ensureDeferred
-async def test_connections_are_kept_for_who_speaks_1_1(door: Door) -> None:
+async def test_connections_are_kept_for_who_speaks_1_1(running: RunningSite) -> None:
     """One request after another, also when they come at once."""
-    wire = await door.connect()
+    wire = await running.connect()
     wire.say(HELLO)
     await wire.hears(b"gateway auth 0")
     wire.say(HELLO + HELLO + LAST_HELLO)
@@ -223,135 +223,135 @@ async def test_connections_are_kept_for_who_speaks_1_1(door: Door) -> None:
     ],
 )
 @ensureDeferred
-async def test_silence_ends_at_the_deadline(door: Door, start: bytes) -> None:
+async def test_silence_ends_at_the_deadline(running: RunningSite, start: bytes) -> None:
     """Before, in and after a request; without a line in the log."""
     with log_lines("") as lines:
-        wire = await door.connect()
+        wire = await running.connect()
         wire.say(start)
         if start == HELLO:
             await wire.hears(b"gateway auth 0")
         await let_clients_be_heard()
-        door.clock.advance(REQUEST_DEADLINE - 1)
+        running.clock.advance(REQUEST_DEADLINE - 1)
         await let_clients_be_heard()
         assert not wire.closed.called
-        door.clock.advance(1)
+        running.clock.advance(1)
         await wire.ends()
     assert lines == []
-    await door.has_clients(0)
-    door.clock.advance(1)
-    assert door.clock.getDelayedCalls() == []
+    await running.has_clients(0)
+    running.clock.advance(1)
+    assert running.clock.getDelayedCalls() == []
 
 
 @ensureDeferred
-async def test_who_does_not_read_gets_no_answers_ahead(door: Door) -> None:
+async def test_who_does_not_read_gets_no_answers_ahead(running: RunningSite) -> None:
     """Requests may all come at once; the next is looked at when the client has taken its answers."""
     many, page = 60, b"." * 2**20
-    wire = await door.connect()
+    wire = await running.connect()
     wire.transport.pauseProducing()
     wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * many)
     answered = 0
     for _ in range(many):
         await deferLater(reactor, 0.02)
-        if len(door.slow.asked) > answered:
-            door.slow.asked[answered].write(page)
-            door.slow.asked[answered].finish()
+        if len(running.slow.asked) > answered:
+            running.slow.asked[answered].write(page)
+            running.slow.asked[answered].finish()
             answered += 1
-    assert 0 < answered == len(door.slow.asked) < many
+    assert 0 < answered == len(running.slow.asked) < many
     wire.transport.resumeProducing()
-    await door.slow.has_been_asked(answered + 1)
+    await running.slow.has_been_asked(answered + 1)
     wire.transport.abortConnection()
 
 
 @ensureDeferred
-async def test_who_never_reads_is_dropped(door: Door) -> None:
+async def test_who_never_reads_is_dropped(running: RunningSite) -> None:
     """Without a line in the log."""
-    wire = await door.connect()
+    wire = await running.connect()
     wire.transport.pauseProducing()
     wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-    await door.slow.has_been_asked(1)
-    door.slow.asked[0].write(b"." * 2**26)
+    await running.slow.has_been_asked(1)
+    running.slow.asked[0].write(b"." * 2**26)
     with log_lines("") as lines:
-        door.slow.asked[0].finish()
+        running.slow.asked[0].finish()
         await let_clients_be_heard()
-        door.clock.advance(ANSWER_DEADLINE)
-        await door.has_clients(0)
+        running.clock.advance(ANSWER_DEADLINE)
+        await running.has_clients(0)
     assert lines == []
     wire.transport.abortConnection()
 
 
 @ensureDeferred
-async def test_dripping_does_not_extend_the_deadline(door: Door) -> None:
+async def test_dripping_does_not_extend_the_deadline(running: RunningSite) -> None:
     """A byte now and then is as good as none."""
-    wire = await door.connect()
+    wire = await running.connect()
     for _ in range(REQUEST_DEADLINE):
         wire.say(b"G")
         await deferLater(reactor, 0.01)
-        door.clock.advance(1)
+        running.clock.advance(1)
     await wire.ends()
 
 
 @ensureDeferred
-async def test_an_answer_may_take_longer_than_a_request(door: Door) -> None:
+async def test_an_answer_may_take_longer_than_a_request(running: RunningSite) -> None:
     """The deadline is the client's, not ours."""
-    wire = await door.connect()
+    wire = await running.connect()
     wire.say(b"GET /healthz HTTP/1.0\r\n\r\n")
-    await door.slow.has_been_asked(1)
-    door.clock.advance(REQUEST_DEADLINE * 3)
-    door.slow.asked[0].write(b"at last")
-    door.slow.asked[0].finish()
+    await running.slow.has_been_asked(1)
+    running.clock.advance(REQUEST_DEADLINE * 3)
+    running.slow.asked[0].write(b"at last")
+    running.slow.asked[0].finish()
     assert (await wire.ends()).endswith(b"at last")
 
 
 @ensureDeferred
-async def test_a_client_that_never_reads_is_dropped(door: Door) -> None:
+async def test_a_client_that_never_reads_is_dropped(running: RunningSite) -> None:
     """Once it had time enough to take its answer."""
     with log_lines("") as lines:
-        wire = await door.connect()
+        wire = await running.connect()
         wire.transport.pauseProducing()  # type: ignore[union-attr]
         wire.say(b"GET /healthz HTTP/1.0\r\n\r\n")
-        await door.slow.has_been_asked(1)
-        door.slow.asked[0].write(b"x" * 20_000_000)
-        door.slow.asked[0].finish()
+        await running.slow.has_been_asked(1)
+        running.slow.asked[0].write(b"x" * 20_000_000)
+        running.slow.asked[0].finish()
         await let_clients_be_heard()
-        door.clock.advance(ANSWER_DEADLINE - 1)
+        running.clock.advance(ANSWER_DEADLINE - 1)
         await let_clients_be_heard()
-        await door.has_clients(1)
-        door.clock.advance(1)
-        await door.has_clients(0)
+        await running.has_clients(1)
+        running.clock.advance(1)
+        await running.has_clients(0)
     assert lines == []
     wire.leave()
 
 
 @pytest.mark.parametrize("request_line", [HELLO, LAST_HELLO, b"GET /wifidog/auth HTTP/1.0\r\n\r\n"])
 @ensureDeferred
-async def test_half_closing_clients_get_their_answer(door: Door, request_line: bytes) -> None:
+async def test_half_closing_clients_get_their_answer(running: RunningSite, request_line: bytes) -> None:
     """Request, FIN, answer, FIN."""
-    wire = await door.connect()
+    wire = await running.connect()
     wire.say(request_line)
     wire.transport.loseWriteConnection()  # type: ignore[union-attr]
     assert (await wire.ends()).endswith(b"gateway auth 0")
-    await door.has_clients(0)
+    await running.has_clients(0)
 
 
 @ensureDeferred
-async def test_half_closing_clients_may_have_to_wait(door: Door) -> None:
+async def test_half_closing_clients_may_have_to_wait(running: RunningSite) -> None:
     """The answer may be long in coming, and several may be due."""
-    wire = await door.connect()
+    wire = await running.connect()
     wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" + HELLO)
     wire.transport.loseWriteConnection()  # type: ignore[union-attr]
-    await door.slow.has_been_asked(1)
+    await running.slow.has_been_asked(1)
     await let_clients_be_heard()
-    door.slow.asked[0].write(b"slow")
-    door.slow.asked[0].finish()
+    running.slow.asked[0].write(b"slow")
+    running.slow.asked[0].finish()
     heard = await wire.ends()
     assert b"slow" in heard
     assert heard.endswith(b"gateway auth 0")
 
 
 @ensureDeferred
-async def test_half_a_request_and_fin_is_nothing(door: Door) -> None:
+async def test_half_a_request_and_fin_is_nothing(running: RunningSite) -> None:
     """Closed without an answer, at once."""
-    wire = await door.connect()
+    wire = await running.connect()
     wire.say(b"GET /wifi")
     wire.transport.loseWriteConnection()  # type: ignore[union-attr]
     assert await wire.ends() == b""
@@ -368,29 +368,29 @@ async def test_half_a_request_and_fin_is_nothing(door: Door) -> None:
     ],
 )
 @ensureDeferred
-async def test_too_large_a_body_is_refused_audibly(door: Door, head: bytes) -> None:
+async def test_too_large_a_body_is_refused_audibly(running: RunningSite, head: bytes) -> None:
     """The client hears 413 even though it is still sending, and nothing is processed."""
     with log_lines("") as lines:
-        wire = await door.connect()
+        wire = await running.connect()
         wire.say(b"POST /wifidog/login HTTP/1.1\r\nHost: a\r\n" + head)
         wire.say(b"1000\r\n" + b"x" * 4096 + b"\r\n")
         for _ in range(300):
             wire.say(b"1000\r\n" + b"x" * 4096 + b"\r\n")
         await wire.hears(b"413 Content Too Large")
         await let_clients_be_heard()
-        door.clock.advance(LINGER)
+        running.clock.advance(LINGER)
         heard = await wire.ends()
     assert heard.count(b"HTTP/1.1") == 1
     assert lines == []
-    await door.has_clients(0)
+    await running.has_clients(0)
 
 
 @ensureDeferred
-async def test_the_largest_body_is_taken(door: Door) -> None:
+async def test_the_largest_body_is_taken(running: RunningSite) -> None:
     """In one piece or in chunks."""
-    reply = await ask(door.port, "/wifidog/login", method="POST", form=b"x" * MOST_OCTETS)
+    reply = await ask(running.port, "/wifidog/login", method="POST", form=b"x" * MOST_OCTETS)
     assert reply.body == f"guest login {MOST_OCTETS}"
-    wire = await door.connect()
+    wire = await running.connect()
     chunks = (b"4000\r\n" + b"x" * 16384 + b"\r\n") * 4 + b"0\r\n\r\n"
     wire.say(
         b"POST /wifidog/login HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
@@ -418,10 +418,10 @@ async def test_the_largest_body_is_taken(door: Door) -> None:
     ],
 )
 @ensureDeferred
-async def test_nonsense_is_refused_without_a_trace(door: Door, nonsense: bytes) -> None:
+async def test_nonsense_is_refused_without_a_trace(running: RunningSite, nonsense: bytes) -> None:
     """Closed, with a 400 or nothing; the log stays empty."""
     with log_lines("") as lines:
-        wire = await door.connect()
+        wire = await running.connect()
         wire.say(nonsense)
         heard = await wire.ends()
     assert heard == b"" or heard.startswith(b"HTTP/1.1 400")
@@ -433,10 +433,10 @@ async def test_nonsense_is_refused_without_a_trace(door: Door, nonsense: bytes) 
 )
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "CONNECT", "PROPFIND"])
 @ensureDeferred
-async def test_odd_targets_get_an_answer(door: Door, method: str, target: str) -> None:
+async def test_odd_targets_get_an_answer(running: RunningSite, method: str, target: str) -> None:
     """They reach the pages of guests, but for a path of gateways; those decide.  No traceback."""
     with log_lines("") as lines:
-        reply = await ask(door.port, target, method=method)
+        reply = await ask(running.port, target, method=method)
     room = "gateway" if target.startswith("/wifidog/auth") else "guest"
     assert (reply.status, reply.body.partition(" ")[0]) == (200, room)
     assert reply.headers["content-length"] == str(len(reply.body))
@@ -444,15 +444,15 @@ async def test_odd_targets_get_an_answer(door: Door, method: str, target: str) -
 
 
 @ensureDeferred
-async def test_when_the_house_is_full_others_wait_outside(door: Door) -> None:
+async def test_when_the_house_is_full_others_wait_outside(running: RunningSite) -> None:
     """In the kernel's queue, not refused; served as soon as somebody leaves."""
-    small = Door(most_connections=34)
+    small = RunningSite(most_connections=34)
     first, second = await small.connect(), await small.connect()
     outside = await connect(small.port)
     outside.say(LAST_HELLO)
     await let_clients_be_heard()
     assert outside.heard == b""
-    assert small.front.metrics() == {"clients": 2}
+    assert small.site.metrics() == {"clients": 2}
     first.leave()
     assert (await outside.ends()).endswith(b"gateway auth 0")
     second.leave()
@@ -462,9 +462,9 @@ async def test_when_the_house_is_full_others_wait_outside(door: Door) -> None:
 
 
 @ensureDeferred
-async def test_silent_crowds_give_way_at_their_deadline(door: Door) -> None:
+async def test_silent_crowds_give_way_at_their_deadline(running: RunningSite) -> None:
     """More of them than there is room for; nobody is logged, and the next guest is served with others still there."""
-    small = Door(most_connections=40)
+    small = RunningSite(most_connections=40)
     with log_lines("") as lines:
         crowd = [await connect(small.port) for _ in range(45)]
         guest = await connect(small.port)
@@ -487,10 +487,10 @@ async def test_silent_crowds_give_way_at_their_deadline(door: Door) -> None:
 @ensureDeferred
 async def test_a_crowd_at_once_takes_no_more_than_there_is_room_for() -> None:
     """Although a port accepts many in one round; those outside are served when some inside leave."""
-    small = Door(most_connections=64)
+    small = RunningSite(most_connections=64)
     wires = await within(20, gatherResults([Deferred.fromCoroutine(connect(small.port)) for _ in range(200)]))
     await let_clients_be_heard()
-    assert 32 <= small.front.metrics()["clients"] <= 64
+    assert 32 <= small.site.metrics()["clients"] <= 64
     for wire in wires:
         wire.say(LAST_HELLO)
     for wire in wires:
@@ -500,37 +500,37 @@ async def test_a_crowd_at_once_takes_no_more_than_there_is_room_for() -> None:
 
 
 @ensureDeferred
-async def test_vanishing_clients_leave_nothing_behind(door: Door) -> None:
+async def test_vanishing_clients_leave_nothing_behind(running: RunningSite) -> None:
     """Neither descriptors, nor timers, nor lines in the log."""
     before = descriptors()
     with log_lines("") as lines:
         for number in range(100):
-            rst(door.port)
+            rst(running.port)
             if number % 10 == 0:
                 await deferLater(reactor, 0.01)
-        reply = await ask(door.port, "/wifidog/auth")
-        await door.has_clients(0)
+        reply = await ask(running.port, "/wifidog/auth")
+        await running.has_clients(0)
     assert reply.status == 200
     assert lines == []
     assert descriptors() == before
-    door.clock.advance(1)
-    assert door.clock.getDelayedCalls() == []
+    running.clock.advance(1)
+    assert running.clock.getDelayedCalls() == []
 
 
 @ensureDeferred
-async def test_a_client_that_vanishes_while_we_think_needs_no_answer(door: Door) -> None:
+async def test_a_client_that_vanishes_while_we_think_needs_no_answer(running: RunningSite) -> None:
     """Answering it afterwards is no error."""
-    wire = await door.connect()
+    wire = await running.connect()
     wire.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-    await door.slow.has_been_asked(1)
-    gone: Deferred[None] = door.slow.asked[0].notifyFinish()
+    await running.slow.has_been_asked(1)
+    gone: Deferred[None] = running.slow.asked[0].notifyFinish()
     gone.addErrback(lambda _: None)
     wire.leave()
-    await door.has_clients(0)
+    await running.has_clients(0)
     await within(5, gone)
     with log_lines("") as lines:
-        door.slow.asked[0].write(b"too late")
-        door.slow.asked[0].finish()
+        running.slow.asked[0].write(b"too late")
+        running.slow.asked[0].finish()
     assert lines == []
 
 
@@ -553,77 +553,77 @@ def test_as_many_may_come_as_there_is_room_for(descriptors: int, gigabytes: int,
 
 def test_tls_clients_are_offered_http_1_1_only() -> None:
     """There is no HTTP/2 here."""
-    front = WifidogdSite(Resource(), Resource(), Resource(), path="/", clock=Clock(), utc_now=lambda: NOON)
-    assert front.acceptableProtocols() == [b"http/1.1"]
+    site = WifidogdSite(Resource(), Resource(), Resource(), path="/", clock=Clock(), utc_now=lambda: NOON)
+    assert site.acceptableProtocols() == [b"http/1.1"]
 
 
 def test_the_date_of_an_answer_is_the_wall_clocks() -> None:
     """Whatever the reactor counts its seconds from; read once a second."""
     clock = Clock()
-    front = WifidogdSite(Resource(), Resource(), Resource(), path="/", clock=clock, utc_now=lambda: NOON)
-    assert front.date() == b"Sun, 22 Nov 2026 12:00:00 GMT"
+    site = WifidogdSite(Resource(), Resource(), Resource(), path="/", clock=clock, utc_now=lambda: NOON)
+    assert site.date() == b"Sun, 22 Nov 2026 12:00:00 GMT"
 
 
-async def pass_time(door: Door, seconds: float) -> None:
+async def pass_time(running: RunningSite, seconds: float) -> None:
     """Let the clock go on while the reactor turns."""
     for _ in range(round(seconds / 0.1)):
-        door.clock.advance(0.1)
+        running.clock.advance(0.1)
         await deferLater(reactor, 0)
 
 
 @ensureDeferred
-async def test_a_closing_server_answers_who_has_come_in(door: Door) -> None:
+async def test_a_closing_server_answers_who_has_come_in(running: RunningSite) -> None:
     """Whether they have asked, are asking or are about to; each once more, and they are told that it is the last."""
-    waits, asks, idles = [await door.connect() for _ in range(3)]
+    waits, asks, idles = [await running.connect() for _ in range(3)]
     waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-    await door.slow.has_been_asked(1)
+    await running.slow.has_been_asked(1)
     asks.say(HELLO[:-9])
     idles.say(HELLO)
     await idles.hears(b"gateway auth 0")
-    draining = Deferred.fromCoroutine(door.front.connections.drain(30))
-    await pass_time(door, 0.5)
+    draining = Deferred.fromCoroutine(running.site.connections.drain(30))
+    await pass_time(running, 0.5)
     idles.say(HELLO)
     await idles.hears(b"Connection: close")
-    await pass_time(door, 2.0)
+    await pass_time(running, 2.0)
     asks.say(HELLO[-9:])
     await asks.hears(b"Connection: close")
     for wire in (asks, idles):
         assert (await wire.ends()).endswith(b"gateway auth 0")
     assert not draining.called
-    door.slow.asked[0].finish()
+    running.slow.asked[0].finish()
     await waits.ends()
-    await pass_time(door, 1.0)
+    await pass_time(running, 1.0)
     await within(5, draining)
-    assert door.front.metrics()["clients"] == 0
+    assert running.site.metrics()["clients"] == 0
 
 
 @ensureDeferred
-async def test_a_closing_server_does_not_wait_for_who_asks_nothing(door: Door) -> None:
+async def test_a_closing_server_does_not_wait_for_who_asks_nothing(running: RunningSite) -> None:
     """And for nobody longer than it is told to."""
-    idle, silent, waits = [await door.connect() for _ in range(3)]
+    idle, silent, waits = [await running.connect() for _ in range(3)]
     idle.say(HELLO)
     await idle.hears(b"gateway auth 0")
     waits.say(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-    await door.slow.has_been_asked(1)
-    draining = Deferred.fromCoroutine(door.front.connections.drain(5))
-    await pass_time(door, 2.5)
+    await running.slow.has_been_asked(1)
+    draining = Deferred.fromCoroutine(running.site.connections.drain(5))
+    await pass_time(running, 2.5)
     await idle.ends()
     await silent.ends()
     assert not draining.called
-    await pass_time(door, 4)
+    await pass_time(running, 4)
     await within(5, draining)
-    door.slow.asked[0].finish()
+    running.slow.asked[0].finish()
     assert (await waits.ends()).startswith(b"HTTP/1.1 200 OK")
 
 
 @ensureDeferred
-async def test_who_waits_at_the_door_comes_in_before_it_closes(door: Door) -> None:
+async def test_who_waits_at_the_door_comes_in_before_it_closes(running: RunningSite) -> None:
     """The kernel has said yes to them already."""
-    door.listener.stopReading()
-    wires = [await connect(door.port) for _ in range(40)]
-    assert door.front.metrics()["clients"] == 0
-    door.front.connections.accept_waiting()
-    assert door.front.metrics()["clients"] == 40
+    running.listener.stopReading()
+    wires = [await connect(running.port) for _ in range(40)]
+    assert running.site.metrics()["clients"] == 0
+    running.site.connections.accept_waiting()
+    assert running.site.metrics()["clients"] == 40
     for wire in wires:
         wire.leave()
-    await door.has_clients(0)
+    await running.has_clients(0)
