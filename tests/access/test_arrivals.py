@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
 
-from wifidogd.access.arrivals import good_until, is_random
-from wifidogd.domain.guests import RememberedDevice
+from tests.support.builders import SECOND, adopt_all, run
+from tests.support.deadline import within
+from wifidogd.access.arrivals import Arrival, Arrivals, RecognizedDevice, good_until, is_random, recognize
+from wifidogd.domain.errors import StoreUnavailable
+from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.guests import EndNotice, GuestRequest, RememberedDevice
 from wifidogd.domain.plans import Network, SignInMethod
+from wifidogd.domain.sessions import LoginQuery, Reason
+from wifidogd.store.access.end_notices import save_end_notices
+from wifidogd.store.driver.database import Database
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LASTING, RANDOM = "00:1b:63:00:00:01", "02:1b:63:00:00:01"
 
 NETWORK = Network(
@@ -60,3 +70,57 @@ def test_a_device_is_remembered_as_long_as_its_network_says_now(
 def test_a_made_up_mac_shows_in_its_second_lowest_bit(mac: str, random: bool) -> None:
     """As phones do it, one for each network."""
     assert is_random(mac) is random
+
+
+REQUEST = GuestRequest(Gateway("gw1", "default", "10.0.0.1"), NETWORK, LoginQuery("gw1", mac=RANDOM), NOON)
+OTHER = replace(DEVICE, device_id=2, mac=RANDOM)
+
+
+@pytest.mark.parametrize(
+    ("by_key", "by_mac", "later", "recognized"),
+    [
+        (None, None, 0 * DAY, None),
+        (DEVICE, None, 0 * DAY, RecognizedDevice(DEVICE, NOON + 30 * DAY)),
+        (DEVICE, OTHER, 0 * DAY, RecognizedDevice(DEVICE, NOON + 30 * DAY)),
+        (DEVICE, None, 30 * DAY - SECOND, RecognizedDevice(DEVICE, NOON + 30 * DAY)),
+        (DEVICE, None, 30 * DAY, None),
+        (None, OTHER, 2 * DAY - SECOND, RecognizedDevice(OTHER, NOON + 2 * DAY, by_mac=True)),
+        (None, OTHER, 2 * DAY, None),
+        (replace(DEVICE, is_welcome=False), OTHER, 0 * DAY, RecognizedDevice(OTHER, NOON + 2 * DAY, by_mac=True)),
+        (VOUCHER, OTHER, 0 * DAY, RecognizedDevice(OTHER, NOON + 2 * DAY, by_mac=True)),
+        (replace(DEVICE, is_welcome=False), None, 0 * DAY, None),
+        (None, replace(OTHER, is_welcome=False), 0 * DAY, None),
+    ],
+)
+def test_the_key_tells_before_the_mac(
+    by_key: RememberedDevice | None,
+    by_mac: RememberedDevice | None,
+    later: timedelta,
+    recognized: RecognizedDevice | None,
+) -> None:
+    """As long as the device behind it may come back; what is found by MAC the gateway must report."""
+    assert recognize(by_key, by_mac, replace(REQUEST, now=NOON + later)) == recognized
+
+
+@pytest.mark.parametrize("changes", [{}, {"device_key": "k" * 32, "network": replace(NETWORK, remember=None)}])
+@ensureDeferred
+async def test_nothing_is_asked_about_a_guest_without_device_and_cookie(changes: dict[str, Any]) -> None:
+    """A database that is not there does not keep them from the form."""
+    arrivals = Arrivals(Database(clock=reactor))  # type: ignore[arg-type]
+    nameless = replace(REQUEST, query=LoginQuery("gw1"), **changes)
+    assert await within(5, arrivals.look_up(nameless)) == Arrival()
+    assert await within(5, arrivals.refuse_if_online(nameless)) is None
+    with pytest.raises(StoreUnavailable):
+        await within(5, arrivals.look_up(REQUEST))
+
+
+@ensureDeferred
+async def test_an_end_is_shown_for_an_hour(database: Database) -> None:
+    """To a guest who comes back to the same gateway."""
+    await adopt_all(database, REQUEST.gateway)
+    notice = EndNotice("gw1", RANDOM, Reason.TIME_IS_UP, NOON, None)
+    await run(database, save_end_notices, [notice])
+    arrivals = Arrivals(database)
+    for later, shown in ((HOUR - SECOND, notice), (HOUR, None)):
+        arrival = await within(5, arrivals.look_up(replace(REQUEST, now=NOON + later)))
+        assert arrival == Arrival(end_notice=shown)

@@ -10,13 +10,14 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, put, rows, run, together
-from wifidogd.access.open_session import Admitted, Identity, Refusal, Refused, allowance_for, open_pending_session
+from wifidogd.access.open_session import Admitted, Identity, Refusal, Refused, open_pending_session
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import AllowanceOwner, Network, Plan
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.accounting.plans import save_plan
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.gateways.networks import save_network
 
@@ -46,7 +47,7 @@ async def sign_in(
     """Open a session as all ways to sign in do."""
 
     async def work(cursor: Cursor) -> Admitted | Refused:
-        usage = None if plan is None else await allowance_for(cursor, OWNER, network, plan, NOON)
+        usage = None if plan is None else await claim_allowance(cursor, OWNER, network.name, plan, NOON)
         request = GuestRequest(LOBBY, network, VISITOR, NOON)
         return await open_pending_session(cursor, request, Identity(**how), usage=usage, mint=lambda: token)
 
@@ -91,7 +92,7 @@ async def test_a_reached_limit_keeps_guests_out(
     await offer(database, **limits)
 
     async def claim(cursor: Cursor) -> None:
-        await allowance_for(cursor, OWNER, CAFE, "p", NOON)
+        await claim_allowance(cursor, OWNER, CAFE.name, "p", NOON)
         await cursor.execute(f"UPDATE allowances SET {used}")
 
     await run(database, claim)

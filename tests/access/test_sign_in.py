@@ -13,7 +13,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
 
-from tests.support.builders import run
+from tests.support.builders import rows, run
 from tests.support.deadline import within
 from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.open_session import Admitted, Refusal, Refused
@@ -25,6 +25,7 @@ from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.domain.sessions import Dialect, LoginQuery, Octets, Reason, Report, Stage
+from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.store.access.rate_limits import TRIES_WINDOW
@@ -269,3 +270,30 @@ async def test_who_has_not_been_reported_for_three_intervals_counts_as_offline(h
     assert await harness.is_online()
     harness.now += timedelta(seconds=1)
     assert not await harness.is_online()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_device_is_remembered_for_an_account_and_not_for_a_splash(harness):
+    """Nobody has shown anything at a splash that could be remembered."""
+    network = replace(OFFER, remember=timedelta(days=30))
+    request = replace(harness.request(), network=network, wants_remembering=True)
+    admitted = await within(5, harness.account_sign_in.splash(request))
+    assert admitted.cookie is None
+    admitted = await within(10, harness.account_sign_in.account(request, "zoë", "right"))
+    assert admitted.cookie.until == NOON + timedelta(days=30)
+    found = "SELECT key_hash, accounts.name, voucher_id FROM devices JOIN accounts USING (account_id)"
+    assert [(bytes(key), *rest) for key, *rest in await rows(harness.database, found)] == [
+        (hash_secret(admitted.cookie.key), "zoë", None)
+    ]
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_online_guest_is_told_so_before_a_password_is_counted(harness):
+    """Whichever way they take; unless they insist."""
+    admitted = await within(5, harness.account_sign_in.splash(harness.request()))
+    await harness.report(admitted.token, Stage.LOGIN)
+    for _ in range(MOST_TRIES + 1):
+        assert await harness.sign_in("wrong") == Refused(Refusal.ALREADY_ONLINE)
+    assert await within(5, harness.account_sign_in.splash(harness.request())) == Refused(Refusal.ALREADY_ONLINE)
+    insisting = replace(harness.request(), even_if_online=True)
+    assert isinstance(await within(10, harness.account_sign_in.account(insisting, "zoë", "right")), Admitted)

@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 
 from tests.support.builders import Recording, adopt_all, mac, put, rows, run, together
 from tests.support.deadline import within
-from wifidogd.access.open_session import Admitted, Identity, Refusal, Refused, allowance_for, open_pending_session
+from wifidogd.access.open_session import Admitted, Identity, Refusal, Refused, open_pending_session
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import Ledger
 from wifidogd.domain.gateways import Gateway
@@ -25,6 +25,7 @@ from wifidogd.domain.quotas import Limit
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Octets, Reason, Report, Stage
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.accounting.plans import save_plan
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.store.operators.reports import kick
@@ -82,7 +83,7 @@ class House:
         """Sign in by a voucher."""
 
         async def sign_in(cursor: Any) -> Admitted | Refused:
-            usage = await allowance_for(cursor, owner, CAFE, "p", self.now)
+            usage = await claim_allowance(cursor, owner, CAFE.name, "p", self.now)
             request = GuestRequest(gateway, CAFE, LoginQuery(gateway.gw_id, mac=mac(device)), self.now)
             mint = lambda: f"{next(self._names):032d}"  # noqa: E731
             return await open_pending_session(cursor, request, Identity(**how), usage=usage, mint=mint)

@@ -10,17 +10,15 @@ from twisted.internet.task import Clock
 
 from wifidogd.accounting.dispatcher import (
     ANSWER_STEP,
-    BATCH,
     HELD_MOST,
-    HELD_UP,
     KEEP_LOGOUT,
     MAX_WAITING,
-    PACE,
     RETRY_PAUSE,
     Dispatcher,
     Unsettled,
 )
 from wifidogd.accounting.report_queue import Entry
+from wifidogd.accounting.report_stream import BATCH, HELD_UP, PACE
 from wifidogd.domain.decisions import Decision
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.sessions import AuthCode, Dialect, Octets, Report, Stage

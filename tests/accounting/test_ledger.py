@@ -21,8 +21,9 @@ from tests.support.deadline import within
 from tests.support.observing import log_lines
 from tests.support.postgres import ThrowawayPostgres
 from wifidogd.access.sign_in import AccountSignIn
-from wifidogd.accounting.dispatcher import HELD_MOST, MAX_WAITING, PACE
+from wifidogd.accounting.dispatcher import HELD_MOST, MAX_WAITING
 from wifidogd.accounting.ledger import ANSWER_WITHIN, Ledger
+from wifidogd.accounting.report_stream import PACE
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import GuestRequest

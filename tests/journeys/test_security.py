@@ -16,7 +16,7 @@ from twisted.logger import LogEvent, eventAsJSON, eventAsText, globalLogPublishe
 from tests.support.builders import rows
 from tests.support.raw_http import ask, connect, read_reply
 from tests.support.site_server import GATEWAY, MAC, hidden, login_query, token_in
-from tests.web.portal.test_sign_up import MailHouse
+from tests.web.portal.test_sign_up import MailSiteServer
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import AuthCode, Stage
 from wifidogd.domain.tokens import hash_secret
@@ -77,9 +77,9 @@ HEADS = {
 
 
 @pytest_twisted.async_yield_fixture
-async def house(database: Database) -> AsyncIterator[MailHouse]:
+async def house(database: Database) -> AsyncIterator[MailSiteServer]:
     """A server with everything that it can have, behind a proxy that ends TLS."""
-    house = MailHouse(database, public_url="https://wifi.example")
+    house = MailSiteServer(database, public_url="https://wifi.example")
     await house.open()
     await house.ask_for_accounts(anna=PASSWORD)
     ways = (SignInMethod.SPLASH, SignInMethod.ACCOUNT, SignInMethod.VOUCHER)
@@ -101,7 +101,7 @@ def said() -> Iterator[list[str]]:
     globalLogPublisher.removeObserver(note)
 
 
-async def report(house: MailHouse, token: str, mac: str = MAC, key: str = "", stage: str = "login") -> str:
+async def report(house: MailSiteServer, token: str, mac: str = MAC, key: str = "", stage: str = "login") -> str:
     """Say what a gateway would, from wherever."""
     fields = {
         "stage": stage,
@@ -115,14 +115,14 @@ async def report(house: MailHouse, token: str, mac: str = MAC, key: str = "", st
     return (await ask(house.port, f"/wifidog/auth/{key}?{urlencode(fields)}")).body.strip()
 
 
-async def splash(house: MailHouse) -> str:
+async def splash(house: MailSiteServer) -> str:
     """Get a token as any guest does."""
     form = hidden(await house.login_page(mac=OTHER_MAC))
     return token_in((await house.post("login", form | {"splash": "1"})).headers["location"])
 
 
 @ensureDeferred
-async def test_with_a_key_nobody_but_the_gateway_speaks_for_it(house: MailHouse) -> None:
+async def test_with_a_key_nobody_but_the_gateway_speaks_for_it(house: MailSiteServer) -> None:
     """A guest with a token of their own names a neighbour's device, without and with a guessed key."""
     await house.adopt(KEYED)
     await house.database.transaction(
@@ -141,7 +141,7 @@ async def test_with_a_key_nobody_but_the_gateway_speaks_for_it(house: MailHouse)
 
 
 @ensureDeferred
-async def test_without_a_key_who_knows_a_mac_can_send_its_guest_away(house: MailHouse) -> None:
+async def test_without_a_key_who_knows_a_mac_can_send_its_guest_away(house: MailSiteServer) -> None:
     """What a key is for: the login that a guest forges for a token of their own names a neighbour's device."""
     neighbour, own = await splash(house), await splash(house)
     assert await report(house, neighbour) == "Auth: 1"
@@ -150,7 +150,7 @@ async def test_without_a_key_who_knows_a_mac_can_send_its_guest_away(house: Mail
 
 
 @ensureDeferred
-async def test_no_answer_leads_anywhere_but_to_our_pages_or_the_registered_gateway(house: MailHouse) -> None:
+async def test_no_answer_leads_anywhere_but_to_our_pages_or_the_registered_gateway(house: MailSiteServer) -> None:
     """Whatever stands in a URL, a form, a path or the Host header."""
     replies = []
     for value in ELSEWHERE:
@@ -172,7 +172,7 @@ async def test_no_answer_leads_anywhere_but_to_our_pages_or_the_registered_gatew
 
 
 @ensureDeferred
-async def test_nothing_that_is_sent_becomes_a_header_or_markup(house: MailHouse) -> None:
+async def test_nothing_that_is_sent_becomes_a_header_or_markup(house: MailSiteServer) -> None:
     """Line ends and tags in every parameter of every page, escaped and as they are."""
     for poison in (
         "\r\nX-Evil: 1\r\n\r\n<script>evil()</script>",
@@ -193,7 +193,7 @@ async def test_nothing_that_is_sent_becomes_a_header_or_markup(house: MailHouse)
 
 
 @ensureDeferred
-async def test_no_header_of_a_request_comes_back_as_markup(house: MailHouse) -> None:
+async def test_no_header_of_a_request_comes_back_as_markup(house: MailSiteServer) -> None:
     """Not even where an address is shown to be copied."""
     for field in ("Host", "User-Agent", "Accept-Language", "Cookie", "Accept-Encoding", "Referer"):
         wire = await connect(house.port)
@@ -205,7 +205,7 @@ async def test_no_header_of_a_request_comes_back_as_markup(house: MailHouse) -> 
 
 
 @ensureDeferred
-async def test_every_page_says_what_browsers_must_not_do(house: MailHouse) -> None:
+async def test_every_page_says_what_browsers_must_not_do(house: MailSiteServer) -> None:
     """Run what is not ours, frame it, keep it, guess its type, tell others where it is; errors too."""
     replies = [await house.get(f"{page}?{login_query()}") for page in GETS]
     replies += [await house.post(page, {}) for page in POSTS]
@@ -224,7 +224,7 @@ async def test_every_page_says_what_browsers_must_not_do(house: MailHouse) -> No
 
 
 @ensureDeferred
-async def test_no_form_is_accepted_that_another_site_could_have_made(house: MailHouse) -> None:
+async def test_no_form_is_accepted_that_another_site_could_have_made(house: MailSiteServer) -> None:
     """What acts for a guest who is in needs what only their own pages hold; a stranger's own state is of no use."""
     token = await splash(house)
     assert await report(house, token) == "Auth: 1"
@@ -236,14 +236,14 @@ async def test_no_form_is_accepted_that_another_site_could_have_made(house: Mail
 
 
 @ensureDeferred
-async def test_the_cookie_of_a_device_stays_with_tls_behind_a_proxy(house: MailHouse) -> None:
+async def test_the_cookie_of_a_device_stays_with_tls_behind_a_proxy(house: MailSiteServer) -> None:
     """The proxy ends TLS, so that the request itself comes without; scripts and other sites never get it."""
     form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD, "remember": "1"}
     cookie = (await house.post("login", form)).headers["set-cookie"]
     assert {part.strip() for part in cookie.split(";")[2:]} == {"Path=/wifidog/", "HttpOnly", "SameSite=Lax", "Secure"}
 
 
-async def live(house: MailHouse) -> list[str]:
+async def live(house: MailSiteServer) -> list[str]:
     """Do what guests, their gateway and strangers do; return the secrets of it."""
     await house.sign_up("zoe@example.org", "another horse")
     [link] = await house.links()
@@ -264,7 +264,9 @@ async def live(house: MailHouse) -> list[str]:
 
 @pytest.mark.impatient
 @ensureDeferred
-async def test_no_secret_reaches_the_log(house: MailHouse, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_secret_reaches_the_log(
+    house: MailSiteServer, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At no level, nor in a traceback, nor while the database is away; of a token the first six characters."""
     secrets = await live(house)
     monkeypatch.setattr("wifidogd.runtime.rate_limited_log.PAUSE", 0.0)
@@ -273,7 +275,7 @@ async def test_no_secret_reaches_the_log(house: MailHouse, said: list[str], monk
         raise RuntimeError("a mistake of ours")
 
     monkeypatch.setattr(house.views, "show", mistake)
-    monkeypatch.setattr(house.sign_in_services.accounts, "account", mistake)
+    monkeypatch.setattr(house.sign_in_services.account_sign_in, "account", mistake)
     form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD}
     assert "mistake" not in (await house.post("login", form)).body
     assert "mistake" not in (await house.get(f"portal?token={secrets[0]}")).body
@@ -287,7 +289,7 @@ async def test_no_secret_reaches_the_log(house: MailHouse, said: list[str], monk
 
 
 @ensureDeferred
-async def test_no_secret_is_stored_as_it_is(house: MailHouse) -> None:
+async def test_no_secret_is_stored_as_it_is(house: MailSiteServer) -> None:
     """Who reads the tables cannot come in as anybody; only a mail that waits for its server has its link in it."""
     secrets = await live(house)
     tables = await rows(house.database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
@@ -307,7 +309,7 @@ async def test_no_secret_is_stored_as_it_is(house: MailHouse) -> None:
 
 
 @ensureDeferred
-async def test_a_line_of_the_log_is_one_line(house: MailHouse, said: list[str]) -> None:
+async def test_a_line_of_the_log_is_one_line(house: MailSiteServer, said: list[str]) -> None:
     """Whatever a stranger sends to the addresses of gateways."""
     for poison in ("\r\n2026", "\x1b[2J\x1b]0;x", "\u202e\u2028x"):
         for query in (
@@ -322,7 +324,7 @@ async def test_a_line_of_the_log_is_one_line(house: MailHouse, said: list[str]) 
 
 
 @ensureDeferred
-async def test_a_token_is_good_for_nothing_once_its_stay_is_over(house: MailHouse) -> None:
+async def test_a_token_is_good_for_nothing_once_its_stay_is_over(house: MailSiteServer) -> None:
     """Neither at the gateway nor on our pages, nor with the state that was signed for it."""
     token = await splash(house)
     assert await report(house, token) == "Auth: 1"
@@ -336,7 +338,7 @@ async def test_a_token_is_good_for_nothing_once_its_stay_is_over(house: MailHous
 
 
 @ensureDeferred
-async def test_a_stranger_who_names_a_device_learns_at_most_that_it_is_online(house: MailHouse) -> None:
+async def test_a_stranger_who_names_a_device_learns_at_most_that_it_is_online(house: MailSiteServer) -> None:
     """Neither its token nor anything of who it is: no page but its own portal has them."""
     form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD}
     token = token_in((await house.post("login", form)).headers["location"])

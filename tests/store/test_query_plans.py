@@ -154,7 +154,7 @@ ALLOWANCE: dict[str, object] = {
     "unit": "hour",
     "most": 3000,
 }
-NOBODYS: dict[str, object] = ALLOWANCE | {"account_id": None, "allowance_ids": None}
+NOBODYS: dict[str, object] = ALLOWANCE | {"account_id": None}
 TRY: dict[str, object] = {
     "kinds": ["passwords of account", "device", "passwords from source"],
     "gw_ids": [None, "gw7", None],
@@ -230,9 +230,8 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.recent_use.ADD_TO_SLOTS": [drawn(1), drawn(300)],
     "accounting.recent_use.FETCH_SLOTS": [ALLOWANCE],
     "accounting.recent_use.SUM_RECENT": [drawn(1), drawn(300)],
-    "accounting.usage.READ_USAGE": [
-        NOBODYS | drawn(1),
-        NOBODYS | drawn(300),
+    "accounting.usage.READ_USAGE": [drawn(1), drawn(300)],
+    "accounting.usage.READ_USAGE_OF_OWNER": [
         NOBODYS | {"voucher_id": 7},
         NOBODYS | {"account_id": 7},
         NOBODYS | {"mac": "02:00:00:00:00:07"},

@@ -153,6 +153,18 @@ async def count(parent: Parent, number: int, acknowledged: dict[int, int], going
 
 
 @pytest_twisted.ensureDeferred
+async def test_every_worker_records_the_one_address_of_the_server(parent: Parent, database: Database) -> None:
+    """At the same moment, as they start."""
+    await within(10, until_recorded(database))
+    assert await rows(database, "SELECT path, is_guess FROM server_address") == [("/wifidog/", True)]
+
+
+async def until_recorded(database: Database) -> None:
+    while not await rows(database, "SELECT 1 FROM server_address"):
+        await deferLater(reactor, 0.02)
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_worker_killed_under_load_costs_its_requests_in_flight(parent: Parent, database: Database) -> None:
     """The other goes on, another takes the place at once, and every octet that was acknowledged is in the tables."""
     for number in range(1, GUESTS + 1):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from wifidogd.domain.guests import Account, DeviceCookie, GuestRequest
-from wifidogd.domain.plans import AllowanceOwner, Network
+from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.quotas import Limit, Verdict, judge
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.domain.usage import AllowanceUsage
@@ -83,7 +83,7 @@ class Identity:
     is_of_device: bool = False
 
 
-NOBODY = Identity()
+UNIDENTIFIED = Identity()
 
 
 async def refuse_if_online(cursor: Cursor, request: GuestRequest) -> Refused | None:
@@ -101,28 +101,10 @@ async def refuse_if_online(cursor: Cursor, request: GuestRequest) -> Refused | N
     return Refused(Refusal.ALREADY_ONLINE) if online else None
 
 
-async def allowance_for(
-    cursor: Cursor,
-    owner: AllowanceOwner,
-    network: Network,
-    plan_name: str,
-    now: datetime,
-    valid_until: datetime | None = None,
-) -> AllowanceUsage:
-    """
-    Return what is used of the allowance of an owner, and hold it until the transaction ends; make it if there is none.
-
-    @param plan_name: the plan that holds from now on.
-    @param valid_until: not to be used from then on; None for no end of its own.
-    @raise StoreRefused: if there is no such plan.
-    """
-    return await claim_allowance(cursor, owner, network.name, plan_name, now, valid_until)
-
-
 async def open_pending_session(
     cursor: Cursor,
     request: GuestRequest,
-    identity: Identity = NOBODY,
+    identity: Identity = UNIDENTIFIED,
     *,
     usage: AllowanceUsage | None,
     mint: Callable[[], str],
@@ -133,7 +115,8 @@ async def open_pending_session(
     All of it is sent with COMMIT.  Remembering cannot fail on its own: it refers to nothing but the new session, its
     network, and an account or voucher that the transaction holds.
 
-    @param usage: from L{allowance_for} in this transaction; None for a session that only its own limits bound.
+    @param usage: from L{claim_allowance<wifidogd.store.accounting.usage.claim_allowance>} in this
+        transaction; None for a session that only its own limits bound.
     @param mint: makes fresh tokens and keys.
     """
     if usage is not None:
@@ -203,7 +186,8 @@ async def open_account_session(
         return Refused(Refusal.NOT_VALIDATED)
     usage, plan = None, account.plan or network.plan
     if plan is not None:
-        usage = await allowance_for(cursor, AllowanceOwner(account_id=account.account_id), network, plan, request.now)
+        owner = AllowanceOwner(account_id=account.account_id)
+        usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
     identity = Identity(account_id=account.account_id, probation_until=probation_until)
     return await open_pending_session(cursor, request, identity, usage=usage, mint=mint)
 

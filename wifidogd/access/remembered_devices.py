@@ -10,13 +10,13 @@ from wifidogd.access.open_session import (
     Identity,
     Refusal,
     Refused,
-    allowance_for,
     open_pending_session,
 )
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.store.access.remembered_devices import forget_device, forget_key
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.driver.database import Cursor, Database
 
 
@@ -67,6 +67,8 @@ class RememberedDevices:
         usage, plan = None, device.plan or network.plan
         if plan is not None:
             owner = AllowanceOwner(voucher_id=device.voucher_id, account_id=device.account_id)
-            usage = await allowance_for(cursor, owner, network, plan, request.now, valid_until=device.valid_until)
+            usage = await claim_allowance(
+                cursor, owner, network.name, plan, request.now, valid_until=device.valid_until
+            )
         identity = Identity(device.account_id, device_id=device.device_id, is_of_device=found.by_mac)
         return await open_pending_session(cursor, request, identity, usage=usage, mint=self._mint)

@@ -10,7 +10,6 @@ from wifidogd.access.open_session import (
     Identity,
     Refusal,
     Refused,
-    allowance_for,
     open_account_session,
     open_pending_session,
     refuse_if_online,
@@ -23,6 +22,7 @@ from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.accounts.accounts import upgrade_password
 from wifidogd.store.driver.database import Cursor, Database
 
@@ -88,7 +88,7 @@ class AccountSignIn:
         if plan is None:
             return await open_pending_session(cursor, request, usage=None, mint=self._mint)
         owner = AllowanceOwner(mac=request.mac)
-        usage = await allowance_for(cursor, owner, network, plan, request.now)
+        usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
         return await open_pending_session(cursor, request, Identity(is_of_device=True), usage=usage, mint=self._mint)
 
     async def _upgraded(self, account: Account, password: str) -> str | None:

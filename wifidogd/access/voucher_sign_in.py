@@ -9,7 +9,6 @@ from wifidogd.access.open_session import (
     Identity,
     Refusal,
     Refused,
-    allowance_for,
     open_pending_session,
     refuse_if_online,
 )
@@ -18,6 +17,7 @@ from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.domain.voucher_codes import read_code
 from wifidogd.store.access.vouchers import Voucher, forget_code, lock_voucher
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.driver.database import Cursor, Database
 
 
@@ -60,8 +60,8 @@ class VoucherSignIn:
         return Refused(Refusal.REVOKED) if voucher.revoked else await self._open(cursor, request, voucher)
 
     async def _open(self, cursor: Cursor, request: GuestRequest, voucher: Voucher) -> Admitted | Refused:
-        usage = await allowance_for(
-            cursor, voucher.owner, request.network, voucher.plan, request.now, valid_until=voucher.valid_until
+        usage = await claim_allowance(
+            cursor, voucher.owner, request.network.name, voucher.plan, request.now, valid_until=voucher.valid_until
         )
         identity = Identity(voucher_id=voucher.voucher_id)
         outcome = await open_pending_session(cursor, request, identity, usage=usage, mint=self._mint)

@@ -13,15 +13,14 @@ locked, or a disk that is full, stops only those that need it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from math import inf
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from wifidogd.accounting.report_queue import Entry, ReportQueue
+from wifidogd.accounting.report_queue import Entry
+from wifidogd.accounting.report_stream import BATCH, ReportStream
 from wifidogd.domain.decisions import Decision
 from wifidogd.domain.errors import Overloaded, StoreError, StoreUnavailable
 from wifidogd.domain.sessions import Report, Stage
@@ -29,28 +28,11 @@ from wifidogd.runtime.deadlines import Deadlines
 
 log = Logger()
 
-BATCH = 300
-"""Reports settled in one transaction, at most."""
-
 IN_FLIGHT = 2
 """Batches of the prompt stream that are being settled at the same time, at most; the patient stream has one more."""
 
 MAX_WAITING = 5000
 """Reports waiting in one stream, at most; beyond it gateways are told to leave their guests as they are."""
-
-PACE = 0.01
-"""
-Seconds between the starts of two batches of a stream, at least.
-
-A lone report is settled at once; on a busy server a few more share a COMMIT.
-"""
-
-HELD_UP = 0.05
-"""
-Seconds after which a batch in flight is not waited for: it may be stuck at rows that somebody else has locked.
-
-Until then a second one starts beside it only if it is full.
-"""
 
 RETRY_PAUSE = 0.25
 """Seconds before the patient stream tries again after the database was away."""
@@ -79,46 +61,14 @@ The second argument says whether reports that end a session are to be left alone
 """
 
 
-@dataclass(slots=True, eq=False)
-class _Stream:
-    """
-    Reports that are settled by the same rules, and the pace of their batches.
-
-    @ivar most_in_flight: batches, at the same time.
-    @ivar spares_endings: whether it leaves alone whatever ends a session.
-    @ivar began_at: the clock time at which the latest batch started.
-    @ivar start: the planned start of the next batch.
-    @ivar rest: the end of a pause in which no batch starts.
-    """
-
-    most_in_flight: int
-    spares_endings: bool
-    waiting: ReportQueue = field(default_factory=ReportQueue)
-    in_flight: int = 0
-    began_at: float = -inf
-    start: IDelayedCall | None = None
-    rest: IDelayedCall | None = None
-
-    @property
-    def may_start(self) -> bool:
-        """Whether another batch may be in flight."""
-        return len(self.waiting) > 0 and self.in_flight < self.most_in_flight and self.rest is None
-
-    @property
-    def next_start(self) -> float:
-        """The earliest clock time at which the next batch may start."""
-        pause = HELD_UP if self.in_flight and len(self.waiting) < BATCH else PACE
-        return self.began_at + pause
-
-
 class Dispatcher:
     """Queues reports and has them settled in batches."""
 
     def __init__(self, settle: Settle, *, clock: IReactorTime) -> None:
         self._settle = settle
         self._clock = clock
-        self._prompt = _Stream(IN_FLIGHT, spares_endings=True)
-        self._patient = _Stream(1, spares_endings=False)
+        self._prompt = ReportStream(IN_FLIGHT, spares_endings=True)
+        self._patient = ReportStream(1, spares_endings=False)
         self._held: set[bytes] = set()  # tokens of the batches in flight
         self._deadlines: Deadlines[Entry] = Deadlines(_give_up, step=ANSWER_STEP, clock=clock)
         self._drained: Deferred[None] | None = None
@@ -165,7 +115,7 @@ class Dispatcher:
     def _is_empty(self) -> bool:
         return not any(self.metrics().values())
 
-    def _start(self, stream: _Stream) -> None:
+    def _start(self, stream: ReportStream) -> None:
         """Start as many batches as may start now, and plan the start of the next."""
         stream.start = None
         while stream.may_start:
@@ -178,7 +128,7 @@ class Dispatcher:
                 return
             _ = ensureDeferred(self._run(stream, batch)).addErrback(partial(log.failure, "a batch of reports failed"))
 
-    def _next_batch(self, stream: _Stream) -> list[Entry]:
+    def _next_batch(self, stream: ReportStream) -> list[Entry]:
         """
         Take the reports that may be settled now, in order of arrival.
 
@@ -201,7 +151,7 @@ class Dispatcher:
         stream.waiting.put_back(passed_over)
         return batch
 
-    async def _run(self, stream: _Stream, batch: Sequence[Entry]) -> None:
+    async def _run(self, stream: ReportStream, batch: Sequence[Entry]) -> None:
         """Have a batch settled, then start what waited for it."""
         tokens = {entry.token_hash for entry in batch}
         self._held |= tokens
@@ -235,7 +185,7 @@ class Dispatcher:
         if self._patient.start is None:
             self._start(self._patient)
 
-    def _proceed(self, ended: _Stream) -> None:
+    def _proceed(self, ended: ReportStream) -> None:
         """Start what a batch that has ended kept waiting."""
         if ended.start is not None:
             ended.start.cancel()

@@ -51,7 +51,7 @@ _PURPOSES = {
 class Writer(Protocol):
     """Something that puts mails into words."""
 
-    def write(self, letter: MailKind, language: str, **values: object) -> tuple[str, str]:
+    def write(self, kind: MailKind, language: str, **values: object) -> tuple[str, str]:
         """
         Return the subject, one line, and the text of a mail.
 
@@ -95,7 +95,7 @@ class MailComposer:
         self._utc_now = utc_now
         self._mint = mint
 
-    async def send(self, cursor: Cursor, letter: MailKind, account: Account, recipient: str, reader: Reader) -> None:
+    async def send(self, cursor: Cursor, kind: MailKind, account: Account, recipient: str, reader: Reader) -> None:
         """
         Queue a mail, to be sent once the transaction is committed.
 
@@ -103,14 +103,14 @@ class MailComposer:
 
         @raise Overloaded: if too many mails are waiting.
         """
-        now, purpose, secret = self._utc_now(), _PURPOSES.get(letter), self._mint()
+        now, purpose, secret = self._utc_now(), _PURPOSES.get(kind), self._mint()
         if purpose is not None:
             link = Link(account.account_id, purpose, recipient)
             expires_at = now + LIFETIMES[purpose]
             if not await add_link(cursor, hash_secret(secret), link, now=now, expires_at=expires_at, most=MOST_LINKS):
                 return
         subject, text = self._writer.write(
-            letter,
+            kind,
             reader.language,
             title=reader.network.title,
             name=account.name,

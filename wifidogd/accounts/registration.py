@@ -11,7 +11,6 @@ from wifidogd.access.open_session import (
     Identity,
     Refusal,
     Refused,
-    allowance_for,
     open_account_session,
     open_pending_session,
     refuse_if_online,
@@ -26,6 +25,7 @@ from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret, is_acceptable, mint_token
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.store.accounting.usage import claim_allowance
 from wifidogd.store.accounts.accounts import fetch_account, forget_unvalidated, sign_up
 from wifidogd.store.accounts.email_links import forget_links
 from wifidogd.store.driver.database import Cursor, Database
@@ -48,7 +48,7 @@ class Registration:
         self,
         database: Database,
         passwords: Passwords,
-        correspondence: MailComposer,
+        mails: MailComposer,
         *,
         utc_now: UtcNow,
         mint: Callable[[], str] = mint_token,
@@ -57,7 +57,7 @@ class Registration:
         self._database = database
         self._passwords = passwords
         self._check = PasswordCheck(database, passwords, utc_now=utc_now)
-        self._correspondence = correspondence
+        self._mails = mails
         self._utc_now = utc_now
         self._mint = mint
 
@@ -125,7 +125,7 @@ class Registration:
         if account is None:
             return Refused(Refusal.BUSY)
         if account.validated_at is None and account.email is not None:
-            await self._correspondence.send(cursor, MailKind.VALIDATE, account, account.email, reader)
+            await self._mails.send(cursor, MailKind.VALIDATE, account, account.email, reader)
         return await open_account_session(cursor, request, account, mint=self._mint)
 
     async def _pretend(self, cursor: Cursor, request: GuestRequest, address: str, reader: Reader) -> Admitted | Refused:
@@ -133,11 +133,11 @@ class Registration:
         now, network = request.now, request.network
         account = await fetch_account(cursor, address)
         if account is not None and account.email == address and not account.disabled:
-            await self._correspondence.send(cursor, MailKind.KNOWN, account, address, reader)
+            await self._mails.send(cursor, MailKind.KNOWN, account, address, reader)
         usage = None
         if network.plan is not None:
             # The address is not kept in the clear: nobody has shown that it is theirs.
             owner = AllowanceOwner(address_hash=hash_secret(address))
-            usage = await allowance_for(cursor, owner, network, network.plan, now)
+            usage = await claim_allowance(cursor, owner, network.name, network.plan, now)
         identity = Identity(probation_until=now + network.grace)
         return await open_pending_session(cursor, request, identity, usage=usage, mint=self._mint)

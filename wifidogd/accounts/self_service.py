@@ -43,20 +43,18 @@ class SelfService:
     Only the reader of an address's mail learns whether the address is known.
     """
 
-    def __init__(
-        self, database: Database, passwords: Passwords, correspondence: MailComposer, *, utc_now: UtcNow
-    ) -> None:
+    def __init__(self, database: Database, passwords: Passwords, mails: MailComposer, *, utc_now: UtcNow) -> None:
         self._database = database
         self._passwords = passwords
         self._check = PasswordCheck(database, passwords, utc_now=utc_now)
-        self._correspondence = correspondence
+        self._mails = mails
         self._utc_now = utc_now
 
-    async def write_again(self, letter: MailKind, typed: str, reader: Reader, source: str) -> Outcome | Refused:
+    async def write_again(self, kind: MailKind, typed: str, reader: Reader, source: str) -> Outcome | Refused:
         """
         Send the owner of an address a mail.
 
-        @param letter: L{MailKind.RECOVER} for the user name and a link to choose a new password, or
+        @param kind: L{MailKind.RECOVER} for the user name and a link to choose a new password, or
             L{MailKind.VALIDATE} for the link that validates an address which is not validated yet.
         @param source: address of the browser's connection.
         @raise StoreError: as L{Database.transaction}.
@@ -70,8 +68,8 @@ class SelfService:
             if counted.wait is not None:
                 return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
             account = await fetch_account(cursor, address)
-            if account is not None and account.email == address and _may_have(account, letter):
-                await self._correspondence.send(cursor, letter, account, address, reader)
+            if account is not None and account.email == address and _may_have(account, kind):
+                await self._mails.send(cursor, kind, account, address, reader)
             return Outcome.MAIL_SENT
 
         try:
@@ -167,9 +165,9 @@ class SelfService:
         if counted.wait is not None:
             return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
         if await fetch_account(cursor, address) is None:
-            await self._correspondence.send(cursor, MailKind.ADDRESS, account, address, reader)
+            await self._mails.send(cursor, MailKind.ADDRESS, account, address, reader)
             if account.email is not None:
-                await self._correspondence.send(cursor, MailKind.MOVED, account, account.email, reader)
+                await self._mails.send(cursor, MailKind.MOVED, account, account.email, reader)
         return Outcome.MAIL_SENT
 
     async def _act(self, cursor: Cursor, link: Link) -> Outcome:
@@ -185,12 +183,12 @@ class SelfService:
         return Outcome.ADDRESS_CHANGED
 
 
-def _may_have(account: Account, letter: MailKind) -> bool:
-    return not account.disabled and (letter is not MailKind.VALIDATE or account.validated_at is None)
+def _may_have(account: Account, kind: MailKind) -> bool:
+    return not account.disabled and (kind is not MailKind.VALIDATE or account.validated_at is None)
 
 
 async def _replace_password(cursor: Cursor, account: Account, password_hash: str) -> Outcome:
-    """Whoever had a link for a new password or address may have been somebody else."""
+    """Set a password and revoke all links for another password or address, which somebody else may have asked for."""
     await set_password(cursor, account.name, password_hash)
     await remove_links(cursor, account.account_id, Purpose.PASSWORD, Purpose.ADDRESS)
     return Outcome.PASSWORD_CHANGED

@@ -25,8 +25,9 @@ from wifidogd.store.embedded.data_directory import dsn_of
 from wifidogd.store.migrations import fetch_schema_version, released
 
 DESCRIPTION = """
-Ask a wifidogd for something, or tell it something.  Works beside the running
-server and speaks to the same database; the server follows within a second.
+Administer a wifidogd: its gateways, networks, plans, accounts, vouchers and
+sessions.  Works on the database of the server, also while it runs; the server
+follows within a second.
 """
 
 EXIT_CODES = """
@@ -89,7 +90,7 @@ async def _run(reactor: Any, arguments: Namespace) -> None:
         complain(_why_unreachable(arguments, error))
         raise SystemExit(ExitCode.UNREACHABLE) from None
     except StoreConflict:
-        complain("Somebody changed the same at the same moment: try again.")
+        complain("Somebody else changed the same thing at the same moment: try again.")
         raise SystemExit(ExitCode.REFUSED) from None
     except (CommandFailed, StoreRefused) as error:
         complain(str(error))

@@ -125,14 +125,14 @@ class Network:
 
     @ivar name: the key, chosen by the operator.
     @ivar title: what guests read.
-    @ivar time_limit: of one stay; None for no limit.
-    @ivar quota_octets: of one stay; None for no limit.
+    @ivar time_limit: of one session; None for no limit.
+    @ivar quota_octets: of one session; None for no limit.
     @ivar stale_after: a session without a report for this long has ended, but never sooner than 3 intervals.
     @ivar methods: how guests may sign in, one at least, in the order they are offered.
     @ivar terms: the operator's terms of use by language (C{en}, C{zh-Hans}), plain text; empty for none.
     @ivar terms_version: grows when the terms change.
     @ivar retention: how long history is kept; None for ever.
-    @ivar plan: what guests without a plan of their own get; None for no limits over several stays.
+    @ivar plan: what guests without a plan of their own get; None for no limits over several sessions.
     @ivar time_zone: IANA name; days and opening hours are counted there.
     @ivar sign_up: whether guests may make an account with their e-mail address.
     @ivar grace: how long a guest may be online before the address is validated.

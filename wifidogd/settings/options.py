@@ -45,26 +45,26 @@ class Options(usage.Options):
     settings: Settings
 
     optParameters = [
-        ["database", None, None, "PostgreSQL to use, as a libpq DSN [default: one of its own]"],
-        ["data-dir", None, None, f"where its own PostgreSQL lives [default: {default_data_dir()}]"],
-        ["path", None, None, "path that gateways are configured with [default: /wifidog/]"],
-        ["public-url", None, None, "how guests and gateways reach this server, such as http://wifi.example:8080"],
-        ["mail", None, None, f"mail server that lets guests sign up, such as {EXAMPLE}"],
-        ["mail-password-file", None, None, "file with the password of the mail server's user"],
-        ["mail-from", None, None, "address that mails come from [default: the mail server's user]"],
-        ["workers", None, None, "processes that answer on the same ports, one for each core [default: 1]"],
+        ["database", None, None, "PostgreSQL to use, as a libpq DSN [default: a private one]"],
+        ["data-dir", None, None, f"directory of the private PostgreSQL [default: {default_data_dir()}]"],
+        ["path", None, None, "path of all pages, as in the gateways' wifidog.conf [default: /wifidog/]"],
+        ["public-url", None, None, "address of this server for guests and gateways, such as http://wifi.example:8080"],
+        ["mail", None, None, f"mail server, so that guests can sign up, such as {EXAMPLE}"],
+        ["mail-password-file", None, None, "file with the password for the mail server"],
+        ["mail-from", None, None, "address that mails are sent from [default: the mail server's user]"],
+        ["workers", None, None, "processes on the same ports; one for each core is best [default: 1]"],
     ]  # fmt: skip
     optFlags = [
-        ["trust-new-gateways", None, "adopt a gateway by itself when it first sends a guest; for trials"],
+        ["trust-new-gateways", None, "adopt every gateway when it first sends a guest; for trials only"],
     ]
-    longdesc = "Every option can also be set in the environment: --data-dir as WIFIDOGD_DATA_DIR, and so on."
+    longdesc = "Each option can also be set in the environment: --data-dir as WIFIDOGD_DATA_DIR, and so on."
 
     def __init__(self) -> None:
         super().__init__()
         self["listen"] = []
 
     def opt_listen(self, endpoint: str) -> None:
-        """where to accept HTTP, as a Twisted endpoint; may be repeated [default: tcp:8080]"""
+        """Twisted endpoint to accept HTTP at; may be repeated [default: tcp:8080]"""
         self["listen"].append(endpoint)
 
     def postOptions(self) -> None:

@@ -55,11 +55,11 @@ async def test_vouchers_are_made_listed_exported_and_taken_back(operator: Operat
             "first_used_at": None,
         }
     ]
-    assert "Took back 1 voucher." in await operator.does("voucher", "revoke", codes[0].lower())
+    assert "Revoked 1 voucher." in await operator.does("voucher", "revoke", codes[0].lower())
     assert "No voucher that is still good" in await operator.fails("voucher", "revoke", codes[0], code=1)
     rows = list(csv.DictReader((await operator.does("voucher", "export")).splitlines()))
     assert [(row["code"], row["state"]) for row in rows] == list(zip(codes, ("revoked", "new", "new"), strict=True))
-    assert "Took back 2 vouchers." in await operator.does("voucher", "revoke", "--batch", "May fair")
+    assert "Revoked 2 vouchers." in await operator.does("voucher", "revoke", "--batch", "May fair")
     assert "has no unused voucher" in await operator.fails("voucher", "sheet", "--batch", "May fair", code=1)
 
 

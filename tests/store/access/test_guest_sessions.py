@@ -73,9 +73,9 @@ async def test_the_first_reason_to_end_stays(database: Database) -> None:
     await open_online(database, 1)
     await run(database, ask_to_end, token_hash(1), Reason.KICKED)
     await run(database, ask_to_end, token_hash(1), Reason.LOGOUT)
-    stay = await run(database, fetch_session, token_hash(1))
-    assert stay is not None
-    assert stay.is_ending
+    session = await run(database, fetch_session, token_hash(1))
+    assert session is not None
+    assert session.is_ending
     assert await rows(database, "SELECT ending FROM sessions") == [("ended by the operator",)]
 
 

@@ -45,8 +45,15 @@ async def outcomes(deferreds, seconds=20):
     return [result if fine else result.type for fine, result in results]
 
 
+async def both_open(pool):
+    """Wait until no connection is on its way."""
+    while pool.figures()["connections"] < 2:
+        await deferLater(reactor, 0.01)
+
+
 async def pids(pool):
     """The backends of both connections."""
+    await within(5, both_open(pool))
     return set(await outcomes([pool.submit(query("SELECT pg_backend_pid() FROM pg_sleep(0.2)"), 5.0) for _ in "ab"]))
 
 

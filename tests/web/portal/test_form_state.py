@@ -18,7 +18,7 @@ from wifidogd.web.portal.form_state import LIFETIME, MAX_LENGTH, ForgedState, Fo
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 UNTIL = int(NOON.timestamp()) + 60
 TOKEN = "0123456789abcdefghijklmnopqrstuv"
-VISITOR = LoginQuery("gw1", "10.0.0.1", 2060, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/?é")
+QUERY = LoginQuery("gw1", "10.0.0.1", 2060, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/?é")
 
 
 class OneShot:
@@ -38,37 +38,37 @@ def moment() -> OneShot:
 
 
 @pytest.fixture
-def directory(moment: OneShot) -> Registry:
-    """A directory that knows a secret and nothing else."""
-    directory = Registry(Database(clock=None), utc_now=moment)  # type: ignore[arg-type]
-    directory.signing_secret = "secret"
-    return directory
+def registry(moment: OneShot) -> Registry:
+    """A registry that knows a secret and nothing else."""
+    registry = Registry(Database(clock=None), utc_now=moment)  # type: ignore[arg-type]
+    registry.signing_secret = "secret"
+    return registry
 
 
 @pytest.fixture
-def state(directory: Registry, moment: OneShot) -> FormState:
+def state(registry: Registry, moment: OneShot) -> FormState:
     """The signer under test."""
-    return FormState(directory, moment)
+    return FormState(registry, moment)
 
 
-def test_a_visitor_comes_back_unchanged(state: FormState, moment: OneShot) -> None:
+def test_a_login_query_comes_back_unchanged(state: FormState, moment: OneShot) -> None:
     """Until the last second."""
-    sealed = state.seal_login_query(VISITOR)
+    sealed = state.seal_login_query(QUERY)
     moment.now += LIFETIME - timedelta(seconds=1)
-    assert state.open_login_query(sealed) == VISITOR
+    assert state.open_login_query(sealed) == QUERY
 
 
 def test_an_old_state_still_says_whom_it_was_for(state: FormState, moment: OneShot) -> None:
     """So that the guest can be led back to a fresh form."""
-    sealed = state.seal_login_query(VISITOR)
+    sealed = state.seal_login_query(QUERY)
     moment.now += LIFETIME
     with pytest.raises(StaleState) as stale:
         state.open_login_query(sealed)
-    assert stale.value.login_query == VISITOR
+    assert stale.value.login_query == QUERY
 
 
 def test_a_token_comes_back_however_late(state: FormState, moment: OneShot) -> None:
-    """A stay may last for days; its log-out button must work all the time."""
+    """A session may last for days; its log-out button must work all the time."""
     sealed = state.seal_token(TOKEN)
     moment.now += timedelta(days=30)
     assert state.open_token(sealed) == TOKEN
@@ -79,13 +79,13 @@ def test_one_form_is_not_another(state: FormState) -> None:
     with pytest.raises(ForgedState):
         state.open_login_query(state.seal_token(TOKEN))
     with pytest.raises(ForgedState):
-        state.open_token(state.seal_login_query(VISITOR))
+        state.open_token(state.seal_login_query(QUERY))
 
 
-def test_another_secret_signs_another_state(state: FormState, directory: Registry) -> None:
+def test_another_secret_signs_another_state(state: FormState, registry: Registry) -> None:
     """States of strangers are forged."""
-    sealed = state.seal_login_query(VISITOR)
-    directory.signing_secret = "another"
+    sealed = state.seal_login_query(QUERY)
+    registry.signing_secret = "another"
     with pytest.raises(ForgedState):
         state.open_login_query(sealed)
 
@@ -93,7 +93,7 @@ def test_another_secret_signs_another_state(state: FormState, directory: Registr
 @pytest.mark.parametrize("place", range(0, 200, 7))
 def test_no_character_may_change(state: FormState, place: int) -> None:
     """Neither in what is signed nor in the signature."""
-    sealed = state.seal_login_query(VISITOR)
+    sealed = state.seal_login_query(QUERY)
     changed = sealed[:place] + ("A" if sealed[place] != "A" else "B") + sealed[place + 1 :]
     with pytest.raises(ForgedState):
         state.open_login_query(changed)
@@ -135,27 +135,27 @@ def test_a_form_of_another_version_is_forged(state: FormState, values: object) -
 def test_no_state_is_longer_than_the_longest(state: FormState, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever signed it: what is longer is not even checked."""
     assert MAX_LENGTH == 8192
-    sealed = state.seal_login_query(VISITOR)
+    sealed = state.seal_login_query(QUERY)
     monkeypatch.setattr(form_state, "MAX_LENGTH", len(sealed))
-    assert state.open_login_query(sealed) == VISITOR
+    assert state.open_login_query(sealed) == QUERY
     monkeypatch.setattr(form_state, "MAX_LENGTH", len(sealed) - 1)
     with pytest.raises(ForgedState, match="too long"):
         state.open_login_query(sealed)
 
 
-def test_the_largest_visitor_fits(state: FormState) -> None:
+def test_the_largest_login_query_fits(state: FormState) -> None:
     """A thousand characters that hardly compress, four bytes each."""
     url = "http://a.example/" + "".join(chr(0x10000 + i * 977 % 0xFFFF) for i in range(983))
-    visitor = LoginQuery(
+    query = LoginQuery(
         "g" * 64, "2001:db8:1111:2222:3333:4444:5555:6666", 65535, "02:00:00:00:00:01", "2001:db8::1", url
     )
-    assert state.open_login_query(state.seal_login_query(visitor)) == visitor
+    assert state.open_login_query(state.seal_login_query(query)) == query
 
 
-def test_without_the_secret_nobody_can_say(state: FormState, directory: Registry) -> None:
+def test_without_the_secret_nobody_can_say(state: FormState, registry: Registry) -> None:
     """Before the store has been read once."""
-    directory.signing_secret = None
+    registry.signing_secret = None
     with pytest.raises(StoreUnavailable):
-        state.seal_login_query(VISITOR)
+        state.seal_login_query(QUERY)
     with pytest.raises(StoreUnavailable):
         state.open_token("x")

@@ -16,7 +16,7 @@ REFERENCE = (
     b"gw_address=10.11.0.1&gw_port=2060&gw_id=netlab-gw1&ip=10.11.0.101&mac=02:ab:cd:ef:01:01"
     b"&url=http%3A%2F%2Finternet.lab%2Fpage%3Fa%3D1%26b%3Dtwo%2520words"
 )
-VISITOR = LoginQuery(
+QUERY = LoginQuery(
     "netlab-gw1",
     "10.11.0.1",
     2060,
@@ -27,13 +27,13 @@ VISITOR = LoginQuery(
 
 
 @pytest.mark.parametrize(
-    ("query", "visitor"),
+    ("query", "expected"),
     [
-        (REFERENCE, VISITOR),
+        (REFERENCE, QUERY),
         (
             b"gw_address=10.11.0.1&is_ipv6=0&gw_port=2060&device_id=netlabdev1&gw_id=netlab-gw1&gw_channel=chan1&ssid="
             b"&ip=10.11.0.101&mac=02:ab:cd:ef:01:01&protocol=https&url=https%3A%2F%2Finternet.lab%2Fx%3Fa%3D1",
-            replace(VISITOR, url="https://internet.lab/x?a=1"),
+            replace(QUERY, url="https://internet.lab/x?a=1"),
         ),
         (
             b"gw_address=2001:DB8::1&is_ipv6=1&gw_port=2060&gw_id=a&ip=2001:db8:0:0::7&mac=02-AB-CD-EF-01-01&url=null",
@@ -41,7 +41,7 @@ VISITOR = LoginQuery(
         ),
         (
             b"gw_address=10.11.0.1&gw_port=2060&gw_id=netlab-gw1&ssid=&ip=10.11.0.101&mac=02:AB:CD:EF:01:01",
-            replace(VISITOR, url=None),
+            replace(QUERY, url=None),
         ),
         (b"gw_id=a&ip=N/A&mac=N/A&url=N/A&gw_address=N/A&gw_port=N/A", LoginQuery("a")),
         (b"gw_id=a&mac=00:00:00:00:00:00&ip=&gw_port=", LoginQuery("a")),
@@ -49,17 +49,17 @@ VISITOR = LoginQuery(
         (b"gw_id=A.b_c-1:2", LoginQuery("A.b_c-1:2")),
     ],
 )
-def test_every_dialect_is_understood(query: bytes, visitor: LoginQuery) -> None:
+def test_every_dialect_is_understood(query: bytes, expected: LoginQuery) -> None:
     """The reference gateway, apfree-wifidog on both IP versions, wifidog-ng, and those that know little."""
-    assert read_login_query(query, ()) == visitor
+    assert read_login_query(query, ()) == expected
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
 def test_a_redirect_may_be_cut_anywhere_in_its_url(cut: int) -> None:
-    """The rest of the visitor stays readable; what is left of the page may or may not be one."""
-    visitor = read_login_query(REFERENCE[:-cut], ())
-    assert isinstance(visitor, LoginQuery)
-    assert replace(visitor, url=None) == replace(VISITOR, url=None)
+    """The rest of the query stays readable; what is left of the page may or may not be one."""
+    found = read_login_query(REFERENCE[:-cut], ())
+    assert isinstance(found, LoginQuery)
+    assert replace(found, url=None) == replace(QUERY, url=None)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_damage_is_cut_off(tail: bytes, url: str) -> None:
     ],
 )
 def test_flaws_have_names(query: bytes, flaw: Flaw) -> None:
-    """Without a gateway that could exist there is no visitor."""
+    """Without a gateway that could exist there is no guest to sign in."""
     assert read_login_query(query, ()) is flaw
 
 
@@ -104,7 +104,7 @@ def test_a_port_that_cannot_be_is_absent(port: bytes) -> None:
 
 @given(binary(max_size=200))
 def test_nothing_a_guest_writes_raises(query: bytes) -> None:
-    """Any bytes are a visitor or a flaw."""
+    """Any bytes are a login query or a flaw."""
     assert isinstance(read_login_query(query, ()), LoginQuery | Flaw)
     assert isinstance(read_login_query(b"gw_id=a&url=" + query, ()), LoginQuery | Flaw)
 

@@ -16,7 +16,7 @@ from tests.support.deadline import within
 from tests.support.observing import log_lines
 from tests.support.postgres import ThrowawayPostgres
 from tests.support.raw_http import Reply, ask
-from tests.support.site_server import GATEWAY, MAC, GuestHouse, hidden, login_query, token_in
+from tests.support.site_server import GATEWAY, MAC, SiteServer, hidden, login_query, token_in
 from wifidogd.domain.gateways import WaitingGateway
 from wifidogd.domain.plans import Plan
 from wifidogd.domain.sessions import Octets, Stage
@@ -28,22 +28,22 @@ FAREWELL = "http://10.0.0.1:2060/wifidog/auth?logout=1&amp;token="
 
 
 @pytest_twisted.async_yield_fixture
-async def house(database: Database) -> AsyncIterator[GuestHouse]:
+async def server(database: Database) -> AsyncIterator[SiteServer]:
     """A server whose one gateway has been adopted."""
-    house = await GuestHouse(database).open()
-    yield house
-    await house.close()
+    server = await SiteServer(database).open()
+    yield server
+    await server.close()
 
 
 @pytest_twisted.async_yield_fixture(scope="module")
-async def quiet_house(postgres: ThrowawayPostgres) -> AsyncIterator[GuestHouse]:
+async def quiet_house(postgres: ThrowawayPostgres) -> AsyncIterator[SiteServer]:
     """The same, for all tests that change nothing in it."""
     database = Database(clock=reactor)  # type: ignore[arg-type]
     database.start(postgres.dsn)
     await within(20, migrate(database))
-    house = await GuestHouse(database).open()
-    yield house
-    await house.close()
+    server = await SiteServer(database).open()
+    yield server
+    await server.close()
     await within(10, database.stop())
 
 
@@ -63,13 +63,13 @@ def is_polite(reply: Reply) -> bool:
 
 
 @ensureDeferred
-async def test_a_guest_signs_in_by_one_button(house: GuestHouse) -> None:
+async def test_a_guest_signs_in_by_one_button(server: SiteServer) -> None:
     """And is sent to the registered gateway with a token of their own, and nowhere else."""
-    page = await house.login_page()
+    page = await server.login_page()
     assert page.status == 200
     assert is_polite(page)
     assert "form-action 'self' http://10.0.0.1:2060 http://portal.example:*;" in page.headers["content-security-policy"]
-    reply = await house.post("login", hidden(page))
+    reply = await server.post("login", hidden(page))
     assert reply.status == 303
     assert is_polite(reply)
     location = urlsplit(reply.headers["location"])
@@ -77,22 +77,22 @@ async def test_a_guest_signs_in_by_one_button(house: GuestHouse) -> None:
     assert parse_qs(location.query)["gw_id"] == ["gw1"]
     assert reply.headers["location"].replace("&", "&amp;") in reply.body
     assert len(reply.body) < 400
-    assert (await house.sign_in()).headers["location"] != reply.headers["location"]
+    assert (await server.sign_in()).headers["location"] != reply.headers["location"]
 
 
 @ensureDeferred
-async def test_an_address_of_version_6_is_bracketed(house: GuestHouse) -> None:
+async def test_an_address_of_version_6_is_bracketed(server: SiteServer) -> None:
     """In the redirect and in the policy."""
-    await house.adopt(replace(GATEWAY, address="2001:db8::1"))
-    await house.refresh()
-    page = await house.login_page(gw_address="2001:DB8:0::1", is_ipv6="1")
+    await server.adopt(replace(GATEWAY, address="2001:db8::1"))
+    await server.refresh()
+    page = await server.login_page(gw_address="2001:DB8:0::1", is_ipv6="1")
     assert "http://[2001:db8::1]:2060" in page.headers["content-security-policy"]
-    reply = await house.post("login", hidden(page))
+    reply = await server.post("login", hidden(page))
     assert reply.headers["location"].startswith("http://[2001:db8::1]:2060/wifidog/auth?token=")
 
 
 @ensureDeferred
-async def test_a_gateway_with_both_versions_is_not_elsewhere(quiet_house: GuestHouse) -> None:
+async def test_a_gateway_with_both_versions_is_not_elsewhere(quiet_house: SiteServer) -> None:
     """Its guests go to the registered address, whichever they were caught on."""
     page = await quiet_house.login_page(gw_address="2001:db8::1", is_ipv6="1")
     reply = await quiet_house.post("login", hidden(page))
@@ -104,7 +104,7 @@ async def test_a_gateway_with_both_versions_is_not_elsewhere(quiet_house: GuestH
 )
 @ensureDeferred
 async def test_another_address_than_the_registered_one_gets_no_form(
-    quiet_house: GuestHouse, changes: dict[str, str]
+    quiet_house: SiteServer, changes: dict[str, str]
 ) -> None:
     """The owner is told, the guest goes nowhere."""
     page = await quiet_house.login_page(**changes)
@@ -115,12 +115,12 @@ async def test_another_address_than_the_registered_one_gets_no_form(
 
 
 @ensureDeferred
-async def test_the_redirect_follows_the_directory_of_now(house: GuestHouse) -> None:
+async def test_the_redirect_follows_the_directory_of_now(server: SiteServer) -> None:
     """A gateway that was moved, or removed, while the form was open."""
-    page = await house.login_page()
-    await house.adopt(replace(GATEWAY, address="10.0.0.77"))
-    await house.refresh()
-    assert (await house.post("login", hidden(page))).headers["location"].startswith("http://10.0.0.77:2060/")
+    page = await server.login_page()
+    await server.adopt(replace(GATEWAY, address="10.0.0.77"))
+    await server.refresh()
+    assert (await server.post("login", hidden(page))).headers["location"].startswith("http://10.0.0.77:2060/")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ async def test_the_redirect_follows_the_directory_of_now(house: GuestHouse) -> N
     ],
 )
 @ensureDeferred
-async def test_without_a_gateway_there_is_a_friendly_page(quiet_house: GuestHouse, query: str, code: int) -> None:
+async def test_without_a_gateway_there_is_a_friendly_page(quiet_house: SiteServer, query: str, code: int) -> None:
     """And nothing is remembered."""
     page = await quiet_house.get("login" + query)
     assert page.status == code
@@ -145,77 +145,77 @@ async def test_without_a_gateway_there_is_a_friendly_page(quiet_house: GuestHous
 
 
 @ensureDeferred
-async def test_an_unknown_gateway_waits_and_its_owner_is_told_how(house: GuestHouse) -> None:
+async def test_an_unknown_gateway_waits_and_its_owner_is_told_how(server: SiteServer) -> None:
     """With the command to paste."""
-    page = await house.login_page(gw_id="new-gw", gw_address="192.168.1.1")
+    page = await server.login_page(gw_id="new-gw", gw_address="192.168.1.1")
     assert page.status == 404
     assert is_polite(page)
     assert "wifidogctl gateway adopt new-gw --address 192.168.1.1 --port 2060" in page.body
-    assert house.waiting == [WaitingGateway("new-gw", house.now, house.now, "127.0.0.1", "192.168.1.1", 2060)]
+    assert server.waiting == [WaitingGateway("new-gw", server.now, server.now, "127.0.0.1", "192.168.1.1", 2060)]
 
 
 @ensureDeferred
 async def test_a_trusting_server_adopts_by_itself(database: Database) -> None:
     """And shows the form at once."""
-    house = await GuestHouse(database, trust_new_gateways=True).open(gateway=None)
-    page = await house.login_page(gw_id="new-gw", gw_address="192.168.1.1")
+    server = await SiteServer(database, trust_new_gateways=True).open(gateway=None)
+    page = await server.login_page(gw_id="new-gw", gw_address="192.168.1.1")
     assert page.status == 200
-    reply = await house.post("login", hidden(page))
+    reply = await server.post("login", hidden(page))
     assert reply.headers["location"].startswith("http://192.168.1.1:2060/wifidog/auth?token=")
-    assert house.waiting == []
-    await house.close()
+    assert server.waiting == []
+    await server.close()
 
 
 @ensureDeferred
 async def test_before_the_directory_is_known_guests_are_asked_for_patience(database: Database) -> None:
     """Nobody is called unknown then."""
-    house = GuestHouse(database).listen()
-    for page in (await house.login_page(), await house.post("login", {"state": "x"})):
+    server = SiteServer(database).listen()
+    for page in (await server.login_page(), await server.post("login", {"state": "x"})):
         assert page.status == 503
         assert is_polite(page)
         assert int(page.headers["retry-after"]) > 0
-    assert house.waiting == []
-    await house.close()
+    assert server.waiting == []
+    await server.close()
 
 
 @ensureDeferred
-async def test_an_online_guest_is_not_sent_through_the_gateway_again(house: GuestHouse) -> None:
+async def test_an_online_guest_is_not_sent_through_the_gateway_again(server: SiteServer) -> None:
     """Neither from the redirect nor from a form that was still open; only if they insist."""
-    form = hidden(await house.login_page())
-    await house.get_online()
-    page = await house.login_page()
+    form = hidden(await server.login_page())
+    await server.get_online()
+    page = await server.login_page()
     assert page.status == 200
     assert "You are online" in page.body
     assert "Go on to a.example" in page.body
-    late = await house.post("login", form)
+    late = await server.post("login", form)
     assert late.status == 200
     assert "You are online" in late.body
-    again = await house.post("login", hidden(page))
+    again = await server.post("login", hidden(page))
     assert again.status == 303
 
 
 @ensureDeferred
-async def test_another_device_is_not_online(house: GuestHouse) -> None:
+async def test_another_device_is_not_online(server: SiteServer) -> None:
     """Nor is the same one at another gateway."""
-    await house.get_online()
-    assert "<form" in (await house.login_page(mac="02:00:00:00:00:02")).body
-    assert "Welcome" in (await house.login_page(mac="02:00:00:00:00:02")).body
-    await house.adopt(replace(GATEWAY, gw_id="gw2"))
-    await house.refresh()
-    assert "Welcome" in (await house.login_page(gw_id="gw2")).body
+    await server.get_online()
+    assert "<form" in (await server.login_page(mac="02:00:00:00:00:02")).body
+    assert "Welcome" in (await server.login_page(mac="02:00:00:00:00:02")).body
+    await server.adopt(replace(GATEWAY, gw_id="gw2"))
+    await server.refresh()
+    assert "Welcome" in (await server.login_page(gw_id="gw2")).body
 
 
 @ensureDeferred
-async def test_an_old_form_leads_back_to_a_fresh_one(house: GuestHouse) -> None:
+async def test_an_old_form_leads_back_to_a_fresh_one(server: SiteServer) -> None:
     """With all that the gateway had said."""
-    form = hidden(await house.login_page())
-    house.later(minutes=31)
-    page = await house.post("login", form)
+    form = hidden(await server.login_page())
+    server.later(minutes=31)
+    page = await server.post("login", form)
     assert page.status == 400
     assert is_polite(page)
     link = page.body.partition('href="')[2].partition('"')[0].replace("&amp;", "&")
     assert parse_qs(urlsplit(link).query) == parse_qs(login_query())
-    assert (await ask(house.port, link)).status == 200
+    assert (await ask(server.port, link)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ async def test_an_old_form_leads_back_to_a_fresh_one(house: GuestHouse) -> None:
     ],
 )
 @ensureDeferred
-async def test_a_form_of_strangers_does_nothing(quiet_house: GuestHouse, fields: dict[str, str]) -> None:
+async def test_a_form_of_strangers_does_nothing(quiet_house: SiteServer, fields: dict[str, str]) -> None:
     """It gets a page that says how to start again."""
     for target in ("login", "logout", "login?" + login_query()):
         page = await quiet_house.post(target, fields)
@@ -241,7 +241,7 @@ async def test_a_form_of_strangers_does_nothing(quiet_house: GuestHouse, fields:
 
 
 @ensureDeferred
-async def test_a_form_is_read_from_the_body_only(quiet_house: GuestHouse) -> None:
+async def test_a_form_is_read_from_the_body_only(quiet_house: SiteServer) -> None:
     """A link with a signed state in its query signs nobody in."""
     state = hidden(await quiet_house.login_page())["state"]
     page = await ask(quiet_house.port, f"/wifidog/login?state={state}", method="POST", form=b"")
@@ -249,28 +249,28 @@ async def test_a_form_is_read_from_the_body_only(quiet_house: GuestHouse) -> Non
 
 
 @ensureDeferred
-async def test_a_guest_signs_in_by_name_and_password(house: GuestHouse) -> None:
+async def test_a_guest_signs_in_by_name_and_password(server: SiteServer) -> None:
     """After a typing error, whatever the case of the name."""
-    await house.ask_for_accounts(anna="correct horse")
-    page = await house.login_page()
+    await server.ask_for_accounts(anna="correct horse")
+    page = await server.login_page()
     assert 'type="password"' in page.body
-    wrong = await house.post("login", hidden(page) | {"name": "Anna", "password": "wrong"})
+    wrong = await server.post("login", hidden(page) | {"name": "Anna", "password": "wrong"})
     assert wrong.status == 401
     assert is_polite(wrong)
     assert "do not go together" in wrong.body
     assert 'value="Anna"' in wrong.body
     assert "wrong" not in wrong.body.partition("<main>")[2]
-    right = await house.post("login", hidden(wrong) | {"name": "Anna", "password": "correct horse"})
+    right = await server.post("login", hidden(wrong) | {"name": "Anna", "password": "correct horse"})
     assert right.status == 303
     assert token_in(right.headers["location"])
 
 
 @ensureDeferred
-async def test_too_many_tries_say_how_long_to_wait(house: GuestHouse) -> None:
+async def test_too_many_tries_say_how_long_to_wait(server: SiteServer) -> None:
     """And when to come back, for browsers."""
-    await house.ask_for_accounts(anna="correct horse")
+    await server.ask_for_accounts(anna="correct horse")
     for _ in range(30):
-        page = await house.sign_in(name="anna", password="wrong")
+        page = await server.sign_in(name="anna", password="wrong")
         if page.status != 401:
             break
     assert page.status == 429
@@ -279,27 +279,27 @@ async def test_too_many_tries_say_how_long_to_wait(house: GuestHouse) -> None:
 
 
 @ensureDeferred
-async def test_an_online_guest_with_an_account_gets_the_form_again_first(house: GuestHouse) -> None:
+async def test_an_online_guest_with_an_account_gets_the_form_again_first(server: SiteServer) -> None:
     """Who insists on connecting again must still say who they are."""
-    await house.get_online()
-    await house.ask_for_accounts(anna="correct horse")
-    page = await house.login_page()
+    await server.get_online()
+    await server.ask_for_accounts(anna="correct horse")
+    page = await server.login_page()
     assert "You are online" in page.body
-    form = await house.post("login", hidden(page))
+    form = await server.post("login", hidden(page))
     assert form.status == 200
     assert 'role="alert"' not in form.body
-    reply = await house.post("login", hidden(form) | {"name": "anna", "password": "correct horse"})
+    reply = await server.post("login", hidden(form) | {"name": "anna", "password": "correct horse"})
     assert reply.status == 303
 
 
 @ensureDeferred
-async def test_the_portal_shows_what_is_used_and_left(house: GuestHouse) -> None:
+async def test_the_portal_shows_what_is_used_and_left(server: SiteServer) -> None:
     """To the guest whose token it is."""
-    await house.change_network(time_limit=timedelta(hours=2), quota_octets=100_000_000)
-    token = await house.get_online()
-    house.later(minutes=50)
-    await house.report(Stage.COUNTERS, token, Octets(12_000_000, 345_678))
-    page = await house.get(f"portal/?gw_id=gw1&token={token}")
+    await server.change_network(time_limit=timedelta(hours=2), quota_octets=100_000_000)
+    token = await server.get_online()
+    server.later(minutes=50)
+    await server.report(Stage.COUNTERS, token, Octets(12_000_000, 345_678))
+    page = await server.get(f"portal/?gw_id=gw1&token={token}")
     assert page.status == 200
     assert is_polite(page)
     for text in ("50 minutes", "1 hour 10 minutes", "12.3 MB", "87.6 MB", "Go on to a.example", "Log out"):
@@ -319,7 +319,7 @@ async def test_the_portal_shows_what_is_used_and_left(house: GuestHouse) -> None
     ],
 )
 @ensureDeferred
-async def test_the_portal_welcomes_anybody(quiet_house: GuestHouse, query: str) -> None:
+async def test_the_portal_welcomes_anybody(quiet_house: SiteServer, query: str) -> None:
     """Of whom it knows nothing."""
     page = await quiet_house.get("portal" + query)
     assert page.status == 200
@@ -330,33 +330,33 @@ async def test_the_portal_welcomes_anybody(quiet_house: GuestHouse, query: str) 
 
 
 @ensureDeferred
-async def test_logging_out_ends_the_stay_through_the_gateway(house: GuestHouse) -> None:
+async def test_logging_out_ends_the_stay_through_the_gateway(server: SiteServer) -> None:
     """The page calls the gateway; its report then ends the session."""
-    token = await house.get_online()
-    portal = await house.get(f"portal/?gw_id=gw1&token={token}")
-    page = await house.post("logout", hidden(portal))
+    token = await server.get_online()
+    portal = await server.get(f"portal/?gw_id=gw1&token={token}")
+    page = await server.post("logout", hidden(portal))
     assert page.status == 200
     assert is_polite(page)
     assert FAREWELL + token in page.body
     assert "img-src http://10.0.0.1:2060;" in page.headers["content-security-policy"]
-    assert "Log out" not in (await house.get(f"portal/?gw_id=gw1&token={token}")).body
-    await house.report(Stage.LOGOUT, token)
-    again = await house.post("logout", hidden(portal))
+    assert "Log out" not in (await server.get(f"portal/?gw_id=gw1&token={token}")).body
+    await server.report(Stage.LOGOUT, token)
+    again = await server.post("logout", hidden(portal))
     assert again.status == 200
     assert "already ended" in again.body
     assert "img-src" not in again.headers["content-security-policy"]
 
 
 @ensureDeferred
-async def test_after_logging_out_the_way_in_is_open(house: GuestHouse) -> None:
+async def test_after_logging_out_the_way_in_is_open(server: SiteServer) -> None:
     """By the link of the page, without the gateway's redirect."""
-    token = await house.get_online()
-    page = await house.post("logout", hidden(await house.get(f"portal/?token={token}")))
+    token = await server.get_online()
+    page = await server.post("logout", hidden(await server.get(f"portal/?token={token}")))
     link = page.body.partition('quiet" href="')[2].partition('"')[0].replace("&amp;", "&")
-    await house.report(Stage.LOGOUT, token)
-    login = await ask(house.port, link)
+    await server.report(Stage.LOGOUT, token)
+    login = await ask(server.port, link)
     assert login.status == 200
-    assert (await house.post("login", hidden(login))).status == 303
+    assert (await server.post("login", hidden(login))).status == 303
 
 
 @pytest.mark.parametrize("name", ["gw_message.php", "gw_message", "messages", "gw_message.php/", "messages/"])
@@ -373,7 +373,7 @@ async def test_after_logging_out_the_way_in_is_open(house: GuestHouse) -> None:
     ],
 )
 @ensureDeferred
-async def test_every_message_is_explained(quiet_house: GuestHouse, name: str, query: str, sentence: str) -> None:
+async def test_every_message_is_explained(quiet_house: SiteServer, name: str, query: str, sentence: str) -> None:
     """At every address that gateways use."""
     page = await quiet_house.get(name + query)
     assert page.status == 200
@@ -383,7 +383,7 @@ async def test_every_message_is_explained(quiet_house: GuestHouse, name: str, qu
 
 
 @ensureDeferred
-async def test_a_message_of_a_known_gateway_leads_back_to_its_login(quiet_house: GuestHouse) -> None:
+async def test_a_message_of_a_known_gateway_leads_back_to_its_login(quiet_house: SiteServer) -> None:
     """wifidog-ng says which gateway it is."""
     page = await quiet_house.get(f"messages?gw_id=gw1&mac={MAC}")
     assert "/wifidog/login?gw_address=10.0.0.1&amp;gw_port=2060&amp;gw_id=gw1" in page.body
@@ -391,7 +391,7 @@ async def test_a_message_of_a_known_gateway_leads_back_to_its_login(quiet_house:
 
 @pytest.mark.parametrize("target", ["login?" + login_query(), "portal", "messages", "", "nowhere"])
 @ensureDeferred
-async def test_head_is_get_without_the_page(quiet_house: GuestHouse, target: str) -> None:
+async def test_head_is_get_without_the_page(quiet_house: SiteServer, target: str) -> None:
     """With the same head."""
     get, head = await quiet_house.get(target), await quiet_house.get(target, method="HEAD")
     assert (head.status, head.body) == (get.status, "")
@@ -401,7 +401,7 @@ async def test_head_is_get_without_the_page(quiet_house: GuestHouse, target: str
 
 @pytest.mark.parametrize("name", ["login", "portal", "gw_message.php", "gw_message", "messages"])
 @ensureDeferred
-async def test_a_slash_at_the_end_changes_nothing(quiet_house: GuestHouse, name: str) -> None:
+async def test_a_slash_at_the_end_changes_nothing(quiet_house: SiteServer, name: str) -> None:
     """Nor do two, nor one too many in front; never a redirect."""
     codes = {(await quiet_house.get(target)).status for target in (name, name + "/", name + "//", "/" + name)}
     assert len(codes) == 1
@@ -426,7 +426,7 @@ async def test_a_slash_at_the_end_changes_nothing(quiet_house: GuestHouse, name:
     ],
 )
 @ensureDeferred
-async def test_wrong_turns_get_a_page_too(quiet_house: GuestHouse, method: str, target: str, code: int) -> None:
+async def test_wrong_turns_get_a_page_too(quiet_house: SiteServer, method: str, target: str, code: int) -> None:
     """Not a traceback, not a bare line, nothing in the log."""
     with log_lines("") as lines:
         page = await quiet_house.get(target, method=method)
@@ -438,7 +438,7 @@ async def test_wrong_turns_get_a_page_too(quiet_house: GuestHouse, method: str, 
 
 @pytest.mark.parametrize("host", ["\xff", "a..b", "a" * 300, "[::1", "x y", "<b>", "", "portal.example:99999999", "-"])
 @ensureDeferred
-async def test_a_host_that_cannot_be_true_changes_nothing(quiet_house: GuestHouse, host: str) -> None:
+async def test_a_host_that_cannot_be_true_changes_nothing(quiet_house: SiteServer, host: str) -> None:
     """Neither the page nor its policy."""
     page = await quiet_house.get("login?" + login_query(), host=host)
     assert page.status == 200
@@ -446,29 +446,29 @@ async def test_a_host_that_cannot_be_true_changes_nothing(quiet_house: GuestHous
 
 
 @ensureDeferred
-async def test_a_store_that_goes_away_asks_guests_for_patience(house: GuestHouse) -> None:
+async def test_a_store_that_goes_away_asks_guests_for_patience(server: SiteServer) -> None:
     """The form stays usable, the other pages say when to come back."""
-    form = hidden(await house.login_page())
-    token = await house.get_online()
-    await within(10, house.database.stop())
-    sent = await house.post("login", form)
+    form = hidden(await server.login_page())
+    token = await server.get_online()
+    await within(10, server.database.stop())
+    sent = await server.post("login", form)
     assert sent.status == 503
     assert "press the button again" in sent.body
     assert hidden(sent)["state"]
-    for page in (sent, await house.login_page(), await house.get(f"portal?token={token}")):
+    for page in (sent, await server.login_page(), await server.get(f"portal?token={token}")):
         assert page.status == 503
         assert is_polite(page)
         assert int(page.headers["retry-after"]) > 0
-    assert (await house.get("messages")).status == 200
-    assert (await house.get("")).status == 200
+    assert (await server.get("messages")).status == 200
+    assert (await server.get("")).status == 200
 
 
 @ensureDeferred
-async def test_our_own_mistakes_are_logged_sparingly(house: GuestHouse) -> None:
+async def test_our_own_mistakes_are_logged_sparingly(server: SiteServer) -> None:
     """The guest gets a page, the log one traceback for many guests."""
-    house.directory._networks.clear()
+    server.directory._networks.clear()
     with log_lines("wifidogd") as lines:
-        pages = [await house.login_page() for _ in range(3)]
+        pages = [await server.login_page() for _ in range(3)]
     assert {page.status for page in pages} == {500}
     assert all(is_polite(page) for page in pages)
     assert "Something went wrong on our side" in pages[0].body
@@ -476,31 +476,31 @@ async def test_our_own_mistakes_are_logged_sparingly(house: GuestHouse) -> None:
 
 
 @ensureDeferred
-async def test_a_limit_that_ended_the_stay_is_named_on_the_next_page(house: GuestHouse) -> None:
+async def test_a_limit_that_ended_the_stay_is_named_on_the_next_page(server: SiteServer) -> None:
     """With when the guest may come back; no longer once that is long ago, nor on the page of a neighbour."""
-    await house.change_network(time_limit=timedelta(minutes=10))
-    token = await house.get_online()
-    house.later(minutes=10)
-    await house.report(Stage.COUNTERS, token)
-    page = await house.login_page()
+    await server.change_network(time_limit=timedelta(minutes=10))
+    token = await server.get_online()
+    server.later(minutes=10)
+    await server.report(Stage.COUNTERS, token)
+    page = await server.login_page()
     assert "Your last stay has ended. Your time is used up." in page.body
     assert "You may sign in again now." in page.body
-    assert "Your last stay" not in (await house.login_page(mac="02:00:00:00:00:99")).body
-    house.later(hours=1)
-    assert "Your last stay" not in (await house.login_page()).body
+    assert "Your last stay" not in (await server.login_page(mac="02:00:00:00:00:99")).body
+    server.later(hours=1)
+    assert "Your last stay" not in (await server.login_page()).body
 
 
 @ensureDeferred
-async def test_a_plan_is_of_a_device_that_the_gateway_named(house: GuestHouse) -> None:
+async def test_a_plan_is_of_a_device_that_the_gateway_named(server: SiteServer) -> None:
     """Without one nobody gets in, or leaving out the MAC would leave out the limits."""
-    await within(5, house.database.transaction(lambda cursor: save_plan(cursor, Plan("p", "P", total_octets=100))))
-    await house.change_network(plan="p")
-    page = await house.login_page(mac="")
-    refused = await house.post("login", hidden(page))
+    await within(5, server.database.transaction(lambda cursor: save_plan(cursor, Plan("p", "P", total_octets=100))))
+    await server.change_network(plan="p")
+    page = await server.login_page(mac="")
+    refused = await server.post("login", hidden(page))
     assert refused.status == 403
     assert "did not tell us which device this is" in refused.body
-    token = await house.get_online()
-    await house.report(Stage.COUNTERS, token, Octets(60, 40))
-    refused = await house.sign_in()
+    token = await server.get_online()
+    await server.report(Stage.COUNTERS, token, Octets(60, 40))
+    refused = await server.sign_in()
     assert refused.status == 403
     assert "Your data is used up." in refused.body

@@ -13,7 +13,7 @@ from pytest_twisted import ensureDeferred
 
 from tests.support.builders import rows
 from tests.support.raw_http import Reply, ask
-from tests.support.site_server import GATEWAY, MAC, GuestHouse, hidden, token_in
+from tests.support.site_server import GATEWAY, MAC, SiteServer, hidden, token_in
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService
@@ -28,7 +28,7 @@ GOOD = "correct horse"
 PAGES = ["sign-up", "forgotten", "account", "mail/" + "a" * 32]
 
 
-class MailHouse(GuestHouse):
+class MailSiteServer(SiteServer):
     """A server that can send mail, which its queue keeps."""
 
     def mail(self) -> MailServices:
@@ -70,25 +70,25 @@ def link_in(page: Reply, name: str) -> str:
 
 
 @pytest_twisted.async_yield_fixture
-async def house(database: Database) -> AsyncIterator[MailHouse]:
-    house = MailHouse(database)
-    await house.open()
-    await house.change_network(methods=(SignInMethod.ACCOUNT, SignInMethod.SPLASH), sign_up=True, title="Café Zoë")
-    yield house
-    await house.close()
+async def server(database: Database) -> AsyncIterator[MailSiteServer]:
+    server = MailSiteServer(database)
+    await server.open()
+    await server.change_network(methods=(SignInMethod.ACCOUNT, SignInMethod.SPLASH), sign_up=True, title="Café Zoë")
+    yield server
+    await server.close()
 
 
 @pytest_twisted.async_yield_fixture
-async def mute(database: Database) -> AsyncIterator[GuestHouse]:
+async def mute(database: Database) -> AsyncIterator[SiteServer]:
     """A server without mail, whose operator wanted sign-up all the same."""
-    house = await GuestHouse(database).open()
-    await house.change_network(methods=(SignInMethod.ACCOUNT,), sign_up=True)
-    yield house
-    await house.close()
+    server = await SiteServer(database).open()
+    await server.change_network(methods=(SignInMethod.ACCOUNT,), sign_up=True)
+    yield server
+    await server.close()
 
 
 @ensureDeferred
-async def test_without_a_mail_server_nothing_is_offered(mute: GuestHouse) -> None:
+async def test_without_a_mail_server_nothing_is_offered(mute: SiteServer) -> None:
     """No link leads there, and nothing is there."""
     page = await mute.login_page()
     state = hidden(page)
@@ -101,34 +101,34 @@ async def test_without_a_mail_server_nothing_is_offered(mute: GuestHouse) -> Non
 
 @pytest.mark.parametrize("changes", [{"sign_up": False}, {"methods": (SignInMethod.SPLASH,)}])
 @ensureDeferred
-async def test_a_network_may_offer_no_sign_up(house: MailHouse, changes: dict[str, object]) -> None:
+async def test_a_network_may_offer_no_sign_up(server: MailSiteServer, changes: dict[str, object]) -> None:
     """Then also a form that was open is of no use."""
-    form = hidden(await house.sign_up_page())
-    await house.change_network(**changes)
-    assert "sign-up" not in (await house.login_page()).body
-    assert (await house.post("sign-up", form | {"email": ZOE, "password": GOOD})).status == 404
-    assert await rows(house.database, "SELECT count(*) FROM accounts") == [(0,)]
+    form = hidden(await server.sign_up_page())
+    await server.change_network(**changes)
+    assert "sign-up" not in (await server.login_page()).body
+    assert (await server.post("sign-up", form | {"email": ZOE, "password": GOOD})).status == 404
+    assert await rows(server.database, "SELECT count(*) FROM accounts") == [(0,)]
 
 
 @ensureDeferred
-async def test_signing_up_leads_to_the_gateway(house: MailHouse) -> None:
+async def test_signing_up_leads_to_the_gateway(server: MailSiteServer) -> None:
     """As every other way to sign in does, with the policy to match."""
-    page = await house.sign_up_page()
+    page = await server.sign_up_page()
     assert page.status == 200
     assert f"form-action 'self' http://{GATEWAY.address}:2060" in page.headers["content-security-policy"]
     assert "20 minutes" in page.body
-    reply = await house.sign_up()
+    reply = await server.sign_up()
     assert reply.status == 303
     assert reply.headers["location"].startswith(f"http://{GATEWAY.address}:2060/wifidog/auth?token=")
 
 
 @ensureDeferred
-async def test_the_terms_stand_on_the_page(house: MailHouse) -> None:
+async def test_the_terms_stand_on_the_page(server: MailSiteServer) -> None:
     """And which were accepted is noted."""
-    await house.change_network(terms={"en": "Be nice."}, terms_version=3)
-    assert "Be nice." in (await house.sign_up_page()).body
-    await house.sign_up()
-    assert await rows(house.database, "SELECT terms_version FROM sessions") == [(3,)]
+    await server.change_network(terms={"en": "Be nice."}, terms_version=3)
+    assert "Be nice." in (await server.sign_up_page()).body
+    await server.sign_up()
+    assert await rows(server.database, "SELECT terms_version FROM sessions") == [(3,)]
 
 
 @pytest.mark.parametrize(
@@ -142,10 +142,10 @@ async def test_the_terms_stand_on_the_page(house: MailHouse) -> None:
 )
 @ensureDeferred
 async def test_a_mistake_is_said_beside_what_was_typed(
-    house: MailHouse, typed: dict[str, str], status: int, says: str
+    server: MailSiteServer, typed: dict[str, str], status: int, says: str
 ) -> None:
     """Never the password."""
-    reply = await house.sign_up(**typed)
+    reply = await server.sign_up(**typed)
     assert reply.status == status
     assert says in reply.body
     assert GOOD not in reply.body
@@ -154,168 +154,168 @@ async def test_a_mistake_is_said_beside_what_was_typed(
 
 
 @ensureDeferred
-async def test_a_known_address_looks_like_any_other(house: MailHouse) -> None:
+async def test_a_known_address_looks_like_any_other(server: MailSiteServer) -> None:
     """Status, head and body of the answer have the same form."""
-    new = await house.sign_up()
-    known = await house.sign_up(password="another password")
+    new = await server.sign_up()
+    known = await server.sign_up(password="another password")
 
     def anonymous(reply: Reply) -> tuple[int, set[str], str]:
         token = token_in(reply.headers["location"])
         return reply.status, set(reply.headers), reply.body.replace(token, "")
 
     assert anonymous(new) == anonymous(known)
-    unknown = [await house.post("forgotten", {"email": who, "want": "recover"}) for who in (ZOE, "eve@example.org")]
+    unknown = [await server.post("forgotten", {"email": who, "want": "recover"}) for who in (ZOE, "eve@example.org")]
     assert unknown[0].body.replace(ZOE, "") == unknown[1].body.replace("eve@example.org", "")
     assert unknown[0].status == unknown[1].status == 200
 
 
 @ensureDeferred
-async def test_a_storm_is_told_to_wait(house: MailHouse) -> None:
+async def test_a_storm_is_told_to_wait(server: MailSiteServer) -> None:
     """With how long."""
     for _ in range(3):
-        await house.sign_up()
-    reply = await house.sign_up()
+        await server.sign_up()
+    reply = await server.sign_up()
     assert (reply.status, reply.headers["retry-after"]) == (429, "900")
-    reply = await house.post("forgotten", {"email": ZOE})
+    reply = await server.post("forgotten", {"email": ZOE})
     assert (reply.status, reply.headers["retry-after"]) == (429, "900")
 
 
 @pytest.mark.parametrize("state", ["", "forged", "x" * 10000])
 @ensureDeferred
-async def test_a_forged_state_opens_nothing(house: MailHouse, state: str) -> None:
+async def test_a_forged_state_opens_nothing(server: MailSiteServer, state: str) -> None:
     """Where a gateway matters; help is for everybody."""
-    assert (await house.post("sign-up", {"state": state, "email": ZOE, "password": GOOD})).status == 400
-    assert (await house.get(f"sign-up?state={state[:500]}")).status == 400
-    assert (await house.post("forgotten", {"state": state, "email": ZOE})).status == 200
-    assert await rows(house.database, "SELECT count(*) FROM accounts") == [(0,)]
+    assert (await server.post("sign-up", {"state": state, "email": ZOE, "password": GOOD})).status == 400
+    assert (await server.get(f"sign-up?state={state[:500]}")).status == 400
+    assert (await server.post("forgotten", {"state": state, "email": ZOE})).status == 200
+    assert await rows(server.database, "SELECT count(*) FROM accounts") == [(0,)]
 
 
 @ensureDeferred
-async def test_an_old_form_leads_back(house: MailHouse) -> None:
+async def test_an_old_form_leads_back(server: MailSiteServer) -> None:
     """To a fresh login page."""
-    form = hidden(await house.sign_up_page())
-    house.later(minutes=30)
-    reply = await house.post("sign-up", form | {"email": ZOE, "password": GOOD})
+    form = hidden(await server.sign_up_page())
+    server.later(minutes=30)
+    reply = await server.post("sign-up", form | {"email": ZOE, "password": GOOD})
     assert reply.status == 400
     assert "/wifidog/login?" in reply.body
 
 
 @ensureDeferred
-async def test_who_is_online_already_is_not_signed_up(house: MailHouse) -> None:
+async def test_who_is_online_already_is_not_signed_up(server: MailSiteServer) -> None:
     """They are shown so."""
-    form = hidden(await house.sign_up_page())
-    token = token_in((await house.sign_up()).headers["location"])
-    await house.report(Stage.LOGIN, token)
-    reply = await house.post("sign-up", form | {"email": "eve@example.org", "password": GOOD})
+    form = hidden(await server.sign_up_page())
+    token = token_in((await server.sign_up()).headers["location"])
+    await server.report(Stage.LOGIN, token)
+    reply = await server.post("sign-up", form | {"email": "eve@example.org", "password": GOOD})
     assert reply.status == 303
     assert reply.headers["location"].startswith("/wifidog/login?")
     assert MAC.replace(":", "%3A") in reply.headers["location"]
 
 
 @ensureDeferred
-async def test_a_link_is_followed_once(house: MailHouse) -> None:
+async def test_a_link_is_followed_once(server: MailSiteServer) -> None:
     """Then it says so, and where to get another; with a slash behind it, too, as mail programs like."""
-    await house.sign_up()
-    [link] = await house.links()
-    reply = await house.get(link + "/")
+    await server.sign_up()
+    [link] = await server.links()
+    reply = await server.get(link + "/")
     assert reply.status == 200
     assert "Thank you" in reply.body
-    reply = await house.get(link)
+    reply = await server.get(link)
     assert reply.status == 404
     assert link_in(reply, "forgotten")
 
 
 @ensureDeferred
-async def test_links_lead_to_the_public_address_only(house: MailHouse) -> None:
+async def test_links_lead_to_the_public_address_only(server: MailSiteServer) -> None:
     """Whatever host the browser says it asked."""
-    form = hidden(await house.sign_up_page())
+    form = hidden(await server.sign_up_page())
     body = urlencode(form | {"email": ZOE, "password": GOOD}).encode()
-    await ask(house.port, "/wifidog/sign-up", method="POST", form=body, host="evil.example")
-    [letter] = await house.letters()
+    await ask(server.port, "/wifidog/sign-up", method="POST", form=body, host="evil.example")
+    [letter] = await server.letters()
     assert "evil.example" not in letter
-    assert await house.links()
+    assert await server.links()
 
 
 @ensureDeferred
-async def test_a_forgotten_password_is_chosen_anew(house: MailHouse) -> None:
+async def test_a_forgotten_password_is_chosen_anew(server: MailSiteServer) -> None:
     """From the login page to the mail, from the mail to the form."""
-    await house.sign_up()
-    page = await house.get(link_in(await house.login_page(), "forgotten"))
-    reply = await house.post("forgotten", hidden(page) | {"email": ZOE, "want": "recover"})
+    await server.sign_up()
+    page = await server.get(link_in(await server.login_page(), "forgotten"))
+    reply = await server.post("forgotten", hidden(page) | {"email": ZOE, "want": "recover"})
     assert ZOE in reply.body
     assert link_in(reply, "login")
-    link = (await house.links())[1]
-    assert 'autocomplete="new-password"' in (await house.get(link)).body
-    reply = await house.post(link, {"password": "short"})
+    link = (await server.links())[1]
+    assert 'autocomplete="new-password"' in (await server.get(link)).body
+    reply = await server.post(link, {"password": "short"})
     assert (reply.status, "at least 8 characters" in reply.body) == (400, True)
-    assert "password is changed" in (await house.post(link, {"password": "battery staple"})).body
-    assert (await house.post(link, {"password": "battery staple"})).status == 404
-    assert (await house.sign_in(name=ZOE, password="battery staple")).status == 303
+    assert "password is changed" in (await server.post(link, {"password": "battery staple"})).body
+    assert (await server.post(link, {"password": "battery staple"})).status == 404
+    assert (await server.sign_in(name=ZOE, password="battery staple")).status == 303
 
 
 @ensureDeferred
-async def test_the_link_can_be_asked_for_again(house: MailHouse) -> None:
+async def test_the_link_can_be_asked_for_again(server: MailSiteServer) -> None:
     """The second works as well as the first."""
-    await house.sign_up()
-    await house.post("forgotten", {"email": f" {ZOE.upper()} ", "want": "validate"})
-    links = await house.links()
+    await server.sign_up()
+    await server.post("forgotten", {"email": f" {ZOE.upper()} ", "want": "validate"})
+    links = await server.links()
     assert len(links) == 2
-    assert (await house.get(links[1])).status == 200
-    assert (await house.get(links[0])).status == 404
+    assert (await server.get(links[1])).status == 200
+    assert (await server.get(links[0])).status == 404
 
 
 @ensureDeferred
-async def test_password_and_address_are_changed_by_who_knows_the_password(house: MailHouse) -> None:
+async def test_password_and_address_are_changed_by_who_knows_the_password(server: MailSiteServer) -> None:
     """And by nobody else."""
-    await house.sign_up()
+    await server.sign_up()
     known = {"name": ZOE, "password": GOOD}
-    page = await house.get("account")
+    page = await server.get("account")
     assert page.status == 200
-    wrong = await house.post("account", known | {"password": "wrong", "new_password": GOOD, "change": "password"})
+    wrong = await server.post("account", known | {"password": "wrong", "new_password": GOOD, "change": "password"})
     assert (wrong.status, "do not go together" in wrong.body, ZOE in wrong.body) == (401, True, True)
-    reply = await house.post("account", known | {"email": "zoe@new.example", "change": "address"})
+    reply = await server.post("account", known | {"email": "zoe@new.example", "change": "address"})
     assert (reply.status, "zoe@new.example" in reply.body) == (200, True)
-    assert "new address is confirmed" in (await house.get((await house.links())[-1])).body
+    assert "new address is confirmed" in (await server.get((await server.links())[-1])).body
     known["name"] = "zoe@new.example"
-    reply = await house.post("account", known | {"new_password": "battery staple", "change": "password"})
+    reply = await server.post("account", known | {"new_password": "battery staple", "change": "password"})
     assert (reply.status, "password is changed" in reply.body) == (200, True)
-    assert (await house.sign_in(name="zoe@new.example", password="battery staple")).status == 303
+    assert (await server.sign_in(name="zoe@new.example", password="battery staple")).status == 303
 
 
 @pytest.mark.parametrize(
     ("accepted", "subject"), [("de", "de"), ("ar;q=0.9, en;q=0.1", "ar"), ("tlh", "en"), ("", "en")]
 )
 @ensureDeferred
-async def test_the_mail_is_in_the_language_of_the_page(house: MailHouse, accepted: str, subject: str) -> None:
+async def test_the_mail_is_in_the_language_of_the_page(server: MailSiteServer, accepted: str, subject: str) -> None:
     """As far as we speak it."""
-    form = hidden(await house.sign_up_page())
+    form = hidden(await server.sign_up_page())
     body = urlencode(form | {"email": ZOE, "password": GOOD}).encode()
-    await ask(house.port, "/wifidog/sign-up", method="POST", form=body, language=accepted)
-    [letter] = await house.letters()
+    await ask(server.port, "/wifidog/sign-up", method="POST", form=body, language=accepted)
+    [letter] = await server.letters()
     assert f"\nContent-Language: {subject}\n" in letter
 
 
 @ensureDeferred
-async def test_asking_for_the_head_of_a_link_does_not_use_it_up(house: MailHouse) -> None:
+async def test_asking_for_the_head_of_a_link_does_not_use_it_up(server: MailSiteServer) -> None:
     """Programs that look at mails before people do often ask so; whatever the link is for."""
-    await house.sign_up()
-    [target] = await house.links()
+    await server.sign_up()
+    [target] = await server.links()
     for _ in range(2):
-        head = await ask(house.port, house.path + target, method="HEAD")
+        head = await ask(server.port, server.path + target, method="HEAD")
         assert (head.status, head.body) == (200, "")
-    assert await rows(house.database, "SELECT validated_at FROM accounts") == [(None,)]
-    assert "Thank you" in (await house.get(target)).body
+    assert await rows(server.database, "SELECT validated_at FROM accounts") == [(None,)]
+    assert "Thank you" in (await server.get(target)).body
 
 
 @ensureDeferred
-async def test_the_portal_leads_who_has_an_account_to_its_page(house: MailHouse) -> None:
+async def test_the_portal_leads_who_has_an_account_to_its_page(server: MailSiteServer) -> None:
     """And from there nobody who has none; the page knows whose guest they are."""
-    token = await house.get_online()
-    assert "/account" not in (await house.get(f"portal?gw_id=gw1&token={token}")).body
-    house.later(hours=1)
-    own = token_in((await house.sign_up()).headers["location"])
-    await house.report(Stage.LOGIN, own, mac="02:00:00:00:00:02")
-    portal = await house.get(f"portal?gw_id=gw1&token={own}")
-    account = await house.get(link_in(portal, "account"))
+    token = await server.get_online()
+    assert "/account" not in (await server.get(f"portal?gw_id=gw1&token={token}")).body
+    server.later(hours=1)
+    own = token_in((await server.sign_up()).headers["location"])
+    await server.report(Stage.LOGIN, own, mac="02:00:00:00:00:02")
+    portal = await server.get(f"portal?gw_id=gw1&token={own}")
+    account = await server.get(link_in(portal, "account"))
     assert "Your account" in account.body
     assert "Café Zoë" in account.body

@@ -29,7 +29,7 @@ from wifidogd.web.rendering.formatting import Size, Span, minutes_to_wait, size,
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.rendering.notices import MESSAGES, Notice
 from wifidogd.web.rendering.pages import FOLDERS, Pages
-from wifidogd.web.rendering.session_pages import Aside
+from wifidogd.web.rendering.session_pages import PortalDetails
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVIL = """"><script>alert('x')</script>{{ 7*7 }}&amp;"""
@@ -94,7 +94,7 @@ SIGN_UP: dict[str, Any] = {
 TOKEN = "t" * 32
 TABLET = OtherDevice(7, "02:00:00:00:07:07", NOON - timedelta(minutes=5), Octets(1_500_000, 0), is_ending=False)
 LEAVING = replace(TABLET, session_id=8, mac=None, is_ending=True)
-BUSY = Aside(((TABLET, "u" * 200), (LEAVING, "v" * 200)), NOON + timedelta(days=30))
+BUSY = PortalDetails(((TABLET, "u" * 200), (LEAVING, "v" * 200)), NOON + timedelta(days=30))
 HOURS = Plan("hours", "Hours", time_limit=timedelta(hours=5), time_counts=TimeCounts.USED)
 PAUSABLE = replace(STAY, allowance=Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", HOURS))
 
@@ -103,7 +103,7 @@ EVERY_PAGE = {
     "account": PAGES.sign_in(ACCOUNTS, STATE),
     "account refused": PAGES.sign_in(ACCOUNTS, STATE, Refused(Refusal.WRONG_PASSWORD), name="anna"),
     "online": PAGES.online(NETWORK, STATE, "http://a.example/"),
-    "portal": PAGES.portal(PATH, STAY, TOKEN, STATE, Aside(), NOON),
+    "portal": PAGES.portal(PATH, STAY, TOKEN, STATE, PortalDetails(), NOON),
     "portal of many": PAGES.portal(PATH, PAUSABLE, TOKEN, "s" * 200, BUSY, NOON),
     "back": PAGES.back(NETWORK, STATE, "/wifidog/login?gw_id=gw1&form=1", NOON, NOON, can_forget=True),
     "welcome": PAGES.welcome(None),
@@ -204,7 +204,7 @@ def test_a_page_with_the_largest_logo_is_small() -> None:
             replace(STAY, network=replace(NETWORK, title=EVIL), url="http://a.example/" + EVIL),
             EVIL,
             EVIL,
-            Aside(((replace(TABLET, mac=EVIL), EVIL),)),
+            PortalDetails(((replace(TABLET, mac=EVIL), EVIL),)),
             NOON,
         ),
         PAGES.back(replace(NETWORK, title=EVIL), EVIL, EVIL, NOON, NOON, can_forget=True),
@@ -281,7 +281,8 @@ def test_the_portal_shows_used_and_left() -> None:
 
 def test_no_limit_is_said_and_nothing_left_is_zero() -> None:
     """None and 0 are different news."""
-    text = text_of(PAGES.portal(PATH, replace(STAY, octets_left=0, time_left=None), TOKEN, STATE, Aside(), NOON))
+    spent = replace(STAY, octets_left=0, time_left=None)
+    text = text_of(PAGES.portal(PATH, spent, TOKEN, STATE, PortalDetails(), NOON))
     assert "Time left no limit" in text
     assert "Data left 0 kB" in text
 

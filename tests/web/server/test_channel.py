@@ -11,7 +11,7 @@ from twisted.web.http import _ChunkedTransferDecoder
 
 from tests.support.observing import let_clients_be_heard, log_lines
 from tests.web.server.test_site import HELLO, LAST_HELLO, Door, close
-from wifidogd.web.server.channel import LINGER
+from wifidogd.web.server.request_limits import LINGER
 
 ANSWER = b"gateway auth 0"
 CHUNKED = b"POST /wifidog/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"

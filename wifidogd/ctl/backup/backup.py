@@ -22,15 +22,15 @@ STDOUT = 1
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun; it has no verbs."""
+    """Add the noun, which has no verbs."""
     parser = nouns(
         "backup",
         help="write the whole database into a file",
-        description="Write the whole database into a file, while the server runs or not.  It holds what guests typed "
-        "and the secrets of the server: keep it as safe.",
+        description="Write the whole database into a file, whether or not the server runs.  The file holds what "
+        "guests typed and the secrets of the server: keep it as safe as those.",
     )
     parser.add_argument("file", metavar="FILE", help="to write; - for standard output")
-    parser.add_argument("--replace", action="store_true", help="write over FILE if it is there")
+    parser.add_argument("--replace", action="store_true", help="overwrite FILE if it exists")
     parser.set_defaults(run=run, prepare=check_words)
 
 

@@ -28,18 +28,18 @@ SHOWN = 5
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun; it has no verbs."""
+    """Add the noun, which has no verbs."""
     parser = nouns(
         "restore",
-        help="make the database what it was at a backup",
-        description="Make the database what it was when `wifidogctl backup` wrote FILE, or leave it as it is.  The "
-        "server must not run.  A backup of an older version is brought up to date.",
+        help="restore the database from a backup",
+        description="Restore the database from FILE, as `wifidogctl backup` wrote it, or leave it as it is if that "
+        "fails.  The server must not run.  A backup of an older version is brought up to date.",
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="written by wifidogctl backup")
     parser.add_argument(
         "--replace",
         action="store_true",
-        help="throw away what is there: all tables in the same schema of the database, whoever made them",
+        help="delete what is there: all tables in the same schema of the database, whoever made them",
     )
     parser.set_defaults(run=run, prepare=check_words)
 

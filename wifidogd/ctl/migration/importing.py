@@ -21,7 +21,7 @@ SHOWN = 50
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun and its verbs."""
+    """Add the noun and its verbs."""
     verbs = add_nouns(nouns("import", help="take over users and nodes of another server"), "FROM")
     parser = verbs(
         "wifidog-auth",

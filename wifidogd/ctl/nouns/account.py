@@ -26,7 +26,7 @@ MOST = 10_000
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun and its verbs."""
+    """Add the noun and its verbs."""
     verbs = add_nouns(nouns("account", help="guests who sign in with name and password"))
     reads = "The password is asked for twice at a terminal; otherwise it is the first line of standard input."
     for verb, do, does in (("add", add, "add an account"), ("passwd", passwd, "change an account's password")):
@@ -95,7 +95,7 @@ async def disable(command: Command) -> None:
     """Lock an account."""
     name = command.arguments.name
     _expect(await command.transaction(lambda cursor: set_disabled(cursor, name, True)), name)
-    print(f"Disabled {name}.  Open sessions go on: end them with `wifidogctl session kick --account {name}`.")
+    print(f"Disabled {name}.  Open sessions continue: end them with `wifidogctl session kick --account {name}`.")
 
 
 async def enable(command: Command) -> None:

@@ -33,19 +33,19 @@ SAFETY = (
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun and its verbs."""
-    verbs = add_nouns(nouns("gateway", help="routers: adopted ones and those that wait for it"))
+    """Add the noun and its verbs."""
+    verbs = add_nouns(nouns("gateway", help="routers, adopted or waiting for it"))
     listing = verbs("list", parents=[JSON], help="list adopted gateways, and below them those that wait")
     listing.set_defaults(command=list_all)
     _add_adopt(verbs)
     config = verbs(
         "config",
         parents=[server_options(), JSON],
-        help="print what belongs into the router's wifidog.conf",
-        description="Print what belongs into the wifidog.conf of an adopted gateway.",
+        help="print the lines for the router's wifidog.conf",
+        description="Print the lines for the wifidog.conf of an adopted router.",
     )
     config.add_argument("gw_id", type=gateway_id, metavar="GW_ID", help="GatewayID of the router")
-    config.add_argument("--new-key", action="store_true", help="make a key for it; the last one stays valid as well")
+    config.add_argument("--new-key", action="store_true", help="make another key for it; the last one stays valid")
     config.set_defaults(command=show_config)
     removal = verbs("remove", help="forget a gateway and end its sessions")
     removal.add_argument("gw_id", type=gateway_id, metavar="GW_ID", help="GatewayID of the router")
@@ -56,20 +56,20 @@ def _add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
     parser = verbs(
         "adopt",
         parents=[server_options()],
-        help="let a router's guests sign in here",
-        description="Let a router's guests sign in here, or change what is known about a router adopted before.",
+        help="adopt a router, so that its guests can sign in",
+        description="Adopt a router, so that its guests can sign in, or change the settings of an adopted one.",
     )
     parser.add_argument("gw_id", type=gateway_id, metavar="GW_ID", help="GatewayID of the router")
     parser.add_argument(
         "--address",
         type=guest_address,
         metavar="A",
-        help="the router's own address in its guest network (default: what it said itself while waiting)",
+        help="the router's own address in its guest network (default: the one it named while it waited)",
     )
     parser.add_argument("--port", type=port, metavar="P", help="its GatewayPort (default: 2060)")
-    parser.add_argument("--network", metavar="NAME", help=f"what it offers to guests (default: {DEFAULT_NETWORK})")
+    parser.add_argument("--network", metavar="NAME", help=f"the network it belongs to (default: {DEFAULT_NETWORK})")
     parser.add_argument("--interval", type=check_interval, metavar="S", help="its CheckInterval, seconds (default: 60)")
-    parser.add_argument("--with-key", action="store_true", help="make a secret that only this router will know")
+    parser.add_argument("--with-key", action="store_true", help="make a secret key for this router")
     parser.set_defaults(command=adopt_one)
 
 
@@ -185,7 +185,7 @@ async def _add_key(cursor: Cursor, gateway: Gateway, key: str) -> None:
 
 
 def _conf(server: ServerAddress, gateway: Gateway, key: str | None) -> str:
-    """Return what belongs into a gateway's wifidog.conf; C{key} is None for a gateway without."""
+    """Return the lines for a gateway's wifidog.conf; C{key} is None for a gateway without."""
     block = auth_server_block(server.host, server.port, server.tls, server.path, key)
     return gateway_conf(gateway, block)
 

@@ -39,21 +39,22 @@ from wifidogd.store.gateways.networks import fetch_networks, save_network
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun and its verbs."""
+    """Add the noun and its verbs."""
     verbs = add_nouns(nouns("network", help="what groups of gateways offer to guests"))
     verbs("list", parents=[JSON], help="list the networks").set_defaults(command=list_all)
     parser = verbs(
         "set",
         help="make a network or change it",
-        description="Make a network, or change what is named of it.  Limits apply to sessions that begin afterwards.",
+        description="Make a network, or change the settings that are named.  Limits apply to sessions that begin "
+        "afterwards.",
     )
     parser.add_argument("name", type=network_name, metavar="NAME", help="short name: a-z, 0-9, - and _")
     options: tuple[tuple[str, str, str, Callable[[str], object], str], ...] = (
         ("--title", "title", "T", title, "what guests read"),
         ("--sign-in", "methods", "HOW", methods, "splash, account or voucher; several separated by commas"),
-        ("--time-limit", "time_limit", "2h", duration_or_none, "of one stay; none for no limit"),
-        ("--quota", "quota_octets", "500MB", octets_or_none, "of one stay, both directions; none for no limit"),
-        ("--plan", "plan", "NAME", name_or_none(network_name), "limits over all stays of a guest; none for no plan"),
+        ("--time-limit", "time_limit", "2h", duration_or_none, "of one session; none for no limit"),
+        ("--quota", "quota_octets", "500MB", octets_or_none, "of one session, both directions; none for no limit"),
+        ("--plan", "plan", "NAME", name_or_none(network_name), "limits over all sessions of a guest; none for no plan"),
         ("--time-zone", "time_zone", "ZONE", time_zone, "where days and opening hours count, like Europe/Berlin"),
         ("--stale", "stale_after", "10m", stale_after, "a session without a report for this long has ended"),
         ("--sign-up", "sign_up", "yes|no", yes_or_no, "whether guests may make accounts by e-mail"),

@@ -1,4 +1,4 @@
-"""wifidogctl plan: limits over all stays of a guest."""
+"""wifidogctl plan: limits over all sessions of a guest."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Option = tuple[str, str, str, Callable[[str], object], str]
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun and its verbs."""
-    verbs = add_nouns(nouns("plan", help="limits over all stays of a guest"))
+    """Add the noun and its verbs."""
+    verbs = add_nouns(nouns("plan", help="limits over all sessions of a guest"))
     verbs("list", parents=[JSON], help="list the plans").set_defaults(command=list_all)
     parser = verbs(
         "set",
         help="make a plan or change it",
-        description="Make a plan, or change what is named of it; that holds at once, for guests who are online too.  "
-        "Its limits are of a voucher, an account or a device, over all its stays in a network.",
+        description="Make a plan, or change the limits that are named; they hold at once, also for guests online.  "
+        "A plan limits all sessions of a voucher, an account or a device in a network together.",
     )
     parser.add_argument("name", type=plan_name, metavar="NAME", help="short name: a-z, 0-9, - and _")
     for option, field, example, read, says in _options():
@@ -53,13 +53,13 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
 def _options() -> tuple[Option, ...]:
     return (
         ("--title", "title", "T", title, "what guests read"),
-        ("--time", "time_limit", "2h", duration_or_none, "in all; none for no limit, as for all that follow"),
+        ("--time", "time_limit", "2h", duration_or_none, "in all; none for no limit, as for the options below"),
         ("--time-counts", "time_counts", "wall|used", time_counts, "since first use (wall), or online only (used)"),
         ("--data", "total_octets", "500MB", octets_or_none, "both directions together"),
         ("--down", "incoming_octets", "500MB", octets_or_none, "to the guest"),
         ("--up", "outgoing_octets", "500MB", octets_or_none, "from the guest"),
         ("--devices", "devices", "N", devices, "online at the same time"),
-        ("--when-full", "when_full", "refuse|replace", when_full, "one device more is refused or replaces the oldest"),
+        ("--when-full", "when_full", "refuse|replace", when_full, "one more device is refused, or replaces the oldest"),
         ("--valid-from", "valid_from", "D", first_day, "first day in UTC, like 2027-01-31; or an instant"),
         ("--valid-until", "valid_until", "D", last_day, "last day in UTC, like 2027-01-31; or an instant"),
         ("--hours", "hours", "HOURS", hours, f"opening hours where the network is, like '{EXAMPLE}'"),

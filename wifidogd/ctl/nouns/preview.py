@@ -22,7 +22,7 @@ class Secret:
 
 
 def add_preview(verbs: Callable[..., ArgumentParser]) -> None:
-    """Describe the verb."""
+    """Add the verb."""
     parser = verbs(
         "preview",
         parents=[server_options()],

@@ -1,4 +1,4 @@
-"""wifidogctl session: guests who are online, or about to be."""
+"""wifidogctl session: open sessions of guests, online or pending."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from wifidogd.store.operators.reports import Kicked, SessionState, kick, list_se
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun and its verbs."""
-    verbs = add_nouns(nouns("session", help="guests who are online, or about to be"))
+    """Add the noun and its verbs."""
+    verbs = add_nouns(nouns("session", help="open sessions of guests"))
     listing = verbs("list", parents=[JSON], help="list open sessions, the newest first")
     listing.add_argument("--gateway", type=gateway_id, metavar="GW_ID", help="only at this gateway")
     listing.add_argument("--account", type=account_name, metavar="NAME", help="only of this account")

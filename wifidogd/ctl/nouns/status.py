@@ -14,7 +14,7 @@ from wifidogd.store.operators.reports import Counts, count_everything
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun; it has no verbs."""
+    """Add the noun, which has no verbs."""
     nouns("status", parents=[JSON], help="the whole installation in a few lines").set_defaults(command=show)
 
 
@@ -34,7 +34,7 @@ async def show(command: Command) -> None:
     print(f"Sessions  {counts.online} online, {counts.pending} pending")
     print(f"Traffic   {show_octets(counts.used.incoming)} down, {show_octets(counts.used.outgoing)} up (open sessions)")
     print(f"Accounts  {counts.accounts} enabled, {counts.disabled} disabled")
-    print(f"Mails     {counts.mails} waiting, {counts.late_mails} of them tried in vain")
+    print(f"Mails     {counts.mails} waiting, {counts.late_mails} of them failed so far")
 
 
 def _document(schema: int, counts: Counts) -> dict[str, object]:

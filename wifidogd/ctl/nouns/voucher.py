@@ -22,7 +22,7 @@ from wifidogd.store.driver.database import Cursor
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun and its verbs."""
+    """Add the noun and its verbs."""
     verbs = add_nouns(nouns("voucher", help="codes on paper that sign guests in"))
     _add_create(verbs)
     listing = verbs("list", parents=[JSON], help="list vouchers; codes are shown until they are used")
@@ -30,8 +30,8 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     listing.set_defaults(command=list_all)
     revoking = verbs(
         "revoke",
-        help="take vouchers back",
-        description="Take vouchers back.  Guests who are online by them go offline when the gateway next reports, "
+        help="revoke vouchers",
+        description="Revoke vouchers.  Guests who are online with them go offline when the gateway next reports, "
         "within a minute by default.",
     )
     which = revoking.add_mutually_exclusive_group(required=True)
@@ -114,7 +114,7 @@ async def create(command: Command) -> None:
 
 
 async def revoke(command: Command) -> None:
-    """Take back one voucher or a batch."""
+    """Revoke one voucher or a batch."""
     wanted = command.arguments
     code_hash = hash_secret(wanted.code) if wanted.code else None
     revoked = await command.transaction(partial(revoke_vouchers, code_hash=code_hash, batch=wanted.batch))
@@ -122,4 +122,4 @@ async def revoke(command: Command) -> None:
         raise CommandFailed(
             "No voucher that is still good is meant by that: `wifidogctl voucher list` shows those there are."
         )
-    print(f"Took back {count(revoked, 'voucher')}.")
+    print(f"Revoked {count(revoked, 'voucher')}.")

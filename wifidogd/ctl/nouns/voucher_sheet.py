@@ -20,7 +20,7 @@ from wifidogd.web.rendering.voucher_sheet import write_sheet
 
 
 def add_sheet(verbs: Callable[..., ArgumentParser]) -> None:
-    """Describe the verb."""
+    """Add the verb."""
     parser = verbs(
         "sheet",
         parents=[server_options()],

@@ -1,4 +1,4 @@
-"""The result of a simulation, in words and figures."""
+"""The result of a simulation, in words and numbers."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from wifidogd.simulation.statistics import Latencies, Statistics
 class Verdict:
     """What was seen on the wire, and in the tables."""
 
-    figures: Statistics
+    statistics: Statistics
     audit: Audit
 
     @property
     def is_right(self) -> bool:
         """Whether every request was answered rightly and every octet is where it belongs."""
         return not (
-            self.figures.wrong or self.figures.unanswered or self.audit.difference_count or self.audit.unchecked
+            self.statistics.wrong or self.statistics.unanswered or self.audit.difference_count or self.audit.unchecked
         )
 
 
 def live_line(simulation: Simulation, length: timedelta) -> str:
     """Return one line about the state of a simulation."""
-    figures = simulation.context.statistics
-    elapsed = timedelta(seconds=int(figures.elapsed))
+    statistics = simulation.context.statistics
+    elapsed = timedelta(seconds=int(statistics.elapsed))
     return (
         f"{elapsed} of {length}  {simulation.online} sessions  "
-        f"{figures.all.count} requests, {_rate(figures)}/s  {_latencies(figures.all)}  "
-        f"unanswered {figures.unanswered}  wrong {figures.wrong}"
+        f"{statistics.all.count} requests, {_rate(statistics)}/s  {_latencies(statistics.all)}  "
+        f"unanswered {statistics.unanswered}  wrong {statistics.wrong}"
     )
 
 
 def print_summary(verdict: Verdict) -> None:
     """Print what was asked, how it was answered and what is stored."""
-    figures, audit = verdict.figures, verdict.audit
+    statistics, audit = verdict.statistics, verdict.audit
     rows = [
         (
             kind.value,
@@ -53,12 +53,13 @@ def print_summary(verdict: Verdict) -> None:
             str(asked.unanswered),
             str(asked.wrong),
         )
-        for kind, asked in figures.asked.items()
+        for kind, asked in statistics.asked.items()
     ]
     print_table(("REQUEST", "ANSWERED", "P50", "P99", "LONGEST", "UNANSWERED", "WRONG"), rows)
     print()
-    print(f"Requests   {figures.all.count} in {show_duration(timedelta(seconds=figures.elapsed))}, {_rate(figures)}/s")
-    print(f"Sessions   {audit.sessions}; gateways restarted {count(figures.restarts, 'time')}")
+    elapsed = show_duration(timedelta(seconds=statistics.elapsed))
+    print(f"Requests   {statistics.all.count} in {elapsed}, {_rate(statistics)}/s")
+    print(f"Sessions   {audit.sessions}; gateways restarted {count(statistics.restarts, 'time')}")
     print(f"Reported   {_exactly(audit.expected)}")
     print(f"Stored     {_exactly(audit.stored)}")
     if audit.open_questions:
@@ -66,7 +67,7 @@ def print_summary(verdict: Verdict) -> None:
         print(f"Uncertain  {devices}: lost answers or restarts leave more than one right sum")
     if audit.unchecked:
         print(f"Unchecked  {count(audit.unchecked, 'device')}: too many answers are missing")
-    for fault in figures.faults:
+    for fault in statistics.faults:
         print(f"Wrong: {printable(fault)}")
     for difference in audit.differences:
         print(f"Difference: {printable(difference)}")
@@ -75,25 +76,25 @@ def print_summary(verdict: Verdict) -> None:
 
 def document(verdict: Verdict, simulation: Simulation, wanted: Namespace) -> dict[str, object]:
     """Return the same for scripts; latencies in seconds."""
-    figures, audit = verdict.figures, verdict.audit
+    statistics, audit = verdict.statistics, verdict.audit
     return {
         "right": verdict.is_right,
         "gateways": len(simulation.gateways),
         "guests": len(simulation.guests),
         "interval_seconds": seconds(wanted.interval),
         "speed": wanted.speed,
-        "elapsed_seconds": round(figures.elapsed, 3),
-        "restarts": figures.restarts,
+        "elapsed_seconds": round(statistics.elapsed, 3),
+        "restarts": statistics.restarts,
         "requests": {
             kind.value: {
                 **_told(asked.latencies),
                 "unanswered": asked.unanswered,
                 "wrong": asked.wrong,
             }
-            for kind, asked in figures.asked.items()
+            for kind, asked in statistics.asked.items()
         },
-        "all": _told(figures.all),
-        "faults": figures.faults,
+        "all": _told(statistics.all),
+        "faults": statistics.faults,
         "sessions": audit.sessions,
         "reported": {"incoming_octets": audit.expected.incoming, "outgoing_octets": audit.expected.outgoing},
         "stored": {"incoming_octets": audit.stored.incoming, "outgoing_octets": audit.stored.outgoing},
@@ -107,9 +108,9 @@ def document(verdict: Verdict, simulation: Simulation, wanted: Namespace) -> dic
 def _conclusion(verdict: Verdict) -> str:
     if verdict.is_right:
         return "Every answer was right, and every octet is accounted for."
-    figures, audit = verdict.figures, verdict.audit
+    statistics, audit = verdict.statistics, verdict.audit
     return (
-        f"Not all was right: {count(figures.wrong, 'wrong answer')}, {count(figures.unanswered, 'request')} "
+        f"Not all was right: {count(statistics.wrong, 'wrong answer')}, {count(statistics.unanswered, 'request')} "
         f"unanswered, {count(audit.difference_count, 'difference')} in the tables."
     )
 
@@ -123,8 +124,8 @@ def _told(latencies: Latencies) -> dict[str, object]:
     }
 
 
-def _rate(figures: Statistics) -> str:
-    return f"{figures.all.count / figures.elapsed:.0f}" if figures.elapsed else "0"
+def _rate(statistics: Statistics) -> str:
+    return f"{statistics.all.count / statistics.elapsed:.0f}" if statistics.elapsed else "0"
 
 
 def _latencies(latencies: Latencies) -> str:

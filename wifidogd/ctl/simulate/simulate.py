@@ -1,4 +1,4 @@
-"""wifidogctl simulate: gateways and guests who are not there, to try the server and to check what it stores."""
+"""wifidogctl simulate: simulated gateways and guests, to try the server and to check what it stores."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ KNOWN_WITHIN = 15
 """Seconds within which the server must know the gateways; it looks once a second."""
 
 DESCRIPTION = """
-Adopt gateways that are not there, let guests who are not there sign in through the real pages and use the internet,
-and check every answer, and in the end every octet that is stored.  For a server that is being tried: guests share it
-with the simulation.  The gateways are called sim-0001 and so on, in a network called simulation; they are removed in
-the end, also after Ctrl-C.  Exit code 0 only if everything was right.
+Adopt simulated gateways, let simulated guests sign in through the real pages and use the internet, and check every
+answer, and in the end every octet that is stored.  For a server on trial: real guests share it with the simulation.
+The gateways are called sim-0001 and so on, in a network called simulation; they are removed in the end, also after
+Ctrl-C.  The exit code is 0 only if everything was right.
 """
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
-    """Describe the noun; it has no verbs."""
+    """Add the noun, which has no verbs."""
     parser = nouns("simulate", parents=[JSON], help="try the server without a router", description=DESCRIPTION)
     options: tuple[tuple[str, str, Callable[[str], object], object, str], ...] = (
         ("--url", "URL", server, "http://127.0.0.1:8080/wifidog/", "the server, on a loopback or private address"),

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from wifidogd.domain.guests import EndNotice, RememberedDevice
 from wifidogd.domain.sessions import Reason
+from wifidogd.store.access.remembered_devices import DEVICES
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 FIND_ONLINE = """
     SELECT 1
@@ -24,10 +26,12 @@ FIND_ONLINE = """
 
 FETCH_ARRIVAL = (
     """
-    SELECT is_online, notice.gw_id, notice.mac, notice.reason, notice.ended_at, notice.back_at,
-           is_by_key, device_id, device.mac, device.account_id, device.voucher_id, remembered_at, expires_at,
-           coalesce(accounts.plan, vouchers.plan), vouchers.valid_until,
-           coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL)
+    SELECT is_online,
+           notice.gw_id AS notice_gw_id, notice.mac AS notice_mac, notice.reason AS notice_reason,
+           notice.ended_at AS notice_ended_at, notice.back_at AS notice_back_at,
+           is_by_key, device_id, device.mac, account_id, voucher_id, remembered_at, expires_at,
+           coalesce(accounts.plan, vouchers.plan) AS plan, vouchers.valid_until,
+           coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL) AS is_welcome
       FROM (SELECT EXISTS ("""  # noqa: S608 - both are constants
     + FIND_ONLINE
     + """) AS is_online) AS guest
@@ -114,8 +118,16 @@ async def fetch_arrival(
         "ended_since": ended_since,
     }
     await cursor.execute(FETCH_ARRIVAL, values)
-    rows = cursor.fetchall()
-    online, noticed_at, noticed_mac, reason, ended_at, back_at = rows[0][:6]
-    notice = None if reason is None else EndNotice(noticed_at, noticed_mac, Reason(reason), ended_at, back_at)
-    devices = {row[6]: RememberedDevice(*row[7:]) for row in rows if row[6] is not None}
-    return Arrival(online, notice, devices.get(True), devices.get(False))
+    rows, columns = cursor.fetchall(), cursor.columns
+    online, noticed, by_key = map(columns.index, ("is_online", "notice_reason", "is_by_key"))
+    device_in = DEVICES.over(columns)
+    devices = {row[by_key]: device_in(row) for row in rows if row[by_key] is not None}
+    notice = None if rows[0][noticed] is None else END_NOTICES.over(columns)(rows[0])
+    return Arrival(rows[0][online], notice, devices.get(True), devices.get(False))
+
+
+def _end_notice(gw_id: str, mac: str, reason: str, ended_at: datetime, back_at: datetime | None) -> EndNotice:
+    return EndNotice(gw_id, mac, Reason(reason), ended_at, back_at)
+
+
+END_NOTICES = RowReader(_end_notice, prefix="notice_")

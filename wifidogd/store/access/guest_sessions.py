@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from wifidogd.domain.guests import GuestSession, OtherDevice, RememberedDevice
 from wifidogd.domain.sessions import Octets, Reason
+from wifidogd.store.access.remembered_devices import DEVICES
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 OPEN = """
     INSERT INTO sessions (token_hash, gw_id, account_id, url, opened_at, time_limit, quota_octets, allowance_id,
@@ -17,14 +18,17 @@ OPEN = """
 """
 
 FETCH_SESSION = """
-    SELECT mine.gw_id, mine.ip, mine.mac, mine.url, mine.activated_at, mine.expires_at, mine.time_limit,
-           mine.quota_octets, mine.incoming, mine.outgoing, mine.ending IS NOT NULL, mine.allowance_id,
-           mine.account_id IS NOT NULL,
+    SELECT mine.gw_id AS my_gw_id, mine.ip AS my_ip, mine.mac AS my_mac, mine.url AS my_url,
+           mine.activated_at AS my_activated_at, mine.expires_at AS my_expires_at, mine.time_limit AS my_time_limit,
+           mine.quota_octets AS my_quota_octets, mine.incoming AS my_incoming, mine.outgoing AS my_outgoing,
+           mine.ending IS NOT NULL AS my_is_ending, mine.allowance_id AS my_allowance_id,
+           mine.account_id IS NOT NULL AS my_has_account,
            devices.device_id, devices.mac, devices.account_id, devices.voucher_id, remembered_at, devices.expires_at,
-           coalesce(accounts.plan, vouchers.plan), vouchers.valid_until,
-           coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL),
-           others.session_id, others.mac, others.activated_at, others.incoming, others.outgoing,
-           others.ending IS NOT NULL
+           coalesce(accounts.plan, vouchers.plan) AS plan, vouchers.valid_until,
+           coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL) AS is_welcome,
+           others.session_id AS other_session_id, others.mac AS other_mac, others.activated_at AS other_since,
+           others.incoming AS other_incoming, others.outgoing AS other_outgoing,
+           others.ending IS NOT NULL AS other_is_ending
       FROM sessions AS mine
       LEFT JOIN devices ON devices.device_id = mine.device_id
       LEFT JOIN accounts ON accounts.account_id = devices.account_id
@@ -100,14 +104,16 @@ async def fetch_session(cursor: Cursor, token_hash: bytes) -> GuestSession | Non
     @return: None if the token names none.
     """
     await cursor.execute(FETCH_SESSION, {"token_hash": token_hash})
-    rows = cursor.fetchall()
+    rows, columns = cursor.fetchall(), cursor.columns
     if not rows:
         return None
-    device = rows[0][13:22]
-    others = tuple(_other_device(*row[22:]) for row in rows if row[22] is not None)
-    values: list[Any] = [*rows[0][:13], None if device[0] is None else RememberedDevice(*device), others]
-    values[8:10] = [Octets(*values[8:10])]
-    return GuestSession(*values)
+    device, other = map(columns.index, ("device_id", "other_session_id"))
+    other_in = OTHER_DEVICES.over(columns)
+    return SESSIONS.over(columns)(
+        rows[0],
+        device=None if rows[0][device] is None else DEVICES.over(columns)(rows[0]),
+        other_devices=tuple(other_in(row) for row in rows if row[other] is not None),
+    )
 
 
 def ask_to_end(cursor: Cursor, token_hash: bytes, reason: Reason) -> None:
@@ -131,3 +137,43 @@ def _other_device(
     session_id: int, mac: str | None, since: datetime, incoming: int, outgoing: int, is_ending: bool
 ) -> OtherDevice:
     return OtherDevice(session_id, mac, since, Octets(incoming, outgoing), is_ending)
+
+
+def _session(
+    gw_id: str,
+    ip: str | None,
+    mac: str | None,
+    url: str | None,
+    activated_at: datetime | None,
+    expires_at: datetime | None,
+    time_limit: timedelta | None,
+    quota_octets: int | None,
+    incoming: int,
+    outgoing: int,
+    is_ending: bool,
+    allowance_id: int | None,
+    has_account: bool,
+    *,
+    device: RememberedDevice | None,
+    other_devices: tuple[OtherDevice, ...],
+) -> GuestSession:
+    return GuestSession(
+        gw_id,
+        ip,
+        mac,
+        url,
+        activated_at,
+        expires_at,
+        time_limit,
+        quota_octets,
+        Octets(incoming, outgoing),
+        is_ending,
+        allowance_id,
+        has_account,
+        device,
+        other_devices,
+    )
+
+
+SESSIONS = RowReader(_session, prefix="my_")
+OTHER_DEVICES = RowReader(_other_device, prefix="other_")

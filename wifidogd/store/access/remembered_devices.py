@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from wifidogd.domain.guests import RememberedDevice
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 REMEMBER = """
     WITH device AS (
@@ -50,6 +52,9 @@ FORGET_OLD = """
             LIMIT %(limit)s
               FOR UPDATE SKIP LOCKED)
 """
+
+
+DEVICES = RowReader(RememberedDevice)
 
 
 def remember_device(

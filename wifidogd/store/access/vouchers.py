@@ -9,6 +9,7 @@ from datetime import datetime
 from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import Reason
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.driver.rows import RowReader
 
 ADD_VOUCHERS = """
     INSERT INTO vouchers (code_hash, code, batch, plan, network, valid_until, created_at)
@@ -118,6 +119,9 @@ class Voucher:
         return AllowanceOwner(voucher_id=self.voucher_id)
 
 
+VOUCHERS = RowReader(Voucher)
+
+
 async def add_vouchers(cursor: Cursor, codes: Mapping[str, bytes], order: Order, now: datetime) -> set[str]:
     """
     Add vouchers for all codes that are not taken, in one statement.
@@ -144,8 +148,7 @@ async def lock_voucher(cursor: Cursor, code_hash: bytes) -> Voucher | None:
     @return: None if there is none.
     """
     await cursor.execute(LOCK_VOUCHER, {"code_hash": code_hash})
-    row = cursor.fetchone()
-    return None if row is None else Voucher(*row)
+    return VOUCHERS.one(cursor)
 
 
 def forget_code(cursor: Cursor, voucher_id: int) -> None:
@@ -161,7 +164,7 @@ async def list_vouchers(cursor: Cursor, limit: int, batch: str | None = None) ->
     @param batch: None for those of every batch.
     """
     await cursor.execute(LIST_VOUCHERS, {"limit": limit, "batch": batch})
-    return [Voucher(*row) for row in cursor.fetchall()]
+    return VOUCHERS.all(cursor)
 
 
 async def revoke_vouchers(cursor: Cursor, *, code_hash: bytes | None = None, batch: str | None = None) -> int:

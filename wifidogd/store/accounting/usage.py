@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import datetime
 
-from wifidogd.domain.plans import NOBODY, AllowanceOwner
+from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.quotas import Use, is_slotted
 from wifidogd.domain.sessions import Session
 from wifidogd.domain.usage import AllowanceUsage, add_octets, arrival_of, device_of, time_of
@@ -40,12 +40,16 @@ READ_USAGE = """
       JOIN networks ON networks.name = allowances.network
       LEFT JOIN sessions ON sessions.allowance_id = allowances.allowance_id AND activated_at IS NOT NULL
      WHERE allowances.allowance_id = ANY(%(allowance_ids)s::bigint[])
-        OR allowances.voucher_id = %(voucher_id)s
+"""
+
+READ_USAGE_OF_OWNER = READ_USAGE.replace(
+    "allowances.allowance_id = ANY(%(allowance_ids)s::bigint[])",
+    """allowances.voucher_id = %(voucher_id)s
         OR allowances.account_id = %(account_id)s AND allowances.network = %(network)s
         OR allowances.mac = %(mac)s AND allowances.network = %(network)s
-        OR allowances.address_hash = %(address_hash)s AND allowances.network = %(network)s
-"""
-"""All conditions but one are given NULL, which leaves the planner the index of that one."""
+        OR allowances.address_hash = %(address_hash)s AND allowances.network = %(network)s""",
+)
+"""Of the four one is given and the others are NULL, which leaves the planner the index of that one."""
 
 
 async def claim_allowance(
@@ -63,7 +67,9 @@ async def claim_allowance(
     @raise StoreRefused: if there is no such plan, network, voucher or account.
     """
     send_claim(cursor, owner, network, plan, now, valid_until)
-    [usage] = (await _read(cursor, now, owner=owner, network=network)).values()
+    values = {each.name: getattr(owner, each.name) for each in fields(owner)}
+    await cursor.execute(READ_USAGE_OF_OWNER, values | {"network": network, "now": now})
+    [usage] = (await _usage(cursor, now)).values()
     return usage
 
 
@@ -77,26 +83,18 @@ async def lock_usage(cursor: Cursor, allowance_ids: Iterable[int], now: datetime
     # were before it waited for the lock, and miss what the holder of the lock has added.
     ordered = sorted(allowance_ids)
     hold_allowances(cursor, ordered)
-    return await _read(cursor, now, ordered)
+    await cursor.execute(READ_USAGE, {"allowance_ids": ordered, "now": now})
+    return await _usage(cursor, now)
 
 
 async def fetch_usage(cursor: Cursor, allowance_id: int, now: datetime) -> AllowanceUsage:
     """Return what is used of an allowance that a session draws on."""
-    return (await _read(cursor, now, [allowance_id]))[allowance_id]
+    await cursor.execute(READ_USAGE, {"allowance_ids": [allowance_id], "now": now})
+    return (await _usage(cursor, now))[allowance_id]
 
 
-async def _read(
-    cursor: Cursor,
-    now: datetime,
-    allowance_ids: Sequence[int] | None = None,
-    *,
-    owner: AllowanceOwner = NOBODY,
-    network: str | None = None,
-) -> dict[int, AllowanceUsage]:
-    """Add up what is used: a row for each open session of an allowance, and one at least."""
-    values = {each.name: getattr(owner, each.name) for each in fields(owner)}
-    values |= {"allowance_ids": allowance_ids, "network": network, "now": now}
-    await cursor.execute(READ_USAGE, values)
+async def _usage(cursor: Cursor, now: datetime) -> dict[int, AllowanceUsage]:
+    """Add up the rows of L{READ_USAGE}: one for each open session of an allowance, and one at least."""
     columns = cursor.columns
     allowance_in, plan_in, session_in = ALLOWANCES.over(columns), PLANS.over(columns), SESSIONS.over(columns)
     key, session, is_live = map(columns.index, ("allowance_id", "session_token_hash", "is_live"))

@@ -17,7 +17,7 @@ from wifidogd.web.portal.form_state import ForgedState, FormState
 from wifidogd.web.portal.http import Answer, not_found
 from wifidogd.web.rendering import notices, session_pages, sign_in_pages
 from wifidogd.web.rendering.brand import Page, page_of
-from wifidogd.web.rendering.session_pages import Aside
+from wifidogd.web.rendering.session_pages import PortalDetails
 from wifidogd.web.server.query import read_query
 
 _MAC, _TABLET = "02:00:00:00:00:01", "02:00:00:00:07:07"
@@ -59,14 +59,14 @@ class PreviewPages:
         now = self._utc_now()
         view = _sample_view(network, now)
         tablet = OtherDevice(1, _TABLET, now - timedelta(minutes=5), Octets(1_500_000), is_ending=False)
-        aside = Aside(((tablet, ""),), now + network.remember if network.remember else None)
+        details = PortalDetails(((tablet, ""),), now + network.remember if network.remember else None)
         end_notice = EndNotice(view.gateway.gw_id, _MAC, Reason.DAY_IS_SPENT, now, now + 5 * _HOUR)
         return {
             "sign-in": sign_in_pages.sign_in(network, "", now=now),
             "refused": sign_in_pages.sign_in(network, "", Refused(Refusal.TOO_MANY_TRIES, 0.25 * _HOUR), now=now),
-            "ended": sign_in_pages.sign_in(network, "", now=now, farewell=end_notice),
+            "ended": sign_in_pages.sign_in(network, "", now=now, end_notice=end_notice),
             "back": sign_in_pages.back(network, "", "", now + (network.remember or _HOUR), now, can_forget=True),
-            "portal": session_pages.portal(self._path, view, "", "", aside, now),
+            "portal": session_pages.portal(self._path, view, "", "", details, now),
             "online": sign_in_pages.online(network, "", view.url),
             "offline": session_pages.offline(self._path, view, ""),
             "denied": notices.message("denied", network, None),

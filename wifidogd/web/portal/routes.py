@@ -103,8 +103,8 @@ class GuestPages:
             utc_now=utc_now,
             public_url=public_url,
         )
-        remembered = services.remembered
-        session = SessionPages(registry, views, remembered, state, path, has_mail=has_mail, utc_now=utc_now)
+        remembered_devices = services.remembered_devices
+        session = SessionPages(registry, views, remembered_devices, state, path, has_mail=has_mail, utc_now=utc_now)
         self._mount_sign_in(sign_in, VoucherPages(sign_in))
         self._mount_session(session, PersonalDataPages(registry, personal_data, state, path, utc_now=utc_now))
         self._mount_preview(PreviewPages(registry, state, path, utc_now=utc_now))

@@ -15,7 +15,7 @@ from wifidogd.web.portal.device_cookie import drop_cookie
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.http import Answer, Caller, lead_to, stale
 from wifidogd.web.rendering import notices, session_pages, urls
-from wifidogd.web.rendering.session_pages import Aside
+from wifidogd.web.rendering.session_pages import PortalDetails
 from wifidogd.web.server.query import read_address, read_mac, read_query
 
 
@@ -26,7 +26,7 @@ class SessionPages:
         self,
         registry: Registry,
         views: SessionViews,
-        remembered: RememberedDevices,
+        remembered_devices: RememberedDevices,
         state: FormState,
         path: str,
         *,
@@ -36,7 +36,7 @@ class SessionPages:
         """@param has_mail: whether guests can be written to, so that there is a page for their account."""
         self._registry = registry
         self._views = views
-        self._remembered = remembered
+        self._remembered_devices = remembered_devices
         self._state = state
         self._path = path
         self._has_mail = has_mail
@@ -52,12 +52,12 @@ class SessionPages:
         token = fields.get("token", "")
         view = await self._views.show(token) if token else None
         if view is not None and view.online:
-            aside, sealed = self._aside(view, token), self._state.seal_token(token)
-            return Answer(session_pages.portal(self._path, view, token, sealed, aside, self._utc_now()))
+            details, sealed = self._details(view, token), self._state.seal_token(token)
+            return Answer(session_pages.portal(self._path, view, token, sealed, details, self._utc_now()))
         gateway = self._registry.gateway(fields.get("gw_id", ""))
         if gateway is None or urls.LIVE not in fields:
             return Answer(notices.welcome(self._network(fields)))
-        login_query = urls.visitor_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
+        login_query = urls.login_query_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
         return lead_to(urls.login_of(self._path, login_query))
 
     def copied(self, token: str) -> Answer:
@@ -100,7 +100,7 @@ class SessionPages:
             token = self._state.open_token(state)
         except ForgedState:
             return await self._forget_at_login(state, caller)
-        await self._remembered.forget(token=token)
+        await self._remembered_devices.forget(token=token)
         view = await self._views.show(token)
         cookie = None if view is None else drop_cookie(view.network.name, self._path)
         return replace(self._to_portal_of(view, token), cookie=cookie)
@@ -114,12 +114,12 @@ class SessionPages:
             return stale()
         gateway = self._registry.gateway(login_query.gw_id)
         network = "" if gateway is None else gateway.network
-        await self._remembered.forget(key=caller.keys.get(network))
+        await self._remembered_devices.forget(key=caller.keys.get(network))
         answer = lead_to(urls.login_of(self._path, login_query))
         return replace(answer, cookie=drop_cookie(network, self._path) if network else None)
 
-    def _aside(self, view: SessionView, token: str) -> Aside:
-        return Aside(
+    def _details(self, view: SessionView, token: str) -> PortalDetails:
+        return PortalDetails(
             [(device, self._state.seal_other_device(token, device.session_id)) for device in view.other_devices],
             view.remembered_until,
             self._account_page(view),
@@ -128,7 +128,7 @@ class SessionPages:
     def _account_page(self, view: SessionView) -> str | None:
         if not view.has_account or not self._has_mail:
             return None
-        state = self._state.seal_login_query(urls.visitor_of(view.gateway, view.mac, view.ip))
+        state = self._state.seal_login_query(urls.login_query_of(view.gateway, view.mac, view.ip))
         return f"{self._path}account?{urlencode({'state': state})}"
 
     def _to_portal_of(self, view: SessionView | None, token: str) -> Answer:
@@ -155,7 +155,7 @@ class SessionPages:
         """Explain a gateway's message, known or not, or that there was none."""
         fields = read_query(query)
         gateway = self._registry.gateway(fields.get("gw_id", ""))
-        login = urls.login_of(self._path, urls.visitor_of(gateway)) if gateway else None
+        login = urls.login_of(self._path, urls.login_query_of(gateway)) if gateway else None
         return Answer(notices.message(fields.get("message"), self._network(fields), login))
 
     def _network(self, fields: Mapping[str, str]) -> Network | None:

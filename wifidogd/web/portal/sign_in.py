@@ -34,9 +34,9 @@ class SignInServices:
     """The ways to sign in, and what is known of guests who come."""
 
     arrivals: Arrivals
-    accounts: AccountSignIn
-    vouchers: VoucherSignIn
-    remembered: RememberedDevices
+    account_sign_in: AccountSignIn
+    voucher_sign_in: VoucherSignIn
+    remembered_devices: RememberedDevices
 
 
 class SignInPages:
@@ -157,13 +157,13 @@ class SignInPages:
         services, way = self._services, way_of(request.network, form)
         outcome: Admitted | Refused | None = None
         if "back" in form:
-            return await services.remembered.come_back(request)
+            return await services.remembered_devices.come_back(request)
         if way is SignInMethod.ACCOUNT:
-            return await services.accounts.account(request, form["name"], form.get("password", ""))
+            return await services.account_sign_in.account(request, form["name"], form.get("password", ""))
         if way is SignInMethod.SPLASH:
-            return await services.accounts.splash(request)
+            return await services.account_sign_in.splash(request)
         if way is SignInMethod.VOUCHER:
-            outcome = await services.vouchers.sign_in(request, form["code"])
+            outcome = await services.voucher_sign_in.sign_in(request, form["code"])
         if outcome is None or (isinstance(outcome, Refused) and outcome.why is Refusal.MISTYPED_CODE):
             # Nobody has asked the database yet whether the guest needs to sign in at all.
             return await services.arrivals.refuse_if_online(request) or outcome

@@ -73,7 +73,7 @@ class SignInAnswers:
             has_help=self._has_mail,
             can_sign_up=self._has_mail and offers_sign_up(network),
             now=self._utc_now(),
-            farewell=end_notice,
+            end_notice=end_notice,
         )
         forms, address = urls.way_in(request.gateway, caller.host), urls.login_of(self._path, login_query)
         if refused is None:

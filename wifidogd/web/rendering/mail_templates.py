@@ -17,11 +17,11 @@ class MailTemplates:
         self._templates = make_environments(folders, {})
         read_all(self._templates, "txt")
 
-    def write(self, letter: MailKind, language: str, **values: object) -> tuple[str, str]:
+    def write(self, kind: MailKind, language: str, **values: object) -> tuple[str, str]:
         """
         Return subject and text, as L{Writer.write<wifidogd.accounts.mails.Writer>}; a template's first line is the
         subject.
         """
-        text = self._templates[language].get_template(f"mail_{letter.value}.txt").render(values)
+        text = self._templates[language].get_template(f"mail_{kind.value}.txt").render(values)
         subject, _, body = text.partition("\n")
         return subject, body.strip() + "\n"

@@ -52,16 +52,16 @@ def welcome(network: Network | None) -> Page:
     return page_of("welcome.html", network)
 
 
-def adopt(visitor: LoginQuery) -> Page:
+def adopt(login_query: LoginQuery) -> Page:
     """Return the page that tells the owner of an unknown gateway how to adopt it."""
-    return page_of("adopt.html", visitor=visitor, address=_believable(visitor))
+    return page_of("adopt.html", login_query=login_query, address=_believable(login_query))
 
 
-def moved(network: Network, gateway: Gateway, visitor: LoginQuery) -> Page:
+def moved(network: Network, gateway: Gateway, login_query: LoginQuery) -> Page:
     """Return the page that tells the owner that a gateway's address is not the registered one."""
-    was, now = f"{gateway.address}:{gateway.port}", f"{visitor.gw_address}:{visitor.gw_port or gateway.port}"
-    known: dict[str, Any] = {"network": network, "gateway": gateway, "visitor": visitor, "was": was, "now": now}
-    return page_of("moved.html", address=_believable(visitor), **known)
+    was, now = f"{gateway.address}:{gateway.port}", f"{login_query.gw_address}:{login_query.gw_port or gateway.port}"
+    known: dict[str, Any] = {"network": network, "gateway": gateway, "login_query": login_query, "was": was, "now": now}
+    return page_of("moved.html", address=_believable(login_query), **known)
 
 
 def stale(login: str | None) -> Page:
@@ -78,6 +78,6 @@ def redirect(location: str) -> Page:
     return page_of("redirect.html", location=location)
 
 
-def _believable(visitor: LoginQuery) -> str | None:
+def _believable(login_query: LoginQuery) -> str | None:
     """Return the address that a URL names for a gateway if guests may be sent there, otherwise None."""
-    return visitor.gw_address if visitor.gw_address and is_private(visitor.gw_address) else None
+    return login_query.gw_address if login_query.gw_address and is_private(login_query.gw_address) else None

@@ -18,63 +18,64 @@ from wifidogd.web.rendering.formatting import size, span, why_of
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class PortalDetails:
     """
-    What the portal shows of a guest besides the stay.
+    What the portal shows besides the session.
 
-    @ivar companions: their other devices on the same allowance, each with the state of its disconnect button.
+    @ivar other_devices: the guest's other devices on the same allowance, each with the state of its disconnect button.
     @ivar remembered_until: None if this device is not remembered.
     @ivar account: address of the page of their account; None if there is none.
     """
 
-    companions: Sequence[tuple[OtherDevice, str]] = ()
+    other_devices: Sequence[tuple[OtherDevice, str]] = ()
     remembered_until: datetime | None = None
     account: str | None = None
 
 
-def portal(path: str, stay: SessionView, token: str, state: str, aside: Aside, now: datetime) -> Page:
+def portal(path: str, session: SessionView, token: str, state: str, details: PortalDetails, now: datetime) -> Page:
     """
     Return the page that welcomes a guest and shows what they have used and have left.
 
     It stays up to date by its script, or without one by reloading itself.
 
-    @param aside: what else is known of the guest.
+    @param details: what else is known of the guest.
     """
     page = page_of(
         "portal.html",
-        stay.network,
-        stay=stay,
+        session.network,
+        session=session,
         state=state,
-        host=host_of(stay.url or ""),
-        refresh=urls.portal_of(path, stay, token),
+        host=host_of(session.url or ""),
+        refresh=urls.portal_of(path, session, token),
         source=urls.figures_of(path, token),
-        can_pause=_can_pause(stay),
-        companions=[
-            (device, sealed, span(now - device.since), size(device.used.total)) for device, sealed in aside.companions
+        can_pause=_can_pause(session),
+        other_devices=[
+            (device, sealed, span(now - device.since), size(device.used.total))
+            for device, sealed in details.other_devices
         ],
-        remembered_until=aside.remembered_until,
-        account=aside.account,
+        remembered_until=details.remembered_until,
+        account=details.account,
         now=now,
-        **_figures(stay, now),
+        **_figures(session, now),
     )
     return replace(page, has_script=True)
 
 
-def figures(stay: SessionView | None, now: datetime) -> Page:
+def figures(session: SessionView | None, now: datetime) -> Page:
     """Return what the portal's script shows; no session means that it has ended."""
-    return page_of("portal.json", stay=stay, **({} if stay is None else _figures(stay, now)))
+    return page_of("portal.json", session=session, **({} if session is None else _figures(session, now)))
 
 
-def offline(path: str, stay: SessionView | None, token: str) -> Page:
+def offline(path: str, session: SessionView | None, token: str) -> Page:
     """Return the goodbye page, which makes the browser tell the gateway; no session means that it had ended before."""
-    if stay is None:
-        return page_of("offline.html", stay=None)
+    if session is None:
+        return page_of("offline.html", session=None)
     return page_of(
         "offline.html",
-        stay.network,
-        stay=stay,
-        login=urls.login_again(path, stay),
-        logging_out=urls.logging_out(stay.gateway, token),
+        session.network,
+        session=session,
+        login=urls.login_again(path, session),
+        logging_out=urls.logging_out(session.gateway, token),
     )
 
 
@@ -103,16 +104,16 @@ def erased(network: Network | None, logging_out: str | None) -> Page:
     return page_of("erase.html", network, erased=True, logging_out=logging_out)
 
 
-def _can_pause(stay: SessionView) -> bool:
+def _can_pause(session: SessionView) -> bool:
     """Return whether a guest saves time by being offline."""
-    plan = None if stay.allowance is None else stay.allowance.plan
+    plan = None if session.allowance is None else session.allowance.plan
     return plan is not None and plan.time_limit is not None and plan.time_counts is TimeCounts.USED
 
 
-def _figures(stay: SessionView, now: datetime) -> dict[str, Any]:
+def _figures(session: SessionView, now: datetime) -> dict[str, Any]:
     return {
-        "online_for": None if stay.since is None else span(now - stay.since),
-        "time_left": None if stay.time_left is None else span(stay.time_left),
-        "used": size(stay.used.total),
-        "data_left": None if stay.octets_left is None else size(stay.octets_left),
+        "online_for": None if session.since is None else span(now - session.since),
+        "time_left": None if session.time_left is None else span(session.time_left),
+        "used": size(session.used.total),
+        "data_left": None if session.octets_left is None else size(session.octets_left),
     }

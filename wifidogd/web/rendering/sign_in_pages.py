@@ -27,7 +27,7 @@ def sign_in(
     has_help: bool = False,
     can_sign_up: bool = False,
     now: datetime | None = None,
-    farewell: EndNotice | None = None,
+    end_notice: EndNotice | None = None,
 ) -> Page:
     """
     Return the page with the ways to sign in to a network; all but the first are folded.
@@ -40,16 +40,17 @@ def sign_in(
     @param has_help: whether guests who forgot their name or password can be written to.
     @param can_sign_up: whether guests can make an account.
     @param now: for saying when a guest who reached a limit may come back.
+    @param end_notice: why the last session ended; None where that needs no words.
     """
-    told = refused or farewell
+    told = refused or end_notice
     return page_of(
         "sign_in.html",
         network,
         state=state,
         ways=[way.name for way in sorted(network.methods, key=lambda way: way is not first)],
-        limit=_limit_of(refused, farewell),
+        limit=_limit_of(refused, end_notice),
         back_at=told.back_at if told else None,
-        farewell=farewell is not None and refused is None,
+        end_notice=end_notice is not None and refused is None,
         now=now,
         name=name,
         code=code,
@@ -68,17 +69,17 @@ def back(
     other: str,
     until: datetime,
     now: datetime,
-    farewell: EndNotice | None = None,
+    end_notice: EndNotice | None = None,
     *,
     can_forget: bool,
 ) -> Page:
     """
-    Offer a device that is remembered to come in without a form.
+    Return the page that lets a remembered device in without a form.
 
     @param other: where the form is.
-    @param until: when it will not be remembered any more.
-    @param farewell: why the last stay ended; None where that needs no words.
-    @param can_forget: True if its guest has shown that it is this device.
+    @param until: when the device is remembered no longer.
+    @param end_notice: why the last session ended; None where that needs no words.
+    @param can_forget: True if the guest has shown that it is this device.
     """
     return page_of(
         "back.html",
@@ -87,9 +88,9 @@ def back(
         other=other,
         until=until,
         now=now,
-        farewell=farewell is not None,
-        limit=_limit_of(None, farewell),
-        back_at=None if farewell is None else farewell.back_at,
+        end_notice=end_notice is not None,
+        limit=_limit_of(None, end_notice),
+        back_at=None if end_notice is None else end_notice.back_at,
         can_forget=can_forget,
     )
 
@@ -108,10 +109,10 @@ def voucher(code: str | None, detour: str | None) -> Page:
     return page_of("voucher.html", code=code and show_code(code), detour=detour)
 
 
-def _limit_of(refused: Refused | None, farewell: EndNotice | None) -> str | None:
+def _limit_of(refused: Refused | None, end_notice: EndNotice | None) -> str | None:
     """Return the name of the limit that keeps a guest out, or that ended their last session."""
     if refused is not None:
         return refused.limit.name if refused.limit else None
-    if farewell is None:
+    if end_notice is None:
         return None
-    return next((limit.name for limit in Limit if limit.value is farewell.reason), farewell.reason.name)
+    return next((limit.name for limit in Limit if limit.value is end_notice.reason), end_notice.reason.name)

@@ -61,22 +61,22 @@ def logging_out(gateway: Gateway, token: str) -> str:
     return f"{origin_of(gateway)}/wifidog/auth?{urlencode({'logout': 1, 'token': token, 'gw_id': gateway.gw_id})}"
 
 
-def login_of(path: str, visitor: LoginQuery) -> str:
-    """Build the login address that a gateway would have sent this visitor to."""
+def login_of(path: str, login_query: LoginQuery) -> str:
+    """Return the login address to which a gateway would have sent this guest."""
     fields = {
-        "gw_address": visitor.gw_address,
-        "gw_port": visitor.gw_port,
-        "gw_id": visitor.gw_id,
-        "ip": visitor.ip,
-        "mac": visitor.mac,
-        "url": visitor.url,
+        "gw_address": login_query.gw_address,
+        "gw_port": login_query.gw_port,
+        "gw_id": login_query.gw_id,
+        "ip": login_query.ip,
+        "mac": login_query.mac,
+        "url": login_query.url,
     }
     return f"{path}login?{urlencode({name: value for name, value in fields.items() if value is not None})}"
 
 
-def portal_of(path: str, stay: SessionView, token: str) -> str:
+def portal_of(path: str, session: SessionView, token: str) -> str:
     """Return the address of a guest's session, which leads to the login page once it has ended."""
-    fields = {"gw_id": stay.gateway.gw_id, "token": token, "mac": stay.mac, "ip": stay.ip, LIVE: "1"}
+    fields = {"gw_id": session.gateway.gw_id, "token": token, "mac": session.mac, "ip": session.ip, LIVE: "1"}
     return f"{path}portal?{urlencode({name: value for name, value in fields.items() if value is not None})}"
 
 
@@ -85,14 +85,14 @@ def figures_of(path: str, token: str) -> str:
     return f"{path}portal.json?{urlencode({'token': token})}"
 
 
-def visitor_of(gateway: Gateway, mac: str | None = None, ip: str | None = None) -> LoginQuery:
-    """Describe somebody at a gateway as its login redirect would."""
+def login_query_of(gateway: Gateway, mac: str | None = None, ip: str | None = None) -> LoginQuery:
+    """Return what a gateway's login redirect would say about a guest."""
     return LoginQuery(gateway.gw_id, gateway.address, gateway.port, mac, ip)
 
 
-def login_again(path: str, stay: SessionView) -> str:
+def login_again(path: str, session: SessionView) -> str:
     """Return the login address for the guest of a session that is over."""
-    return login_of(path, visitor_of(stay.gateway, stay.mac, stay.ip))
+    return login_of(path, login_query_of(session.gateway, session.mac, session.ip))
 
 
 def _in_url(address: str) -> str:

@@ -11,7 +11,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
-from wifidogd.web.server.channel import BodyTooLarge
+from wifidogd.web.server.request_limits import BodyTooLarge
 
 if TYPE_CHECKING:
     from wifidogd.web.server.channel import Channel

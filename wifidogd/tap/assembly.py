@@ -1,20 +1,17 @@
-"""The composition root: it makes what the server consists of, room by room, and gives each part what it needs."""
+"""Makes what the server of one process consists of, and gives each part what it needs."""
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from twisted.application.internet import TimerService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 
 from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
@@ -34,70 +31,26 @@ from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
-from wifidogd.gateways.router_config import first_steps
-from wifidogd.runtime.clock_watch import LOOK, ClockWatch
-from wifidogd.runtime.endpoints import ctl_command, guess_url, with_backlog
+from wifidogd.runtime.clock_watch import ClockWatch
+from wifidogd.runtime.endpoints import guess_url, with_backlog
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.runtime.process import take_charge
-from wifidogd.runtime.systemd import Systemd, described
-from wifidogd.runtime.timers import every
+from wifidogd.runtime.systemd import described
 from wifidogd.server import AuthServer, Components, WorkerIdentity
-from wifidogd.settings import Options, Settings, default_data_dir
+from wifidogd.settings import Settings
 from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.tap.schedule import REFRESH_REGISTRY, make_mail_timers, make_timers
 from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
 from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
-from wifidogd.web.server.health import BEAT, Health, ReactorLag
+from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
-from wifidogd.workers.supervisor import Workers
-
-__all__ = ["Options", "makeService"]
-
-log = Logger()
-
-REFRESH_REGISTRY = timedelta(seconds=1)
-"""How often a process looks whether an operator, or another process, has adopted or changed anything."""
 
 
 def utc_now() -> datetime:
     """Return the time of the wall clock."""
     return datetime.now(UTC)
-
-
-def makeService(
-    options: Options, reactor: Any = None, *, utc_now: UtcNow = utc_now, mint: Callable[[], str] = mint_token
-) -> AuthServer | Workers:
-    """
-    Make the server; nothing connects or listens until it is started.
-
-    @param reactor: for tests; the global reactor otherwise, named here only.
-    @param utc_now: for tests, as is C{mint}, which makes tokens; workers use the wall clock and chance.
-    """
-    settings = options.settings
-    watchdog, systemd = None, Systemd({})
-    if reactor is None:
-        from twisted.internet import reactor as running
-
-        reactor, watchdog, systemd = running, take_charge(running), Systemd(os.environ)
-        systemd.attend(reactor)
-    on_ready = partial(announce, settings, server_address(settings), systemd)
-    if settings.workers == 1:
-        identity = WorkerIdentity(1, 1, reactor, on_ready, watchdog)
-        return auth_server(settings, identity, reactor, utc_now=utc_now, mint=mint)
-    cluster, ports = private_cluster(settings, reactor), endpoints(settings, reactor)
-    inherited = replace(settings, listen=tuple(described(text) for text in settings.listen))
-    return Workers(inherited, cluster, ports, on_ready=on_ready, reactor=reactor)
-
-
-def announce(settings: Settings, address: ServerAddress, systemd: Systemd) -> None:
-    """Tell the operator, and systemd, that guests can be served."""
-    ctl = ctl_command(None if settings.data_dir == default_data_dir() else settings.data_dir)
-    log.info("{text}", text=first_steps(address.url, address.path, ctl))
-    if os.geteuid() == 0:
-        log.warn("wifidogd runs as root and need not: use twistd --uid USER, or the unit in docs/wifidogd.service.")
-    systemd.notify("READY=1", f"STATUS=serving guests at {address.url}")
 
 
 def server_address(settings: Settings) -> ServerAddress:
@@ -147,7 +100,7 @@ def auth_server(
     ledger, heartbeats, expiry = make_accounting(common)
     outbox, mail = make_mail(common)
     lag = ReactorLag(reactor)
-    timers = make_timers(common, lag, heartbeats, expiry) + make_mail_timers(outbox, mail, reactor)
+    timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, expiry, reactor)
     components = Components(
         cluster=common.cluster,
         database=common.database,
@@ -156,7 +109,7 @@ def auth_server(
         heartbeats=heartbeats,
         passwords=common.passwords,
         expiry=expiry,
-        timers=timers,
+        timers=timers + make_mail_timers(outbox, mail, reactor),
         site=make_site(common, ledger, heartbeats, mail, lag),
     )
     return AuthServer(
@@ -268,31 +221,3 @@ def make_guest_pages(common: Common, heartbeats: Heartbeats, mail: MailServices 
         utc_now=utc_now,
         clock=common.reactor,
     )
-
-
-def make_timers(common: Common, lag: ReactorLag, heartbeats: Heartbeats, expiry: Expiry) -> list[TimerService]:
-    """Make the timers that every process has."""
-    jobs = [
-        (BEAT, lag.look, "measuring the reactor's lag"),
-        (LOOK, common.clock_watch.look, "looking at the clocks"),
-        (REFRESH_REGISTRY, common.registry.refresh, "reading who is adopted"),
-        (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
-        (timedelta(seconds=30), expiry.record_heard, "telling other servers what was heard"),
-        (timedelta(seconds=15), expiry.end_overdue, "ending sessions over their time"),
-        (timedelta(seconds=30), expiry.end_stale, "ending sessions without reports"),
-        (timedelta(seconds=30), expiry.end_lost_in_restart, "ending sessions lost in a restart"),
-        (timedelta(seconds=30), expiry.end_unused, "ending tokens never used"),
-        (timedelta(minutes=10), expiry.forget, "deleting old tries and silent strangers"),
-        (timedelta(hours=1), expiry.purge_history, "purging old history"),
-    ]
-    return [every(interval, job, clock=common.reactor, name=name) for interval, job, name in jobs]
-
-
-def make_mail_timers(outbox: Outbox | None, mail: MailServices | None, reactor: Any) -> list[TimerService]:
-    """Make the timers that send mails, and delete links that are of no use any more."""
-    if outbox is None or mail is None:
-        return []
-    return [
-        every(timedelta(seconds=2), outbox.send_due, clock=reactor, name="sending mail"),
-        every(timedelta(minutes=10), mail.registration.forget, clock=reactor, name="deleting old links"),
-    ]
