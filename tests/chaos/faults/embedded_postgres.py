@@ -69,7 +69,7 @@ class EmbeddedServers(Servers):
         self.clear()
 
     def database(self) -> str:
-        """Tell where the database will be."""
+        """Return where the database will be."""
         return dsn_of(self._disk / "data")
 
     def wifidogd(self, dsn: str | None, *options: str, **more: Any) -> ServerProcess:

@@ -60,7 +60,7 @@ def back_up(testbed: Testbed, file: Path, scale: Scale, before: float) -> TrialR
 
 
 def disturbed(answers: Answers) -> list[str]:
-    """Say who noticed."""
+    """Return what guests and gateways noticed."""
     found = []
     if answers.other_than(Outcome.SERVED, Outcome.DENIED) or not len(answers):
         found.append(f"answers meanwhile: {dict(answers.outcomes)}")

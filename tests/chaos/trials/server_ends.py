@@ -94,7 +94,7 @@ def keep(servers: Servers, *arguments: str, environment: Mapping[str, str] = {})
 
 
 def service_of(server: ServerProcess) -> int | None:
-    """Name the process that a restarter keeps; None while there is none."""
+    """Return the process id of the server that the restarter runs; None while there is none."""
     return next(iter(children_of(server.pid)), None)
 
 

@@ -89,7 +89,7 @@ class PrimaryAndStandby(Testbed):
 
     @contextmanager
     def silent(self, primary: ThrowawayPostgres, dsn: str) -> Iterator[None]:
-        """Let the primary never say anything again, as when its machine is cut off, and promote the standby."""
+        """Silence the primary for good, as when its machine is cut off, and promote the standby."""
         primary.freeze()
         yield
         self.standby.promote()

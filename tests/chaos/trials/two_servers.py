@@ -45,7 +45,7 @@ class TwoServers(Testbed):
         self.proxy = self._start_proxy()
 
     def load(self, scale: Scale) -> Load:
-        """Let gateways and guests live, who know the proxy only."""
+        """Run gateways and guests that know the proxy only."""
         return Load(self.proxy.port, self._dsn, scale, self.home, known_by=self._beside)
 
     def start_again(self, number: int) -> None:
