@@ -158,7 +158,7 @@ class Log:
 def soak(course: Course) -> Soaked:
     """Run the soak test."""
     with Testbed(SLOTS) as testbed:
-        dsn = testbed.postgres.create_database()
+        dsn = testbed.create_database()
         server = testbed.wifidogd(dsn)
         watch = Watch(server)
         try:

@@ -68,7 +68,7 @@ class EmbeddedServers(Servers):
         unmount(self._disk)
         self.clear()
 
-    def database(self) -> str:
+    def create_database(self) -> str:
         """Return where the database will be."""
         return dsn_of(self._disk / "data")
 

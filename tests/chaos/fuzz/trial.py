@@ -149,7 +149,7 @@ def in_memory(query_count: int, state_count: int, conversation_count: int, seed:
 def through_sockets(count: int, seed: int) -> TrialResult:
     """Do the same at a server of its own, with a database."""
     with Testbed() as testbed:
-        dsn = testbed.postgres.create_database()
+        dsn = testbed.create_database()
         testbed.wifidogd(dsn).end()
         begin_with = furnish(dsn)
         server = testbed.wifidogd(dsn, *MAIL)

@@ -105,7 +105,7 @@ def open_place(testbed: Testbed, *, descriptors: int | None = None) -> tuple[Pla
     @param descriptors: its C{ulimit -n}; None for ours.
     @return: it, and the port where it speaks TLS.
     """
-    dsn, initial_state = testbed.postgres.create_database(), InitialState(guests=100, gateways=10)
+    dsn, initial_state = testbed.create_database(), InitialState(guests=100, gateways=10)
     port, both = free_port(), certificate(testbed.home)
     tls = f"ssl:{port}:interface=127.0.0.1:privateKey={both}:certKey={both}"
     server = testbed.wifidogd(dsn, "--listen", tls, descriptors=descriptors)

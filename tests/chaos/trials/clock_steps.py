@@ -103,7 +103,7 @@ def live_through(
         clock = WallClock(testbed.home)
         first, *others = changes
         first(clock)
-        dsn = testbed.postgres.create_database()
+        dsn = testbed.create_database()
         server = testbed.wifidogd(dsn, environment=clock.environment)
         with Load(server, dsn, scale, testbed.home) as load:
             time.sleep(settle)

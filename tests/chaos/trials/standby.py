@@ -71,14 +71,14 @@ class PrimaryAndStandby(Testbed):
         self.standby.remove()
         super().__exit__(kind, error, traceback)
 
-    def database(self) -> str:
+    def create_database(self) -> str:
         """
         Make an empty database.
 
         @return: its DSN, which names both hosts.
         """
         primary, standby = self.postgres.socket.parent, self.standby.socket.parent
-        return super().database().replace(f"host={primary}", f"host={primary},{standby}")
+        return super().create_database().replace(f"host={primary}", f"host={primary},{standby}")
 
     @contextmanager
     def crashed(self, primary: ThrowawayPostgres, dsn: str) -> Iterator[None]:

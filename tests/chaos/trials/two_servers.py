@@ -179,7 +179,7 @@ def suffer(
     @param after: seconds to watch after each blow.
     """
     with testbed() as pair:
-        pair.open(pair.database())
+        pair.open(pair.create_database())
         with pair.load(scale) as load:
             time.sleep(before)
             felt = []
