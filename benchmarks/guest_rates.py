@@ -64,7 +64,7 @@ class Step:
 
     @property
     def limit(self) -> str:
-        """Say what had no time left."""
+        """Return what had no time left."""
         if self.busiest >= SPENT_CORE:
             return "one process of the server"
         if self.idle < LITTLE_IDLE:
@@ -92,7 +92,7 @@ def report(found: Mapping[int, Sequence[Step]], size: float) -> Result:
 
 
 def limits(steps: Sequence[Step]) -> list[Limit]:
-    """Say what must hold for L{GUESTS}, at the last try."""
+    """Return the limits for L{GUESTS}, at the last try."""
     found = []
     for workers, step in {step.workers: step for step in steps if step.asked == RATE}.items():
         whose = f"for {GUESTS:,} guests, workers: {workers}"
@@ -102,7 +102,7 @@ def limits(steps: Sequence[Step]) -> list[Limit]:
 
 
 def notes(ceilings: Mapping[int, float], size: float) -> list[str]:
-    """Say how far it went."""
+    """Return the highest rate in words."""
     (_, first), *_, (workers, last) = ceilings.items()
     said = [f"Workers: {workers}, carried: {number(rate)} requests/s." for workers, rate in ceilings.items()]
     said.append(f"{workers} workers carry {number(last / first)} times what one carries.")
@@ -110,7 +110,7 @@ def notes(ceilings: Mapping[int, float], size: float) -> list[str]:
 
 
 def ceiling(steps: Sequence[Step]) -> float:
-    """Tell the greatest rate that was held, as it was served; if none was, what the least one came to."""
+    """Return the greatest rate that was held, as it was served; if none was, what the least one came to."""
     return max((step.heard.rate for step in steps if step.is_held), default=steps[0].heard.rate)
 
 
@@ -137,7 +137,7 @@ def taken(step: Step) -> list[str]:
 
 
 def said(step: Step) -> dict[str, object]:
-    """Say the same to programs."""
+    """Return the same for JSON."""
     heard = step.heard
     return {
         "workers": step.workers,

@@ -78,22 +78,22 @@ class Place:
         drive(Load(self._server.port, LoginPages(GATEWAYS), 1.0, at_a_time=AT_A_TIME))
 
     def counters(self) -> Measured:
-        """Let gateways report their guests."""
+        """Build the load of gateways that report their guests."""
         return self._measure("counters", self._rounds.next())
 
     def stay(self) -> Measured:
-        """Let guests come and go, from C{sessions} to C{past_sessions}."""
+        """Build the load of guests who come and go, from C{sessions} to C{past_sessions}."""
         first = self._newcomer
         self._newcomer += self.stays
         stored_guests.admit(self._dsn, self.stays, GATEWAYS, first=first, online=False)
         return self._measure("login, then logout", Stays(first, self.stays, GATEWAYS))
 
     def login_page(self) -> Measured:
-        """Let phones ask for the login page."""
+        """Build the load of phones that ask for the login page."""
         return self._measure("login page", LoginPages(GATEWAYS))
 
     def octets_of_a_stay(self) -> float:
-        """Tell what a past stay takes on the disk."""
+        """Return the octets that a past session takes on the disk."""
         return stored_guests.octets(self._dsn, "past_sessions") / self.rows
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Place:
 
 
 def sides(places: Sequence[Place], kind: str) -> dict[str, Callable[[], Measured]]:
-    """Say how a kind of request is measured with each history."""
+    """Return how a kind of request is measured with each history."""
     ways = {"counters": Place.counters, "login, then logout": Place.stay, "login page": Place.login_page}
     return {number(place.rows): partial(ways[kind], place) for place in places}
 
@@ -169,7 +169,7 @@ def together(these: Sequence[Measured], those: Sequence[Measured]) -> Spread:
 
 
 def figures(found: Mapping[str, ByName]) -> dict[str, object]:
-    """Say the same to programs."""
+    """Return the same for JSON."""
     return {
         kind: {
             rows: {

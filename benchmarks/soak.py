@@ -61,7 +61,7 @@ class Minute:
 
 
 def run(testbed: Testbed, quick: bool) -> Result:
-    """Let it soak."""
+    """Run the soak test."""
     count, length = (QUICK_MINUTES, QUICK_MINUTE) if quick else (MINUTES, MINUTE)
     place = open_ours(testbed, InitialState())
     place.warm_up()
@@ -132,12 +132,12 @@ def summed_up(before: Minute, after: Minute, answers: Answers) -> dict[str, floa
 
 
 def growth(rows: Sequence[dict[str, float]], name: str) -> float:
-    """Tell by how many percent of its median a figure grew, by the straight line through all."""
+    """Return by how many percent of its median a figure grew, by the straight line through all."""
     values = [each[name] for each in rows]
     return 100 * rise(values) / median(values)
 
 
 def rise(values: Sequence[float]) -> float:
-    """Tell how much the straight line through these, at equal distances, rises from the first to the last."""
+    """Return how much the straight line through these, at equal distances, rises from the first to the last."""
     slope, _ = linear_regression(range(len(values)), values)
     return slope * (len(values) - 1)

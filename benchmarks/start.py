@@ -60,7 +60,7 @@ def says_pong(port: int) -> bool:
 
 
 def weigh(testbed: Testbed, place: Path, seconds: float) -> dict[str, Memory]:
-    """See what a server uses at rest, and when all its guests have been reported."""
+    """Measure what a server uses at rest, and when all its guests have been reported."""
     server = testbed.wifidogd(None, "--data-dir", str(place))
     found = {"at rest": memory_of(server)}
     dsn = dsn_of(place)

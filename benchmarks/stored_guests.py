@@ -54,7 +54,7 @@ def admit(dsn: str, guests: int, gateways: int, *, first: int = 0, online: bool 
 
 
 def settle(dsn: str) -> None:
-    """Let PostgreSQL tidy up now."""
+    """Have PostgreSQL vacuum and checkpoint now."""
     execute(dsn, *SETTLE)
 
 
@@ -68,5 +68,5 @@ def remember(dsn: str, stays: int) -> None:
 
 
 def octets(dsn: str, table: str) -> int:
-    """Tell what a table takes on the disk, its indexes included."""
+    """Return the octets that a table takes on the disk, its indexes included."""
     return int(str(execute(dsn, f"SELECT pg_total_relation_size('{table}')")[0][0]))

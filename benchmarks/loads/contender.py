@@ -88,11 +88,11 @@ class Place:
         return self.server.port
 
     def reports(self, rate: float, seconds: float, patience: float = PATIENCE) -> Load:
-        """Let gateways report their guests, so many a second."""
+        """Build the load of gateways that report their guests, so many a second."""
         return Load(self.port, self.rounds.next(), seconds, rate=rate, patience=patience)
 
     def warm_up(self) -> None:
-        """Let every thread and process have its connection to the database, and what it imports when first asked."""
+        """Send requests until every thread and process has its database connection and has imported what it needs."""
         drive(Load(self.port, self.rounds.next(), 1.0, at_a_time=16, patience=PATIENCE))
 
     def close(self) -> None:

@@ -98,7 +98,7 @@ class Crowd:
         self._epoll.register(line, select.EPOLLOUT)
 
     def _look(self, number: int, events: int) -> None:
-        """Say what is left to say, read what comes, note the end."""
+        """Send what is left to send, read what comes, record the end."""
         client = self._clients[number]
         try:
             if events & (select.EPOLLHUP | select.EPOLLERR):
@@ -134,7 +134,7 @@ class Crowd:
 
 
 def allow_descriptors(count: int) -> None:
-    """Let this process have that many sockets, if the system lets it."""
+    """Raise the limit of descriptors of this process, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)

@@ -41,11 +41,11 @@ class Answers:
         return sum(outcome not in good for _, _, outcome in self.samples)
 
     def latency_ms(self, quantile: float) -> float:
-        """Tell within how many milliseconds this part of them had ended; 0 if there was none."""
+        """Return within how many milliseconds this part of them had ended; 0 if there was none."""
         return quantile_of([latency for _, latency, _ in self.samples] or [0.0], quantile) * 1000
 
     def last_other_than(self, *good: str) -> float | None:
-        """Tell when the last one was due whose outcome was none of these; None if all were."""
+        """Return when the last one was due whose outcome was none of these; None if all were."""
         return max((due for due, _, outcome in self.samples if outcome not in good), default=None)
 
 

@@ -23,7 +23,7 @@ SETTLED = 1.0
 
 
 def usual(watch: Watch, answers: Answers, begin: float, end: float) -> dict[str, float]:
-    """Tell what is told of every load: latency, CPU meanwhile, log, descriptors."""
+    """Return the figures of every load: latency, CPU meanwhile, log, descriptors."""
     first, most, last = watch.whole.descriptors
     return {
         "p50 ms": answers.latency_ms(0.5),

@@ -35,14 +35,14 @@ class LoadResult:
 
     @property
     def verdict(self) -> str:
-        """Say C{held}, or what was missed; a server that others are compared with gets no verdict."""
+        """Return C{held}, or what was missed; a server that others are compared with gets no verdict."""
         if len(self.limits) < len(BOUNDS[self.load]):
             return "-"
         missed = [limit.name.partition(": ")[2] for limit in self.limits if not limit.is_held]
         return "MISSED: " + ", ".join(missed) if missed else "held"
 
     def as_json(self) -> dict[str, Any]:
-        """Say the same to programs."""
+        """Return the same for JSON."""
         return {
             "outcomes": dict(self.outcomes),
             "figures": dict(self.figures),

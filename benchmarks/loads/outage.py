@@ -74,7 +74,7 @@ def stopped(place: Place, name: str, quick: bool) -> LoadResult:
 
 
 def told(answers: Answers, begin: float, end: float) -> dict[str, float]:
-    """Tell how gateways fared while the database was away, and how soon all was well after."""
+    """Return how gateways fared while the database was away, and how soon all was well after."""
     meanwhile = answers.between(begin, end)
     last = answers.last_other_than(GOOD)
     return {

@@ -14,7 +14,7 @@ RATE = 2.0
 
 
 def sold_out(place: Place, contender: Contender, quick: bool) -> LoadResult:
-    """Let two people a second want a voucher, while gateways report."""
+    """Have two people a second ask for a voucher, while gateways report."""
     seconds = 3.0 if quick else 8.0
     watch = Watch(place.server, interval=LOOK_INTERVAL)
     wanting = contender.want_vouchers(place, RATE, seconds)

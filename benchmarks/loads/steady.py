@@ -43,18 +43,18 @@ def few_and_many(testbed: Testbed, contenders: Sequence[Contender], quick: bool)
 
 
 def at_rate(place: Place, seconds: float) -> Measured:
-    """Let 50 reports a second come."""
+    """Send 50 reports a second."""
     return measure(place.testbed, place.server, place.reports(RATE, seconds))
 
 
 def saturated(place: Place, at_a_time: int, seconds: float) -> Measured:
-    """Let as many reports come as are answered."""
+    """Send as many reports as are answered."""
     load = Load(place.port, place.rounds.next(), seconds, at_a_time=at_a_time, patience=2 * PATIENCE)
     return measure(place.testbed, place.server, load)
 
 
 def few_rows(contenders: Sequence[Contender], found: Found, memory: Mapping[str, float]) -> list[LoadResult]:
-    """Tell about A1: our CPU beside that of the old one that takes least, our p99 beside the middle of theirs."""
+    """Compare A1: our CPU with that of the old server that takes least, our p99 with the median of theirs."""
     p99s = {name: [each.heard.latency(0.99) * 1000 for each in measured] for name, measured in found.items()}
     shares = {name: [100 * each.spent.share(SERVER) for each in measured] for name, measured in found.items()}
     rows = []
@@ -74,7 +74,7 @@ def few_rows(contenders: Sequence[Contender], found: Found, memory: Mapping[str,
 
 
 def many_rows(contenders: Sequence[Contender], found: Mapping[int, Found]) -> list[LoadResult]:
-    """Tell about A2: each server with the number of connections that suits it."""
+    """Compare A2: each server with the number of connections that suits it."""
     suits = {
         each.name: max(found, key=lambda many, name=each.name: median(one.heard.rate for one in found[many][name]))
         for each in contenders

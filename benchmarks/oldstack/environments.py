@@ -41,6 +41,6 @@ def run(*command: str | Path) -> None:
 
 
 def fingerprint(name: str) -> str:
-    """Tell environments apart by what is to be in them and by the Python that they are for."""
+    """Return a hash of the packages of an environment and of its Python."""
     said = [(REQUIREMENTS / f"{each}.txt").read_bytes() for each in (name, "common")]
     return hashlib.sha256(b"\0".join([*said, sys.version.encode()])).hexdigest()[:12]

@@ -28,7 +28,7 @@ class Axis:
     is_log: bool = False
 
     def place(self, value: float) -> float:
-        """Tell where a value is: 0 at the first tick, 1 at the last, and no further."""
+        """Return the position of a value: 0 at the first tick, 1 at the last, and no further."""
         least, most = self.ticks[0], self.ticks[-1]
         value = min(max(value, least), most)
         if self.is_log:

@@ -69,7 +69,7 @@ class Limit:
 
     @property
     def bounds(self) -> str:
-        """Say what was asked for."""
+        """Return the requirement in words."""
         asked = [("at most", self.most), ("at least", self.least)]
         return ", ".join(f"{words} {number(bound)}" for words, bound in asked if bound is not None)
 
@@ -106,7 +106,7 @@ class Result:
         return "\n\n".join([f"=== {self.name}", *parts, *self.notes]) + "\n"
 
     def json(self) -> dict[str, Any]:
-        """Say the same to programs."""
+        """Return the same for JSON."""
         return {
             "name": self.name,
             "is_held": self.is_held,
@@ -179,7 +179,7 @@ def surroundings(postgres: str) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Name the commit of the checkout, with a plus if something was changed; C{unknown} without git."""
+    """Return the commit of the checkout, with a plus if something was changed; C{unknown} without git."""
     try:
         return _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):

@@ -39,7 +39,7 @@ class Measured:
 
 
 def measure(testbed: Testbed, server: ServerProcess, load: Load) -> Measured:
-    """Let a load run from beginning to end while the kernel counts."""
+    """Run a load from beginning to end, and measure what it costs."""
     running = Running(load)
     meter = Meter(**{SERVER: server.pid, POSTGRES: testbed.postgres.pid})
     running.begin()

@@ -106,7 +106,7 @@ class Driver:
         return True
 
     def _pause(self, goes_on: bool) -> float:
-        """Say how long nothing has to be begun."""
+        """Return for how many seconds no request is due."""
         if not goes_on or self._load.rate is None or len(self._exchanges) >= self._most:
             return 0.1
         due = self._start + self._next / self._load.rate

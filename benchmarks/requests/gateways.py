@@ -20,23 +20,23 @@ def request(target: str) -> bytes:
 
 
 def token(guest: int) -> str:
-    """Name the stay of a guest: 32 hexadecimal digits, as wifidog-auth's tokens had."""
+    """Return the token of a guest: 32 hexadecimal digits, as wifidog-auth's tokens had."""
     return hashlib.md5(b"guest %d" % guest, usedforsecurity=False).hexdigest()
 
 
 def mac(guest: int) -> str:
-    """Tell a guest's device."""
+    """Return the MAC of a guest's device."""
     digits = f"{FIRST_MAC + guest:012x}"
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
 
 def ip(guest: int) -> str:
-    """Tell a guest's address behind the gateway."""
+    """Return a guest's address behind the gateway."""
     return f"10.{guest >> 16 & 255}.{guest >> 8 & 255}.{guest & 255}"
 
 
 def gw_id(gateway: int) -> str:
-    """Name a gateway."""
+    """Return the GatewayID of a gateway."""
     return f"gw-{gateway}"
 
 
@@ -81,13 +81,13 @@ class Rounds:
         self._first = 1
 
     def next(self) -> Counters:
-        """Say what the next load sends."""
+        """Return the requests of the next load."""
         self._first += 1000
         return Counters(self._guests, self._gateways, self._first)
 
 
 def ping(gateway: int, uptime: int = 3600) -> bytes:
-    """Say that a gateway is alive."""
+    """Return the ping of a gateway."""
     return request(
         f"ping/?gw_id={gw_id(gateway)}&sys_uptime={uptime}&sys_memfree=22799576&sys_load=0.67&wifidog_uptime={uptime}"
     )

@@ -42,7 +42,7 @@ class Running:
         self.pid: int = self._process.pid or 0
 
     def begin(self) -> None:
-        """Let it send."""
+        """Begin to send."""
         self._ours.send(None)
 
     def result(self) -> Heard:
@@ -57,7 +57,7 @@ class Running:
 
 
 def drive(load: Load) -> Heard:
-    """Let a load run from beginning to end."""
+    """Run a load from beginning to end."""
     running = Running(load)
     running.begin()
     return running.result()

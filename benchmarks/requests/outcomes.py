@@ -73,7 +73,7 @@ def quantile_of(values: Iterable[float], quantile: float) -> float:
 
 
 def outcome_of(answer: bytes) -> str:
-    """Name what a whole answer says: a gateway's verdict line, else the status of HTTP."""
+    """Return the outcome of a whole answer: a gateway's verdict line, else the HTTP status."""
     head, found, body = answer.partition(b"\r\n\r\n")
     if not found:
         return NO_ANSWER

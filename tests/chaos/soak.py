@@ -156,9 +156,9 @@ class Log:
 
 
 def soak(course: Course) -> Soaked:
-    """Let it soak."""
+    """Run the soak test."""
     with Testbed(SLOTS) as testbed:
-        dsn = testbed.postgres.create_database()
+        dsn = testbed.create_database()
         server = testbed.wifidogd(dsn)
         watch = Watch(server)
         try:
@@ -248,7 +248,7 @@ def growths(soaked: Soaked) -> list[tuple[str, float, str, float]]:
 
 
 def misses(soaked: Soaked) -> list[str]:
-    """Say which promises were not kept; a few short minutes do not say what is flat."""
+    """Return the promises that were not kept; a few short minutes do not show what is flat."""
     outcomes = soaked.told.answers.outcomes
     found = list(soaked.told.complaints())
     unanswered = outcomes[Outcome.LOST] + outcomes[Outcome.REFUSED]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from wifidogd.domain.decisions import decide
-from wifidogd.domain.plans import Allowance, Plan, TimeCounts, WhenFull
+from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, TimeCounts, WhenFull
 from wifidogd.domain.quotas import Use
 from wifidogd.domain.sessions import AuthCode, Dialect, Octets, Reason, Report, Session, Stage
 from wifidogd.domain.usage import AllowanceUsage
@@ -40,7 +40,7 @@ def usage(plan: Plan, used: timedelta = timedelta(), **online: datetime) -> Allo
     places = {MAC: (NOON - 40 * MINUTE, HASH)}
     names = {"other": OTHER_MAC, "third": THIRD_MAC}
     others = {names[name]: (since, bytes([number])) for number, (name, since) in enumerate(online.items(), 6)}
-    allowance = Allowance(1, "voucher 1", "default", "UTC", plan, first_used_at=NOON - 50 * MINUTE)
+    allowance = Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", plan, first_used_at=NOON - 50 * MINUTE)
     return AllowanceUsage(allowance, Use(used), {**places, **others})
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
-from twisted.internet.defer import Deferred
 
 from tests.support.builders import put, run
 from tests.support.site_server import MAC, SiteServer, hidden, token_in
+from tests.support.traffic import traffic
 from wifidogd.access.voucher_batches import make_batch
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import Octets, Stage
 from wifidogd.domain.voucher_codes import mint_code
 from wifidogd.store.access.vouchers import Order
-from wifidogd.store.driver.connection import Connection
 from wifidogd.store.driver.database import Database
 
 EVERY_WAY = (SignInMethod.SPLASH, SignInMethod.ACCOUNT, SignInMethod.VOUCHER)
@@ -28,36 +25,6 @@ PLANS = """
     INSERT INTO plans (name, title, time_limit, devices, day_octets, span, span_octets)
     VALUES ('slotted', 'A slotted day', '24 hours', 3, 1000000, '7 days', 5000000)
 """
-
-
-@dataclass
-class Traffic:
-    """What a server has sent to PostgreSQL: transactions begun, and messages whose answers it waited for."""
-
-    transactions: int = 0
-    round_trips: int = 0
-
-    @property
-    def counted(self) -> tuple[int, int]:
-        """Transactions and round trips."""
-        return self.transactions, self.round_trips
-
-
-@contextmanager
-def traffic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traffic]:
-    """Count what is sent on all connections of this process."""
-    seen, execute = Traffic(), Connection.execute
-
-    def counted(
-        self: Connection, cursor: object, statement: str | bytes, parameters: Mapping[str, object] | None = None
-    ) -> Deferred[object]:
-        seen.round_trips += 1
-        seen.transactions += statement.startswith(b"BEGIN") if isinstance(statement, bytes) else 0
-        return execute(self, cursor, statement, parameters)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Connection, "execute", counted)
-        yield seen
 
 
 @pytest_twisted.async_yield_fixture

@@ -159,7 +159,8 @@ class _Search:
     def _mutant(self, node: ast.AST, path: tuple[Step, ...], new: ast.AST, before: str) -> Mutant:
         function, first = self._functions[-1] if self._functions else ("", 0)
         change = f"{_shortened(before)} -> {_shortened(_source(new))}"
-        return Mutant(self._file, function, first, getattr(node, "lineno", 0), change, path, new)
+        line = node.target.lineno if isinstance(node, ast.comprehension) else getattr(node, "lineno", 0)
+        return Mutant(self._file, function, first, line, change, path, new)
 
 
 def _changes(node: ast.AST, silent: bool) -> Iterator[tuple[ast.AST, str]]:

@@ -173,7 +173,12 @@ def test_statements_are_spelled_out(path: Path) -> None:
     assert not [piece for piece in pieces if re.search(r"\b(SELECT|FROM|WHERE|SET|INTO|FOR|BY)\b", piece)]
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=lambda path: path.name)
+HARNESSES = [path for place in ("benchmarks", "tests/chaos", "tests/support") for path in (ROOT / place).rglob("*.py")]
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in MODULES + HARNESSES}), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_folders_hold_no_more_than_one_can_see(folder: Path) -> None:
     """A folder that grows beyond that has a room in it that is still missing."""
     modules = sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")

@@ -104,7 +104,7 @@ class Browser:
         return part in self.driver.current_url and bool(self.heading())
 
     def direction(self) -> tuple[str | None, str | None]:
-        """Tell in which language the page says it is, and which way that is written."""
+        """Return the language that the page declares, and its direction."""
         page = self._one("html")
         return page.get_attribute("lang"), page.get_attribute("dir")
 

@@ -32,7 +32,7 @@ def token_hash(number: int) -> bytes:
 
 
 def mac(number: int) -> str:
-    """Name a device."""
+    """Return the MAC of a device."""
     digits = f"{number:012x}"
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 

@@ -20,7 +20,7 @@ class Turns:
         self._last = reactor.seconds()
 
     def tick(self) -> None:
-        """Note how long ago the last one was."""
+        """Record how long ago the last one was."""
         now = reactor.seconds()
         self.longest = max(self.longest, now - self._last)
         self._last = now

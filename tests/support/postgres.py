@@ -95,7 +95,7 @@ class ThrowawayPostgres:
 
     @property
     def owner(self) -> Mapping[str, int]:
-        """Say for L{subprocess.Popen} as whom its programs run; empty for as whom we do."""
+        """Return the user of its programs, as arguments of L{subprocess.Popen}; empty for our own."""
         return self._drop
 
     @property

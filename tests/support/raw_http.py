@@ -48,7 +48,7 @@ class Wire(Protocol):
             deferred.callback(None)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Note the end."""
+        """Record the end."""
         self.closed.callback(None)
 
     def say(self, data: bytes) -> None:

@@ -101,6 +101,6 @@ def _is_ours(state: GatewayState) -> bool:
 
 
 def _alive_until(state: GatewayState) -> datetime:
-    """Say until when a gateway may be taken to be in use after its last sign of life."""
+    """Return until when a gateway counts as in use after its last sign of life."""
     seen_at = state.adopted_at if state.heartbeat is None else max(state.adopted_at, state.heartbeat.seen_at)
     return seen_at + max(3 * state.gateway.interval, SHOWS_WITHIN)

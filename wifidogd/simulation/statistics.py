@@ -43,7 +43,7 @@ class Latencies:
         self.longest = max(self.longest, seconds)
 
     def below(self, share: float) -> float | None:
-        """Say which time a share of all did not exceed, to 4 %; None if there are none."""
+        """Return the time that a share of all did not exceed, to 4 %; None if there are none."""
         wanted = math.ceil(share * self.count)
         for bucket, count in enumerate(self._buckets):
             wanted -= count

@@ -35,7 +35,7 @@ class Swarm(Crowd):
             self._urge()
 
     def _urge(self) -> None:
-        """Let everybody go on who has said what they had to say."""
+        """Send the next piece of each client that has sent its last one."""
         reading = select.EPOLLIN if self._bad_client.reads else 0
         for client in self._clients.values():
             if client.connected and self._bad_client.goes_on and not client.unsaid:
@@ -43,7 +43,7 @@ class Swarm(Crowd):
                 self._epoll.modify(client.line, reading | select.EPOLLOUT)
 
     def _replace(self) -> None:
-        """Let others come for those who were sent away."""
+        """Connect new clients in place of those that were disconnected."""
         gone = self._bad_client.count - len(self._clients) - self._missing
         now = time.monotonic()
         may_come = int((now - self._come_at) * self._bad_client.rate)

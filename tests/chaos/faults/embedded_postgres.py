@@ -68,8 +68,8 @@ class EmbeddedServers(Servers):
         unmount(self._disk)
         self.clear()
 
-    def database(self) -> str:
-        """Tell where the database will be."""
+    def create_database(self) -> str:
+        """Return where the database will be."""
         return dsn_of(self._disk / "data")
 
     def wifidogd(self, dsn: str | None, *options: str, **more: Any) -> ServerProcess:

@@ -88,7 +88,7 @@ class RemotePostgres(ThrowawayPostgres):
             rules.write(f"host all all {wire.here}/32 trust\n")
 
     def distant(self, dsn: str) -> str:
-        """Tell how to reach one of its databases by the network."""
+        """Return the DSN of one of its databases, by the network."""
         return dsn.replace(f"host={self._home}", f"host={self.wire.there}")
 
     def _command(self) -> list[str | Path]:

@@ -50,17 +50,17 @@ class Line:
         self._go_on()
 
     def say(self, pieces: Iterable[bytes]) -> None:
-        """Let the client say something; the server hears it as soon as it does not pause."""
+        """Send octets of the client; the server receives them as soon as it does not pause."""
         self._unheard.extend(pieces)
         self._go_on()
 
     def half_close(self) -> None:
-        """Let the client say no more; the server hears that after all the rest."""
+        """Half-close the client's side; the server notices after it has read all the rest."""
         self._has_finished = True
         self._go_on()
 
     def vanish(self) -> None:
-        """Let the client go by RST."""
+        """Reset the connection from the client's side."""
         self._end(ConnectionAborted())
 
     def write(self, data: bytes) -> None:
@@ -97,7 +97,7 @@ class Line:
         self._is_paused = True
 
     def resumeProducing(self) -> None:
-        """Let the server hear again."""
+        """Resume reading of the server."""
         self._is_paused = False
 
     def stopProducing(self) -> None:
@@ -105,11 +105,11 @@ class Line:
         self.loseConnection()
 
     def getPeer(self) -> IPv4Address:
-        """Tell where the client is."""
+        """Return the address of the client."""
         return _PEER
 
     def getHost(self) -> IPv4Address:
-        """Tell where the server is."""
+        """Return the address of the server."""
         return _HOST
 
     def setTcpNoDelay(self, enabled: bool) -> None:
@@ -145,7 +145,7 @@ class Line:
                 self._producer.resumeProducing()
 
     def settle(self) -> None:
-        """Let what the server has decided since reach the client."""
+        """Deliver to the client what the server has sent since."""
         self._go_on()
 
     def _end(self, reason: Exception) -> None:

@@ -66,7 +66,7 @@ class SiteInMemory:
         self.trouble: list[LogEvent] = []
 
     def now(self) -> datetime:
-        """Tell the time of its wall clock."""
+        """Return the time of its wall clock."""
         return datetime.fromtimestamp(1_795_000_000 + self.clock.seconds(), UTC)
 
     def __enter__(self) -> SiteInMemory:
@@ -77,7 +77,7 @@ class SiteInMemory:
         globalLogPublisher.removeObserver(self._note)
 
     def _moves(self, line: Line) -> bool:
-        """Let a turn of the reactor pass; True if the server has said something."""
+        """Run one turn of the reactor; return whether the server has sent something."""
         said = len(line.sent) + len(line.unsent)
         line.settle()
         self.clock.advance(0.002)

@@ -66,7 +66,7 @@ def run(inputs: int, one: Callable[[], object]) -> Course:
 
 
 def memory() -> int:
-    """Tell how many octets of this process are in memory, without what is only waiting to be collected."""
+    """Return the resident octets of this process, after garbage is collected."""
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
@@ -149,7 +149,7 @@ def in_memory(query_count: int, state_count: int, conversation_count: int, seed:
 def through_sockets(count: int, seed: int) -> TrialResult:
     """Do the same at a server of its own, with a database."""
     with Testbed() as testbed:
-        dsn = testbed.postgres.create_database()
+        dsn = testbed.create_database()
         testbed.wifidogd(dsn).end()
         begin_with = furnish(dsn)
         server = testbed.wifidogd(dsn, *MAIL)
@@ -178,7 +178,7 @@ def through_sockets(count: int, seed: int) -> TrialResult:
 
 
 def listed(statuses: Counter[int]) -> str:
-    """Tell how often each status was answered, the most frequent first."""
+    """Return how often each status was answered, the most frequent first."""
     return ", ".join(f"{count:,} x {status}" for status, count in statuses.most_common())
 
 

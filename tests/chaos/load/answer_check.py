@@ -47,7 +47,7 @@ class CheckedClient(HttpClient):
 
 
 def kind_of(target: bytes) -> Kind:
-    """Tell what is asked for; C{target} is path and query below the server's path."""
+    """Return what is asked for; C{target} is path and query below the server's path."""
     return next((kind for beginning, kind in PATHS.items() if target.startswith(beginning)), Kind.PORTAL)
 
 

@@ -73,11 +73,11 @@ class Answers:
         return sum(answer.outcome not in good for answer in self.all)
 
     def first(self, *outcomes: Outcome) -> float | None:
-        """Tell when the first of these came; None if none did."""
+        """Return when the first of these came; None if none did."""
         return min((answer.at for answer in self.all if answer.outcome in outcomes), default=None)
 
     def last(self, *outcomes: Outcome) -> float | None:
-        """Tell when the last of these came; None if none did."""
+        """Return when the last of these came; None if none did."""
         return max((answer.at for answer in self.all if answer.outcome in outcomes), default=None)
 
     @property
@@ -86,5 +86,5 @@ class Answers:
         return max((answer.took for answer in self.all), default=0.0)
 
     def below(self, share: float) -> float:
-        """Tell how many seconds this share of them did not exceed; 0 if there is none."""
+        """Return the seconds that this share of them did not exceed; 0 if there is none."""
         return quantile_of([answer.took for answer in self.all] or [0.0], share)

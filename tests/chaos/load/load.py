@@ -70,7 +70,7 @@ class Told:
     stored: int
 
     def complaints(self) -> list[str]:
-        """Say what is wrong with the books and the answers, whatever happened; nothing if all is right."""
+        """Return what is wrong with the stored sessions and the answers, whatever happened; nothing if all is right."""
         found = [f"wrong: {fault}" for fault in self.faults] + [f"books: {what}" for what in self.differences]
         if self.unchecked:
             found.append(f"{self.unchecked} devices were not kept track of")

@@ -83,7 +83,7 @@ class Leash(Protocol):
 
 
 async def run(orders: Orders) -> dict[str, Any]:
-    """Let a simulation live; what came of it is ready for JSON."""
+    """Run a simulation; return its results, ready for JSON."""
     gateways = sites(orders.gateways, timedelta(seconds=orders.interval + LEEWAY))
     await _adopt(orders.dsn, gateways)
     for port in orders.known_by:

@@ -29,7 +29,7 @@ Found = Mapping[str, Any]
 
 
 def merged(kept: Iterable[Found], new: Iterable[Found]) -> list[Found]:
-    """Let each new row take the place of an older one about the same fault; others come at the end."""
+    """Replace older rows by new ones about the same fault; append the others."""
     rows = {row["fault"]: row for row in kept}
     return list((rows | {row["fault"]: row for row in new}).values())
 

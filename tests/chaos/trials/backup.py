@@ -39,7 +39,7 @@ def trial(scale: Scale = TWO_HUNDRED, before: float = 20.0, kills: int = 20) -> 
 
 def back_up(testbed: Testbed, file: Path, scale: Scale, before: float) -> TrialResult:
     """Make a backup while a server is at work."""
-    dsn = testbed.postgres.create_database()
+    dsn = testbed.create_database()
     server = testbed.wifidogd(dsn)
     with Load(server, dsn, scale, testbed.home) as load:
         time.sleep(before)
@@ -60,7 +60,7 @@ def back_up(testbed: Testbed, file: Path, scale: Scale, before: float) -> TrialR
 
 
 def disturbed(answers: Answers) -> list[str]:
-    """Say who noticed."""
+    """Return what guests and gateways noticed."""
     found = []
     if answers.other_than(Outcome.SERVED, Outcome.DENIED) or not len(answers):
         found.append(f"answers meanwhile: {dict(answers.outcomes)}")
@@ -71,7 +71,7 @@ def disturbed(answers: Answers) -> list[str]:
 
 def restore(testbed: Testbed, file: Path, kills: int) -> TrialResult:
     """Restore over another database, and kill that again and again; what is there must be the one or the other."""
-    dsn, dice = testbed.postgres.create_database(), Random(5)
+    dsn, dice = testbed.create_database(), Random(5)
     took = min(timed(dsn, file) for _ in range(3))
     new = all_rows(dsn)
     execute(dsn, "DELETE FROM past_sessions", "DELETE FROM sessions", "UPDATE networks SET title = 'before'")

@@ -69,7 +69,7 @@ class Seen:
         return self.span.seconds >= LONG
 
     def missed(self) -> list[str]:
-        """Say which promises were not kept, but for that on the CPU, which a busy machine may break."""
+        """Return the promises that were not kept, but for that on the CPU, which a busy machine may break."""
         unserved = self.answers.other_than(GOOD)
         kept = self.was_long and not BAD_CLIENTS[self.name].may_stay
         found = {
@@ -84,12 +84,12 @@ class Seen:
         return [f"{self.name}: {what}" for what, is_so in found.items() if is_so]
 
     def all_missed(self) -> list[str]:
-        """Say which promises were not kept."""
+        """Return the promises that were not kept."""
         is_busy = self.cpu > BAD_CLIENTS[self.name].busy
         return self.missed() + ([f"{self.name}: {self.cpu:.0f} % of a core"] if is_busy else [])
 
     def text(self) -> str:
-        """Tell it in a line."""
+        """Return it as one line."""
         p50, worst = self.answers.latency_ms(0.5), self.answers.latency_ms(1)
         return (
             f"{self.name}: {self.visits.opened} came, {self.visits.sent_away} sent away after "
@@ -105,7 +105,7 @@ def open_place(testbed: Testbed, *, descriptors: int | None = None) -> tuple[Pla
     @param descriptors: its C{ulimit -n}; None for ours.
     @return: it, and the port where it speaks TLS.
     """
-    dsn, initial_state = testbed.postgres.create_database(), InitialState(guests=100, gateways=10)
+    dsn, initial_state = testbed.create_database(), InitialState(guests=100, gateways=10)
     port, both = free_port(), certificate(testbed.home)
     tls = f"ssl:{port}:interface=127.0.0.1:privateKey={both}:certKey={both}"
     server = testbed.wifidogd(dsn, "--listen", tls, descriptors=descriptors)
@@ -145,7 +145,7 @@ def until_gone(server: ServerProcess, before: int) -> int:
 
 
 def trial() -> Sequence[TrialResult]:
-    """Let every kind come for as long as it takes to be sent away."""
+    """Run every kind of client for as long as it takes the server to disconnect it."""
     with Testbed(NO_DISK) as testbed:
         place, tls_port = open_place(testbed)
         rows = [compared(load(place, "wifidogd", False), fault) for fault, load in BENCHED.items()]
@@ -159,7 +159,7 @@ def trial() -> Sequence[TrialResult]:
 
 
 def told(seen: Seen) -> Seen:
-    """Say how it went while there is more to come."""
+    """Print the result so far."""
     print(f"  {seen.text()}", flush=True)
     return seen
 

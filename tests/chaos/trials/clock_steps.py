@@ -61,7 +61,7 @@ class WallClock:
         new.replace(self._file)
 
     def set_right(self) -> None:
-        """Tell the true time."""
+        """Return the true time."""
         self.set(0.0)
 
     def approach(self, moment: datetime, seconds: float) -> None:
@@ -103,7 +103,7 @@ def live_through(
         clock = WallClock(testbed.home)
         first, *others = changes
         first(clock)
-        dsn = testbed.postgres.create_database()
+        dsn = testbed.create_database()
         server = testbed.wifidogd(dsn, environment=clock.environment)
         with Load(server, dsn, scale, testbed.home) as load:
             time.sleep(settle)
@@ -159,7 +159,7 @@ def back(clock: WallClock) -> None:
 
 
 def towards(moment: datetime, clock: WallClock) -> None:
-    """Let it come to a moment soon, while the load is there."""
+    """Set the clock so that a given moment comes soon, while the load is there."""
     clock.approach(moment, SETTLE + SWEPT_AFTER / 2)
 
 

@@ -67,7 +67,7 @@ def suffer(testbed: Testbed, troubles: Sequence[Trouble], scale: Scale, *, befor
     @param before: seconds of a sound database; the first half is for everybody to arrive.
     @param after: seconds to watch the server after each trouble.
     """
-    dsn = testbed.postgres.create_database()
+    dsn = testbed.create_database()
     server = testbed.wifidogd(dsn)
     watch = Watch(server)
     try:

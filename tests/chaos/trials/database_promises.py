@@ -70,7 +70,7 @@ class Judge:
         self._whole = story.watch.between(passed.began, passed.until)
 
     def load(self) -> str:
-        """Say what went on."""
+        """Return what the load was."""
         begin, end = self._story.sound
         scale, sound = self._story.scale, self._story.told.answers.between(begin, end)
         return (
@@ -79,7 +79,7 @@ class Judge:
         )
 
     def seen(self) -> str:
-        """Say what was measured."""
+        """Return what was measured."""
         counts = _counts(self._during)
         counts += "".join(f" ({kind.value}: {_counts(self._during.of(kind))})" for kind in self._passed.trouble.spares)
         longest = ", ".join(f"{name} {answers.longest:.2f}" for name, answers, _ in self._by_deadline())

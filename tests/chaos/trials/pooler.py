@@ -117,9 +117,9 @@ def limits_of_the_role(role: str) -> list[str]:
 class PooledTestbed(Testbed):
     """A testbed whose servers reach PostgreSQL through pgbouncer."""
 
-    def database(self) -> str:
+    def create_database(self) -> str:
         """Make an empty database, and a pgbouncer in front of it; return the DSN through that."""
-        dsn = super().database()
+        dsn = super().create_database()
         execute(dsn, *limits_of_the_role("tester"))
         self._pooler = Pooler(self.postgres, dsn, self.home).__enter__()
         return self._pooler.dsn

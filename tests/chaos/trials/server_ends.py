@@ -58,7 +58,7 @@ Make = Callable[[], AbstractContextManager[Place]]
 def beside(*options: str) -> Iterator[Place]:
     """Have a server on a PostgreSQL that nothing happens to."""
     with Testbed() as testbed:
-        dsn = testbed.postgres.create_database()
+        dsn = testbed.create_database()
         server = keep(testbed, "wifidogd", "--listen", SOCKET, "--database", dsn, *options)
         yield Place(server, dsn, testbed.home)
 
@@ -80,7 +80,7 @@ def embedded() -> Iterator[Place]:
 def blockable(seconds: float) -> Iterator[Place]:
     """Have a server that L{block} blocks for so long."""
     with Testbed() as testbed:
-        dsn = testbed.postgres.create_database()
+        dsn = testbed.create_database()
         environment = {"WIFIDOGD_DATABASE": dsn, "WIFIDOGD_LISTEN": SOCKET, "BLOCKED_FOR": str(seconds)}
         yield Place(keep(testbed, "--python", str(BLOCKABLE), environment=environment), dsn, testbed.home)
 
@@ -94,7 +94,7 @@ def keep(servers: Servers, *arguments: str, environment: Mapping[str, str] = {})
 
 
 def service_of(server: ServerProcess) -> int | None:
-    """Name the process that a restarter keeps; None while there is none."""
+    """Return the process id of the server that the restarter runs; None while there is none."""
     return next(iter(children_of(server.pid)), None)
 
 

@@ -71,14 +71,14 @@ class PrimaryAndStandby(Testbed):
         self.standby.remove()
         super().__exit__(kind, error, traceback)
 
-    def database(self) -> str:
+    def create_database(self) -> str:
         """
         Make an empty database.
 
         @return: its DSN, which names both hosts.
         """
         primary, standby = self.postgres.socket.parent, self.standby.socket.parent
-        return super().database().replace(f"host={primary}", f"host={primary},{standby}")
+        return super().create_database().replace(f"host={primary}", f"host={primary},{standby}")
 
     @contextmanager
     def crashed(self, primary: ThrowawayPostgres, dsn: str) -> Iterator[None]:
@@ -89,7 +89,7 @@ class PrimaryAndStandby(Testbed):
 
     @contextmanager
     def silent(self, primary: ThrowawayPostgres, dsn: str) -> Iterator[None]:
-        """Let the primary never say anything again, as when its machine is cut off, and promote the standby."""
+        """Silence the primary for good, as when its machine is cut off, and promote the standby."""
         primary.freeze()
         yield
         self.standby.promote()

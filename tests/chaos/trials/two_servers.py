@@ -45,7 +45,7 @@ class TwoServers(Testbed):
         self.proxy = self._start_proxy()
 
     def load(self, scale: Scale) -> Load:
-        """Let gateways and guests live, who know the proxy only."""
+        """Run gateways and guests that know the proxy only."""
         return Load(self.proxy.port, self._dsn, scale, self.home, known_by=self._beside)
 
     def start_again(self, number: int) -> None:
@@ -179,7 +179,7 @@ def suffer(
     @param after: seconds to watch after each blow.
     """
     with testbed() as pair:
-        pair.open(pair.database())
+        pair.open(pair.create_database())
         with pair.load(scale) as load:
             time.sleep(before)
             felt = []

@@ -19,7 +19,7 @@ _GONE = (FileNotFoundError, ProcessLookupError)
 
 
 def tree_of(pid: int) -> list[int]:
-    """Name a process and all that descend from it, as far as they are there."""
+    """Return a process and all that descend from it, as far as they are there."""
     found = [pid]
     for parent in found:
         found += children_of(parent)
@@ -27,7 +27,7 @@ def tree_of(pid: int) -> list[int]:
 
 
 def children_of(pid: int) -> list[int]:
-    """Name the children of a process, whichever of its threads made them; none if it is gone."""
+    """Return the children of a process, whichever of its threads made them; none if it is gone."""
     found: list[int] = []
     with suppress(*_GONE):
         for task in (PROC / str(pid) / "task").iterdir():
@@ -46,7 +46,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def own_seconds(pid: int) -> float:
-    """Tell user and system time of one process, all its threads included; 0 if it is gone."""
+    """Return user and system time of one process, all its threads included; 0 if it is gone."""
     with suppress(OSError):
         return time.clock_gettime((~pid << 3) | 2)
     return 0.0
@@ -124,7 +124,7 @@ class Spent:
     woken: Mapping[str, int]
 
     def share(self, name: str) -> float:
-        """Say how much of one core a tree has used: 1.0 is all of it."""
+        """Return how much of one core a tree has used: 1.0 is all of it."""
         return self.cpu[name] / self.seconds
 
 
@@ -141,7 +141,7 @@ class Meter:
         self._began = time.monotonic()
 
     def spent(self) -> Spent:
-        """Tell what was used since; may be asked again."""
+        """Return what was used since; may be called again."""
         seconds = time.monotonic() - self._began
         cpu, woken = self._ask(cpu_seconds), self._ask(wakeups)
         return Spent(
@@ -161,7 +161,7 @@ class Cores:
         self._began = self._read()
 
     def idle(self) -> float:
-        """Tell how many cores have had nothing to do since, on the average."""
+        """Return how many cores have been idle since, on average."""
         (idle, total), (idle_before, total_before) = self._read(), self._began
         return (idle - idle_before) / (total - total_before) * (os.cpu_count() or 1)
 

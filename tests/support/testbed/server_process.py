@@ -70,7 +70,7 @@ class ServerProcess:
 
 
 def limited(command: Sequence[str], descriptors: int | None) -> list[str]:
-    """Let a command run with so many descriptors, soft limit and hard; None for as it is."""
+    """Return a command that runs another with so many descriptors, soft and hard limit; None for as it is."""
     if descriptors is None:
         return list(command)
     return ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]

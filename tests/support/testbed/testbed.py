@@ -140,3 +140,11 @@ class Testbed(Servers):
         self.end_servers()
         self.postgres.remove()
         self.clear()
+
+    def create_database(self) -> str:
+        """
+        Make an empty database where servers shall find it.
+
+        @return: its DSN.
+        """
+        return self.postgres.create_database()

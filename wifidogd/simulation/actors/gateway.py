@@ -31,7 +31,7 @@ class Device(Protocol):
     ip: str
 
     def uses(self, gateway: SimulatedGateway, seconds: float) -> Octets | None:
-        """Say what went through in a while; None for a device that is not there and does not answer."""
+        """Return the octets of a span of simulated seconds; None for a device that is not there and does not answer."""
 
 
 class Access(Enum):
@@ -90,7 +90,7 @@ class SimulatedGateway:
         return [self._check_clients(), self._ping(), self._restart()]
 
     def lets_through(self, device: Device) -> bool:
-        """Tell whether a device gets past the firewall."""
+        """Return whether a device gets past the firewall."""
         client = self._clients.get(device.mac)
         return client is not None and client.access is not Access.NONE
 

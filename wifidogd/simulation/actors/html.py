@@ -37,7 +37,7 @@ class Html(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what a tag says."""
+        """Collect forms and their fields."""
         if tag not in ("form", "input", "img"):
             return
         said = {name: value or "" for name, value in attrs}
@@ -50,7 +50,7 @@ class Html(HTMLParser):
             self._open.fields[said["name"]] = said.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
-        """Note the end of a form."""
+        """Record the end of a form."""
         if tag == "form":
             self._open = None
 

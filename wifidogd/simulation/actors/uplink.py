@@ -80,7 +80,7 @@ class Uplink:
         return code
 
     def _note_contact(self, answer: bytes | NoAnswer) -> None:
-        """Note since when the server has been out of reach."""
+        """Record since when the server has been out of reach."""
         if answer is not NoAnswer.REFUSED:
             self._cut_off_at = None
         elif self._cut_off_at is None:

@@ -38,7 +38,7 @@ class Audit:
     differences: list[str] = field(default_factory=list)
 
     def differ(self, what: str) -> None:
-        """Note a difference."""
+        """Record a difference."""
         self.difference_count += 1
         if len(self.differences) < MOST_DIFFERENCES:
             self.differences.append(what)
@@ -97,7 +97,7 @@ def _lines(sessions: ExpectedSessions) -> list[HttpClient]:
 
 
 def _distance(lines: list[HttpClient], found: list[HttpClient]) -> tuple[int, int]:
-    """Say how far apart two accounts are: in sessions, then in octets."""
+    """Return how far apart two accounts are: in sessions, then in octets."""
     return abs(len(lines) - len(found)), abs(
         sum(used.total for _, _, used in lines) - sum(used.total for _, _, used in found)
     )

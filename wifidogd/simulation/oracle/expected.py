@@ -104,7 +104,7 @@ def swept(sessions: ExpectedSessions) -> ExpectedSessions:
 
 
 def _replaced(sessions: ExpectedSessions, session: ExpectedSession) -> tuple[ExpectedSessions, ExpectedSession]:
-    """Let a session take the place of the one before, with its totals: the gateway counts on (docs/protocol.md 6.6)."""
+    """Replace the session before by this one, with its totals: the gateway counts on (docs/protocol.md 6.6)."""
     last = next((rival.last for rival in sessions if rival.phase in IN_USE), Octets())
     return swept(sessions), session._replace(phase=Phase.ONLINE, last=last)
 

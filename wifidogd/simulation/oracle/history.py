@@ -80,7 +80,7 @@ class History:
         self.tokens = 0
 
     def minted(self, device: ListedDevice, token: str) -> None:
-        """Note a token that the login known gave out."""
+        """Record a token that the login page gave out."""
         self.tokens += 1
         self._minted_at[token] = self._seconds()
         known = self._devices.setdefault(device, _DeviceHistory())
@@ -130,24 +130,24 @@ class History:
             self._conclude(known, number, _unfolded(known))
 
     def unsaid(self, device: ListedDevice, number: int) -> None:
-        """Note that the server could not be reached, so that it has not heard of the event."""
+        """Record that the server could not be reached, so that it has not heard of the event."""
         known = self._devices[device]
         self._conclude(known, number, known.scenarios)
 
     def forgotten(self, device: ListedDevice) -> None:
-        """Note that a gateway has forgotten a device, so that the server may end its sessions unasked."""
+        """Record that a gateway has forgotten a device, so that the server may end its sessions unasked."""
         known = self._devices.get(device)
         if known is not None:
             known.forgotten |= known.under_way.keys()
             known.scenarios |= _swept(known.scenarios)
 
     def is_certain(self, device: ListedDevice) -> bool:
-        """Tell whether only one scenario is possible."""
+        """Return whether only one scenario is possible."""
         known = self._devices.get(device)
         return known is None or known.given_up or (len(known.scenarios) == 1 and not known.under_way)
 
     def is_online(self, device: ListedDevice, token: str) -> bool:
-        """Tell whether a session is online for certain."""
+        """Return whether a session is online for certain."""
         known = self._devices.get(device)
         if known is None or known.under_way or known.given_up:
             return False
@@ -199,18 +199,18 @@ def _without(scenarios: set[Scenario], number: int) -> set[Scenario]:
 
 
 def _swept(scenarios: set[Scenario]) -> set[Scenario]:
-    """Let the server end what is in use."""
+    """Return the scenarios after the server has ended what is in use."""
     return {Scenario(swept(scenario.sessions), scenario.answered) for scenario in scenarios}
 
 
 def _is_over(known: _DeviceHistory, token: str) -> bool:
-    """Tell whether a session goes on in no scenario."""
+    """Return whether a session continues in no scenario."""
     sessions = (session for scenario in known.scenarios for session in scenario.sessions)
     return not any(session.token == token and session.phase in GOING_ON for session in sessions)
 
 
 def _unfolded(known: _DeviceHistory) -> set[Scenario]:
-    """Let each event under way be heard or not, in every order."""
+    """Return the scenarios in which each event under way was heard or not, in every order."""
     scenarios = set(known.scenarios)
     fresh = list(scenarios)
     while fresh:
