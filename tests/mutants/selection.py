@@ -69,7 +69,8 @@ def _all_imports(path: Path) -> set[Path]:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
-            files = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
+            paths = [ROOT / name.replace(".", "/") for name in names]
+            files = {path.with_name(f"{path.name}.py") for path in paths} | {path / "__init__.py" for path in paths}
             new = {file for file in files - found if file.exists()}
             found |= new
             waiting += new
