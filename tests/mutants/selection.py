@@ -88,6 +88,7 @@ def select(session: pytest.Session, files: Sequence[Path], result: Path) -> None
     items = session.items
     for item, following in zip(items, [*items[1:], None], strict=True):
         recorder.test = item.nodeid
+        functions.forget()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     result.write_bytes(pickle.dumps(Selection(dict(recorder.entered), dict(recorder.seconds), recorder.failed)))
     os._exit(0)
