@@ -9,6 +9,7 @@ import os
 import select
 import sys
 from collections.abc import Sequence
+from functools import _lru_cache_wrapper
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -75,9 +76,15 @@ class Functions:
 
     def __init__(self, files: Sequence[Path]) -> None:
         names = {str(path) for path in files}
-        self._found = [
-            each for each in gc.get_objects() if isinstance(each, FunctionType) and each.__code__.co_filename in names
-        ]
+        functions = [each for each in gc.get_objects() if isinstance(each, FunctionType)]
+        self._found = [each for each in functions if each.__code__.co_filename in names]
+        cached = [each for each in gc.get_objects() if isinstance(each, _lru_cache_wrapper)]
+        self._cached = [each for each in cached if _file_of(each) in names]
+
+    def forget(self) -> None:
+        """Clear the caches of functions that remember their results: a remembered one is not entered."""
+        for each in self._cached:
+            each.cache_clear()
 
     def change(self, path: Path, tree: ast.Module) -> int:
         """
@@ -95,6 +102,11 @@ class Functions:
                 changed += new != code
                 function.__code__ = new
         return changed
+
+
+def _file_of(cached: Any) -> str:
+    code = getattr(cached.__wrapped__, "__code__", None)
+    return "" if code is None else str(code.co_filename)
 
 
 def _codes(code: CodeType) -> list[CodeType]:

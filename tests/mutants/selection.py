@@ -69,7 +69,8 @@ def _all_imports(path: Path) -> set[Path]:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
-            files = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
+            paths = [ROOT / name.replace(".", "/") for name in names]
+            files = {path.with_name(f"{path.name}.py") for path in paths} | {path / "__init__.py" for path in paths}
             new = {file for file in files - found if file.exists()}
             found |= new
             waiting += new
@@ -87,6 +88,7 @@ def select(session: pytest.Session, files: Sequence[Path], result: Path) -> None
     items = session.items
     for item, following in zip(items, [*items[1:], None], strict=True):
         recorder.test = item.nodeid
+        functions.forget()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     result.write_bytes(pickle.dumps(Selection(dict(recorder.entered), dict(recorder.seconds), recorder.failed)))
     os._exit(0)

@@ -78,3 +78,10 @@ async def test_a_gateway_may_call_itself_anything(server: RunningServer) -> None
     for agent in (b"User-Agent: \xff\xfe\r\n", b""):
         answer = await server.ask(b"GET /wifidog/ping/?gw_id=lobby HTTP/1.0\r\n" + agent + b"\r\n")
         assert (answer.code, answer.body) == (200, b"Pong")
+
+
+@ensureDeferred
+async def test_a_dialect_that_is_not_spoken_is_answered_with_no_verdicts(server: RunningServer) -> None:
+    """An empty list changes nothing for the guests of apfree-wifidog, which reads the body as JSON."""
+    answer = await server.get("/wifidog/auth/?stage=counters_v2&gw_id=lobby")
+    assert (answer.code, answer.body) == (501, b'{"result":[]}')
