@@ -57,12 +57,12 @@ class Office:
         self.now = NOON
         self.database = database
         self.passwords = Passwords(reactor, threads=2, max_waiting=4)  # type: ignore[arg-type]
-        self.directory = Registry(database, utc_now=self.utc_now)
+        self.registry = Registry(database, utc_now=self.utc_now)
         correspondence = MailComposer(MailTemplates(), sender="wifi@example.org", base=BASE, utc_now=self.utc_now)
         self.registration = Registration(database, self.passwords, correspondence, utc_now=self.utc_now)
         self.care = SelfService(database, self.passwords, correspondence, utc_now=self.utc_now)
         self.admission = AccountSignIn(database, self.passwords, utc_now=self.utc_now)
-        self.ledger = Ledger(database, self.directory, clock=reactor, utc_now=self.utc_now)  # type: ignore[arg-type]
+        self.ledger = Ledger(database, self.registry, clock=reactor, utc_now=self.utc_now)  # type: ignore[arg-type]
 
     def utc_now(self) -> datetime:
         return self.now
@@ -71,15 +71,15 @@ class Office:
         self.passwords.start()
         await self.offer(OFFER)
         await run(self.database, adopt, GATEWAY, NOON)
-        await within(5, self.directory.refresh())
+        await within(5, self.registry.refresh())
 
     async def offer(self, network: Network) -> None:
         await run(self.database, save_network, network)
-        await within(5, self.directory.refresh())
+        await within(5, self.registry.refresh())
 
     def request(self, query: LoginQuery = PHONE, source: str | None = None) -> GuestRequest:
         """Ask from a device of a guest who insists on signing in again while online."""
-        network = self.directory.network(GATEWAY.network)
+        network = self.registry.network(GATEWAY.network)
         return GuestRequest(GATEWAY, network, query, self.now, source, even_if_online=True)
 
     @property

@@ -143,7 +143,7 @@ async def test_pages_are_readable_in_the_dark(site: Site) -> None:
 @ensureDeferred
 async def test_the_gateway_may_name_our_portal_by_another_port(site: Site) -> None:
     """A policy that named only the page's own origin would stop the guest on the way."""
-    other = reactor.listenTCP(0, site.server.front, interface="127.0.0.1")
+    other = reactor.listenTCP(0, site.server.site, interface="127.0.0.1")
     site.gateway.portal = f"http://localhost:{other.getHost().port}/wifidog/portal/"
 
     def journey(browser: Browser) -> None:

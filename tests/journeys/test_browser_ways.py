@@ -274,7 +274,7 @@ async def test_by_signing_up(site: Site, scripts: bool) -> None:
 @ensureDeferred
 async def test_no_page_keeps_anybody_out(site: Site, dark: bool) -> None:
     """Those of a network, as its operator previews them, and those that belong to none."""
-    state = FormState(site.server.directory, lambda: site.server.now).seal_preview("default")
+    state = FormState(site.server.registry, lambda: site.server.now).seal_preview("default")
     root = f"http://localhost:{site.server.port}/wifidog/"
     names = ("sign-in", "refused", "ended", "back", "portal", "online", "offline", "denied")
     pages = {f"preview-{name}": f"preview?state={state}&page={name}" for name in names}

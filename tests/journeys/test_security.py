@@ -77,15 +77,15 @@ HEADS = {
 
 
 @pytest_twisted.async_yield_fixture
-async def house(database: Database) -> AsyncIterator[MailSiteServer]:
+async def server(database: Database) -> AsyncIterator[MailSiteServer]:
     """A server with everything that it can have, behind a proxy that ends TLS."""
-    house = MailSiteServer(database, public_url="https://wifi.example")
-    await house.open()
-    await house.ask_for_accounts(anna=PASSWORD)
+    server = MailSiteServer(database, public_url="https://wifi.example")
+    await server.open()
+    await server.ask_for_accounts(anna=PASSWORD)
     ways = (SignInMethod.SPLASH, SignInMethod.ACCOUNT, SignInMethod.VOUCHER)
-    await house.change_network(methods=ways, sign_up=True, remember=timedelta(days=30))
-    yield house
-    await house.close()
+    await server.change_network(methods=ways, sign_up=True, remember=timedelta(days=30))
+    yield server
+    await server.close()
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def said() -> Iterator[list[str]]:
     globalLogPublisher.removeObserver(note)
 
 
-async def report(house: MailSiteServer, token: str, mac: str = MAC, key: str = "", stage: str = "login") -> str:
+async def report(server: MailSiteServer, token: str, mac: str = MAC, key: str = "", stage: str = "login") -> str:
     """Say what a gateway would, from wherever."""
     fields = {
         "stage": stage,
@@ -112,55 +112,55 @@ async def report(house: MailSiteServer, token: str, mac: str = MAC, key: str = "
         "incoming": 1,
         "outgoing": 1,
     }
-    return (await ask(house.port, f"/wifidog/auth/{key}?{urlencode(fields)}")).body.strip()
+    return (await ask(server.port, f"/wifidog/auth/{key}?{urlencode(fields)}")).body.strip()
 
 
-async def splash(house: MailSiteServer) -> str:
+async def splash(server: MailSiteServer) -> str:
     """Get a token as any guest does."""
-    form = hidden(await house.login_page(mac=OTHER_MAC))
-    return token_in((await house.post("login", form | {"splash": "1"})).headers["location"])
+    form = hidden(await server.login_page(mac=OTHER_MAC))
+    return token_in((await server.post("login", form | {"splash": "1"})).headers["location"])
 
 
 @ensureDeferred
-async def test_with_a_key_nobody_but_the_gateway_speaks_for_it(house: MailSiteServer) -> None:
+async def test_with_a_key_nobody_but_the_gateway_speaks_for_it(server: MailSiteServer) -> None:
     """A guest with a token of their own names a neighbour's device, without and with a guessed key."""
-    await house.adopt(KEYED)
-    await house.database.transaction(
+    await server.adopt(KEYED)
+    await server.database.transaction(
         lambda cursor: cursor.execute("UPDATE gateways SET key_hashes = %(keys)s", {"keys": [hash_secret(KEY)]})
     )
-    await house.refresh()
-    neighbour, own = await splash(house), await splash(house)
-    assert await report(house, neighbour, key=KEY) == "Auth: 1"
+    await server.refresh()
+    neighbour, own = await splash(server), await splash(server)
+    assert await report(server, neighbour, key=KEY) == "Auth: 1"
     for stage in ("login", "counters", "logout"):
         for token in (neighbour, own):
             for key in ("", "a" * 32, KEY[:-1]):
-                assert await report(house, token, key=key, stage=stage) == "Auth: 0"
-    assert await report(house, neighbour, key=KEY, stage="counters") == "Auth: 1"
-    ping = await ask(house.port, "/wifidog/ping?gw_id=gw1&wifidog_uptime=1")
+                assert await report(server, token, key=key, stage=stage) == "Auth: 0"
+    assert await report(server, neighbour, key=KEY, stage="counters") == "Auth: 1"
+    ping = await ask(server.port, "/wifidog/ping?gw_id=gw1&wifidog_uptime=1")
     assert (ping.status, "Pong" in ping.body) == (403, False)
 
 
 @ensureDeferred
-async def test_without_a_key_who_knows_a_mac_can_send_its_guest_away(house: MailSiteServer) -> None:
+async def test_without_a_key_who_knows_a_mac_can_send_its_guest_away(server: MailSiteServer) -> None:
     """What a key is for: the login that a guest forges for a token of their own names a neighbour's device."""
-    neighbour, own = await splash(house), await splash(house)
-    assert await report(house, neighbour) == "Auth: 1"
-    assert await report(house, own, mac=MAC) == "Auth: 1"
-    assert await report(house, neighbour, stage="counters") == "Auth: 0"
+    neighbour, own = await splash(server), await splash(server)
+    assert await report(server, neighbour) == "Auth: 1"
+    assert await report(server, own, mac=MAC) == "Auth: 1"
+    assert await report(server, neighbour, stage="counters") == "Auth: 0"
 
 
 @ensureDeferred
-async def test_no_answer_leads_anywhere_but_to_our_pages_or_the_registered_gateway(house: MailSiteServer) -> None:
+async def test_no_answer_leads_anywhere_but_to_our_pages_or_the_registered_gateway(server: MailSiteServer) -> None:
     """Whatever stands in a URL, a form, a path or the Host header."""
     replies = []
     for value in ELSEWHERE:
         query = urlencode(dict.fromkeys(NAMES, value))
-        replies += [await house.get(f"{page}?{query}&{login_query(url=value)}", host=EVIL) for page in GETS]
-        replies += [await house.get(f"{page}?{login_query(url=value)}&{query}") for page in GETS]
-        form = hidden(await house.login_page(url=value)) | {"splash": "1", "back": value, "again": value}
-        replies += [await house.post(page, form | {"email": value, "name": value}) for page in POSTS]
-        replies += [await ask(house.port, "/" + quote(value)), await ask(house.port, f"//{EVIL}/wifidog//{EVIL}/..")]
-        replies.append(await house.get("p/" + quote(value, safe="")))
+        replies += [await server.get(f"{page}?{query}&{login_query(url=value)}", host=EVIL) for page in GETS]
+        replies += [await server.get(f"{page}?{login_query(url=value)}&{query}") for page in GETS]
+        form = hidden(await server.login_page(url=value)) | {"splash": "1", "back": value, "again": value}
+        replies += [await server.post(page, form | {"email": value, "name": value}) for page in POSTS]
+        replies += [await ask(server.port, "/" + quote(value)), await ask(server.port, f"//{EVIL}/wifidog//{EVIL}/..")]
+        replies.append(await server.get("p/" + quote(value, safe="")))
     places = [reply.headers["location"] for reply in replies if "location" in reply.headers]
     assert len(places) > 10
     assert [
@@ -172,7 +172,7 @@ async def test_no_answer_leads_anywhere_but_to_our_pages_or_the_registered_gatew
 
 
 @ensureDeferred
-async def test_nothing_that_is_sent_becomes_a_header_or_markup(house: MailSiteServer) -> None:
+async def test_nothing_that_is_sent_becomes_a_header_or_markup(server: MailSiteServer) -> None:
     """Line ends and tags in every parameter of every page, escaped and as they are."""
     for poison in (
         "\r\nX-Evil: 1\r\n\r\n<script>evil()</script>",
@@ -181,22 +181,22 @@ async def test_nothing_that_is_sent_becomes_a_header_or_markup(house: MailSiteSe
         "{{ 7*7 }}",
     ):
         query = urlencode(dict.fromkeys(NAMES, poison))
-        form = hidden(await house.login_page(url=f"http://a/{poison}"))
+        form = hidden(await server.login_page(url=f"http://a/{poison}"))
         form |= {"splash": "1", "email": poison, "name": poison, "code": poison, "password": poison}
-        replies = [await house.get(f"{page}?{query}") for page in GETS]
-        replies += [await house.get(f"{page}?{login_query(url=poison)}&{query}") for page in GETS]
-        replies += [await house.post(f"{page}?{query}", form | {"again": "1"}) for page in POSTS]
-        replies += [await house.get(quote(poison, safe="")), await house.get("v/" + quote(poison, safe=""))]
+        replies = [await server.get(f"{page}?{query}") for page in GETS]
+        replies += [await server.get(f"{page}?{login_query(url=poison)}&{query}") for page in GETS]
+        replies += [await server.post(f"{page}?{query}", form | {"again": "1"}) for page in POSTS]
+        replies += [await server.get(quote(poison, safe="")), await server.get("v/" + quote(poison, safe=""))]
         for reply in replies:
             assert set(reply.headers) <= HEADS
             assert not re.search(r"<script>evil|<img src=x|>49<", reply.body)
 
 
 @ensureDeferred
-async def test_no_header_of_a_request_comes_back_as_markup(house: MailSiteServer) -> None:
+async def test_no_header_of_a_request_comes_back_as_markup(server: MailSiteServer) -> None:
     """Not even where an address is shown to be copied."""
     for field in ("Host", "User-Agent", "Accept-Language", "Cookie", "Accept-Encoding", "Referer"):
-        wire = await connect(house.port)
+        wire = await connect(server.port)
         poison = '"><script>evil()</script>'
         wire.say(f"GET /wifidog/forgotten HTTP/1.1\r\nConnection: close\r\n{field}: {poison}\r\n\r\n".encode())
         reply = read_reply(await wire.ends(10))
@@ -205,13 +205,13 @@ async def test_no_header_of_a_request_comes_back_as_markup(house: MailSiteServer
 
 
 @ensureDeferred
-async def test_every_page_says_what_browsers_must_not_do(house: MailSiteServer) -> None:
+async def test_every_page_says_what_browsers_must_not_do(server: MailSiteServer) -> None:
     """Run what is not ours, frame it, keep it, guess its type, tell others where it is; errors too."""
-    replies = [await house.get(f"{page}?{login_query()}") for page in GETS]
-    replies += [await house.post(page, {}) for page in POSTS]
-    replies += [await house.get("nowhere"), await house.get("logout"), await ask(house.port, "/elsewhere")]
-    await house.database.stop()
-    replies += [await house.login_page(), await house.get("portal?token=x")]
+    replies = [await server.get(f"{page}?{login_query()}") for page in GETS]
+    replies += [await server.post(page, {}) for page in POSTS]
+    replies += [await server.get("nowhere"), await server.get("logout"), await ask(server.port, "/elsewhere")]
+    await server.database.stop()
+    replies += [await server.login_page(), await server.get("portal?token=x")]
     assert {reply.status for reply in replies} == {200, 303, 400, 404, 405, 503}
     for reply in replies:
         policy = dict(part.split(" ", 1) for part in reply.headers["content-security-policy"].split("; "))
@@ -224,64 +224,64 @@ async def test_every_page_says_what_browsers_must_not_do(house: MailSiteServer) 
 
 
 @ensureDeferred
-async def test_no_form_is_accepted_that_another_site_could_have_made(house: MailSiteServer) -> None:
+async def test_no_form_is_accepted_that_another_site_could_have_made(server: MailSiteServer) -> None:
     """What acts for a guest who is in needs what only their own pages hold; a stranger's own state is of no use."""
-    token = await splash(house)
-    assert await report(house, token) == "Auth: 1"
-    strangers = hidden(await house.login_page(mac=OTHER_MAC))
+    token = await splash(server)
+    assert await report(server, token) == "Auth: 1"
+    strangers = hidden(await server.login_page(mac=OTHER_MAC))
     for page in ("logout", "disconnect", "my-data"):
         for form in ({}, strangers, {"state": token}, {"token": token}):
-            assert (await house.post(page, form | {"erase": "sure"})).status == 400
-    assert await report(house, token, stage="counters") == "Auth: 1"
+            assert (await server.post(page, form | {"erase": "sure"})).status == 400
+    assert await report(server, token, stage="counters") == "Auth: 1"
 
 
 @ensureDeferred
-async def test_the_cookie_of_a_device_stays_with_tls_behind_a_proxy(house: MailSiteServer) -> None:
+async def test_the_cookie_of_a_device_stays_with_tls_behind_a_proxy(server: MailSiteServer) -> None:
     """The proxy ends TLS, so that the request itself comes without; scripts and other sites never get it."""
-    form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD, "remember": "1"}
-    cookie = (await house.post("login", form)).headers["set-cookie"]
+    form = hidden(await server.login_page()) | {"name": "anna", "password": PASSWORD, "remember": "1"}
+    cookie = (await server.post("login", form)).headers["set-cookie"]
     assert {part.strip() for part in cookie.split(";")[2:]} == {"Path=/wifidog/", "HttpOnly", "SameSite=Lax", "Secure"}
 
 
-async def live(house: MailSiteServer) -> list[str]:
+async def live(server: MailSiteServer) -> list[str]:
     """Do what guests, their gateway and strangers do; return the secrets of it."""
-    await house.sign_up("zoe@example.org", "another horse")
-    [link] = await house.links()
-    await house.get(link)
-    form = hidden(await house.login_page()) | {"name": "anna", "remember": "1"}
+    await server.sign_up("zoe@example.org", "another horse")
+    [link] = await server.links()
+    await server.get(link)
+    form = hidden(await server.login_page()) | {"name": "anna", "remember": "1"}
     wrong = "wrong password"
-    await house.post("login", form | {"password": wrong})
-    reply = await house.post("login", form | {"password": PASSWORD})
+    await server.post("login", form | {"password": wrong})
+    reply = await server.post("login", form | {"password": PASSWORD})
     token, cookie = token_in(reply.headers["location"]), reply.headers["set-cookie"].partition(";")[0].partition("=")[2]
-    await house.adopt(KEYED)
-    await report(house, token, key=KEY)
-    await house.get(f"portal?token={token}")
+    await server.adopt(KEYED)
+    await report(server, token, key=KEY)
+    await server.get(f"portal?token={token}")
     for stage in ("counters", "logout"):
-        await report(house, OTHER_TOKEN, key=KEY, stage=stage)
-    await house.get(f"v/{KEY}?{login_query()}")
+        await report(server, OTHER_TOKEN, key=KEY, stage=stage)
+    await server.get(f"v/{KEY}?{login_query()}")
     return [token, cookie, KEY, PASSWORD, wrong, "another horse", OTHER_TOKEN, link.partition("/")[2]]
 
 
 @pytest.mark.impatient
 @ensureDeferred
 async def test_no_secret_reaches_the_log(
-    house: MailSiteServer, said: list[str], monkeypatch: pytest.MonkeyPatch
+    server: MailSiteServer, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At no level, nor in a traceback, nor while the database is away; of a token the first six characters."""
-    secrets = await live(house)
+    secrets = await live(server)
     monkeypatch.setattr("wifidogd.runtime.rate_limited_log.PAUSE", 0.0)
 
     async def mistake(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr(house.views, "show", mistake)
-    monkeypatch.setattr(house.sign_in_services.account_sign_in, "account", mistake)
-    form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD}
-    assert "mistake" not in (await house.post("login", form)).body
-    assert "mistake" not in (await house.get(f"portal?token={secrets[0]}")).body
-    await house.database.stop()
+    monkeypatch.setattr(server.views, "show", mistake)
+    monkeypatch.setattr(server.sign_in_services.account_sign_in, "account", mistake)
+    form = hidden(await server.login_page()) | {"name": "anna", "password": PASSWORD}
+    assert "mistake" not in (await server.post("login", form)).body
+    assert "mistake" not in (await server.get(f"portal?token={secrets[0]}")).body
+    await server.database.stop()
     for stage in ("login", "counters"):
-        assert await report(house, secrets[0], key=KEY, stage=stage) == "Auth: -1"
+        assert await report(server, secrets[0], key=KEY, stage=stage) == "Auth: -1"
     logged = "\n".join(said)
     assert "a mistake of ours" in logged
     assert OTHER_TOKEN[:6] in logged
@@ -289,18 +289,18 @@ async def test_no_secret_reaches_the_log(
 
 
 @ensureDeferred
-async def test_no_secret_is_stored_as_it_is(house: MailSiteServer) -> None:
+async def test_no_secret_is_stored_as_it_is(server: MailSiteServer) -> None:
     """Who reads the tables cannot come in as anybody; only a mail that waits for its server has its link in it."""
-    secrets = await live(house)
-    tables = await rows(house.database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    secrets = await live(server)
+    tables = await rows(server.database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     stored = ""
     for (table,) in tables:
         if table != "mails":
-            stored += str(await rows(house.database, f"SELECT t::text FROM {table} AS t"))
+            stored += str(await rows(server.database, f"SELECT t::text FROM {table} AS t"))
     assert "anna" in stored
     assert [secret for secret in secrets if secret in stored] == []
     columns = await rows(
-        house.database,
+        server.database,
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
         " AND column_name ~ 'token|key|secret|password|code|link'",
     )
@@ -309,7 +309,7 @@ async def test_no_secret_is_stored_as_it_is(house: MailSiteServer) -> None:
 
 
 @ensureDeferred
-async def test_a_line_of_the_log_is_one_line(house: MailSiteServer, said: list[str]) -> None:
+async def test_a_line_of_the_log_is_one_line(server: MailSiteServer, said: list[str]) -> None:
     """Whatever a stranger sends to the addresses of gateways."""
     for poison in ("\r\n2026", "\x1b[2J\x1b]0;x", "\u202e\u2028x"):
         for query in (
@@ -317,33 +317,33 @@ async def test_a_line_of_the_log_is_one_line(house: MailSiteServer, said: list[s
             {"stage": poison, "gw_id": poison},
             {"stage": "login", "token": poison, "mac": poison, "ip": poison},
         ):
-            await ask(house.port, f"/wifidog/auth?{urlencode(query)}")
-            await ask(house.port, f"/wifidog/ping?{urlencode({'gw_id': poison, 'sys_load': poison})}")
+            await ask(server.port, f"/wifidog/auth?{urlencode(query)}")
+            await ask(server.port, f"/wifidog/ping?{urlencode({'gw_id': poison, 'sys_load': poison})}")
     assert any("refused" in line for line in said)
     assert [line for line in said if not line.isprintable() and "Traceback" not in line] == []
 
 
 @ensureDeferred
-async def test_a_token_is_good_for_nothing_once_its_stay_is_over(house: MailSiteServer) -> None:
+async def test_a_token_is_good_for_nothing_once_its_stay_is_over(server: MailSiteServer) -> None:
     """Neither at the gateway nor on our pages, nor with the state that was signed for it."""
-    token = await splash(house)
-    assert await report(house, token) == "Auth: 1"
-    state = hidden(await house.get(f"portal?token={token}"))
-    assert await house.report(Stage.LOGOUT, token) is AuthCode.DENIED
-    assert await report(house, token) == await report(house, token, stage="counters") == "Auth: 0"
-    assert "Data used" not in (await house.get(f"portal?token={token}")).body
-    assert (await house.get(f"portal.json?token={token}")).body.strip() == '{"online": false}'
-    assert "had already ended" in (await house.post("logout", state)).body
-    assert MAC not in (await house.post("my-data", state)).body
+    token = await splash(server)
+    assert await report(server, token) == "Auth: 1"
+    state = hidden(await server.get(f"portal?token={token}"))
+    assert await server.report(Stage.LOGOUT, token) is AuthCode.DENIED
+    assert await report(server, token) == await report(server, token, stage="counters") == "Auth: 0"
+    assert "Data used" not in (await server.get(f"portal?token={token}")).body
+    assert (await server.get(f"portal.json?token={token}")).body.strip() == '{"online": false}'
+    assert "had already ended" in (await server.post("logout", state)).body
+    assert MAC not in (await server.post("my-data", state)).body
 
 
 @ensureDeferred
-async def test_a_stranger_who_names_a_device_learns_at_most_that_it_is_online(house: MailSiteServer) -> None:
+async def test_a_stranger_who_names_a_device_learns_at_most_that_it_is_online(server: MailSiteServer) -> None:
     """Neither its token nor anything of who it is: no page but its own portal has them."""
-    form = hidden(await house.login_page()) | {"name": "anna", "password": PASSWORD}
-    token = token_in((await house.post("login", form)).headers["location"])
-    assert await report(house, token) == "Auth: 1"
-    pages = [await house.login_page(), await house.get(f"portal?gw_id=gw1&mac={MAC}"), await house.get("p/" + MAC)]
+    form = hidden(await server.login_page()) | {"name": "anna", "password": PASSWORD}
+    token = token_in((await server.post("login", form)).headers["location"])
+    assert await report(server, token) == "Auth: 1"
+    pages = [await server.login_page(), await server.get(f"portal?gw_id=gw1&mac={MAC}"), await server.get("p/" + MAC)]
     assert "You are online" in pages[0].body
     for page in pages:
         assert not re.search(f"anna|{token}|Data used", str(page))

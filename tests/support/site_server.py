@@ -1,4 +1,4 @@
-"""The HTTP site on a listener of this machine, with a real database, for tests that come as guests do."""
+"""An HTTP site that listens on loopback and uses a real database, for tests that act as guests."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ MAC = "02:00:00:00:00:01"
 @dataclass
 class SiteServer:
     """
-    The server and what a test may want to touch behind it.
+    A running site, and the services behind it that tests use directly.
 
-    @ivar waiting: gateways that guests came from and nobody has adopted.
-    @ivar now: what its wall clock says.
-    @ivar cookie: what the browser sends with all that it asks.
+    @ivar waiting: gateways that sent guests and have not been adopted.
+    @ivar now: the time of its wall clock.
+    @ivar cookie: the C{Cookie} header of every request that the tests send.
     """
 
     database: Database
@@ -60,7 +60,7 @@ class SiteServer:
     cookie: str = ""
 
     def __post_init__(self) -> None:
-        self.directory = Registry(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
+        self.registry = Registry(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
         self.passwords = Passwords(reactor)  # type: ignore[arg-type]
         self.sign_in_services = SignInServices(
             Arrivals(self.database),
@@ -68,23 +68,23 @@ class SiteServer:
             VoucherSignIn(self.database),
             RememberedDevices(self.database),
         )
-        self.views = SessionViews(self.database, self.directory, utc_now=lambda: self.now)
-        self.ledger = Ledger(self.database, self.directory, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
+        self.views = SessionViews(self.database, self.registry, utc_now=lambda: self.now)
+        self.ledger = Ledger(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
-        self.front = WifidogdSite(
+        self.site = WifidogdSite(
             self._gateway_pages().app.resource(),
             self._guest_pages().app.resource(),
-            Health(self.database, self.directory, self.lag, {"ledger": self.ledger.metrics}),
+            Health(self.database, self.registry, self.lag, {"ledger": self.ledger.metrics}),
             path=self.path,
             clock=reactor,  # type: ignore[arg-type]
             utc_now=lambda: self.now,
         )
 
     def _gateway_pages(self) -> GatewayPages:
-        self.heartbeats = Heartbeats(self.database, self.directory)
+        self.heartbeats = Heartbeats(self.database, self.registry)
         self._gateway = GatewayPages(
             self.ledger,
-            self.directory,
+            self.registry,
             self.heartbeats,
             clock=reactor,
             utc_now=lambda: self.now,  # type: ignore[arg-type]
@@ -92,12 +92,12 @@ class SiteServer:
         return self._gateway
 
     def mail(self) -> MailServices | None:
-        """Without a mail server nobody can sign up."""
+        """Return None: without a mail server nobody can sign up."""
         return None
 
     def _guest_pages(self) -> GuestPages:
         self._guest = GuestPages(
-            self.directory,
+            self.registry,
             self.sign_in_services,
             self.views,
             PersonalData(self.database, self.passwords, utc_now=lambda: self.now),
@@ -111,7 +111,7 @@ class SiteServer:
         return self._guest
 
     async def open(self, gateway: Gateway | None = GATEWAY) -> SiteServer:
-        """Listen, with a gateway adopted already unless it is None."""
+        """Adopt a gateway unless it is None, refresh the registry, and listen."""
         self.passwords.start()
         if gateway is not None:
             await self.adopt(gateway)
@@ -119,33 +119,33 @@ class SiteServer:
         return self.listen()
 
     def listen(self) -> SiteServer:
-        """Listen, whatever the directory knows."""
-        self.listener: Port = reactor.listenTCP(0, self.front, interface="127.0.0.1")
-        self.front.connections.watch(self.listener)
+        """Listen without refreshing the registry."""
+        self.listener: Port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
+        self.site.connections.watch(self.listener)
         self.port: int = self.listener.getHost().port
         return self
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and stop the password threads."""
         await within(5, self.listener.stopListening())
         self.passwords.stop()
 
     async def refresh(self) -> None:
-        """Let the directory see what has changed."""
-        await within(5, self.directory.refresh())
+        """Read gateways and networks from the database into the registry."""
+        await within(5, self.registry.refresh())
 
     async def adopt(self, gateway: Gateway) -> None:
-        """Adopt a gateway as the operator would."""
+        """Adopt a gateway, as the operator would."""
         await within(5, self.database.transaction(lambda cursor: adopt(cursor, gateway, self.now)))
 
     async def change_network(self, **changes: object) -> None:
-        """Change what the default network offers."""
-        network = replace(self.directory.network("default"), **changes)  # type: ignore[arg-type]
+        """Change settings of the default network, and refresh the registry."""
+        network = replace(self.registry.network("default"), **changes)  # type: ignore[arg-type]
         await within(5, self.database.transaction(lambda cursor: save_network(cursor, network)))
         await self.refresh()
 
     async def ask_for_accounts(self, **passwords: str) -> None:
-        """Let guests sign in by name and password."""
+        """Add accounts, and let guests sign in with an account only."""
         for name, password in passwords.items():
             hashed = await within(10, self.passwords.hash(password))
             await within(
@@ -157,12 +157,12 @@ class SiteServer:
         await self.change_network(methods=(SignInMethod.ACCOUNT,))
 
     async def report(self, stage: Stage, token: str, octets: Octets = Octets(), mac: str = MAC) -> AuthCode:
-        """Report a guest as the gateway would."""
+        """Report a guest to the ledger, as the gateway would; return the answer."""
         report = Report(stage, Dialect.WIFIDOG, token, GATEWAY.gw_id, mac, "10.0.0.5", octets)
         return (await within(5, self.ledger.settle(report))).code
 
     async def get(self, target: str, **how: str) -> Reply:
-        """Open a page below the path."""
+        """Request a page below the path."""
         return await ask(self.port, self.path + target, cookie=self.cookie, **how)  # type: ignore[arg-type]
 
     async def post(self, target: str, fields: Mapping[str, str]) -> Reply:
@@ -171,42 +171,39 @@ class SiteServer:
         return await ask(self.port, self.path + target, method="POST", form=form, cookie=self.cookie)
 
     async def login_page(self, **changes: str) -> Reply:
-        """Come to the login page from the gateway."""
+        """Request the login page with the query of the gateway's redirect."""
         return await self.get("login/?" + login_query(**changes))
 
     async def sign_in(self, **typed: str) -> Reply:
-        """Come from the gateway, fill in the form and send it."""
+        """Request the login page, fill in its form and send it."""
         page = await self.login_page()
         return await self.post("login", hidden(page) | typed)
 
     async def get_online(self) -> str:
-        """Sign in by splash and let the gateway confirm it; return the token."""
+        """Sign in by splash, report the login as the gateway would, and return the token."""
         token = token_in((await self.sign_in()).headers["location"])
         await self.report(Stage.LOGIN, token)
         return token
 
     def later(self, **length: float) -> None:
-        """Set the wall clock forward."""
+        """Advance the wall clock."""
         self.now += timedelta(**length)
 
 
 def login_query(**changes: str) -> str:
-    """Write the query of the reference gateway's redirect, with some values changed."""
+    """Return the query of the reference gateway's redirect, with some values changed."""
     fields = {"gw_address": "10.0.0.1", "gw_port": "2060", "gw_id": "gw1", "ip": "10.0.0.5", "mac": MAC}
     return urlencode(fields | {"url": "http://a.example/news?x=1&y=2"} | changes)
 
 
 def hidden(page: Reply) -> dict[str, str]:
-    """Read the hidden fields of a page's form, not those of the switch of languages below it."""
+    """Return the hidden fields of a page's form, without those of the language switch in the footer."""
     found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.body.partition("<footer>")[0])
     return {name: unescape(value) for name, value in found}
 
 
 def token_in(location: str) -> str:
-    """Read the token out of the redirect to the gateway."""
+    """Return the token in a redirect to the gateway."""
     match = re.search(r"[?&]token=([0-9a-z]{32})(&|$)", location)
     assert match is not None, location
     return match[1]
-
-
-GuestHouse = SiteServer  # the name by which some tests still know it

@@ -58,7 +58,7 @@ class SiteInMemory:
         mail = ["--mail", "smtp+tls://mail.example", "--mail-from", "wifi@hotel.example"]
         options.parseOptions(words + mail)
         service = auth_server(options.settings, WorkerIdentity(1, 1, self.clock, print), self.clock, utc_now=self.now)
-        self.front = service.components.site
+        self.site = service.components.site
         directory: Any = service.components.registry
         directory.signing_secret = "secret"
         directory._gateways, directory._networks = {"gw1": GATEWAY}, {"default": NETWORK}
@@ -99,7 +99,7 @@ class SiteInMemory:
         @return: the status of each answer.
         @raise Unfit: if an answer is none, the connection outlives its deadlines, or anything was logged as an error.
         """
-        protocol = self.front.buildProtocol(_PEER)
+        protocol = self.site.buildProtocol(_PEER)
         assert protocol is not None
         line = Line(protocol, reads=reads)
         line.say(pieces)
@@ -114,7 +114,7 @@ class SiteInMemory:
             while self._moves(line):
                 pass
         codes = read_answers(bytes(line.sent + line.unsent), complete=reads and not vanishes)
-        if line.is_open or self.front.metrics()["clients"]:
+        if line.is_open or self.site.metrics()["clients"]:
             raise Unfit("a connection without end")
         if self.trouble:
             raise Unfit(formatEvent(self.trouble.pop()) or "an error was logged")

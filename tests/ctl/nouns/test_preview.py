@@ -6,7 +6,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.ctl.test_ctl import Operator
-from tests.support.site_server import GuestHouse
+from tests.support.site_server import SiteServer
 from wifidogd.store.driver.database import Database
 
 
@@ -19,13 +19,13 @@ def operator(dsn: str, database: Database) -> Operator:
 @ensureDeferred
 async def test_the_address_that_is_printed_shows_the_pages(operator: Operator, database: Database) -> None:
     """On any server of this database."""
-    house = await GuestHouse(database).open()
+    server = await SiteServer(database).open()
     printed = await operator.does("network", "preview", "default", "--server", "http://wifi.example.org")
     assert printed.startswith("http://wifi.example.org/wifidog/preview?state=")
-    page = await house.get(printed.strip().removeprefix("http://wifi.example.org/wifidog/"))
+    page = await server.get(printed.strip().removeprefix("http://wifi.example.org/wifidog/"))
     assert page.status == 200
     assert "Preview" in page.body
-    await house.close()
+    await server.close()
 
 
 @ensureDeferred

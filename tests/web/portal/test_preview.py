@@ -26,7 +26,7 @@ async def server(database: Database) -> AsyncIterator[SiteServer]:
 
 def address(server: SiteServer, network: str = "default") -> str:
     """Sign an address as wifidogctl does."""
-    return "preview?state=" + FormState(server.directory, lambda: server.now).seal_preview(network)
+    return "preview?state=" + FormState(server.registry, lambda: server.now).seal_preview(network)
 
 
 @ensureDeferred

@@ -24,7 +24,7 @@ from wifidogd.store.accounting.plans import save_plan
 from wifidogd.store.driver.database import Database
 from wifidogd.store.migrations import migrate
 
-FAREWELL = "http://10.0.0.1:2060/wifidog/auth?logout=1&amp;token="
+LOGOUT_ADDRESS = "http://10.0.0.1:2060/wifidog/auth?logout=1&amp;token="
 
 
 @pytest_twisted.async_yield_fixture
@@ -36,7 +36,7 @@ async def server(database: Database) -> AsyncIterator[SiteServer]:
 
 
 @pytest_twisted.async_yield_fixture(scope="module")
-async def quiet_house(postgres: ThrowawayPostgres) -> AsyncIterator[SiteServer]:
+async def shared_server(postgres: ThrowawayPostgres) -> AsyncIterator[SiteServer]:
     """The same, for all tests that change nothing in it."""
     database = Database(clock=reactor)  # type: ignore[arg-type]
     database.start(postgres.dsn)
@@ -92,10 +92,10 @@ async def test_an_address_of_version_6_is_bracketed(server: SiteServer) -> None:
 
 
 @ensureDeferred
-async def test_a_gateway_with_both_versions_is_not_elsewhere(quiet_house: SiteServer) -> None:
+async def test_a_gateway_with_both_versions_is_not_elsewhere(shared_server: SiteServer) -> None:
     """Its guests go to the registered address, whichever they were caught on."""
-    page = await quiet_house.login_page(gw_address="2001:db8::1", is_ipv6="1")
-    reply = await quiet_house.post("login", hidden(page))
+    page = await shared_server.login_page(gw_address="2001:db8::1", is_ipv6="1")
+    reply = await shared_server.post("login", hidden(page))
     assert reply.headers["location"].startswith("http://10.0.0.1:2060/")
 
 
@@ -104,10 +104,10 @@ async def test_a_gateway_with_both_versions_is_not_elsewhere(quiet_house: SiteSe
 )
 @ensureDeferred
 async def test_another_address_than_the_registered_one_gets_no_form(
-    quiet_house: SiteServer, changes: dict[str, str]
+    shared_server: SiteServer, changes: dict[str, str]
 ) -> None:
     """The owner is told, the guest goes nowhere."""
-    page = await quiet_house.login_page(**changes)
+    page = await shared_server.login_page(**changes)
     assert page.status == 400
     assert is_polite(page)
     assert "post" not in page.body
@@ -135,13 +135,13 @@ async def test_the_redirect_follows_the_directory_of_now(server: SiteServer) -> 
     ],
 )
 @ensureDeferred
-async def test_without_a_gateway_there_is_a_friendly_page(quiet_house: SiteServer, query: str, code: int) -> None:
+async def test_without_a_gateway_there_is_a_friendly_page(shared_server: SiteServer, query: str, code: int) -> None:
     """And nothing is remembered."""
-    page = await quiet_house.get("login" + query)
+    page = await shared_server.get("login" + query)
     assert page.status == code
     assert is_polite(page)
     assert "which Wi-Fi you are on" in page.body
-    assert quiet_house.waiting == []
+    assert shared_server.waiting == []
 
 
 @ensureDeferred
@@ -231,20 +231,20 @@ async def test_an_old_form_leads_back_to_a_fresh_one(server: SiteServer) -> None
     ],
 )
 @ensureDeferred
-async def test_a_form_of_strangers_does_nothing(quiet_house: SiteServer, fields: dict[str, str]) -> None:
+async def test_a_form_of_strangers_does_nothing(shared_server: SiteServer, fields: dict[str, str]) -> None:
     """It gets a page that says how to start again."""
     for target in ("login", "logout", "login?" + login_query()):
-        page = await quiet_house.post(target, fields)
+        page = await shared_server.post(target, fields)
         assert page.status == 400
         assert is_polite(page)
         assert "Please start again" in page.body
 
 
 @ensureDeferred
-async def test_a_form_is_read_from_the_body_only(quiet_house: SiteServer) -> None:
+async def test_a_form_is_read_from_the_body_only(shared_server: SiteServer) -> None:
     """A link with a signed state in its query signs nobody in."""
-    state = hidden(await quiet_house.login_page())["state"]
-    page = await ask(quiet_house.port, f"/wifidog/login?state={state}", method="POST", form=b"")
+    state = hidden(await shared_server.login_page())["state"]
+    page = await ask(shared_server.port, f"/wifidog/login?state={state}", method="POST", form=b"")
     assert page.status == 400
 
 
@@ -319,9 +319,9 @@ async def test_the_portal_shows_what_is_used_and_left(server: SiteServer) -> Non
     ],
 )
 @ensureDeferred
-async def test_the_portal_welcomes_anybody(quiet_house: SiteServer, query: str) -> None:
+async def test_the_portal_welcomes_anybody(shared_server: SiteServer, query: str) -> None:
     """Of whom it knows nothing."""
-    page = await quiet_house.get("portal" + query)
+    page = await shared_server.get("portal" + query)
     assert page.status == 200
     assert is_polite(page)
     assert "Welcome" in page.body
@@ -337,7 +337,7 @@ async def test_logging_out_ends_the_stay_through_the_gateway(server: SiteServer)
     page = await server.post("logout", hidden(portal))
     assert page.status == 200
     assert is_polite(page)
-    assert FAREWELL + token in page.body
+    assert LOGOUT_ADDRESS + token in page.body
     assert "img-src http://10.0.0.1:2060;" in page.headers["content-security-policy"]
     assert "Log out" not in (await server.get(f"portal/?gw_id=gw1&token={token}")).body
     await server.report(Stage.LOGOUT, token)
@@ -373,9 +373,9 @@ async def test_after_logging_out_the_way_in_is_open(server: SiteServer) -> None:
     ],
 )
 @ensureDeferred
-async def test_every_message_is_explained(quiet_house: SiteServer, name: str, query: str, sentence: str) -> None:
+async def test_every_message_is_explained(shared_server: SiteServer, name: str, query: str, sentence: str) -> None:
     """At every address that gateways use."""
-    page = await quiet_house.get(name + query)
+    page = await shared_server.get(name + query)
     assert page.status == 200
     assert is_polite(page)
     assert sentence in page.body
@@ -383,17 +383,17 @@ async def test_every_message_is_explained(quiet_house: SiteServer, name: str, qu
 
 
 @ensureDeferred
-async def test_a_message_of_a_known_gateway_leads_back_to_its_login(quiet_house: SiteServer) -> None:
+async def test_a_message_of_a_known_gateway_leads_back_to_its_login(shared_server: SiteServer) -> None:
     """wifidog-ng says which gateway it is."""
-    page = await quiet_house.get(f"messages?gw_id=gw1&mac={MAC}")
+    page = await shared_server.get(f"messages?gw_id=gw1&mac={MAC}")
     assert "/wifidog/login?gw_address=10.0.0.1&amp;gw_port=2060&amp;gw_id=gw1" in page.body
 
 
 @pytest.mark.parametrize("target", ["login?" + login_query(), "portal", "messages", "", "nowhere"])
 @ensureDeferred
-async def test_head_is_get_without_the_page(quiet_house: SiteServer, target: str) -> None:
+async def test_head_is_get_without_the_page(shared_server: SiteServer, target: str) -> None:
     """With the same head."""
-    get, head = await quiet_house.get(target), await quiet_house.get(target, method="HEAD")
+    get, head = await shared_server.get(target), await shared_server.get(target, method="HEAD")
     assert (head.status, head.body) == (get.status, "")
     assert head.headers.keys() == get.headers.keys()
     assert abs(int(head.headers["content-length"]) - int(get.headers["content-length"])) < 20
@@ -401,9 +401,9 @@ async def test_head_is_get_without_the_page(quiet_house: SiteServer, target: str
 
 @pytest.mark.parametrize("name", ["login", "portal", "gw_message.php", "gw_message", "messages"])
 @ensureDeferred
-async def test_a_slash_at_the_end_changes_nothing(quiet_house: SiteServer, name: str) -> None:
+async def test_a_slash_at_the_end_changes_nothing(shared_server: SiteServer, name: str) -> None:
     """Nor do two, nor one too many in front; never a redirect."""
-    codes = {(await quiet_house.get(target)).status for target in (name, name + "/", name + "//", "/" + name)}
+    codes = {(await shared_server.get(target)).status for target in (name, name + "/", name + "//", "/" + name)}
     assert len(codes) == 1
     assert codes & {200, 404}
 
@@ -426,10 +426,10 @@ async def test_a_slash_at_the_end_changes_nothing(quiet_house: SiteServer, name:
     ],
 )
 @ensureDeferred
-async def test_wrong_turns_get_a_page_too(quiet_house: SiteServer, method: str, target: str, code: int) -> None:
+async def test_wrong_turns_get_a_page_too(shared_server: SiteServer, method: str, target: str, code: int) -> None:
     """Not a traceback, not a bare line, nothing in the log."""
     with log_lines("") as lines:
-        page = await quiet_house.get(target, method=method)
+        page = await shared_server.get(target, method=method)
     assert page.status == code
     assert is_polite(page)
     assert "<h1>" in page.body
@@ -438,9 +438,9 @@ async def test_wrong_turns_get_a_page_too(quiet_house: SiteServer, method: str, 
 
 @pytest.mark.parametrize("host", ["\xff", "a..b", "a" * 300, "[::1", "x y", "<b>", "", "portal.example:99999999", "-"])
 @ensureDeferred
-async def test_a_host_that_cannot_be_true_changes_nothing(quiet_house: SiteServer, host: str) -> None:
+async def test_a_host_that_cannot_be_true_changes_nothing(shared_server: SiteServer, host: str) -> None:
     """Neither the page nor its policy."""
-    page = await quiet_house.get("login?" + login_query(), host=host)
+    page = await shared_server.get("login?" + login_query(), host=host)
     assert page.status == 200
     assert "<b>" not in page.headers["content-security-policy"]
 
@@ -466,7 +466,7 @@ async def test_a_store_that_goes_away_asks_guests_for_patience(server: SiteServe
 @ensureDeferred
 async def test_our_own_mistakes_are_logged_sparingly(server: SiteServer) -> None:
     """The guest gets a page, the log one traceback for many guests."""
-    server.directory._networks.clear()
+    server.registry._networks.clear()
     with log_lines("wifidogd") as lines:
         pages = [await server.login_page() for _ in range(3)]
     assert {page.status for page in pages} == {500}

@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 from pytest_twisted import ensureDeferred
 
 from tests.support.raw_http import connect
-from tests.support.site_server import MAC, GuestHouse, login_query
+from tests.support.site_server import MAC, SiteServer, login_query
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.store.driver.database import Database
 from wifidogd.web.rendering.environments import path_of
@@ -68,16 +68,16 @@ def test_a_page_is_packed_the_same_way_each_time() -> None:
 
 
 @pytest_twisted.async_yield_fixture
-async def testbed(database: Database) -> AsyncIterator[GuestHouse]:
+async def server(database: Database) -> AsyncIterator[SiteServer]:
     """A server with one gateway."""
-    testbed = await GuestHouse(database).open()
-    yield testbed
-    await testbed.close()
+    server = await SiteServer(database).open()
+    yield server
+    await server.close()
 
 
-async def fetch(testbed: GuestHouse, target: str, head: str) -> tuple[dict[str, str], bytes]:
+async def fetch(server: SiteServer, target: str, head: str) -> tuple[dict[str, str], bytes]:
     """Ask as a browser with this head does; tell the head and the body of the answer."""
-    wire = await connect(testbed.port)
+    wire = await connect(server.port)
     wire.say(f"GET /wifidog/{target} HTTP/1.1\r\nHost: portal.example\r\nConnection: close\r\n{head}\r\n".encode())
     said, _, body = (await wire.ends(10)).partition(b"\r\n\r\n")
     lines = said.decode().split("\r\n")[1:]
@@ -85,17 +85,17 @@ async def fetch(testbed: GuestHouse, target: str, head: str) -> tuple[dict[str, 
 
 
 @ensureDeferred
-async def test_a_page_is_packed_for_a_browser_that_takes_it(testbed: GuestHouse) -> None:
+async def test_a_page_is_packed_for_a_browser_that_takes_it(server: SiteServer) -> None:
     """It says so, has its true length, and is the page that others get."""
     target = "login/?" + login_query()
-    plain_head, plain = await fetch(testbed, target, "")
-    head, packed = await fetch(testbed, target, "Accept-Encoding: gzip, deflate\r\n")
+    plain_head, plain = await fetch(server, target, "")
+    head, packed = await fetch(server, target, "Accept-Encoding: gzip, deflate\r\n")
     assert "content-encoding" not in plain_head
     assert head["content-encoding"] == "gzip"
     assert head["vary"] == plain_head["vary"] == "Accept-Encoding"
     assert int(head["content-length"]) == len(packed) < len(plain) / 2
     assert gzip.decompress(packed) == plain
-    refusing_head, refused = await fetch(testbed, target, "Accept-Encoding: gzip;q=0\r\n")
+    refusing_head, refused = await fetch(server, target, "Accept-Encoding: gzip;q=0\r\n")
     assert "content-encoding" not in refusing_head
     assert refused == plain
 
@@ -105,9 +105,9 @@ async def test_a_page_is_packed_for_a_browser_that_takes_it(testbed: GuestHouse)
     [f"auth/?stage=login&ip=10.0.0.5&mac={MAC}&token=x&incoming=0&outgoing=0&gw_id=gw1", "ping/?gw_id=gw1", "healthz"],
 )
 @ensureDeferred
-async def test_machines_are_never_answered_packed(testbed: GuestHouse, target: str) -> None:
+async def test_machines_are_never_answered_packed(server: SiteServer, target: str) -> None:
     """Gateways search what they receive for words."""
-    head, body = await fetch(testbed, target, "Accept-Encoding: gzip\r\n")
+    head, body = await fetch(server, target, "Accept-Encoding: gzip\r\n")
     assert "content-encoding" not in head
     assert not body.startswith(b"\x1f\x8b")
 
@@ -130,10 +130,10 @@ def _forms(text: object) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("tag", NAMES)
 @ensureDeferred
-async def test_the_fullest_page_fits_the_first_flight(testbed: GuestHouse, tag: str) -> None:
+async def test_the_fullest_page_fits_the_first_flight(server: SiteServer, tag: str) -> None:
     """A logo that nothing makes smaller, the longest terms, every way in, a long address: 14 kB with its head."""
     chance = random.Random(0)
-    await testbed.change_network(
+    await server.change_network(
         title="Café Bleu",
         sign_up=True,
         remember=timedelta(days=30),
@@ -146,7 +146,7 @@ async def test_the_fullest_page_fits_the_first_flight(testbed: GuestHouse, tag: 
     head = f"Accept-Encoding: gzip\r\nAccept-Language: {tag}\r\n"
     for length in (200, 250, 300, 1000):
         wanted = "http://a.example/" + "".join(chance.choices(letters, k=length - 17))
-        said, body = await fetch(testbed, "login/?" + login_query(url=wanted), head)
+        said, body = await fetch(server, "login/?" + login_query(url=wanted), head)
         page = gzip.decompress(body).decode()
         assert f'lang="{tag}"' in page
         assert terms_in(tag)[:40] in page
@@ -155,13 +155,13 @@ async def test_the_fullest_page_fits_the_first_flight(testbed: GuestHouse, tag: 
 
 @pytest.mark.parametrize("tag", NAMES)
 @ensureDeferred
-async def test_a_usual_page_fits_without_packing(testbed: GuestHouse, tag: str) -> None:
+async def test_a_usual_page_fits_without_packing(server: SiteServer, tag: str) -> None:
     """A small logo, some terms, two ways and the address of a front page."""
-    await testbed.change_network(
+    await server.change_network(
         colour="#1c5fb0",
         logo=b"<svg>" + b"x" * 800,
         terms={tag: terms_in(tag)[:800]},
         methods=(SignInMethod.VOUCHER, SignInMethod.ACCOUNT),
     )
-    _, body = await fetch(testbed, "login/?" + login_query(), f"Accept-Language: {tag}\r\n")
+    _, body = await fetch(server, "login/?" + login_query(), f"Accept-Language: {tag}\r\n")
     assert len(body) < 14_000

@@ -12,23 +12,23 @@ from twisted.internet.task import Clock
 
 from tests.support.deadline import within
 from tests.support.raw_http import ask
-from tests.support.site_server import GuestHouse
+from tests.support.site_server import SiteServer
 from wifidogd.store.driver.database import Database
 from wifidogd.web.server.health import BEAT, BEATS_KEPT, ReactorLag
 
 
 @pytest_twisted.async_yield_fixture
-async def testbed(database: Database) -> AsyncIterator[GuestHouse]:
+async def server(database: Database) -> AsyncIterator[SiteServer]:
     """A whole server."""
-    testbed = await GuestHouse(database).open()
-    yield testbed
-    await testbed.close()
+    server = await SiteServer(database).open()
+    yield server
+    await server.close()
 
 
 @ensureDeferred
-async def test_a_healthy_server_says_so(testbed: GuestHouse) -> None:
+async def test_a_healthy_server_says_so(server: SiteServer) -> None:
     """With what is queued, and how late the reactor is."""
-    reply = await ask(testbed.port, "/healthz")
+    reply = await ask(server.port, "/healthz")
     assert reply.status == 200
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["cache-control"] == "no-store"
@@ -40,11 +40,11 @@ async def test_a_healthy_server_says_so(testbed: GuestHouse) -> None:
 
 
 @ensureDeferred
-async def test_without_a_database_it_is_503(testbed: GuestHouse) -> None:
+async def test_without_a_database_it_is_503(server: SiteServer) -> None:
     """At both addresses; no word that a gateway looks for."""
-    await within(10, testbed.database.stop())
+    await within(10, server.database.stop())
     for target in ("/healthz", "/wifidog/healthz/"):
-        reply = await ask(testbed.port, target)
+        reply = await ask(server.port, target)
         assert reply.status == 503
         assert json.loads(reply.body)["status"] == "database away"
         assert "Pong" not in reply.body
@@ -54,16 +54,16 @@ async def test_without_a_database_it_is_503(testbed: GuestHouse) -> None:
 @ensureDeferred
 async def test_before_the_directory_is_known_it_is_starting(database: Database) -> None:
     """Not ready for guests, so 503."""
-    testbed = GuestHouse(database).listen()
-    reply = await ask(testbed.port, "/healthz")
+    server = SiteServer(database).listen()
+    reply = await ask(server.port, "/healthz")
     assert (reply.status, json.loads(reply.body)["status"]) == (503, "starting")
-    await testbed.close()
+    await server.close()
 
 
 @ensureDeferred
-async def test_head_is_get_without_the_numbers(testbed: GuestHouse) -> None:
+async def test_head_is_get_without_the_numbers(server: SiteServer) -> None:
     """For monitors that only look at the status."""
-    reply = await ask(testbed.port, "/healthz", method="HEAD")
+    reply = await ask(server.port, "/healthz", method="HEAD")
     assert (reply.status, reply.body) == (200, "")
 
 
