@@ -45,7 +45,7 @@ PAST = """
                                reason, incoming, outgoing, allowance_id)
     SELECT n, 'default', 'lobby', account_id, '02:00:00:00:00:01', '10.0.0.5', %(now)s, %(now)s,
            %(now)s - n * interval '1 hour', 'logged out', 7, 3, 17
-      FROM generate_series(1, %(stays)s) AS n, accounts
+      FROM generate_series(1, %(past)s) AS n, accounts
 """
 
 DEVICES = """
@@ -107,35 +107,35 @@ SUBJECTS = """
 """
 
 
-class Desk:
-    """My data and what it needs; two accounts with a past, and a guest without."""
+class StoredGuests:
+    """The service of personal data, with two accounts that have past sessions, and a guest without an account."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = NOON
         self.passwords = Passwords(reactor, threads=1)  # type: ignore[arg-type]
-        self.my_data = PersonalData(database, self.passwords, utc_now=lambda: self.now)
+        self.personal_data = PersonalData(database, self.passwords, utc_now=lambda: self.now)
 
-    async def open(self, stays: int = 3) -> None:
-        """Set the scene."""
+    async def open(self, past: int = 3) -> None:
+        """Store the guests, with so many past sessions for each account."""
         self.passwords.start()
         await adopt_all(self.database, LOBBY)
-        values = {"now": NOON, "stays": stays, "hashed": await within(20, self.passwords.hash("right"))}
+        values = {"now": NOON, "past": past, "hashed": await within(20, self.passwords.hash("right"))}
         for statement in (ACCOUNTS, SESSIONS, PAST, DEVICES, LINKS, MAILS):
             await put(self.database, statement, values)
 
     async def look(self, token: str) -> StoredData:
-        """Look, where there is something to see."""
-        stored = await within(10, self.my_data.look(token))
+        """Return what is stored about the guest of a session, which must exist."""
+        stored = await within(10, self.personal_data.look(token))
         assert stored is not None
         return stored
 
     async def erase(self, token: str, password: str = "right") -> Refused | None:
-        """Erase."""
-        return await within(30, self.my_data.erase(token, password))
+        """Erase what is stored about the guest of a session."""
+        return await within(30, self.personal_data.erase(token, password))
 
     async def end(self, *tokens: str) -> None:
-        """Let sessions end as the gateway's next report would, or a timer, for whatever reason."""
+        """End sessions as a timer would, for being stale."""
         found = await run(self.database, lock_sessions, [hash_secret(token) for token in tokens])
 
         async def finish(cursor) -> None:  # type: ignore[no-untyped-def]
@@ -146,61 +146,65 @@ class Desk:
 
 
 @pytest_twisted.async_yield_fixture
-async def desk(database: Database) -> AsyncIterator[Desk]:
-    """A desk that is open."""
-    desk = Desk(database)
+async def guests(database: Database) -> AsyncIterator[StoredGuests]:
+    """The guests, already stored."""
+    guests = StoredGuests(database)
     try:
-        await desk.open()
-        yield desk
+        await guests.open()
+        yield guests
     finally:
-        desk.passwords.stop()
+        guests.passwords.stop()
 
 
 @ensureDeferred
-async def test_an_account_sees_all_that_is_its_own(desk: Desk) -> None:
-    """This stay first, then the other open one, then the past from the last on; nothing of anybody else's."""
-    stored = await desk.look("second")
+async def test_an_account_sees_all_that_is_its_own(guests: StoredGuests) -> None:
+    """This session first, then the other open one, then past ones, newest first; nothing of other accounts."""
+    stored = await guests.look("second")
     assert stored.account is not None
     assert stored.account.name == "anna"
-    assert [stay.mac for stay in stored.sessions[:2]] == [mac(0x020000000002), mac(0x020000000001)]
-    assert [stay.ended_at for stay in stored.sessions] == [None, None, *(NOON - n * 60 * MINUTE for n in (1, 2, 3))]
+    assert [session.mac for session in stored.sessions[:2]] == [mac(0x020000000002), mac(0x020000000001)]
+    assert [session.ended_at for session in stored.sessions] == [
+        None,
+        None,
+        *(NOON - n * 60 * MINUTE for n in (1, 2, 3)),
+    ]
     assert stored.sessions[0].used == Octets(100, 20)
     assert [device.expires_at for device in stored.devices] == [NOON + timedelta(days=1)]
 
 
 @ensureDeferred
-async def test_who_has_no_account_sees_the_present_stay_only(desk: Desk) -> None:
-    """The MAC of the past stays is the same for all, and proves nothing."""
-    await put(desk.database, "UPDATE past_sessions SET mac = '02:00:00:00:00:04', account_id = NULL")
-    stored = await desk.look("splash")
+async def test_who_has_no_account_sees_the_present_session_only(guests: StoredGuests) -> None:
+    """Past sessions have the same MAC, which proves nothing."""
+    await put(guests.database, "UPDATE past_sessions SET mac = '02:00:00:00:00:04', account_id = NULL")
+    stored = await guests.look("splash")
     assert stored.account is None
-    assert [stay.mac for stay in stored.sessions] == [mac(0x020000000004)]
+    assert [session.mac for session in stored.sessions] == [mac(0x020000000004)]
     assert stored.devices == ()
 
 
 @ensureDeferred
-async def test_a_token_that_names_nothing_shows_and_erases_nothing(desk: Desk) -> None:
-    """Whatever it is."""
-    assert await within(5, desk.my_data.look("unknown")) is None
-    assert await desk.erase("unknown") is None
-    assert await rows(desk.database, "SELECT count(*) FROM accounts") == [(2,)]
+async def test_a_token_that_names_nothing_shows_and_erases_nothing(guests: StoredGuests) -> None:
+    """It may have been guessed."""
+    assert await within(5, guests.personal_data.look("unknown")) is None
+    assert await guests.erase("unknown") is None
+    assert await rows(guests.database, "SELECT count(*) FROM accounts") == [(2,)]
 
 
 @ensureDeferred
-async def test_erasing_leaves_totals_that_are_nobodys(desk: Desk) -> None:
-    """Account, devices, links and queued mails are gone; stays have neither account nor device nor address."""
-    assert await desk.erase("first") is None
-    assert await rows(desk.database, "SELECT name FROM accounts") == [("bob",)]
+async def test_erasing_leaves_totals_that_are_nobodys(guests: StoredGuests) -> None:
+    """Account, devices, links and queued mails are gone; sessions lose account, device and address."""
+    assert await guests.erase("first") is None
+    assert await rows(guests.database, "SELECT name FROM accounts") == [("bob",)]
     for table in ("devices", "email_links"):
-        assert await rows(desk.database, f"SELECT count(*) FROM {table}") == [(1,)]
-    assert await rows(desk.database, "SELECT recipient FROM mails") == [("bob@example.org",)]
+        assert await rows(guests.database, f"SELECT count(*) FROM {table}") == [(1,)]
+    assert await rows(guests.database, "SELECT recipient FROM mails") == [("bob@example.org",)]
     past = "SELECT account_id IS NULL, mac, ip, allowance_id, sum(incoming) FROM past_sessions GROUP BY 1, 2, 3, 4"
-    assert set(await rows(desk.database, past)) == {
+    assert set(await rows(guests.database, past)) == {
         (True, None, None, None, 21),
         (False, mac(0x020000000001), "10.0.0.5", 17, 21),
     }
     open_ones = "SELECT account_id IS NULL, ending, url IS NULL, count(*) FROM sessions GROUP BY 1, 2, 3 ORDER BY 4, 2"
-    assert set(await rows(desk.database, open_ones)) == {
+    assert set(await rows(guests.database, open_ones)) == {
         (True, "erased by the guest", True, 2),
         (False, None, False, 1),
         (True, None, False, 1),
@@ -208,13 +212,13 @@ async def test_erasing_leaves_totals_that_are_nobodys(desk: Desk) -> None:
 
 
 @ensureDeferred
-async def test_an_erased_session_leaves_no_trace_however_it_ends(desk: Desk) -> None:
-    """Also when a timer is faster than the gateway's next report; others leave what they always leave."""
-    await put(desk.database, "DELETE FROM past_sessions")
-    assert await desk.erase("splash") is None
-    await desk.end("splash", "other")
+async def test_an_erased_session_leaves_no_trace_however_it_ends(guests: StoredGuests) -> None:
+    """Also when a timer ends it before the gateway's next report; other sessions go into the history as usual."""
+    await put(guests.database, "DELETE FROM past_sessions")
+    assert await guests.erase("splash") is None
+    await guests.end("splash", "other")
     found = "SELECT account_id IS NULL, mac, host(ip), incoming, outgoing FROM past_sessions ORDER BY 1"
-    assert await rows(desk.database, found) == [
+    assert await rows(guests.database, found) == [
         (False, mac(0x020000000003), "10.0.0.5", 100, 20),
         (True, None, None, 100, 20),
     ]
@@ -222,29 +226,31 @@ async def test_an_erased_session_leaves_no_trace_however_it_ends(desk: Desk) -> 
 
 
 @ensureDeferred
-async def test_what_a_device_has_used_is_kept_without_the_device(desk: Desk) -> None:
-    """Totals are nobody's; the allowance of another device stays as it is."""
+async def test_what_a_device_has_used_is_kept_without_the_device(guests: StoredGuests) -> None:
+    """Its totals no longer belong to anybody; the allowance of another device is left as it is."""
     for owner, token in ((SPLASH_OWNER, "splash"), (OTHER_OWNER, "other")):
-        await put(desk.database, ALLOWANCE, {"mac": owner, "address_hash": None, "token": token, "now": NOON})
-    assert await desk.erase("splash") is None
-    await desk.end("splash")
+        await put(guests.database, ALLOWANCE, {"mac": owner, "address_hash": None, "token": token, "now": NOON})
+    assert await guests.erase("splash") is None
+    await guests.end("splash")
     allowances = "SELECT mac, incoming, outgoing FROM allowances ORDER BY 1"
-    assert await rows(desk.database, allowances) == [(OTHER_OWNER, 5, 0), (None, 105, 20)]
-    assert await rows(desk.database, "SELECT allowance_id FROM past_sessions WHERE incoming = 100") == [(None,)]
+    assert await rows(guests.database, allowances) == [(OTHER_OWNER, 5, 0), (None, 105, 20)]
+    assert await rows(guests.database, "SELECT allowance_id FROM past_sessions WHERE incoming = 100") == [(None,)]
 
 
 @ensureDeferred
-async def test_a_stay_that_no_gateway_has_confirmed_erases_nothing_of_the_device_it_claims(desk: Desk) -> None:
-    """Anybody can claim one."""
-    await put(desk.database, ALLOWANCE, {"mac": SPLASH_OWNER, "address_hash": None, "token": "splash", "now": NOON})
-    await put(desk.database, TRACES)
+async def test_a_session_that_no_gateway_has_confirmed_erases_nothing_of_the_device_it_claims(
+    guests: StoredGuests,
+) -> None:
+    """Because anybody can claim any device."""
+    await put(guests.database, ALLOWANCE, {"mac": SPLASH_OWNER, "address_hash": None, "token": "splash", "now": NOON})
+    await put(guests.database, TRACES)
     pending = (
         "UPDATE sessions SET activated_at = NULL, mac = NULL, claimed_mac = mac WHERE token_hash = sha256('splash')"
     )
-    await put(desk.database, pending)
-    assert await desk.erase("splash") is None
-    assert await rows(desk.database, "SELECT mac FROM allowances") == [(SPLASH_OWNER,)]
-    assert await rows(desk.database, "SELECT count(*) FROM farewells") == [(5,)]
+    await put(guests.database, pending)
+    assert await guests.erase("splash") is None
+    assert await rows(guests.database, "SELECT mac FROM allowances") == [(SPLASH_OWNER,)]
+    assert await rows(guests.database, "SELECT count(*) FROM farewells") == [(5,)]
 
 
 @pytest.mark.parametrize(
@@ -255,64 +261,68 @@ async def test_a_stay_that_no_gateway_has_confirmed_erases_nothing_of_the_device
     ],
 )
 @ensureDeferred
-async def test_nothing_tells_of_an_erased_device(desk: Desk, token: str, macs: set[int], subjects: set[str]) -> None:
-    """Neither why its stay ended, nor its tries; those of the account's present and past devices, and of others not."""
-    await put(desk.database, TRACES)
-    await put(desk.database, "UPDATE past_sessions SET mac = '02:00:00:00:00:05' WHERE account_id = 1")
-    assert await desk.erase(token) is None
-    assert {int(found[-2:]) for (found,) in await rows(desk.database, "SELECT mac FROM farewells")} == macs
-    found = {subject for (subject,) in await rows(desk.database, SUBJECTS)}
+async def test_nothing_tells_of_an_erased_device(
+    guests: StoredGuests, token: str, macs: set[int], subjects: set[str]
+) -> None:
+    """Erased are end notices and tries of all present and past devices of the account, and of no other device."""
+    await put(guests.database, TRACES)
+    await put(guests.database, "UPDATE past_sessions SET mac = '02:00:00:00:00:05' WHERE account_id = 1")
+    assert await guests.erase(token) is None
+    assert {int(found[-2:]) for (found,) in await rows(guests.database, "SELECT mac FROM farewells")} == macs
+    found = {subject for (subject,) in await rows(guests.database, SUBJECTS)}
     assert {re.sub("02(:00)*:0", "", subject) for subject in found} == subjects | {"gateway lobby"}
 
 
 @ensureDeferred
-async def test_who_typed_the_address_without_owning_it_leaves_no_trace_of_it(desk: Desk) -> None:
-    """Their allowance has its hash, which confirms the address to whoever guesses it."""
+async def test_who_typed_the_address_without_owning_it_leaves_no_trace_of_it(guests: StoredGuests) -> None:
+    """Their allowance has a hash of the address, with which anybody who guesses the address could confirm it."""
     owner = {"mac": None, "address_hash": hash_secret("anna@example.org")}
-    await put(desk.database, ALLOWANCE, owner | {"token": "splash", "now": NOON})
-    assert await desk.erase("first") is None
-    assert await rows(desk.database, "SELECT mac, address_hash FROM allowances") == [(None, None)]
+    await put(guests.database, ALLOWANCE, owner | {"token": "splash", "now": NOON})
+    assert await guests.erase("first") is None
+    assert await rows(guests.database, "SELECT mac, address_hash FROM allowances") == [(None, None)]
 
 
 @ensureDeferred
-async def test_what_an_erased_account_has_used_is_nobodys(desk: Desk) -> None:
-    """Its allowance stays for the sessions that still draw on it, and can be forgotten like that of a device."""
-    await put(desk.database, ALLOWANCE, {"mac": None, "address_hash": None, "token": "first", "now": NOON})
-    await put(desk.database, "UPDATE allowances SET account_id = (SELECT account_id FROM accounts WHERE name = 'anna')")
-    assert await desk.erase("first") is None
-    assert await rows(desk.database, "SELECT account_id, incoming FROM allowances") == [(None, 5)]
+async def test_what_an_erased_account_has_used_is_nobodys(guests: StoredGuests) -> None:
+    """Its allowance is kept for sessions that still draw on it, and can be forgotten like that of a device."""
+    await put(guests.database, ALLOWANCE, {"mac": None, "address_hash": None, "token": "first", "now": NOON})
+    await put(
+        guests.database, "UPDATE allowances SET account_id = (SELECT account_id FROM accounts WHERE name = 'anna')"
+    )
+    assert await guests.erase("first") is None
+    assert await rows(guests.database, "SELECT account_id, incoming FROM allowances") == [(None, 5)]
 
 
 @ensureDeferred
-async def test_an_account_is_erased_by_its_password_only(desk: Desk) -> None:
-    """A token that somebody read on the router's status page must not remove it, nor may they guess for long."""
+async def test_an_account_is_erased_by_its_password_only(guests: StoredGuests) -> None:
+    """A token read on the router's status page is not enough to remove it, and guesses are limited."""
     for _ in range(MOST_TRIES):
-        assert await desk.erase("first", "wrong") == Refused(Refusal.WRONG_PASSWORD)
-    assert await desk.erase("first") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
-    assert await rows(desk.database, "SELECT count(*) FROM accounts") == [(2,)]
-    desk.now += TRIES_WINDOW
-    assert await desk.erase("first") is None
-    assert await rows(desk.database, "SELECT count(*) FROM accounts") == [(1,)]
+        assert await guests.erase("first", "wrong") == Refused(Refusal.WRONG_PASSWORD)
+    assert await guests.erase("first") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert await rows(guests.database, "SELECT count(*) FROM accounts") == [(2,)]
+    guests.now += TRIES_WINDOW
+    assert await guests.erase("first") is None
+    assert await rows(guests.database, "SELECT count(*) FROM accounts") == [(1,)]
 
 
 @ensureDeferred
-async def test_who_has_no_account_needs_no_password(desk: Desk) -> None:
-    """There is none; the stay ends with the gateway's next report."""
-    assert await desk.erase("splash", "") is None
+async def test_who_has_no_account_needs_no_password(guests: StoredGuests) -> None:
+    """There is none; the session ends with the gateway's next report."""
+    assert await guests.erase("splash", "") is None
     ending = "SELECT ending FROM sessions WHERE token_hash = sha256('splash')"
-    assert await rows(desk.database, ending) == [("erased by the guest",)]
+    assert await rows(guests.database, ending) == [("erased by the guest",)]
 
 
 @ensureDeferred
 async def test_a_long_past_is_erased_in_small_transactions(database: Database, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    """None of them longer than a busy server allows."""
+    """None of them takes long enough to delay a busy server."""
     monkeypatch.setattr(statements, "MOST", 4)
-    desk = Desk(database)
+    guests = StoredGuests(database)
     try:
-        await desk.open(stays=11)
-        assert len((await desk.look("first")).sessions) == 2 + 4
-        assert await desk.erase("first") is None
+        await guests.open(past=11)
+        assert len((await guests.look("first")).sessions) == 2 + 4
+        assert await guests.erase("first") is None
     finally:
-        desk.passwords.stop()
+        guests.passwords.stop()
     assert await rows(database, "SELECT count(*) FROM past_sessions WHERE account_id IS NULL") == [(11,)]
     assert MOST == 1_000

@@ -1,4 +1,4 @@
-"""Guests making accounts, and looking after them, on a real PostgreSQL; letters are read from the queue."""
+"""Sign-up and self-service of accounts on a real PostgreSQL; mails are read from the outbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
-import wifidogd.store.accounts.outbox as mails
 from tests.support.builders import NOON, rows, run, together
 from tests.support.deadline import within
 from wifidogd.access.open_session import Admitted, Refusal, Refused
@@ -34,6 +33,7 @@ from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.store.access.rate_limits import TRIES_WINDOW
 from wifidogd.store.accounting.plans import save_plan
+from wifidogd.store.accounts import outbox
 from wifidogd.store.accounts.accounts import add_account, set_disabled, set_password
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
@@ -50,18 +50,18 @@ GOOD, OTHER = "correct horse", "battery staple"
 BASE = "https://wifi.example/mail/"
 
 
-class Office:
-    """Registration, care and what they need; the clock is the test's."""
+class AccountServices:
+    """The services for accounts of guests, with a wall clock that the test sets."""
 
     def __init__(self, database: Database) -> None:
         self.now = NOON
         self.database = database
         self.passwords = Passwords(reactor, threads=2, max_waiting=4)  # type: ignore[arg-type]
         self.registry = Registry(database, utc_now=self.utc_now)
-        correspondence = MailComposer(MailTemplates(), sender="wifi@example.org", base=BASE, utc_now=self.utc_now)
-        self.registration = Registration(database, self.passwords, correspondence, utc_now=self.utc_now)
-        self.care = SelfService(database, self.passwords, correspondence, utc_now=self.utc_now)
-        self.admission = AccountSignIn(database, self.passwords, utc_now=self.utc_now)
+        composer = MailComposer(MailTemplates(), sender="wifi@example.org", base=BASE, utc_now=self.utc_now)
+        self.registration = Registration(database, self.passwords, composer, utc_now=self.utc_now)
+        self.self_service = SelfService(database, self.passwords, composer, utc_now=self.utc_now)
+        self.account_sign_in = AccountSignIn(database, self.passwords, utc_now=self.utc_now)
         self.ledger = Ledger(database, self.registry, clock=reactor, utc_now=self.utc_now)  # type: ignore[arg-type]
 
     def utc_now(self) -> datetime:
@@ -78,7 +78,7 @@ class Office:
         await within(5, self.registry.refresh())
 
     def request(self, query: LoginQuery = PHONE, source: str | None = None) -> GuestRequest:
-        """Ask from a device of a guest who insists on signing in again while online."""
+        """Return the request of a guest who signs in again although their device is online."""
         network = self.registry.network(GATEWAY.network)
         return GuestRequest(GATEWAY, network, query, self.now, source, even_if_online=True)
 
@@ -87,64 +87,64 @@ class Office:
         return Reader(OFFER, "en")
 
     async def sign_up(
-        self, address: str = ZOE, password: str = GOOD, visitor: LoginQuery = PHONE
+        self, address: str = ZOE, password: str = GOOD, login_query: LoginQuery = PHONE
     ) -> Admitted | Refused:
-        return await within(10, self.registration.sign_up(self.request(visitor), address, password, "en"))
+        return await within(10, self.registration.sign_up(self.request(login_query), address, password, "en"))
 
     async def join(self, address: str = ZOE, password: str = GOOD) -> str:
-        """Sign up and come online; return the token."""
+        """Sign up, report the login, and return the token."""
         admitted = await self.sign_up(address, password)
         assert isinstance(admitted, Admitted)
         assert await self.report(admitted.token, Stage.LOGIN) is AuthCode.VALIDATION
         return admitted.token
 
     async def sign_in(self, name: str = ZOE, password: str = GOOD) -> Admitted | Refused:
-        return await within(10, self.admission.account(self.request(), name, password))
+        return await within(10, self.account_sign_in.account(self.request(), name, password))
 
     async def report(self, token: str, stage: Stage = Stage.COUNTERS) -> AuthCode:
         report = Report(stage, Dialect.WIFIDOG, token, "gw1", PHONE.mac, "10.11.0.9")
         return (await within(5, self.ledger.settle(report))).code
 
     async def follow(self, secret: str) -> Outcome:
-        return await within(5, self.care.follow(secret))
+        return await within(5, self.self_service.follow(secret))
 
-    async def ask(self, letter: MailKind = MailKind.RECOVER, address: str = ZOE, source: str = "192.0.2.1") -> object:
-        return await within(5, self.care.write_again(letter, address, self.reader, source))
+    async def ask(self, kind: MailKind = MailKind.RECOVER, address: str = ZOE, source: str = "192.0.2.1") -> object:
+        return await within(5, self.self_service.write_again(kind, address, self.reader, source))
 
-    async def letters(self) -> list[EmailMessage]:
-        """Read the queue."""
+    async def mails(self) -> list[EmailMessage]:
+        """Return the mails in the outbox, oldest first."""
         queued = await rows(self.database, "SELECT message FROM mails ORDER BY mail_id")
         return [email.message_from_string(text, policy=policy.SMTP) for (text,) in queued]  # type: ignore[misc]
 
     async def secrets(self) -> list[str]:
-        """Read the secrets of all links that were sent."""
-        found = [re.search(re.escape(BASE) + r"(\w+)", letter.get_content()) for letter in await self.letters()]
+        """Return the secrets of all links that were sent."""
+        found = [re.search(re.escape(BASE) + r"(\w+)", mail.get_content()) for mail in await self.mails()]
         return [match[1] for match in found if match]
 
 
 @pytest_twisted.async_yield_fixture
-async def office(database: Database) -> AsyncIterator[Office]:
-    office = Office(database)
-    await within(10, office.open())
-    yield office
-    await within(5, office.ledger.drain())
-    office.passwords.stop()
+async def services(database: Database) -> AsyncIterator[AccountServices]:
+    services = AccountServices(database)
+    await within(10, services.open())
+    yield services
+    await within(5, services.ledger.drain())
+    services.passwords.stop()
 
 
 @ensureDeferred
-async def test_a_new_guest_is_in_on_probation(office: Office) -> None:
-    """Until the link is followed; then for good, and on all their devices."""
-    token = await office.join()
-    [letter] = await office.letters()
-    assert (letter["to"], letter["subject"]) == (ZOE, "Please confirm your e-mail address")
-    assert [(sender.display_name, sender.addr_spec) for sender in letter["from"].addresses] == [
+async def test_a_new_guest_is_in_on_probation(services: AccountServices) -> None:
+    """Until they follow the link; then the account is valid on all their devices."""
+    token = await services.join()
+    [mail] = await services.mails()
+    assert (mail["to"], mail["subject"]) == (ZOE, "Please confirm your e-mail address")
+    assert [(sender.display_name, sender.addr_spec) for sender in mail["from"].addresses] == [
         ("Café & Bar", "wifi@example.org")
     ]
-    [secret] = await office.secrets()
-    assert await office.follow(secret) is Outcome.VALIDATED
-    assert await office.report(token) is AuthCode.ALLOWED
-    office.now += timedelta(days=1)
-    assert isinstance(await office.sign_in(), Admitted)
+    [secret] = await services.secrets()
+    assert await services.follow(secret) is Outcome.VALIDATED
+    assert await services.report(token) is AuthCode.ALLOWED
+    services.now += timedelta(days=1)
+    assert isinstance(await services.sign_in(), Admitted)
 
 
 @pytest.mark.parametrize(
@@ -160,126 +160,133 @@ async def test_a_new_guest_is_in_on_probation(office: Office) -> None:
     ],
 )
 @ensureDeferred
-async def test_what_cannot_be_is_refused(office: Office, address: str, password: str, why: Refusal) -> None:
-    """And leaves no trace."""
-    assert await office.sign_up(address, password) == Refused(why)
+async def test_what_cannot_be_is_refused(services: AccountServices, address: str, password: str, why: Refusal) -> None:
+    """And nothing is stored."""
+    assert await services.sign_up(address, password) == Refused(why)
     for table in ("accounts", "mails", "attempts"):
-        assert await rows(office.database, f"SELECT count(*) FROM {table}") == [(0,)]
+        assert await rows(services.database, f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 @ensureDeferred
-async def test_who_types_a_known_address_gets_what_a_stranger_gets(office: Office) -> None:
-    """But neither the account nor more than the grace; the owner is told, and may choose a password."""
-    token = await office.join()
-    [secret] = await office.secrets()
-    await office.follow(secret)
-    pretended = await office.sign_up(ZOE, OTHER, replace(PHONE, mac="02:00:00:00:00:66"))
+async def test_who_types_a_known_address_gets_what_a_stranger_gets(services: AccountServices) -> None:
+    """But neither the account nor more than the probation; the owner is told, and may choose a password."""
+    token = await services.join()
+    [secret] = await services.secrets()
+    await services.follow(secret)
+    pretended = await services.sign_up(ZOE, OTHER, replace(PHONE, mac="02:00:00:00:00:66"))
     assert isinstance(pretended, Admitted)
     report = Report(Stage.LOGIN, Dialect.WIFIDOG, pretended.token, "gw1", "02:00:00:00:00:66", "10.11.0.66")
-    assert (await within(5, office.ledger.settle(report))).code is AuthCode.VALIDATION
-    letter = (await office.letters())[1]
-    assert letter["subject"] == "You already have an account"
-    assert ZOE in letter.get_content()
-    assert await office.sign_in(ZOE, OTHER) == Refused(Refusal.WRONG_PASSWORD)
-    recover = (await office.secrets())[1]
-    assert await within(10, office.care.choose_password(recover, "another password")) is Outcome.PASSWORD_CHANGED
-    assert (await within(5, office.ledger.settle(report))).code is AuthCode.VALIDATION
-    office.now += timedelta(minutes=20)
+    assert (await within(5, services.ledger.settle(report))).code is AuthCode.VALIDATION
+    mail = (await services.mails())[1]
+    assert mail["subject"] == "You already have an account"
+    assert ZOE in mail.get_content()
+    assert await services.sign_in(ZOE, OTHER) == Refused(Refusal.WRONG_PASSWORD)
+    recover = (await services.secrets())[1]
+    assert (
+        await within(10, services.self_service.choose_password(recover, "another password")) is Outcome.PASSWORD_CHANGED
+    )
+    assert (await within(5, services.ledger.settle(report))).code is AuthCode.VALIDATION
+    services.now += timedelta(minutes=20)
     report = replace(report, stage=Stage.COUNTERS)
-    assert (await within(5, office.ledger.settle(report))).code is AuthCode.VALIDATION_FAILED
-    assert await office.report(token) is AuthCode.ALLOWED
+    assert (await within(5, services.ledger.settle(report))).code is AuthCode.VALIDATION_FAILED
+    assert await services.report(token) is AuthCode.ALLOWED
 
 
 @ensureDeferred
-async def test_nobody_can_take_an_address_first(office: Office) -> None:
-    """Its owner, signing up later, is sent a link for a new password; with it the first comer is out."""
-    await office.join(ZOE, "the squatter's")
-    await office.sign_up(ZOE, GOOD)
-    letters = await office.letters()
-    assert [letter["subject"] for letter in letters] == [
+async def test_nobody_can_take_an_address_first(services: AccountServices) -> None:
+    """The owner, signing up later, is sent a link for a new password, which locks out whoever came first."""
+    await services.join(ZOE, "the squatter's")
+    await services.sign_up(ZOE, GOOD)
+    mails = await services.mails()
+    assert [mail["subject"] for mail in mails] == [
         "Please confirm your e-mail address",
         "You already have an account",
     ]
-    assert await within(10, office.care.choose_password((await office.secrets())[1], GOOD)) is Outcome.PASSWORD_CHANGED
-    assert isinstance(await office.sign_in(ZOE, GOOD), Admitted)
-    assert await office.sign_in(ZOE, "the squatter's") == Refused(Refusal.WRONG_PASSWORD)
+    assert (
+        await within(10, services.self_service.choose_password((await services.secrets())[1], GOOD))
+        is Outcome.PASSWORD_CHANGED
+    )
+    assert isinstance(await services.sign_in(ZOE, GOOD), Admitted)
+    assert await services.sign_in(ZOE, "the squatter's") == Refused(Refusal.WRONG_PASSWORD)
 
 
 @ensureDeferred
-async def test_pressing_the_button_twice_makes_one_account(office: Office) -> None:
-    """Both times they are in, and the link is for both; the grace is counted once."""
-    tokens = [outcome.token for outcome in await together(*(office.sign_up() for _ in range(2)))]  # type: ignore[union-attr]
+async def test_pressing_the_button_twice_makes_one_account(services: AccountServices) -> None:
+    """Both sign-ups succeed and share one link; the probation is counted once."""
+    tokens = [outcome.token for outcome in await together(*(services.sign_up() for _ in range(2)))]  # type: ignore[union-attr]
     assert len(set(tokens)) == 2
-    assert await rows(office.database, "SELECT count(*) FROM accounts") == [(1,)]
-    office.now += timedelta(minutes=10)
-    admitted = await office.sign_up()
+    assert await rows(services.database, "SELECT count(*) FROM accounts") == [(1,)]
+    services.now += timedelta(minutes=10)
+    admitted = await services.sign_up()
     assert isinstance(admitted, Admitted)
-    assert await rows(office.database, "SELECT max(probation_until) FROM sessions WHERE account_id IS NOT NULL") == [
+    assert await rows(services.database, "SELECT max(probation_until) FROM sessions WHERE account_id IS NOT NULL") == [
         (NOON + timedelta(minutes=20),)
     ]
 
 
 @ensureDeferred
-async def test_the_grace_is_given_once(office: Office) -> None:
-    """Neither signing in nor signing up again brings more of it; following the link does."""
-    token = await office.join()
-    office.now += timedelta(minutes=20)
-    assert await office.report(token) is AuthCode.VALIDATION_FAILED
-    assert await office.sign_in() == Refused(Refusal.NOT_VALIDATED)
-    assert await office.sign_up() == Refused(Refusal.NOT_VALIDATED)
-    assert await office.follow((await office.secrets())[0]) is Outcome.VALIDATED
-    assert isinstance(await office.sign_in(), Admitted)
+async def test_the_grace_is_given_once(services: AccountServices) -> None:
+    """Neither signing in nor signing up again extends it; only the link does."""
+    token = await services.join()
+    services.now += timedelta(minutes=20)
+    assert await services.report(token) is AuthCode.VALIDATION_FAILED
+    assert await services.sign_in() == Refused(Refusal.NOT_VALIDATED)
+    assert await services.sign_up() == Refused(Refusal.NOT_VALIDATED)
+    assert await services.follow((await services.secrets())[0]) is Outcome.VALIDATED
+    assert isinstance(await services.sign_in(), Admitted)
 
 
 @ensureDeferred
-async def test_a_plan_holds_for_who_signed_up_and_who_only_seems_to(office: Office) -> None:
-    """Each draws on an allowance: that of the address, not of the account, for who has not shown to own it."""
-    await run(office.database, save_plan, Plan("day", "A day", time_limit=timedelta(days=1)))
-    await office.offer(replace(OFFER, plan="day"))
-    await office.sign_up()
-    await office.sign_up(ZOE, OTHER)
-    owners = await rows(office.database, "SELECT account_id, address_hash, network FROM allowances ORDER BY 1")
-    [(account_id,)] = await rows(office.database, "SELECT account_id FROM accounts WHERE email = 'zoe@example.org'")
+async def test_a_plan_holds_for_who_signed_up_and_who_only_seems_to(services: AccountServices) -> None:
+    """Somebody who has not proved that they own the address draws on its allowance, not on that of the account."""
+    await run(services.database, save_plan, Plan("day", "A day", time_limit=timedelta(days=1)))
+    await services.offer(replace(OFFER, plan="day"))
+    await services.sign_up()
+    await services.sign_up(ZOE, OTHER)
+    owners = await rows(services.database, "SELECT account_id, address_hash, network FROM allowances ORDER BY 1")
+    [(account_id,)] = await rows(services.database, "SELECT account_id FROM accounts WHERE email = 'zoe@example.org'")
     assert owners == [(account_id, None, "default"), (None, hash_secret("zoe@example.org"), "default")]
 
 
 @ensureDeferred
-async def test_storms_of_sign_ups_are_limited(office: Office) -> None:
-    """By device, by gateway and by address; the next window is open again."""
+async def test_storms_of_sign_ups_are_limited(services: AccountServices) -> None:
+    """By device and by address; in the next window, sign-ups are possible again."""
     for number in range(MOST_ON_DEVICE):
-        assert isinstance(await office.sign_up(f"guest{number}@example.org"), Admitted)
-    refused = await office.sign_up("one.more@example.org")
+        assert isinstance(await services.sign_up(f"guest{number}@example.org"), Admitted)
+    refused = await services.sign_up("one.more@example.org")
     assert refused == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
     for number in range(MOST_TO_ADDRESS):
-        await office.sign_up(ZOE, visitor=LoginQuery("gw1", mac=f"02:00:00:00:01:0{number}"))
-    assert await office.sign_up(ZOE, visitor=LoginQuery("gw1")) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
-    assert len([letter for letter in await office.letters() if letter["to"] == ZOE]) == MOST_TO_ADDRESS
-    office.now += TRIES_WINDOW
-    assert isinstance(await office.sign_up("one.more@example.org"), Admitted)
+        await services.sign_up(ZOE, login_query=LoginQuery("gw1", mac=f"02:00:00:00:01:0{number}"))
+    assert await services.sign_up(ZOE, login_query=LoginQuery("gw1")) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert len([mail for mail in await services.mails() if mail["to"] == ZOE]) == MOST_TO_ADDRESS
+    services.now += TRIES_WINDOW
+    assert isinstance(await services.sign_up("one.more@example.org"), Admitted)
 
 
 @ensureDeferred
-async def test_a_gateway_has_its_limit_too(office: Office) -> None:
-    """Who storms can name any device."""
+async def test_a_gateway_has_its_limit_too(services: AccountServices) -> None:
+    """Because an attacker can claim any device."""
     await rows(
-        office.database,
+        services.database,
         """
         INSERT INTO attempts (kind, gw_id, tries, started_at) VALUES ('sign-ups at gateway', 'gw1', %(most)s, %(now)s)
         RETURNING 1
         """,
         {"most": MOST_AT_GATEWAY, "now": NOON},
     )
-    assert await office.sign_up(visitor=LoginQuery("gw1")) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert await services.sign_up(login_query=LoginQuery("gw1")) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
 
 
 @ensureDeferred
-async def test_so_has_a_source_whichever_gateways_it_names(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is at none of them must not write to the whole world through all; an IPv6 network is one source."""
+async def test_so_has_a_source_whichever_gateways_it_names(
+    services: AccountServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A remote attacker must not send mails through all gateways; the addresses of an IPv6 network are one source."""
     monkeypatch.setitem(MOST, "sign-ups from source", 2)
 
     async def sign_up(source: str) -> Admitted | Refused:
-        request, address = office.request(LoginQuery("gw1"), source), f"guest{len(source)}@example.org"
-        return await within(10, office.registration.sign_up(request, address, GOOD, "en"))
+        request, address = services.request(LoginQuery("gw1"), source), f"guest{len(source)}@example.org"
+        return await within(10, services.registration.sign_up(request, address, GOOD, "en"))
 
     assert isinstance(await sign_up("2001:db8::1"), Admitted)
     assert isinstance(await sign_up("2001:db8::1:2"), Admitted)
@@ -288,160 +295,162 @@ async def test_so_has_a_source_whichever_gateways_it_names(office: Office, monke
 
 
 @ensureDeferred
-async def test_a_full_queue_makes_no_account(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose owner would wait for a mail in vain."""
-    monkeypatch.setattr(mails, "MOST", 0)
-    assert await office.sign_up() == Refused(Refusal.BUSY)
-    assert await office.ask() == Outcome.MAIL_SENT
-    assert await rows(office.database, "SELECT count(*) FROM accounts") == [(0,)]
+async def test_a_full_queue_makes_no_account(services: AccountServices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner of such an account would wait for a mail in vain."""
+    monkeypatch.setattr(outbox, "MOST", 0)
+    assert await services.sign_up() == Refused(Refusal.BUSY)
+    assert await services.ask() == Outcome.MAIL_SENT
+    assert await rows(services.database, "SELECT count(*) FROM accounts") == [(0,)]
 
 
 @pytest.mark.parametrize(
-    ("letter", "lifetime"), [(MailKind.VALIDATE, timedelta(hours=24)), (MailKind.RECOVER, timedelta(hours=1))]
+    ("kind", "lifetime"), [(MailKind.VALIDATE, timedelta(hours=24)), (MailKind.RECOVER, timedelta(hours=1))]
 )
 @ensureDeferred
-async def test_a_link_is_good_until_the_very_second(office: Office, letter: MailKind, lifetime: timedelta) -> None:
-    """And only its hash is stored."""
-    await office.join()
-    await office.ask(letter)
-    secret = (await office.secrets())[1]
-    stored = await rows(office.database, "SELECT email_links::text || encode(link_hash, 'escape') FROM email_links")
+async def test_a_link_is_good_until_the_very_second(
+    services: AccountServices, kind: MailKind, lifetime: timedelta
+) -> None:
+    """The store has only the hash of its secret."""
+    await services.join()
+    await services.ask(kind)
+    secret = (await services.secrets())[1]
+    stored = await rows(services.database, "SELECT email_links::text || encode(link_hash, 'escape') FROM email_links")
     assert secret not in str(stored)
-    office.now += lifetime - timedelta(seconds=1)
-    if letter is MailKind.RECOVER:
-        assert await office.follow(secret) is Outcome.ASK_PASSWORD
-    office.now += timedelta(seconds=1)
-    assert await office.follow(secret) is Outcome.NO_LINK
-    assert await within(10, office.care.choose_password(secret, OTHER)) is Outcome.NO_LINK
+    services.now += lifetime - timedelta(seconds=1)
+    if kind is MailKind.RECOVER:
+        assert await services.follow(secret) is Outcome.ASK_PASSWORD
+    services.now += timedelta(seconds=1)
+    assert await services.follow(secret) is Outcome.NO_LINK
+    assert await within(10, services.self_service.choose_password(secret, OTHER)) is Outcome.NO_LINK
 
 
 @pytest.mark.parametrize("secret", ["", "x", "a" * 32, "../login", "\0", "ü" * 5000])
 @ensureDeferred
-async def test_what_is_no_link_does_nothing(office: Office, secret: str) -> None:
-    """Whatever somebody makes up."""
-    await office.join()
-    assert await office.follow(secret) is Outcome.NO_LINK
-    assert await within(10, office.care.choose_password(secret, OTHER)) is Outcome.NO_LINK
+async def test_what_is_no_link_does_nothing(services: AccountServices, secret: str) -> None:
+    """Secrets that somebody made up."""
+    await services.join()
+    assert await services.follow(secret) is Outcome.NO_LINK
+    assert await within(10, services.self_service.choose_password(secret, OTHER)) is Outcome.NO_LINK
 
 
 @ensureDeferred
-async def test_a_link_serves_one_purpose_and_one_account(office: Office) -> None:
-    """That which validates changes no password, and somebody else's validates nobody but them."""
-    zoe = await office.join()
-    await office.join(EVE)
-    of_zoe, of_eve = await office.secrets()
-    assert await within(10, office.care.choose_password(of_zoe, OTHER)) is Outcome.NO_LINK
-    await office.sign_up(ZOE)
-    assert await office.follow(of_eve) is Outcome.VALIDATED
-    assert await office.report(zoe) is not AuthCode.ALLOWED
-    assert await office.sign_in(ZOE, OTHER) == Refused(Refusal.WRONG_PASSWORD)
+async def test_a_link_serves_one_purpose_and_one_account(services: AccountServices) -> None:
+    """A link for validation changes no password, and a link of one account does not validate another."""
+    zoe = await services.join()
+    await services.join(EVE)
+    of_zoe, of_eve = await services.secrets()
+    assert await within(10, services.self_service.choose_password(of_zoe, OTHER)) is Outcome.NO_LINK
+    await services.sign_up(ZOE)
+    assert await services.follow(of_eve) is Outcome.VALIDATED
+    assert await services.report(zoe) is not AuthCode.ALLOWED
+    assert await services.sign_in(ZOE, OTHER) == Refused(Refusal.WRONG_PASSWORD)
 
 
 @ensureDeferred
-async def test_two_who_follow_a_link_at_once_use_it_once(office: Office) -> None:
-    """The other is told that it does not work any more."""
-    await office.join()
-    [secret] = await office.secrets()
-    outcomes = await together(*(office.care.follow(secret) for _ in range(4)))
+async def test_two_who_follow_a_link_at_once_use_it_once(services: AccountServices) -> None:
+    """The others are told that the link no longer works."""
+    await services.join()
+    [secret] = await services.secrets()
+    outcomes = await together(*(services.self_service.follow(secret) for _ in range(4)))
     assert sorted(outcome.name for outcome in outcomes) == ["NO_LINK", "NO_LINK", "NO_LINK", "VALIDATED"]
 
 
-@pytest.mark.parametrize("letter", [MailKind.RECOVER, MailKind.VALIDATE])
+@pytest.mark.parametrize("kind", [MailKind.RECOVER, MailKind.VALIDATE])
 @pytest.mark.parametrize("address", [ZOE, EVE])
 @ensureDeferred
-async def test_the_forgetful_get_one_answer(office: Office, letter: MailKind, address: str) -> None:
-    """Whether the address is known or not, and the same limit."""
-    await office.join()
-    await office.sign_up()
-    office.now += TRIES_WINDOW
-    outcomes = [await office.ask(letter, address) for _ in range(MOST_TO_ADDRESS + 1)]
+async def test_the_forgetful_get_one_answer(services: AccountServices, kind: MailKind, address: str) -> None:
+    """The answer and the limit are the same for a known address and an unknown one."""
+    await services.join()
+    await services.sign_up()
+    services.now += TRIES_WINDOW
+    outcomes = [await services.ask(kind, address) for _ in range(MOST_TO_ADDRESS + 1)]
     assert outcomes == [Outcome.MAIL_SENT] * MOST_TO_ADDRESS + [Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)]
-    sent = [message["to"] for message in await office.letters()][2:]
+    sent = [message["to"] for message in await services.mails()][2:]
     assert set(sent) == ({ZOE} if address == ZOE else set())
 
 
 @ensureDeferred
-async def test_one_source_cannot_ask_for_everybody(office: Office) -> None:
-    """A hundred addresses in a window is what a whole site may forget."""
+async def test_one_source_cannot_ask_for_everybody(services: AccountServices) -> None:
+    """A source may ask for 100 addresses in a window: as many as a whole site may forget."""
     for number in range(100):
         source = f"2001:db8::{number}"
-        assert await office.ask(address=f"guest{number}@example.org", source=source) is Outcome.MAIL_SENT
-    assert await office.ask(address=EVE, source="2001:db8::a:b") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
-    assert await office.ask(address=EVE, source="192.0.2.2") is Outcome.MAIL_SENT
+        assert await services.ask(address=f"guest{number}@example.org", source=source) is Outcome.MAIL_SENT
+    assert await services.ask(address=EVE, source="2001:db8::a:b") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert await services.ask(address=EVE, source="192.0.2.2") is Outcome.MAIL_SENT
 
 
 @ensureDeferred
-async def test_mails_to_one_address_are_bounded_over_a_day(office: Office) -> None:
-    """However patient the one is who asks for them."""
-    await office.join()
+async def test_mails_to_one_address_are_bounded_over_a_day(services: AccountServices) -> None:
+    """Even if the requests are spread over many windows."""
+    await services.join()
     for _ in range(10):
-        office.now += TRIES_WINDOW
-        await office.ask(MailKind.VALIDATE)
-    assert len(await office.letters()) == MOST_LINKS
+        services.now += TRIES_WINDOW
+        await services.ask(MailKind.VALIDATE)
+    assert len(await services.mails()) == MOST_LINKS
 
 
 @ensureDeferred
-async def test_no_mail_goes_to_who_has_no_use_for_it(office: Office) -> None:
-    """A locked account, an account without that address, a validation of what is validated."""
-    await office.join()
-    await office.follow((await office.secrets())[0])
-    await office.ask(MailKind.VALIDATE)
-    await run(office.database, set_disabled, ZOE, True)
-    await office.ask(MailKind.RECOVER)
-    await run(office.database, add_account, EVE, "$argon2id$", NOON)
-    await office.ask(MailKind.RECOVER, EVE)
-    await office.sign_up(EVE)
-    assert len(await office.letters()) == 1
+async def test_no_mail_goes_to_who_has_no_use_for_it(services: AccountServices) -> None:
+    """A locked account, an account without that address, or an address that is validated already."""
+    await services.join()
+    await services.follow((await services.secrets())[0])
+    await services.ask(MailKind.VALIDATE)
+    await run(services.database, set_disabled, ZOE, True)
+    await services.ask(MailKind.RECOVER)
+    await run(services.database, add_account, EVE, "$argon2id$", NOON)
+    await services.ask(MailKind.RECOVER, EVE)
+    await services.sign_up(EVE)
+    assert len(await services.mails()) == 1
 
 
 @ensureDeferred
-async def test_a_new_password_by_mail_validates_the_address(office: Office) -> None:
-    """Its owner reads it, after all; and no other link for a password is good then."""
-    token = await office.join()
-    await office.ask()
-    await office.ask()
-    _, first, second = await office.secrets()
-    assert await within(10, office.care.choose_password(first, "short")) == Refused(Refusal.WEAK_PASSWORD)
-    assert await within(10, office.care.choose_password(first, OTHER)) is Outcome.PASSWORD_CHANGED
-    assert await office.report(token) is AuthCode.ALLOWED
-    assert await office.follow(second) is Outcome.NO_LINK
-    assert isinstance(await office.sign_in(ZOE, OTHER), Admitted)
+async def test_a_new_password_by_mail_validates_the_address(services: AccountServices) -> None:
+    """Only its owner can have read the mail; all other links for a password become invalid."""
+    token = await services.join()
+    await services.ask()
+    await services.ask()
+    _, first, second = await services.secrets()
+    assert await within(10, services.self_service.choose_password(first, "short")) == Refused(Refusal.WEAK_PASSWORD)
+    assert await within(10, services.self_service.choose_password(first, OTHER)) is Outcome.PASSWORD_CHANGED
+    assert await services.report(token) is AuthCode.ALLOWED
+    assert await services.follow(second) is Outcome.NO_LINK
+    assert isinstance(await services.sign_in(ZOE, OTHER), Admitted)
 
 
 @ensureDeferred
-async def test_who_knows_the_password_may_change_it(office: Office) -> None:
-    """And guessing it here counts like guessing it at the door."""
-    await office.join()
-    await office.follow((await office.secrets())[0])
-    change = office.care.change_password
+async def test_who_knows_the_password_may_change_it(services: AccountServices) -> None:
+    """Wrong guesses here count towards the same limit as wrong guesses at sign-in."""
+    await services.join()
+    await services.follow((await services.secrets())[0])
+    change = services.self_service.change_password
     assert await within(10, change(ZOE, GOOD, "short")) == Refused(Refusal.WEAK_PASSWORD)
     assert await within(10, change(" ZOE@example.org ", GOOD, OTHER)) is Outcome.PASSWORD_CHANGED
-    assert isinstance(await office.sign_in(ZOE, OTHER), Admitted)
+    assert isinstance(await services.sign_in(ZOE, OTHER), Admitted)
     for name in (ZOE, EVE):
         outcomes = [await within(10, change(name, "wrong", GOOD)) for _ in range(MOST_TRIES)]
         assert set(outcomes) == {Refused(Refusal.WRONG_PASSWORD)}
         assert await within(10, change(name, OTHER, GOOD)) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
-    assert (await office.sign_in(ZOE, OTHER)) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert (await services.sign_in(ZOE, OTHER)) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
 
 
 @ensureDeferred
-async def test_an_account_has_one_budget_of_tries_whatever_it_is_called_and_wherever(office: Office) -> None:
-    """By its name, by its address, at the door, at its page and at the sign-up."""
-    await run(office.database, add_account, "zoe", await within(10, office.passwords.hash(GOOD)), NOON)
-    await rows(office.database, "UPDATE accounts SET email = %(email)s RETURNING 1", {"email": ZOE})
+async def test_an_account_has_one_budget_of_tries_whatever_it_is_called_and_wherever(services: AccountServices) -> None:
+    """By its name and by its address; at sign-in, on its page and at sign-up."""
+    await run(services.database, add_account, "zoe", await within(10, services.passwords.hash(GOOD)), NOON)
+    await rows(services.database, "UPDATE accounts SET email = %(email)s RETURNING 1", {"email": ZOE})
     for name in ("zoe", ZOE) * 2:
-        assert await office.sign_in(name, "wrong one") == Refused(Refusal.WRONG_PASSWORD)
-        assert await within(10, office.care.change_password(name, "wrong one", OTHER)) == Refused(
+        assert await services.sign_in(name, "wrong one") == Refused(Refusal.WRONG_PASSWORD)
+        assert await within(10, services.self_service.change_password(name, "wrong one", OTHER)) == Refused(
             Refusal.WRONG_PASSWORD
         )
     for _ in range(MOST_TRIES - 8):
-        assert isinstance(await office.sign_up(ZOE, "wrong one"), Admitted)
-    assert await rows(office.database, "SELECT count(*) FROM sessions WHERE account_id IS NOT NULL") == [(0,)]
+        assert isinstance(await services.sign_up(ZOE, "wrong one"), Admitted)
+    assert await rows(services.database, "SELECT count(*) FROM sessions WHERE account_id IS NOT NULL") == [(0,)]
     for name in ("zoe", ZOE):
-        visitor = replace(PHONE, mac="02:00:00:00:00:66")
-        refused = await within(10, office.admission.account(office.request(visitor), name, GOOD))
+        login_query = replace(PHONE, mac="02:00:00:00:00:66")
+        refused = await within(10, services.account_sign_in.account(services.request(login_query), name, GOOD))
         assert refused == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
-    assert await office.sign_up(ZOE, GOOD) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    assert await services.sign_up(ZOE, GOOD) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
 
 
 REMEMBER_ALL = """
@@ -452,89 +461,89 @@ REMEMBER_ALL = """
 
 @pytest.mark.parametrize("way", ["changed", "reset", "by the operator"])
 @ensureDeferred
-async def test_another_password_forgets_the_devices_of_the_account(office: Office, way: str) -> None:
-    """Whoever had the old one may have had a device remembered; those of others stay."""
-    await office.join()
-    await office.join(EVE)
-    await rows(office.database, REMEMBER_ALL, {"now": NOON})
+async def test_another_password_forgets_the_devices_of_the_account(services: AccountServices, way: str) -> None:
+    """Somebody who knew the old one may have had a device remembered; those of other accounts are kept."""
+    await services.join()
+    await services.join(EVE)
+    await rows(services.database, REMEMBER_ALL, {"now": NOON})
     if way == "changed":
-        assert await within(10, office.care.change_password(ZOE, GOOD, OTHER)) is Outcome.PASSWORD_CHANGED
+        assert await within(10, services.self_service.change_password(ZOE, GOOD, OTHER)) is Outcome.PASSWORD_CHANGED
     elif way == "reset":
-        await office.ask()
-        assert await within(10, office.care.choose_password((await office.secrets())[2], OTHER)) is (
+        await services.ask()
+        assert await within(10, services.self_service.choose_password((await services.secrets())[2], OTHER)) is (
             Outcome.PASSWORD_CHANGED
         )
     else:
-        assert await run(office.database, set_password, ZOE, "$argon2id$")
-    assert await rows(office.database, "SELECT name FROM devices JOIN accounts USING (account_id)") == [(EVE,)]
+        assert await run(services.database, set_password, ZOE, "$argon2id$")
+    assert await rows(services.database, "SELECT name FROM devices JOIN accounts USING (account_id)") == [(EVE,)]
 
 
 @ensureDeferred
-async def test_signing_up_costs_no_try(office: Office) -> None:
-    """The account is new, and so is its budget."""
-    await office.join()
+async def test_signing_up_costs_no_try(services: AccountServices) -> None:
+    """The account is new, and so is its budget of tries."""
+    await services.join()
     for _ in range(MOST_TRIES):
-        assert await office.sign_in(ZOE, "wrong one") == Refused(Refusal.WRONG_PASSWORD)
-    assert await office.sign_in() == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+        assert await services.sign_in(ZOE, "wrong one") == Refused(Refusal.WRONG_PASSWORD)
+    assert await services.sign_in() == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
 
 
 @ensureDeferred
-async def test_another_address_must_be_validated_too(office: Office) -> None:
-    """Until then the old one is the account's, and its owner is told."""
-    await office.join()
-    await office.follow((await office.secrets())[0])
-    move = office.care.change_address
-    assert await within(10, move(ZOE, "wrong", EVE, office.reader)) == Refused(Refusal.WRONG_PASSWORD)
-    assert await within(10, move(ZOE, GOOD, "no address", office.reader)) == Refused(Refusal.NO_ADDRESS)
-    assert await within(10, move(ZOE, GOOD, EVE, office.reader)) is Outcome.MAIL_SENT
-    assert [(letter["to"], letter["subject"]) for letter in (await office.letters())[1:]] == [
+async def test_another_address_must_be_validated_too(services: AccountServices) -> None:
+    """Until then the account keeps the old address, whose owner is told."""
+    await services.join()
+    await services.follow((await services.secrets())[0])
+    move = services.self_service.change_address
+    assert await within(10, move(ZOE, "wrong", EVE, services.reader)) == Refused(Refusal.WRONG_PASSWORD)
+    assert await within(10, move(ZOE, GOOD, "no address", services.reader)) == Refused(Refusal.NO_ADDRESS)
+    assert await within(10, move(ZOE, GOOD, EVE, services.reader)) is Outcome.MAIL_SENT
+    assert [(mail["to"], mail["subject"]) for mail in (await services.mails())[1:]] == [
         (EVE, "Please confirm your new e-mail address"),
         (ZOE, "Your account is to have another address"),
     ]
-    assert isinstance(await office.sign_in(ZOE), Admitted)
-    assert await office.follow((await office.secrets())[1]) is Outcome.ADDRESS_CHANGED
-    assert isinstance(await office.sign_in(EVE), Admitted)
-    assert await office.sign_in(ZOE) == Refused(Refusal.WRONG_PASSWORD)
+    assert isinstance(await services.sign_in(ZOE), Admitted)
+    assert await services.follow((await services.secrets())[1]) is Outcome.ADDRESS_CHANGED
+    assert isinstance(await services.sign_in(EVE), Admitted)
+    assert await services.sign_in(ZOE) == Refused(Refusal.WRONG_PASSWORD)
 
 
 @ensureDeferred
-async def test_an_address_that_somebody_has_cannot_be_taken(office: Office) -> None:
-    """The answer is the same, nothing is sent; and who signs up with it first keeps it."""
-    await office.join()
-    await office.join(EVE)
-    sent = len(await office.letters())
-    assert await within(10, office.care.change_address(ZOE, GOOD, EVE, office.reader)) is Outcome.MAIL_SENT
-    assert len(await office.letters()) == sent
+async def test_an_address_that_somebody_has_cannot_be_taken(services: AccountServices) -> None:
+    """The answer is the same and nothing is sent; whoever signs up with an address first keeps it."""
+    await services.join()
+    await services.join(EVE)
+    sent = len(await services.mails())
+    assert await within(10, services.self_service.change_address(ZOE, GOOD, EVE, services.reader)) is Outcome.MAIL_SENT
+    assert len(await services.mails()) == sent
     new = "new@example.org"
-    assert await within(10, office.care.change_address(ZOE, GOOD, new, office.reader)) is Outcome.MAIL_SENT
-    secret = (await office.secrets())[sent]
-    await office.sign_up(new)
-    assert await office.follow(secret) is Outcome.NO_LINK
+    assert await within(10, services.self_service.change_address(ZOE, GOOD, new, services.reader)) is Outcome.MAIL_SENT
+    secret = (await services.secrets())[sent]
+    await services.sign_up(new)
+    assert await services.follow(secret) is Outcome.NO_LINK
 
 
 @ensureDeferred
-async def test_what_is_old_is_forgotten(office: Office) -> None:
-    """Links that expired, and accounts nobody validated for a week, so that the address is free again."""
-    await office.sign_up()
-    office.now += KEEP_UNVALIDATED
-    await rows(office.database, "DELETE FROM sessions RETURNING 1")
-    await within(10, office.registration.forget())
-    assert await rows(office.database, "SELECT count(*) FROM email_links") == [(0,)]
-    assert await rows(office.database, "SELECT count(*) FROM accounts") == [(1,)]
-    office.now += timedelta(seconds=1)
-    await within(10, office.registration.forget())
-    assert await rows(office.database, "SELECT count(*) FROM accounts") == [(0,)]
+async def test_what_is_old_is_forgotten(services: AccountServices) -> None:
+    """Expired links, and accounts that were not validated for a week, so that the address is free again."""
+    await services.sign_up()
+    services.now += KEEP_UNVALIDATED
+    await rows(services.database, "DELETE FROM sessions RETURNING 1")
+    await within(10, services.registration.forget())
+    assert await rows(services.database, "SELECT count(*) FROM email_links") == [(0,)]
+    assert await rows(services.database, "SELECT count(*) FROM accounts") == [(1,)]
+    services.now += timedelta(seconds=1)
+    await within(10, services.registration.forget())
+    assert await rows(services.database, "SELECT count(*) FROM accounts") == [(0,)]
 
 
 @ensureDeferred
-async def test_a_title_cannot_write_headers(office: Office) -> None:
-    """Whatever the operator, or who got at the database, calls the network."""
-    await office.offer(replace(OFFER, title="Café\r\nBcc: eve@example.org\r\n\r\nBuy!"))
-    await office.sign_up()
-    [letter] = await office.letters()
-    assert letter["bcc"] is None
-    assert str(letter["from"].addresses[0].display_name) == "Café Bcc: eve@example.org Buy!"
-    assert {header.lower() for header in letter} == {
+async def test_a_title_cannot_write_headers(services: AccountServices) -> None:
+    """Whatever title an operator, or an attacker with access to the database, gives the network."""
+    await services.offer(replace(OFFER, title="Café\r\nBcc: eve@example.org\r\n\r\nBuy!"))
+    await services.sign_up()
+    [mail] = await services.mails()
+    assert mail["bcc"] is None
+    assert str(mail["from"].addresses[0].display_name) == "Café Bcc: eve@example.org Buy!"
+    assert {header.lower() for header in mail} == {
         *("from", "to", "subject", "date", "message-id", "auto-submitted", "content-language"),
         *("content-type", "content-transfer-encoding", "mime-version"),
     }
