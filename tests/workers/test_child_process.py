@@ -47,8 +47,8 @@ class Child:
         self.signals.append(signal)
 
 
-class Context:
-    """A worker that has just begun."""
+class ParentOfWorker:
+    """The parent's side of a worker that has just started."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -64,8 +64,8 @@ class Context:
 
 
 @pytest.fixture
-def scene() -> Context:
-    return Context()
+def parent() -> ParentOfWorker:
+    return ParentOfWorker()
 
 
 @pytest.fixture
@@ -74,22 +74,22 @@ def logged() -> Iterator[list[LogEvent]]:
         yield events
 
 
-def test_it_gets_its_orders_at_once(scene: Context) -> None:
+def test_it_gets_its_orders_at_once(parent: ParentOfWorker) -> None:
     """And the pipe stays open: its end would be theirs."""
-    assert read_orders(scene.child.written) == GIVEN
-    assert scene.child.closed == []
-    assert scene.worker.pid == 77
+    assert read_orders(parent.child.written) == GIVEN
+    assert parent.child.closed == []
+    assert parent.worker.pid == 77
 
 
-def test_what_it_logs_is_logged_under_its_number(scene: Context, logged: list[LogEvent]) -> None:
+def test_what_it_logs_is_logged_under_its_number(parent: ParentOfWorker, logged: list[LogEvent]) -> None:
     """At its level, however the pipe cuts it; so is what the interpreter says, or somebody prints."""
     message = write_message(Message(Kind.LOG, "{a}\nb", "error", "wifidogd.x#error"))
-    scene.worker.childDataReceived(MESSAGES, message[:9])
-    scene.worker.childDataReceived(ERRORS, b"Fatal Python error\ntorn")
-    scene.worker.childDataReceived(
+    parent.worker.childDataReceived(MESSAGES, message[:9])
+    parent.worker.childDataReceived(ERRORS, b"Fatal Python error\ntorn")
+    parent.worker.childDataReceived(
         MESSAGES, message[9:] + b"printed\n" + write_message(Message(Kind.LOG, "odd", "shouting"))
     )
-    scene.ends()
+    parent.ends()
     said = [(event["log_level"].name, eventAsText(event, includeTimestamp=False)) for event in logged]
     assert said == [
         ("warn", "[worker 2 -] Fatal Python error"),
@@ -100,13 +100,13 @@ def test_what_it_logs_is_logged_under_its_number(scene: Context, logged: list[Lo
     ]
 
 
-def test_it_is_up_when_it_says_so(scene: Context, logged: list[LogEvent]) -> None:
+def test_it_is_up_when_it_says_so(parent: ParentOfWorker, logged: list[LogEvent]) -> None:
     """Without a line of the log."""
-    assert not scene.worker.is_up
-    scene.worker.childDataReceived(MESSAGES, write_message(Message(Kind.UP)))
-    assert scene.worker.is_up
-    assert scene.worker.up.has_come
-    assert not scene.worker.ended.has_come
+    assert not parent.worker.is_up
+    parent.worker.childDataReceived(MESSAGES, write_message(Message(Kind.UP)))
+    assert parent.worker.is_up
+    assert parent.worker.up.has_come
+    assert not parent.worker.ended.has_come
     assert logged == []
 
 
@@ -121,70 +121,75 @@ def test_it_is_up_when_it_says_so(scene: Context, logged: list[LogEvent]) -> Non
     ],
 )
 def test_an_end_is_told_from_a_refusal(
-    scene: Context, message: Message | None, status: int | None, signal: int | None, ending: str, refusal: str | None
+    parent: ParentOfWorker,
+    message: Message | None,
+    status: int | None,
+    signal: int | None,
+    ending: str,
+    refusal: str | None,
 ) -> None:
     """Who fails before it was ever up cannot start, whether it says so or not; who is killed is no witness."""
     if message is not None:
-        scene.worker.childDataReceived(MESSAGES, write_message(message))
-    worker = scene.ends(status, signal)
+        parent.worker.childDataReceived(MESSAGES, write_message(message))
+    worker = parent.ends(status, signal)
     assert (worker.ending, worker.refusal) == (ending, refusal)
     assert worker.ended.has_come
     assert worker.up.has_come
 
 
-def test_it_is_let_go_and_killed_only_if_it_does_not_end(scene: Context) -> None:
+def test_it_is_let_go_and_killed_only_if_it_does_not_end(parent: ParentOfWorker) -> None:
     """Ten seconds are enough for whoever is not stuck; asking twice changes nothing."""
-    scene.worker.end()
-    scene.worker.end()
-    assert scene.child.closed == [ORDERS]
-    scene.clock.advance(PATIENCE - 0.1)
-    assert scene.child.signals == []
-    scene.clock.advance(0.1)
-    assert scene.child.signals == ["KILL"]
+    parent.worker.end()
+    parent.worker.end()
+    assert parent.child.closed == [ORDERS]
+    parent.clock.advance(PATIENCE - 0.1)
+    assert parent.child.signals == []
+    parent.clock.advance(0.1)
+    assert parent.child.signals == ["KILL"]
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
-def test_who_ends_in_time_is_not_killed(scene: Context, is_gone: bool) -> None:
+def test_who_ends_in_time_is_not_killed(parent: ParentOfWorker, is_gone: bool) -> None:
     """Nor is it an error if it ends in that very moment."""
-    scene.worker.end()
-    scene.child.is_gone = is_gone
+    parent.worker.end()
+    parent.child.is_gone = is_gone
     if is_gone:
-        scene.clock.advance(PATIENCE)
-    scene.ends()
-    assert scene.clock.getDelayedCalls() == []
-    assert scene.child.signals == []
-    scene.worker.end()
-    assert scene.child.closed == [ORDERS]
+        parent.clock.advance(PATIENCE)
+    parent.ends()
+    assert parent.clock.getDelayedCalls() == []
+    assert parent.child.signals == []
+    parent.worker.end()
+    assert parent.child.closed == [ORDERS]
 
 
-def show_life(scene: Context) -> None:
+def show_life(parent: ParentOfWorker) -> None:
     """Let the worker say that its reactor turns."""
-    scene.worker.childDataReceived(MESSAGES, write_message(Message(Kind.ALIVE)))
+    parent.worker.childDataReceived(MESSAGES, write_message(Message(Kind.ALIVE)))
 
 
-def test_a_frozen_worker_is_killed(scene: Context, logged: list[LogEvent]) -> None:
+def test_a_frozen_worker_is_killed(parent: ParentOfWorker, logged: list[LogEvent]) -> None:
     """Whatever its other threads still log; one that has not begun to turn is not expected to show life."""
-    scene.clock.advance(2 * FROZEN_AFTER)
+    parent.clock.advance(2 * FROZEN_AFTER)
     for _ in range(30):
-        show_life(scene)
-        scene.clock.advance(ALIVE_EVERY)
-    assert scene.child.signals == []
+        show_life(parent)
+        parent.clock.advance(ALIVE_EVERY)
+    assert parent.child.signals == []
     for _ in range(round(FROZEN_AFTER / ALIVE_EVERY)):
-        scene.worker.childDataReceived(MESSAGES, write_message(Message(Kind.LOG, "blocked")))
-        scene.clock.advance(ALIVE_EVERY)
-    assert scene.child.signals == ["KILL"]
+        parent.worker.childDataReceived(MESSAGES, write_message(Message(Kind.LOG, "blocked")))
+        parent.clock.advance(ALIVE_EVERY)
+    assert parent.child.signals == ["KILL"]
     assert logged[-1]["log_format"].startswith("worker {number} is frozen")
-    scene.ends(signal=9)
-    assert (scene.worker.ending, scene.worker.refusal) == ("ended with signal 9", None)
-    assert scene.clock.getDelayedCalls() == []
+    parent.ends(signal=9)
+    assert (parent.worker.ending, parent.worker.refusal) == ("ended with signal 9", None)
+    assert parent.clock.getDelayedCalls() == []
 
 
-def test_a_parent_that_was_stopped_blames_nobody(scene: Context) -> None:
+def test_a_parent_that_was_stopped_blames_nobody(parent: ParentOfWorker) -> None:
     """What its worker said meanwhile is still to be read."""
-    show_life(scene)
-    scene.clock.advance(1000 * FROZEN_AFTER)
-    show_life(scene)
-    scene.clock.advance(ALIVE_EVERY)
-    assert scene.child.signals == []
-    scene.ends()
-    assert scene.clock.getDelayedCalls() == []
+    show_life(parent)
+    parent.clock.advance(1000 * FROZEN_AFTER)
+    show_life(parent)
+    parent.clock.advance(ALIVE_EVERY)
+    assert parent.child.signals == []
+    parent.ends()
+    assert parent.clock.getDelayedCalls() == []

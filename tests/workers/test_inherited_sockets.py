@@ -30,15 +30,15 @@ from wifidogd.workers.inherited_sockets import InheritedPorts, shared
 
 
 class Greets(Protocol):
-    """Tells whoever says something who they are."""
+    """Answers any data with the address of the peer, and closes."""
 
     def dataReceived(self, data: bytes) -> None:
         self.transport.write(f"hello {getattr(self.transport.getPeer(), 'host', 'neighbour')}".encode())
         self.transport.loseConnection()
 
 
-class Door(Factory):
-    """Quiet."""
+class GreetingFactory(Factory):
+    """Serves L{Greets} without logging when it starts."""
 
     protocol = Greets
     noisy = False
@@ -58,7 +58,7 @@ def certificate(folder: Path) -> Path:
 
 
 def client_of(port: Port, kind: str) -> IStreamClientEndpoint:
-    """Say how to reach a port."""
+    """Return the client endpoint of a port."""
     if kind == "unix":
         return UNIXClientEndpoint(reactor, port.getHost().name.decode())
     host = port.getHost()
@@ -85,17 +85,17 @@ def client_of(port: Port, kind: str) -> IStreamClientEndpoint:
 )
 @ensureDeferred
 async def test_workers_share_a_port(tmp_path: Path, kind: str, text: str, said: bytes, answer: bytes) -> None:
-    """Who comes early waits in the backlog; when one worker goes, the other is still found at the same place."""
+    """An early client waits in the backlog; when one worker stops, the other still serves the same address."""
     certificate(tmp_path)
     text = text.format(folder=tmp_path)
-    ours: Port = await serverFromString(reactor, text).listen(Door())
+    ours: Port = await serverFromString(reactor, text).listen(GreetingFactory())
     shared(ours).stopReading()
     client = client_of(ours, kind)
     early = await within(5, connectProtocol(client, Wire())) if kind != "ssl" else None
     workers = []
     for _ in range(2):
         inherited = InheritedPorts(reactor, [(os.dup(ours.fileno()), ours.addressFamily)])
-        port = await serverFromString(inherited, text).listen(Door())
+        port = await serverFromString(inherited, text).listen(GreetingFactory())
         assert isinstance(port, Port)
         assert (port.getHost(), port.addressFamily) == (ours.getHost(), ours.addressFamily)
         workers.append(port)

@@ -40,15 +40,15 @@ class FakeWorker:
 
 class SlotOnClock:
     """
-    A slot on a clock of the test's own.
+    A slot on a clock that the test advances.
 
-    @ivar sat: all who sat there.
-    @ivar kept: fires when nobody does any more.
+    @ivar started: all workers that were started in the slot, oldest first.
+    @ivar kept: fires when the slot is no longer kept filled.
     """
 
     def __init__(self, *, may_refuse: bool = False, failing: int = 0) -> None:
         self.clock = Clock()
-        self.sat: list[FakeWorker] = []
+        self.started: list[FakeWorker] = []
         self._failing = failing
         self.slot = WorkerSlot(3, self._start, self.clock)  # type: ignore[arg-type]
         self.kept: Deferred[None] = begin(self.slot.keep(lambda: may_refuse))
@@ -57,17 +57,17 @@ class SlotOnClock:
         if self._failing:
             self._failing -= 1
             raise OSError("no memory")
-        self.sat.append(FakeWorker(number))
-        return self.sat[-1]
+        self.started.append(FakeWorker(number))
+        return self.started[-1]
 
     def pause_after_death_at(self, age: float) -> float:
-        """Let the worker die after so many seconds, and measure how long no other runs."""
-        count = len(self.sat)
+        """Let the worker die after so many seconds; return the seconds until the next one starts."""
+        count = len(self.started)
         self.clock.advance(age)
-        self.sat[-1].die()
+        self.started[-1].die()
         self.clock.advance(0)
         pause = 0.0
-        while len(self.sat) == count:
+        while len(self.started) == count:
             self.clock.advance(0.25)
             pause += 0.25
         return pause
@@ -75,7 +75,7 @@ class SlotOnClock:
 
 @contextmanager
 def said() -> Iterator[list[str]]:
-    """Collect the lines of the log about seats."""
+    """Collect the log lines about slots."""
     lines: list[str] = []
     with log_lines("wifidogd.workers.restart") as events:
         yield lines
@@ -84,21 +84,21 @@ def said() -> Iterator[list[str]]:
 
 def test_a_worker_is_replaced_at_once_then_ever_later_until_one_has_worked() -> None:
     """0, 0.5, 1, 2 ... 30 s; ten seconds of life begin anew."""
-    scene = SlotOnClock()
-    pauses = [scene.pause_after_death_at(1) for _ in range(9)]
+    on_clock = SlotOnClock()
+    pauses = [on_clock.pause_after_death_at(1) for _ in range(9)]
     assert pauses == [0, 0.5, 1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE]
-    assert [scene.pause_after_death_at(age) for age in (STABLE, 1, 1)] == [0, 0.5, 1]
-    assert {stand.number for stand in scene.sat} == {3}
+    assert [on_clock.pause_after_death_at(age) for age in (STABLE, 1, 1)] == [0, 0.5, 1]
+    assert {worker.number for worker in on_clock.started} == {3}
     assert pause_after(1_000_000) == LONGEST_PAUSE
 
 
 def test_each_death_is_one_line() -> None:
     """With the process it was, and when the next begins."""
     with said() as lines:
-        scene = SlotOnClock()
-        scene.sat[-1].die()
-        scene.clock.advance(0)
-        scene.sat[-1].die("the certificate cannot be read")
+        on_clock = SlotOnClock()
+        on_clock.started[-1].die()
+        on_clock.clock.advance(0)
+        on_clock.started[-1].die("the certificate cannot be read")
     assert lines == [
         "3 (process 77) ended with signal 9, at once",
         "3 cannot start: the certificate cannot be read, in 0.5 s",
@@ -108,22 +108,22 @@ def test_each_death_is_one_line() -> None:
 def test_a_machine_that_is_out_of_memory_is_tried_again() -> None:
     """What cannot be started is as good as dead."""
     with said() as lines:
-        scene = SlotOnClock(failing=2)
-        scene.clock.advance(0)
-        assert scene.sat == []
-        scene.clock.advance(0.5)
-    assert len(scene.sat) == 1
+        on_clock = SlotOnClock(failing=2)
+        on_clock.clock.advance(0)
+        assert on_clock.started == []
+        on_clock.clock.advance(0.5)
+    assert len(on_clock.started) == 1
     assert lines == ["3 cannot be started: no memory, at once", "3 cannot be started: no memory, in 0.5 s"]
 
 
 @ensureDeferred
 async def test_a_refusal_counts_as_long_as_nobody_was_ever_up() -> None:
     """Then it is for the operator, and not to be tried again."""
-    scene = SlotOnClock(may_refuse=True)
-    scene.sat[-1].die("no such certificate")
+    on_clock = SlotOnClock(may_refuse=True)
+    on_clock.started[-1].die("no such certificate")
     with pytest.raises(ConfigurationError, match="no such certificate"):
-        await within(5, scene.kept)
-    assert len(scene.sat) == 1
+        await within(5, on_clock.kept)
+    assert len(on_clock.started) == 1
 
 
 @ensureDeferred
@@ -137,25 +137,25 @@ async def test_so_does_a_program_that_cannot_be_run() -> None:
 async def test_who_is_to_end_is_waited_for_and_not_replaced() -> None:
     """Whatever it says at the end."""
     with said() as lines:
-        scene = SlotOnClock(may_refuse=True)
-        ending = begin(scene.slot.end())
-        assert scene.sat[-1].is_to_end
+        on_clock = SlotOnClock(may_refuse=True)
+        ending = begin(on_clock.slot.end())
+        assert on_clock.started[-1].is_to_end
         assert not ending.called
-        scene.sat[-1].die("I was to end")
+        on_clock.started[-1].die("I was to end")
         await within(5, ending)
-        await within(5, scene.kept)
-        scene.clock.advance(100)
-    assert len(scene.sat) == 1
+        await within(5, on_clock.kept)
+        on_clock.clock.advance(100)
+    assert len(on_clock.started) == 1
     assert lines == []
 
 
 @ensureDeferred
-async def test_an_empty_seat_stays_empty_at_the_end() -> None:
+async def test_a_slot_without_a_worker_is_not_filled_at_the_end() -> None:
     """A pause is cut short, and no call is left behind."""
-    scene = SlotOnClock()
-    scene.pause_after_death_at(1)
-    scene.sat[-1].die()
-    await within(5, begin(scene.slot.end()))
-    await within(5, scene.kept)
-    assert scene.clock.getDelayedCalls() == []
-    assert len(scene.sat) == 2
+    on_clock = SlotOnClock()
+    on_clock.pause_after_death_at(1)
+    on_clock.started[-1].die()
+    await within(5, begin(on_clock.slot.end()))
+    await within(5, on_clock.kept)
+    assert on_clock.clock.getDelayedCalls() == []
+    assert len(on_clock.started) == 2

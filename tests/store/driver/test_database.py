@@ -1,4 +1,4 @@
-"""The door: what a transaction does, and what its errors are called."""
+"""L{Database}: transactions, deadlines, and how errors of PostgreSQL are mapped."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from wifidogd.store.driver.database import Database
 
 
 @pytest_twisted.async_yield_fixture
-async def door(dsn):
+async def database(dsn):
     """A L{Database} with a table to play with, and two connections."""
-    door = Database(clock=reactor, size=2)
-    door.start(dsn)
+    database = Database(clock=reactor, size=2)
+    database.start(dsn)
 
     async def create(cursor):
         await cursor.execute("CREATE TABLE notes (number integer PRIMARY KEY, text text CHECK (text <> 'forbidden'))")
 
-    await within(20, door.transaction(create))
-    await within(10, has_connections(door, 2))
-    yield door
-    await within(10, door.stop())
+    await within(20, database.transaction(create))
+    await within(10, has_connections(database, 2))
+    yield database
+    await within(10, database.stop())
 
 
-async def has_connections(door, count):
-    """Wait until so many are open."""
-    while door.figures()["connections"] != count:
+async def has_connections(database, count):
+    """Wait until so many connections are open."""
+    while database.figures()["connections"] != count:
         await deferLater(reactor, 0.02)
 
 
@@ -50,24 +50,24 @@ def statement(text, parameters=None):
     return work
 
 
-async def run(door, text, parameters=None):
+async def run(database, text, parameters=None):
     """Run one statement."""
-    return await within(10, door.transaction(statement(text, parameters)))
+    return await within(10, database.transaction(statement(text, parameters)))
 
 
-async def numbers(door):
+async def numbers(database):
     """What is committed."""
-    return [row[0] for row in await run(door, "SELECT number FROM notes ORDER BY number")]
+    return [row[0] for row in await run(database, "SELECT number FROM notes ORDER BY number")]
 
 
-async def has_numbers(door, expected):
+async def has_numbers(database, expected):
     """Wait until these are committed."""
-    while await numbers(door) != expected:
+    while await numbers(database) != expected:
         await deferLater(reactor, 0.02)
 
 
 @ensureDeferred
-async def test_an_async_function_really_runs(door):
+async def test_an_async_function_really_runs(database):
     """txpostgres' own runInteraction commits without awaiting it."""
 
     async def work(cursor):
@@ -77,13 +77,13 @@ async def test_an_async_function_really_runs(door):
         assert cursor.rowcount == 1
         return cursor.fetchone(), cursor.fetchone()
 
-    assert await within(10, door.transaction(work)) == (("100%", 1), None)
-    assert await numbers(door) == [1]
+    assert await within(10, database.transaction(work)) == (("100%", 1), None)
+    assert await numbers(database) == [1]
 
 
 @pytest.mark.parametrize("first", ["INSERT INTO notes VALUES (0, '%')", None])
 @ensureDeferred
-async def test_what_is_sent_is_executed_before_the_next_statement_or_commit(door, first):
+async def test_what_is_sent_is_executed_before_the_next_statement_or_commit(database, first):
     """In order, with its parameters, and even if it is all there is."""
 
     async def work(cursor):
@@ -96,8 +96,8 @@ async def test_what_is_sent_is_executed_before_the_next_statement_or_commit(door
             assert cursor.fetchone() == (3,)
             cursor.send("DELETE FROM notes WHERE number = 0")
 
-    await within(10, door.transaction(work))
-    assert await run(door, "SELECT * FROM notes ORDER BY number") == [(1, "100%; 'quoted'"), (2, "100%; 'quoted'")]
+    await within(10, database.transaction(work))
+    assert await run(database, "SELECT * FROM notes ORDER BY number") == [(1, "100%; 'quoted'"), (2, "100%; 'quoted'")]
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ async def test_what_is_sent_is_executed_before_the_next_statement_or_commit(door
     ],
 )
 @ensureDeferred
-async def test_what_goes_wrong_with_a_statement_that_was_sent_undoes_everything(door, sent, error):
+async def test_what_goes_wrong_with_a_statement_that_was_sent_undoes_everything(database, sent, error):
     """Its error takes the place of the next result, or of COMMIT; the connection stays good."""
-    await run(door, "INSERT INTO notes VALUES (1, 'first')")
+    await run(database, "INSERT INTO notes VALUES (1, 'first')")
 
     async def at_the_end(cursor):
         await cursor.execute("INSERT INTO notes VALUES (3, 'before')")
@@ -123,13 +123,13 @@ async def test_what_goes_wrong_with_a_statement_that_was_sent_undoes_everything(
 
     for work in (at_the_end, on_the_way):
         with pytest.raises(error):
-            await within(10, door.transaction(work))
-    assert await numbers(door) == [1]
-    assert door.figures() == {"connections": 2, "waiting": 0}
+            await within(10, database.transaction(work))
+    assert await numbers(database) == [1]
+    assert database.figures() == {"connections": 2, "waiting": 0}
 
 
 @ensureDeferred
-async def test_what_was_sent_goes_nowhere_if_the_work_raises(door):
+async def test_what_was_sent_goes_nowhere_if_the_work_raises(database):
     """As if it had been executed and undone."""
 
     async def work(cursor):
@@ -137,12 +137,12 @@ async def test_what_was_sent_goes_nowhere_if_the_work_raises(door):
         raise LookupError("mine")
 
     with pytest.raises(LookupError):
-        await within(10, door.transaction(work))
-    assert await numbers(door) == []
+        await within(10, database.transaction(work))
+    assert await numbers(database) == []
 
 
 @ensureDeferred
-async def test_everything_is_undone_when_the_work_raises(door):
+async def test_everything_is_undone_when_the_work_raises(database):
     """And the exception is the work's own."""
     mine = LookupError("mine")
 
@@ -151,9 +151,9 @@ async def test_everything_is_undone_when_the_work_raises(door):
         raise mine
 
     with pytest.raises(LookupError) as caught:
-        await within(10, door.transaction(work))
+        await within(10, database.transaction(work))
     assert caught.value is mine
-    assert await numbers(door) == []
+    assert await numbers(database) == []
 
 
 @pytest.mark.parametrize(
@@ -178,28 +178,28 @@ async def test_everything_is_undone_when_the_work_raises(door):
     ],
 )
 @ensureDeferred
-async def test_errors_say_what_happened(door, text, parameters, error, message):
-    """In one line, and the door works on; nothing was changed."""
-    await run(door, "INSERT INTO notes VALUES (0, '')")
+async def test_errors_say_what_happened(database, text, parameters, error, message):
+    """In one line; nothing was changed, and the database can still be used."""
+    await run(database, "INSERT INTO notes VALUES (0, '')")
     with pytest.raises(error, match=f"(?i){message}") as caught:
-        await run(door, text, parameters)
+        await run(database, text, parameters)
     assert "\n" not in str(caught.value)
     for _ in range(4):
-        assert await numbers(door) == [0]
+        assert await numbers(database) == [0]
 
 
 @ensureDeferred
-async def test_a_mistake_of_ours_passes_unchanged(door):
+async def test_a_mistake_of_ours_passes_unchanged(database):
     """A parameter that is missing is not the database's fault."""
     with pytest.raises(KeyError):
-        await run(door, "SELECT %(missing)s", {})
-    assert await numbers(door) == []
+        await run(database, "SELECT %(missing)s", {})
+    assert await numbers(database) == []
 
 
 @ensureDeferred
-async def test_a_deadlock_is_a_conflict_for_one_of_two(door):
+async def test_a_deadlock_is_a_conflict_for_one_of_two(database):
     """Two transactions want two rows in opposite order; the other one commits."""
-    await run(door, "INSERT INTO notes VALUES (1, ''), (2, '')")
+    await run(database, "INSERT INTO notes VALUES (1, ''), (2, '')")
     both = Deferred()
     ready = []
 
@@ -214,7 +214,7 @@ async def test_a_deadlock_is_a_conflict_for_one_of_two(door):
 
     async def outcome(first, second):
         try:
-            await door.transaction(lambda cursor: lock(first, second, cursor))
+            await database.transaction(lambda cursor: lock(first, second, cursor))
         except StoreConflict as error:
             return str(error)
         return "committed"
@@ -224,7 +224,7 @@ async def test_a_deadlock_is_a_conflict_for_one_of_two(door):
 
 
 @ensureDeferred
-async def test_an_error_that_the_work_swallows_still_fails_the_transaction(door):
+async def test_an_error_that_the_work_swallows_still_fails_the_transaction(database):
     """COMMIT after an error is a ROLLBACK that looks like success."""
 
     async def work(cursor):
@@ -234,12 +234,12 @@ async def test_an_error_that_the_work_swallows_still_fails_the_transaction(door)
         return "done"
 
     with pytest.raises(StoreConflict):
-        await within(10, door.transaction(work))
-    assert await numbers(door) == []
+        await within(10, database.transaction(work))
+    assert await numbers(database) == []
 
 
 @ensureDeferred
-async def test_nothing_commits_by_itself_after_an_error_that_came_before_begin(door):
+async def test_nothing_commits_by_itself_after_an_error_that_came_before_begin(database):
     """A first statement that cannot be parsed takes BEGIN with it."""
 
     async def work(cursor):
@@ -248,22 +248,22 @@ async def test_nothing_commits_by_itself_after_an_error_that_came_before_begin(d
         await cursor.execute("INSERT INTO notes VALUES (1, '')")
 
     with pytest.raises(StoreRefused):
-        await within(10, door.transaction(work))
-    assert await numbers(door) == []
+        await within(10, database.transaction(work))
+    assert await numbers(database) == []
 
 
 @ensureDeferred
-async def test_work_without_a_statement_costs_no_transaction(door):
+async def test_work_without_a_statement_costs_no_transaction(database):
     """Its result is passed on."""
 
     async def work(cursor):
         return 7
 
-    assert await within(5, door.transaction(work)) == 7
+    assert await within(5, database.transaction(work)) == 7
 
 
 @ensureDeferred
-async def test_a_caller_who_goes_does_not_disturb_the_work(door, monkeypatch):
+async def test_a_caller_who_goes_does_not_disturb_the_work(database, monkeypatch):
     """Klein cancels when the browser hangs up; the work commits, its connection serves again, no PQcancel."""
     monkeypatch.setattr(txpostgres.Connection, "_cancel", lambda *ignored: pytest.fail("PQcancel"))
     pids = set()
@@ -273,13 +273,15 @@ async def test_a_caller_who_goes_does_not_disturb_the_work(door, monkeypatch):
         pids.add(cursor.fetchone()[0])
         await cursor.execute("INSERT INTO notes VALUES (1, '')")
 
-    running = start(door.transaction(work))
+    running = start(database.transaction(work))
     await deferLater(reactor, 0.1)
     running.cancel()
     with pytest.raises(CancelledError):
         await running
-    await within(10, has_numbers(door, [1]))
-    seen = await within(5, gatherResults([start(run(door, "SELECT pg_backend_pid(), pg_sleep(0.2)")) for _ in "ab"]))
+    await within(10, has_numbers(database, [1]))
+    seen = await within(
+        5, gatherResults([start(run(database, "SELECT pg_backend_pid(), pg_sleep(0.2)")) for _ in "ab"])
+    )
     assert pids < {rows[0][0] for rows in seen}
 
 
@@ -290,7 +292,7 @@ async def has_lines(lines, count):
 
 
 @ensureDeferred
-async def test_an_unexpected_error_after_the_caller_has_gone_is_logged(door):
+async def test_an_unexpected_error_after_the_caller_has_gone_is_logged(database):
     """Nobody else would hear of it."""
 
     async def work(cursor):
@@ -298,7 +300,7 @@ async def test_an_unexpected_error_after_the_caller_has_gone_is_logged(door):
         raise LookupError("unheard")
 
     with log_lines("wifidogd.store") as lines:
-        running = start(door.transaction(work))
+        running = start(database.transaction(work))
         running.cancel()
         with pytest.raises(CancelledError):
             await running
@@ -307,10 +309,10 @@ async def test_an_unexpected_error_after_the_caller_has_gone_is_logged(door):
 
 
 @ensureDeferred
-async def test_a_commit_that_is_not_confirmed_is_unknown_and_not_tried_again(door):
+async def test_a_commit_that_is_not_confirmed_is_unknown_and_not_tried_again(database):
     """The backend ends at COMMIT, in a deferred trigger."""
     await run(
-        door,
+        database,
         """
         CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
@@ -325,38 +327,38 @@ async def test_a_commit_that_is_not_confirmed_is_unknown_and_not_tried_again(doo
         await cursor.execute("INSERT INTO notes VALUES (1, '')")
 
     with pytest.raises(StoreUnavailable):
-        await within(10, door.transaction(work))
+        await within(10, database.transaction(work))
     assert times == [1]
-    assert await numbers(door) == []
+    assert await numbers(database) == []
 
 
 @pytest.mark.parametrize("fetch", ["fetchall", "fetchone"])
 @ensureDeferred
-async def test_rows_of_a_connection_that_was_lost_meanwhile_cannot_be_had(door, fetch):
+async def test_rows_of_a_connection_that_was_lost_meanwhile_cannot_be_had(database, fetch):
     """Between a statement's end and the work's next step the connection may go: psycopg2 says its cursor is closed."""
 
     async def work(cursor):
         await cursor.execute("SELECT pg_backend_pid() FROM generate_series(1, 3)")
-        await run(door, f"SELECT pg_terminate_backend({cursor.fetchone()[0]})")
+        await run(database, f"SELECT pg_terminate_backend({cursor.fetchone()[0]})")
         await deferLater(reactor, 0.5)
         return getattr(cursor, fetch)()
 
     with pytest.raises(StoreUnavailable):
-        await within(10, door.transaction(work))
-    assert await run(door, "SELECT 1") == [(1,)]
+        await within(10, database.transaction(work))
+    assert await run(database, "SELECT 1") == [(1,)]
 
 
 @ensureDeferred
-async def test_the_deadline_ends_a_statement_and_its_connection(door):
+async def test_the_deadline_ends_a_statement_and_its_connection(database):
     """The caller hears at the deadline; another connection follows, and the server stops working for the lost one."""
     with turns_of_the_reactor() as turns, pytest.raises(StoreUnavailable, match="deadline"):
-        await within(8, door.transaction(statement("SELECT pg_sleep(20)"), deadline=timedelta(seconds=0.3)))
+        await within(8, database.transaction(statement("SELECT pg_sleep(20)"), deadline=timedelta(seconds=0.3)))
     assert turns.longest < 5
-    await within(10, has_connections(door, 2))
-    assert door.figures()["waiting"] == 0
+    await within(10, has_connections(database, 2))
+    assert database.figures()["waiting"] == 0
     running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()"
     for _ in range(50):
-        if await run(door, running) == [(0,)]:
+        if await run(database, running) == [(0,)]:
             return
         await deferLater(reactor, 0.1)
     pytest.fail("the server still works for a client that has gone")
@@ -364,65 +366,65 @@ async def test_the_deadline_ends_a_statement_and_its_connection(door):
 
 @pytest.mark.parametrize("seconds", [0, -1])
 @ensureDeferred
-async def test_no_time_left_is_no_reason_to_lose_a_connection(door, seconds):
+async def test_no_time_left_is_no_reason_to_lose_a_connection(database, seconds):
     """Whoever has spent the deadline already is told at once."""
     with pytest.raises(StoreUnavailable, match="no time"):
-        await within(5, door.transaction(statement("SELECT 1"), deadline=timedelta(seconds=seconds)))
-    assert door.figures() == {"connections": 2, "waiting": 0}
+        await within(5, database.transaction(statement("SELECT 1"), deadline=timedelta(seconds=seconds)))
+    assert database.figures() == {"connections": 2, "waiting": 0}
 
 
 @ensureDeferred
-async def test_a_large_first_result_does_not_block(door):
+async def test_a_large_first_result_does_not_block(database):
     """BEGIN and the first rows arrive long before the last ones: the reactor must not wait for those."""
     slow_rows = """
         SELECT repeat('x', 1000), CASE WHEN n = 500 THEN pg_sleep(3)::text END FROM generate_series(1, 1000) AS n
     """
     with turns_of_the_reactor() as turns:
-        rows = await run(door, slow_rows.strip())
+        rows = await run(database, slow_rows.strip())
     assert len(rows) == 1000
     assert turns.longest < 1.5
 
 
 @ensureDeferred
-async def test_instants_come_back_in_utc(door):
+async def test_instants_come_back_in_utc(database):
     """Whatever the server's own time zone is."""
-    rows = await run(door, "SELECT '2026-11-22 12:00+02'::timestamptz")
+    rows = await run(database, "SELECT '2026-11-22 12:00+02'::timestamptz")
     assert rows[0][0].isoformat() == "2026-11-22T10:00:00+00:00"
 
 
 @ensureDeferred
 async def test_it_knows_since_when_it_is_available(dsn):
     """From the first connection to stop."""
-    door = Database(clock=reactor, size=2)
-    assert door.available_since is None
+    database = Database(clock=reactor, size=2)
+    assert database.available_since is None
     before = reactor.seconds()
-    door.start(dsn)
-    assert door.available_since is None
-    await run(door, "SELECT 1")
-    assert before <= door.available_since <= reactor.seconds()
-    assert door.figures()["waiting"] == 0
-    await within(10, door.stop())
-    assert door.available_since is None
-    assert door.figures() == {"connections": 0, "waiting": 0}
+    database.start(dsn)
+    assert database.available_since is None
+    await run(database, "SELECT 1")
+    assert before <= database.available_since <= reactor.seconds()
+    assert database.figures()["waiting"] == 0
+    await within(10, database.stop())
+    assert database.available_since is None
+    assert database.figures() == {"connections": 0, "waiting": 0}
 
 
 @ensureDeferred
 async def test_stopping_fails_what_is_under_way_and_leaves_nothing_behind(dsn):
     """Running, waiting and new transactions, and no delayed call."""
     before = set(reactor.getDelayedCalls())
-    door = Database(clock=reactor, size=2)
-    door.start(dsn)
-    await run(door, "SELECT 1")
+    database = Database(clock=reactor, size=2)
+    database.start(dsn)
+    await run(database, "SELECT 1")
     never = Deferred()
 
     async def wait_for_something_else(cursor):
         await never
 
     works = [wait_for_something_else, statement("SELECT pg_sleep(20)"), statement("SELECT 1"), statement("SELECT 2")]
-    pending = [start(door.transaction(work)) for work in works]
+    pending = [start(database.transaction(work)) for work in works]
     await deferLater(reactor, 0.1)
-    await within(5, door.stop())
-    for each in [*pending, start(door.transaction(statement("SELECT 1")))]:
+    await within(5, database.stop())
+    for each in [*pending, start(database.transaction(statement("SELECT 1")))]:
         with pytest.raises(StoreUnavailable):
             await within(5, each)
     never.callback(None)
@@ -430,7 +432,7 @@ async def test_stopping_fails_what_is_under_way_and_leaves_nothing_behind(dsn):
 
 
 @ensureDeferred
-async def test_a_door_that_was_not_started_says_so():
+async def test_a_database_that_was_not_started_says_so():
     """Rather than let somebody wait."""
     with pytest.raises(StoreUnavailable, match="started"):
         await within(5, Database(clock=reactor).transaction(statement("SELECT 1")))

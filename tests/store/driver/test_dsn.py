@@ -69,8 +69,8 @@ async def test_each_address_of_each_host_is_a_place_of_its_own(dsn, found):
     """In the order of the DSN; libpq resolves what has no hostaddr itself, and blocks."""
     parameters = session_parameters(dsn, {})
     listed = await within(1, hosts(parameters, look_up))
-    assert [(place["host"], place["hostaddr"], place["port"]) for place in listed] == found
-    assert all({**parameters, **place} == place for place in listed)
+    assert [(host["host"], host["hostaddr"], host["port"]) for host in listed] == found
+    assert all({**parameters, **host} == host for host in listed)
 
 
 @pytest.mark.parametrize("dsn", ["host=a,b port=1,2,3", "host=a,b,c hostaddr=192.0.2.1,192.0.2.2", "port=1,2"])

@@ -1,4 +1,4 @@
-"""A PostgreSQL that is stopped, restarted, killed and frozen under the running door."""
+"""A PostgreSQL that is stopped, restarted, killed and frozen under a running L{Database}."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def running(victim):
 
 
 def direct(server, statement):
-    """Run a statement beside the door; the rows, if any."""
+    """Run a statement on a connection of its own; return the rows, if any."""
     connection = psycopg2.connect(server.dsn)
     try:
         connection.autocommit = True
@@ -55,13 +55,13 @@ def direct(server, statement):
 
 @asynccontextmanager
 async def opened(server) -> AsyncIterator[Database]:
-    """A started door."""
-    door = Database(clock=reactor, size=3)
-    door.start(server.dsn)
+    """A started L{Database}."""
+    database = Database(clock=reactor, size=3)
+    database.start(server.dsn)
     try:
-        yield door
+        yield database
     finally:
-        await within(10, door.stop())
+        await within(10, database.stop())
 
 
 async def write(cursor):
@@ -70,13 +70,13 @@ async def write(cursor):
     return cursor.fetchone()[0]
 
 
-async def recovered(door, connections=1, seconds=15.0):
-    """Wait until the door has its connections again and a transaction succeeds; how long that took."""
+async def recovered(database, connections=1, seconds=15.0):
+    """Wait until all connections are open again and a transaction succeeds; return the seconds that took."""
     since = reactor.seconds()
     while True:
         try:
-            await within(10, door.transaction(write))
-            if door.figures()["connections"] >= connections:
+            await within(10, database.transaction(write))
+            if database.figures()["connections"] >= connections:
                 return reactor.seconds() - since
         except StoreUnavailable:
             assert reactor.seconds() - since < seconds, "it does not come back"
@@ -92,16 +92,16 @@ class Load:
     @ivar longest: seconds the slowest transaction took, either way.
     """
 
-    def __init__(self, door, workers=6):
+    def __init__(self, database, workers=6):
         self.acknowledged, self.refused, self.longest = [], 0, 0.0
-        self._door, self._stopping = door, False
+        self._database, self._stopping = database, False
         self._workers = DeferredList([start(self._work()) for _ in range(workers)], fireOnOneErrback=True)
 
     async def _work(self):
         while not self._stopping:
             since = reactor.seconds()
             try:
-                number = await self._door.transaction(write, deadline=timedelta(seconds=DEADLINE))
+                number = await self._database.transaction(write, deadline=timedelta(seconds=DEADLINE))
                 self.acknowledged.append(number)
             except StoreUnavailable:
                 self.refused += 1
@@ -118,38 +118,38 @@ class Load:
 async def test_stopped_at_start_then_started(victim):
     """It starts without PostgreSQL, refuses at once after a while, and works soon after PostgreSQL does."""
     with log_lines("wifidogd.store") as lines:
-        async with opened(victim) as door:
+        async with opened(victim) as database:
             await deferLater(reactor, 2.5)
             since = reactor.seconds()
             with pytest.raises(StoreUnavailable, match="cannot be reached"):
-                await within(5, door.transaction(write))
+                await within(5, database.transaction(write))
             assert reactor.seconds() - since < 2.5
-            assert door.available_since is None
+            assert database.available_since is None
             assert [(line["open"], "\n" in line["reason"]) for line in lines] == [(0, False)]
             await deferToThread(victim.start)
             direct(victim, "CREATE TABLE IF NOT EXISTS notes (number serial PRIMARY KEY)")
-            assert await recovered(door, connections=3) < 10
-            assert door.available_since is not None
+            assert await recovered(database, connections=3) < 10
+            assert database.available_since is not None
     victim.stop()
 
 
 @ensureDeferred
 async def test_restarted_under_load(running):
     """Nothing acknowledged is lost, nothing blocks, and the old instant of availability is forgotten."""
-    async with opened(running) as door:
-        await recovered(door)
-        before = door.available_since
+    async with opened(running) as database:
+        await recovered(database)
+        before = database.available_since
         with turns_of_the_reactor() as turns, log_lines("wifidogd.store") as lines:
-            load = Load(door)
+            load = Load(database)
             await deferLater(reactor, 0.5)
             await deferToThread(running.stop)
             await deferLater(reactor, 2)
             await deferToThread(running.start)
-            await recovered(door, connections=3)
+            await recovered(database, connections=3)
             await load.stop()
         assert load.refused
         assert load.longest < DEADLINE * 2.5
-        assert door.available_since > before
+        assert database.available_since > before
         assert {row[0] for row in direct(running, "SELECT number FROM notes")} >= set(load.acknowledged)
         assert turns.longest < 2
         assert not [line for line in lines if "log_failure" in line]
@@ -159,16 +159,16 @@ async def test_restarted_under_load(running):
 @ensureDeferred
 async def test_all_backends_terminated_ten_times(running):
     """It comes back each time, with as many connections and as many descriptors as before."""
-    async with opened(running) as door:
-        await recovered(door, connections=3)
+    async with opened(running) as database:
+        await recovered(database, connections=3)
         before = descriptors()
-        load = Load(door, workers=3)
+        load = Load(database, workers=3)
         for _ in range(10):
             direct(running, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
             await deferLater(reactor, 0.1)
-            await recovered(door)
+            await recovered(database)
         await load.stop()
-        await recovered(door, connections=3)
+        await recovered(database, connections=3)
         assert descriptors() == before
         assert {row[0] for row in direct(running, "SELECT number FROM notes")} >= set(load.acknowledged)
 
@@ -176,14 +176,14 @@ async def test_all_backends_terminated_ten_times(running):
 @ensureDeferred
 async def test_killed_without_warning(running):
     """kill -9 of everything: no acknowledged row is lost."""
-    async with opened(running) as door:
-        await recovered(door)
-        load = Load(door)
+    async with opened(running) as database:
+        await recovered(database)
+        load = Load(database)
         await deferLater(reactor, 0.5)
         running.kill()
         await deferLater(reactor, 1.5)
         await deferToThread(running.start)
-        await recovered(door, connections=3)
+        await recovered(database, connections=3)
         await load.stop()
         assert load.refused
         assert load.acknowledged
@@ -195,17 +195,17 @@ async def test_killed_without_warning(running):
 async def test_frozen_for_longer_than_the_deadline(running):
     """SIGSTOP: every transaction ends at its deadline and the reactor goes on; PQcancel would wait for the thaw."""
     frozen = 6.0
-    async with opened(running) as door:
-        await recovered(door)
+    async with opened(running) as database:
+        await recovered(database)
         with turns_of_the_reactor() as turns:
-            load = Load(door)
+            load = Load(database)
             await deferLater(reactor, 0.3)
             running.freeze()
             try:
                 await deferLater(reactor, frozen)
             finally:
                 running.thaw()
-            await recovered(door, connections=3)
+            await recovered(database, connections=3)
             await load.stop()
         assert load.refused
         assert load.longest < DEADLINE * 2.5
@@ -216,17 +216,17 @@ async def test_frozen_for_longer_than_the_deadline(running):
 @ensureDeferred
 async def test_a_burst_while_it_is_frozen_is_bounded(running):
     """Thousands ask; each hears by its deadline, most at once."""
-    async with opened(running) as door:
-        await recovered(door, connections=3)
+    async with opened(running) as database:
+        await recovered(database, connections=3)
         running.freeze()
         try:
             since = reactor.seconds()
-            burst = [start(door.transaction(write, deadline=timedelta(seconds=DEADLINE))) for _ in range(5000)]
-            assert door.figures()["waiting"] == 200
+            burst = [start(database.transaction(write, deadline=timedelta(seconds=DEADLINE))) for _ in range(5000)]
+            assert database.figures()["waiting"] == 200
             results = await within(10, DeferredList(burst, consumeErrors=True))
             assert reactor.seconds() - since < DEADLINE * 4
         finally:
             running.thaw()
         assert all(not fine and result.check(StoreUnavailable) for fine, result in results)
-        assert door.figures()["waiting"] == 0
-        await recovered(door, connections=3)
+        assert database.figures()["waiting"] == 0
+        await recovered(database, connections=3)

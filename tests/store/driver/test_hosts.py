@@ -23,15 +23,15 @@ from wifidogd.store.driver.database import Database
 
 @asynccontextmanager
 async def opened(dsn, size=2):
-    """A started door."""
-    door = Database(clock=reactor, size=size)
-    door.start(dsn)
-    yield door
-    await within(5, door.stop())
+    """A started L{Database}."""
+    database = Database(clock=reactor, size=size)
+    database.start(dsn)
+    yield database
+    await within(5, database.stop())
 
 
 def beside(peer, dsn):
-    """Say where the database is after a place where it is not."""
+    """Return a DSN that lists a peer without a database first, then the real server."""
     there = parse_dsn(dsn)
     return f"host=127.0.0.1,{there['host']} port={peer.port},{there['port']} user={there['user']} dbname=postgres"
 
@@ -46,8 +46,8 @@ async def write(cursor):
 @ensureDeferred
 async def test_the_next_host_is_tried_within_the_deadline(dsn, protocol):
     """libpq alone would wait for a silent one until we give up, and then begin with it again."""
-    async with listening(protocol) as peer, opened(beside(peer, dsn)) as door:
-        await within(20, door.transaction(write, deadline=timedelta(seconds=10)))
+    async with listening(protocol) as peer, opened(beside(peer, dsn)) as database:
+        await within(20, database.transaction(write, deadline=timedelta(seconds=10)))
         assert peer.calls >= 1
 
 
@@ -95,33 +95,33 @@ def changing(moody):
 @ensureDeferred
 async def test_a_server_that_takes_no_writes_any_more_is_left_and_looked_for_again(moody, changing):
     """A primary that was demoted behind an address that stays, or whose disk is full at a managed service."""
-    async with opened(moody.dsn, size=1) as door:
-        await within(10, door.transaction(write))
+    async with opened(moody.dsn, size=1) as database:
+        await within(10, database.transaction(write))
         await deferToThread(changing, "SET default_transaction_read_only = on")
         with log_lines("wifidogd.store") as lines:
-            await within(20, failing(door, "read-only transaction"))
-            assert door.available_since is None
-            await within(20, failing(door, "no connection was free"))
+            await within(20, failing(database, "read-only transaction"))
+            assert database.available_since is None
+            await within(20, failing(database, "no connection was free"))
         assert "read-only" in lines[0]["reason"]
         await deferToThread(changing, "RESET default_transaction_read_only")
-        await within(20, succeeding(door))
+        await within(20, succeeding(database))
 
 
 @ensureDeferred
 async def test_a_commit_whose_wait_for_the_standby_was_cut_is_not_acknowledged(moody, changing):
     """PostgreSQL calls it a success, with a warning: it is on one disk only."""
-    async with opened(moody.dsn, size=1) as door:
-        await within(10, door.transaction(write))
-        before = await within(10, door.transaction(count))
+    async with opened(moody.dsn, size=1) as database:
+        await within(10, database.transaction(write))
+        before = await within(10, database.transaction(count))
         await deferToThread(changing, "SET synchronous_standby_names = 'nobody'")
         cutting = deferToThread(cut_the_wait, moody)
         acknowledged = 0
         with pytest.raises(StoreUnavailable, match="warning"):
             while True:
-                await within(30, door.transaction(write, deadline=timedelta(seconds=60)))
+                await within(30, database.transaction(write, deadline=timedelta(seconds=60)))
                 acknowledged += 1
         await within(30, cutting)
-        assert await within(10, door.transaction(count)) == before + acknowledged + 1
+        assert await within(10, database.transaction(count)) == before + acknowledged + 1
 
 
 async def count(cursor):
@@ -142,21 +142,21 @@ def cut_the_wait(server):
     connection.close()
 
 
-async def failing(door, message):
+async def failing(database, message):
     """Write until it fails for this reason."""
     while True:
         try:
-            await door.transaction(write, deadline=timedelta(seconds=0.3))
+            await database.transaction(write, deadline=timedelta(seconds=0.3))
         except StoreUnavailable as problem:
             if message in str(problem):
                 return
         await deferLater(reactor, 0.05)
 
 
-async def succeeding(door):
+async def succeeding(database):
     """Write until it works."""
     while True:
         try:
-            return await door.transaction(write)
+            return await database.transaction(write)
         except StoreUnavailable:
             await deferLater(reactor, 0.05)

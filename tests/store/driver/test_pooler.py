@@ -1,4 +1,4 @@
-"""The door through pgbouncer: what a pooler takes away, and what works all the same."""
+"""L{Database} through pgbouncer: what a pooler does not support, and what works all the same."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ async def test_several_servers_share_a_database_through_a_pooler(postgres, dsn, 
     """They bring the schema up to date at the same time, find the role's limits, and outlive a deadline."""
     execute(dsn, *limits_of_the_role(f"tester IN DATABASE {parse_dsn(dsn)['dbname']}"))
     with Pooler(postgres, dsn, scratch, mode) as pooler:
-        doors = [Database(clock=reactor, size=2) for _ in range(SERVERS)]
-        for door in doors:
-            door.start(pooler.dsn)
-        await within(30, all_of(migrate(door) for door in doors))
+        databases = [Database(clock=reactor, size=2) for _ in range(SERVERS)]
+        for database in databases:
+            database.start(pooler.dsn)
+        await within(30, all_of(migrate(database) for database in databases))
         for name in set(LIMITS) - set(OWN):
-            assert await within(10, doors[0].transaction(asking(name))) == LIMITS[name]
+            assert await within(10, databases[0].transaction(asking(name))) == LIMITS[name]
         with pytest.raises(StoreUnavailable):
-            await within(10, doors[0].transaction(sleeping, deadline=timedelta(seconds=0.2)))
-        await within(20, all_of(door.transaction(asking("port")) for door in doors for _ in range(10)))
-        for door in doors:
-            await within(10, door.stop())
+            await within(10, databases[0].transaction(sleeping, deadline=timedelta(seconds=0.2)))
+        await within(20, all_of(database.transaction(asking("port")) for database in databases for _ in range(10)))
+        for database in databases:
+            await within(10, database.stop())
 
 
 def test_the_documentation_has_every_limit_of_the_role():

@@ -1,4 +1,4 @@
-"""One place in the pool: how it comes back, and how rarely it tries."""
+"""One connection of the pool: how it is opened again, and how rarely that is tried."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_pauses_double_up_to_a_limit(failures, chance, seconds):
 
 
 class Watcher:
-    """Counts what a link reports."""
+    """Counts what a reconnector reports."""
 
     def __init__(self):
         self.opened, self.lost = [], []
@@ -50,8 +50,8 @@ class Watcher:
             await deferLater(reactor, 0.02)
 
 
-def link_to(dsn, watcher):
-    """Make a link without chance."""
+def reconnector_to(dsn, watcher):
+    """Return a reconnector whose pauses have no random part."""
     return Reconnector(
         session_parameters(dsn),
         Resolver(reactor),
@@ -66,8 +66,8 @@ def link_to(dsn, watcher):
 async def test_only_a_connection_that_lived_resets_the_pause(dsn):
     """A server that logs in and drops must not be asked twenty times a second."""
     watcher = Watcher()
-    link = link_to(dsn, watcher)
-    link.start()
+    reconnector = reconnector_to(dsn, watcher)
+    reconnector.start()
     gaps = []
     for number, life in enumerate([0, 0, 0, PROVEN + 0.1, 0], 1):
         await within(10, watcher.has(number))
@@ -76,29 +76,29 @@ async def test_only_a_connection_that_lived_resets_the_pause(dsn):
         since = reactor.seconds()
         await within(10, watcher.has(number + 1))
         gaps.append(reactor.seconds() - since)
-    link.stop(Exception("done"))
+    reconnector.stop(Exception("done"))
     planned = [pause_after(failures, 1.0) for failures in (1, 2, 3, 0, 1)]
     assert all(gap >= pause for gap, pause in zip(gaps, planned, strict=True))
     assert gaps[3] < gaps[2]
 
 
 @ensureDeferred
-async def test_a_stopped_link_stays_away(dsn):
+async def test_a_stopped_reconnector_does_not_come_back(dsn):
     """Whether it is open, opening, or pausing."""
     before = set(reactor.getDelayedCalls())
     for pause in (0.0, 0.3):
         watcher = Watcher()
-        link = link_to(dsn, watcher)
-        link.start()
+        reconnector = reconnector_to(dsn, watcher)
+        reconnector.start()
         await deferLater(reactor, pause)
-        link.stop(Exception("done"))
+        reconnector.stop(Exception("done"))
         assert len(watcher.lost) == 1
     watcher = Watcher()
-    link = link_to("host=/nowhere", watcher)
-    link.start()
+    reconnector = reconnector_to("host=/nowhere", watcher)
+    reconnector.start()
     while not watcher.lost:
         await deferLater(reactor, 0)
-    link.stop(Exception("done"))
+    reconnector.stop(Exception("done"))
     await deferLater(reactor, 0.3)
     assert len(watcher.lost) == 1
     assert set(reactor.getDelayedCalls()) <= before
@@ -116,14 +116,14 @@ async def test_a_hopeless_peer_is_asked_a_bounded_number_of_times(protocol):
     seconds = 4
     async with listening(protocol) as peer:
         before, watched_before = descriptors(), watched()
-        door = Database(clock=reactor, size=2)
+        database = Database(clock=reactor, size=2)
         with log_lines("wifidogd.store") as lines, turns_of_the_reactor() as turns:
-            door.start(peer.dsn)
+            database.start(peer.dsn)
             with pytest.raises(StoreUnavailable):
-                await within(seconds, door.transaction(nothing, deadline=timedelta(seconds=1)))
+                await within(seconds, database.transaction(nothing, deadline=timedelta(seconds=1)))
             await deferLater(reactor, seconds - 1)
-            await within(5, door.stop())
-        assert peer.calls <= 40 * door_sockets(protocol)
+            await within(5, database.stop())
+        assert peer.calls <= 40 * sockets_of_a_database(protocol)
         assert turns.longest < seconds / 2
         assert len(lines) <= 2
         assert not [line for line in lines if "log_failure" in line]
@@ -134,6 +134,6 @@ async def test_a_hopeless_peer_is_asked_a_bounded_number_of_times(protocol):
         assert (descriptors(), watched()) == (before, watched_before)
 
 
-def door_sockets(protocol):
+def sockets_of_a_database(protocol):
     """How many sockets one attempt takes: libpq tries again in clear what failed under TLS."""
     return 2 if protocol is FeignsTls else 1

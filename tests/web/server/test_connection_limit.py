@@ -1,4 +1,4 @@
-"""A full house: who has kept it waiting the longest makes room for who waits outside."""
+"""At the limit of connections, the client that has been slow for the longest makes room for one in the backlog."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERVED = b"gateway auth 0"
 
 @pytest_twisted.async_yield_fixture
 async def small() -> AsyncIterator[RunningSite]:
-    """A front with room for two."""
+    """A site that serves two clients at most."""
     small = RunningSite(most_connections=34)
     yield small
     close(small)
@@ -35,7 +35,7 @@ async def wait(running: RunningSite, seconds: float) -> None:
 
 
 async def outside(running: RunningSite) -> Wire:
-    """Come to a full house with a question."""
+    """Connect while the site is full, and send a request."""
     wire = await connect(running.port)
     wire.say(LAST_HELLO)
     await wait(running, 0.5)
@@ -77,7 +77,7 @@ async def test_who_is_being_answered_stays(small: RunningSite) -> None:
 
 @ensureDeferred
 async def test_nobody_keeps_a_place_by_asking_again_and_again() -> None:
-    """In a house that is nearly full everybody has to queue anew after the answer; elsewhere not."""
+    """When the site is nearly full, connections are closed after the answer; otherwise they are kept."""
     running = RunningSite(most_connections=36)
     one, two = await running.connect(), await running.connect()
     one.say(HELLO)
@@ -132,17 +132,17 @@ async def test_who_does_not_take_the_answer_makes_room_after_a_while(small: Runn
         wire.leave()
 
 
-def test_stragglers_are_told_in_the_order_in_which_they_began_to_wait() -> None:
+def test_slow_clients_are_told_in_the_order_in_which_they_began_to_wait() -> None:
     """As many as asked for, and only those who have waited for long enough."""
     clock: Clock = Clock()
-    stragglers = SlowClients[str](2.0, clock)
+    slow_clients = SlowClients[str](2.0, clock)
     for name in ("a", "b", "c"):
-        stragglers.add(name)
+        slow_clients.add(name)
         clock.advance(1)
-    assert stragglers.longest(5) == ["a", "b"]
-    assert stragglers.longest(1) == ["a"]
-    stragglers.add("a")
-    stragglers.discard("b")
-    stragglers.discard("nobody")
+    assert slow_clients.longest(5) == ["a", "b"]
+    assert slow_clients.longest(1) == ["a"]
+    slow_clients.add("a")
+    slow_clients.discard("b")
+    slow_clients.discard("nobody")
     clock.advance(5)
-    assert stragglers.longest(5) == ["c", "a"]
+    assert slow_clients.longest(5) == ["c", "a"]

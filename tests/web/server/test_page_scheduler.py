@@ -16,7 +16,7 @@ from wifidogd.web.server.page_scheduler import MOST_A_TURN, PageScheduler
 
 
 class Guest:
-    """A request as far as a turnstile sees; C{channel} is None once its client has gone."""
+    """The part of a request that the scheduler uses; C{channel} is None once its client has gone."""
 
     def __init__(self) -> None:
         self.channel: object | None = self
@@ -34,11 +34,11 @@ class Turning(Clock):
         self.pump([1] * times)
 
 
-class Context:
+class Crowd:
     """
-    A turnstile and who comes to it.
+    A scheduler, and the guests who ask it for pages.
 
-    @ivar inside: the numbers of guests that were let in, in this order.
+    @ivar inside: numbers of the guests whose pages were started, in this order.
     """
 
     def __init__(self, guests: int) -> None:
@@ -48,7 +48,7 @@ class Context:
         self._scheduler = PageScheduler(clock=self.clock)
 
     def come(self) -> None:
-        """Let everybody ask at once."""
+        """Schedule the requests of all guests at once."""
         for number, guest in enumerate(self.guests):
             request: Any = guest
             self._scheduler.schedule(request, partial(self.inside.append, number))
@@ -56,23 +56,23 @@ class Context:
 
 def test_a_few_are_let_in_at_once_and_the_others_by_turns() -> None:
     """First come, first served."""
-    scene = Context(3 * MOST_A_TURN)
-    scene.come()
-    assert scene.inside == list(range(MOST_A_TURN))
-    scene.clock.turn()
-    assert scene.inside == list(range(2 * MOST_A_TURN))
-    scene.clock.turn(2)
-    assert scene.inside == list(range(3 * MOST_A_TURN))
-    assert scene.clock.getDelayedCalls() == []
+    crowd = Crowd(3 * MOST_A_TURN)
+    crowd.come()
+    assert crowd.inside == list(range(MOST_A_TURN))
+    crowd.clock.turn()
+    assert crowd.inside == list(range(2 * MOST_A_TURN))
+    crowd.clock.turn(2)
+    assert crowd.inside == list(range(3 * MOST_A_TURN))
+    assert crowd.clock.getDelayedCalls() == []
 
 
 def test_who_has_gone_is_passed_over() -> None:
-    """It takes no room."""
-    scene = Context(MOST_A_TURN + 3)
-    scene.come()
-    scene.guests[MOST_A_TURN].channel = None
-    scene.clock.turn()
-    assert scene.inside == [*range(MOST_A_TURN), MOST_A_TURN + 1, MOST_A_TURN + 2]
+    """Their request does not count towards the turn."""
+    crowd = Crowd(MOST_A_TURN + 3)
+    crowd.come()
+    crowd.guests[MOST_A_TURN].channel = None
+    crowd.clock.turn()
+    assert crowd.inside == [*range(MOST_A_TURN), MOST_A_TURN + 1, MOST_A_TURN + 2]
 
 
 @ensureDeferred

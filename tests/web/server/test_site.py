@@ -1,4 +1,4 @@
-"""The front door against clients that stall, vanish, shout or come in crowds."""
+"""The site against clients that stall, vanish, send nonsense or come in crowds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LAST_HELLO = b"GET /wifidog/auth HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\
 
 
 class Echo:
-    """Says which room it is, which path is left, and what was sent."""
+    """Answers with its name, the rest of the path, and the size of the body."""
 
     app = Klein()
 
@@ -84,13 +84,13 @@ class StillClock(Clock):
 
 
 class RunningSite:
-    """A listening front with echoes behind it, and a health page that is slow."""
+    """A listening site that serves echoes, and a health page that is slow."""
 
     def __init__(self, path: str = "/wifidog/", most_connections: int | None = None) -> None:
         self.clock = StillClock()
         self.slow = Slow()
-        self._rooms = Echo("gateway"), Echo("guest")
-        gateway, guest = (room.app.resource() for room in self._rooms)
+        self._components = Echo("gateway"), Echo("guest")
+        gateway, guest = (component.app.resource() for component in self._components)
         self.site = WifidogdSite(
             gateway,
             guest,
@@ -169,7 +169,7 @@ def rst(port: int) -> None:
     ],
 )
 @ensureDeferred
-async def test_paths_lead_to_rooms(path: str, target: str, answer: str) -> None:
+async def test_paths_lead_to_components(path: str, target: str, answer: str) -> None:
     """Under any prefix, with any slashes, never by a redirect and never with a traceback."""
     running = RunningSite(path)
     with log_lines("") as lines:
@@ -437,8 +437,8 @@ async def test_odd_targets_get_an_answer(running: RunningSite, method: str, targ
     """They reach the pages of guests, but for a path of gateways; those decide.  No traceback."""
     with log_lines("") as lines:
         reply = await ask(running.port, target, method=method)
-    room = "gateway" if target.startswith("/wifidog/auth") else "guest"
-    assert (reply.status, reply.body.partition(" ")[0]) == (200, room)
+    component = "gateway" if target.startswith("/wifidog/auth") else "guest"
+    assert (reply.status, reply.body.partition(" ")[0]) == (200, component)
     assert reply.headers["content-length"] == str(len(reply.body))
     assert lines == []
 
@@ -617,8 +617,8 @@ async def test_a_closing_server_does_not_wait_for_who_asks_nothing(running: Runn
 
 
 @ensureDeferred
-async def test_who_waits_at_the_door_comes_in_before_it_closes(running: RunningSite) -> None:
-    """The kernel has said yes to them already."""
+async def test_who_waits_in_the_backlog_is_accepted_before_the_port_closes(running: RunningSite) -> None:
+    """Because the kernel has already completed their handshake."""
     running.listener.stopReading()
     wires = [await connect(running.port) for _ in range(40)]
     assert running.site.metrics()["clients"] == 0
