@@ -14,7 +14,7 @@ from functools import partial
 from benchmarks import stored_guests
 from benchmarks.output.table import Limit, Result, Spread, Table, alternate, number, ratios, spread
 from benchmarks.requests.cost import Measured, measure
-from benchmarks.requests.gateways import Counters, LoginPages, Rounds, Stays
+from benchmarks.requests.gateways import Counters, LoginPages, Rounds, Sessions
 from benchmarks.requests.load import Load, drive
 from tests.support.testbed.server_process import ServerProcess
 from tests.support.testbed.testbed import Testbed
@@ -39,32 +39,32 @@ GOOD = {
 
 def run(testbed: Testbed, quick: bool) -> Result:
     """Make the histories, then measure all kinds of requests on all of them in turns."""
-    rounds, seconds, stays = (3, 1.0, 500) if quick else (7, 2.0, 1500)
-    places = [Place(testbed, rows, GUESTS, seconds, stays) for rows in (QUICK_ROWS if quick else ROWS)]
-    found = {kind: alternate(rounds, sides(places, kind)) for kind in GOOD}
-    crowded = Place(testbed, places[0].rows, QUICK_CROWD if quick else CROWD, seconds, stays)
-    by_guests = {number(place.guests): place.counters for place in (places[0], crowded)}
+    rounds, seconds, sessions = (3, 1.0, 500) if quick else (7, 2.0, 1500)
+    servers = [ServerWithHistory(testbed, rows, GUESTS, seconds, sessions) for rows in (QUICK_ROWS if quick else ROWS)]
+    found = {kind: alternate(rounds, sides(servers, kind)) for kind in GOOD}
+    crowded = ServerWithHistory(testbed, servers[0].rows, QUICK_CROWD if quick else CROWD, seconds, sessions)
+    by_guests = {number(server.guests): server.counters for server in (servers[0], crowded)}
     crowd = alternate(rounds, by_guests)
-    size = places[-1].octets_of_a_stay()
-    for place in (*places, crowded):
-        place.close()
+    size = servers[-1].octets_of_a_session()
+    for server in (*servers, crowded):
+        server.close()
     return report(found, crowd, size)
 
 
 @dataclass
-class Place:
+class ServerWithHistory:
     """
     A server with so many rows of history, and so many guests online.
 
     @ivar seconds: of a load that has no end of its own.
-    @ivar stays: guests who come and go in one load.
+    @ivar sessions: number of guests who log in and out in one load.
     """
 
     testbed: Testbed
     rows: int
     guests: int
     seconds: float
-    stays: int
+    sessions: int
 
     def __post_init__(self) -> None:
         self._dsn = self.testbed.postgres.create_database()
@@ -81,18 +81,18 @@ class Place:
         """Build the load of gateways that report their guests."""
         return self._measure("counters", self._rounds.next())
 
-    def stay(self) -> Measured:
+    def login_and_logout(self) -> Measured:
         """Build the load of guests who come and go, from C{sessions} to C{past_sessions}."""
         first = self._newcomer
-        self._newcomer += self.stays
-        stored_guests.admit(self._dsn, self.stays, GATEWAYS, first=first, online=False)
-        return self._measure("login, then logout", Stays(first, self.stays, GATEWAYS))
+        self._newcomer += self.sessions
+        stored_guests.admit(self._dsn, self.sessions, GATEWAYS, first=first, online=False)
+        return self._measure("login, then logout", Sessions(first, self.sessions, GATEWAYS))
 
     def login_page(self) -> Measured:
         """Build the load of phones that ask for the login page."""
         return self._measure("login page", LoginPages(GATEWAYS))
 
-    def octets_of_a_stay(self) -> float:
+    def octets_of_a_session(self) -> float:
         """Return the octets that a past session takes on the disk."""
         return stored_guests.octets(self._dsn, "past_sessions") / self.rows
 
@@ -101,18 +101,22 @@ class Place:
         self._server.end()
         self.testbed.postgres.drop_database(self._dsn)
 
-    def _measure(self, kind: str, requests: Counters | Stays | LoginPages) -> Measured:
-        seconds = 60.0 if isinstance(requests, Stays) else self.seconds
+    def _measure(self, kind: str, requests: Counters | Sessions | LoginPages) -> Measured:
+        seconds = 60.0 if isinstance(requests, Sessions) else self.seconds
         measured = measure(self.testbed, self._server, Load(self._server.port, requests, seconds, at_a_time=AT_A_TIME))
         if measured.heard.other_than(*GOOD[kind]):
             raise RuntimeError(f"{kind} with {self.rows} rows of history: {measured.heard.outcomes}")
         return measured
 
 
-def sides(places: Sequence[Place], kind: str) -> dict[str, Callable[[], Measured]]:
+def sides(servers: Sequence[ServerWithHistory], kind: str) -> dict[str, Callable[[], Measured]]:
     """Return how a kind of request is measured with each history."""
-    ways = {"counters": Place.counters, "login, then logout": Place.stay, "login page": Place.login_page}
-    return {number(place.rows): partial(ways[kind], place) for place in places}
+    ways = {
+        "counters": ServerWithHistory.counters,
+        "login, then logout": ServerWithHistory.login_and_logout,
+        "login page": ServerWithHistory.login_page,
+    }
+    return {number(server.rows): partial(ways[kind], server) for server in servers}
 
 
 ByName = Mapping[str, Sequence[Measured]]
@@ -123,7 +127,7 @@ def report(found: Mapping[str, ByName], crowd: ByName, size: float) -> Result:
     Put it in tables; the limit is for the longest history, server and PostgreSQL together.
 
     @param crowd: counters, by open sessions.
-    @param size: octets on the disk that a past stay takes.
+    @param size: octets on the disk that a past session takes.
     """
     limits = []
     for kind, by_rows in found.items():
@@ -137,7 +141,7 @@ def report(found: Mapping[str, ByName], crowd: ByName, size: float) -> Result:
         Table("The same, by guests online", ("request", "open sessions", *costs), rows({"counters": crowd})),
     ]
     said = {**figures({**found, "counters, by open sessions": crowd}), "octets_of_a_stay": size}
-    notes = [f"A past stay takes {number(size)} octets of disk, indexes included."]
+    notes = [f"A past session takes {number(size)} octets of disk, indexes included."]
     return Result("history", tables, limits, said, notes)
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import linear_regression, median
 
 from benchmarks.loads.client_process import BadClients
-from benchmarks.loads.contender import PATIENCE, InitialState, Place
+from benchmarks.loads.contender import PATIENCE, Deployment, InitialState
 from benchmarks.loads.good_requests import Answers, GoodRequests
 from benchmarks.loads.hostile import GOOD
 from benchmarks.loads.load_result import cell
@@ -63,34 +63,34 @@ class Minute:
 def run(testbed: Testbed, quick: bool) -> Result:
     """Run the soak test."""
     count, length = (QUICK_MINUTES, QUICK_MINUTE) if quick else (MINUTES, MINUTE)
-    place = open_ours(testbed, InitialState())
-    place.warm_up()
+    deployment = open_ours(testbed, InitialState())
+    deployment.warm_up()
     bad_clients = [
-        BadClients("silent", place.port, count * length, count=2, again=True),
-        BadClients("rst", place.port, count * length, rate=20),
+        BadClients("silent", deployment.port, count * length, count=2, again=True),
+        BadClients("rst", deployment.port, count * length, rate=20),
     ]
-    asking = GoodRequests(place.reports(RATE, count * length, PATIENCE))
-    minutes = [look(place)]
+    asking = GoodRequests(deployment.reports(RATE, count * length, PATIENCE))
+    minutes = [look(deployment)]
     for elapsed in range(1, count + 1):
         time.sleep(max(0.0, minutes[0].at + elapsed * length - time.monotonic()))
-        minutes.append(look(place))
+        minutes.append(look(deployment))
     answers = asking.answers()
     for each in bad_clients:
         each.visits()
-    place.close()
+    deployment.close()
     return report(minutes, answers)
 
 
-def look(place: Place) -> Minute:
+def look(deployment: Deployment) -> Minute:
     """Look at the server now."""
-    pid = place.server.pid
+    pid = deployment.server.pid
     return Minute(
         time.monotonic(),
         resident_octets(pid),
         proportional_octets(pid),
         open_in_tree(pid),
         cpu_seconds(pid),
-        place.server.log.stat().st_size,
+        deployment.server.log.stat().st_size,
     )
 
 

@@ -37,19 +37,19 @@ def run(testbed: Testbed, quick: bool) -> Result:
     """Start servers with a PostgreSQL of their own, on empty data directories and on used ones."""
     rounds = 1 if quick else 5
     cold, warm = [], []
-    places = [testbed.home / f"data-{each}" for each in range(rounds)]
-    for place in places:
-        cold.append(seconds_to_pong(testbed, place))
-        warm.append(seconds_to_pong(testbed, place))
-    memory = weigh(testbed, places[0], 5.0 if quick else 60.0)
-    for place in places:
-        rmtree(place)
+    data_dirs = [testbed.home / f"data-{each}" for each in range(rounds)]
+    for data_dir in data_dirs:
+        cold.append(seconds_to_pong(testbed, data_dir))
+        warm.append(seconds_to_pong(testbed, data_dir))
+    memory = weigh(testbed, data_dirs[0], 5.0 if quick else 60.0)
+    for data_dir in data_dirs:
+        rmtree(data_dir)
     return report(cold, warm, memory)
 
 
-def seconds_to_pong(testbed: Testbed, place: Path) -> float:
+def seconds_to_pong(testbed: Testbed, data_dir: Path) -> float:
     """Start a server, await its first C{Pong}, and end it."""
-    server = testbed.wifidogd(None, "--data-dir", str(place), is_ready=says_pong)
+    server = testbed.wifidogd(None, "--data-dir", str(data_dir), is_ready=says_pong)
     server.end()
     return server.ready_after
 
@@ -59,18 +59,18 @@ def says_pong(port: int) -> bool:
     return ask(port, ping(0)).endswith(b"Pong")
 
 
-def weigh(testbed: Testbed, place: Path, seconds: float) -> dict[str, Memory]:
+def weigh(testbed: Testbed, data_dir: Path, seconds: float) -> dict[str, Memory]:
     """Measure what a server uses at rest, and when all its guests have been reported."""
-    server = testbed.wifidogd(None, "--data-dir", str(place))
+    server = testbed.wifidogd(None, "--data-dir", str(data_dir))
     found = {"at rest": memory_of(server)}
-    dsn = dsn_of(place)
+    dsn = dsn_of(data_dir)
     stored_guests.adopt(dsn, GATEWAYS)
     stored_guests.admit(dsn, GUESTS, GATEWAYS)
     found[f"{GUESTS:,} open sessions"] = memory_of(server)
     drive(Load(server.port, Rounds(GUESTS, GATEWAYS).next(), seconds, rate=(GUESTS + GATEWAYS) / 60))
     found[f"the same, after {seconds:.0f} s of their reports"] = memory_of(server)
     server.end()
-    server = testbed.wifidogd(None, "--data-dir", str(place), "--workers", "2")
+    server = testbed.wifidogd(None, "--data-dir", str(data_dir), "--workers", "2")
     found["at rest, with 2 workers"] = memory_of(server)
     server.end()
     return found

@@ -25,12 +25,12 @@ GUESTS = """
 HISTORY = """
     INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
                                reason, incoming, outgoing)
-    SELECT -stay, 'default', 'gw-' || stay % 2000, CASE WHEN stay % 3 = 0 THEN stay % 100000 + 1 END,
-           lpad(to_hex({first_mac} + stay % 300000), 12, '0')::macaddr, '10.0.0.0'::inet + stay % 65536,
+    SELECT -number, 'default', 'gw-' || number % 2000, CASE WHEN number % 3 = 0 THEN number % 100000 + 1 END,
+           lpad(to_hex({first_mac} + number % 300000), 12, '0')::macaddr, '10.0.0.0'::inet + number % 65536,
            ended_at - interval '47 minutes', ended_at - interval '46 minutes', ended_at, 'logged out',
-           stay % 997 * 1000003, stay % 991 * 50021
-      FROM generate_series(1, {stays}) AS stay,
-           LATERAL (SELECT now() - (1 - stay::float / {stays}) * interval '300 days' AS ended_at) AS instant
+           number % 997 * 1000003, number % 991 * 50021
+      FROM generate_series(1, {past_sessions}) AS number,
+           LATERAL (SELECT now() - (1 - number::float / {past_sessions}) * interval '300 days' AS ended_at) AS instant
 """
 
 SETTLE = ("VACUUM (ANALYZE)", "CHECKPOINT")
@@ -58,13 +58,13 @@ def settle(dsn: str) -> None:
     execute(dsn, *SETTLE)
 
 
-def remember(dsn: str, stays: int) -> None:
+def remember(dsn: str, past_sessions: int) -> None:
     """
-    Fill the history with stays of the last 300 days, so that none is old enough to be purged.
+    Fill the history with sessions of the last 300 days, so that none is old enough to be purged.
 
     A third of the guests had an account, as all indexes are to be as deep as in real life.
     """
-    execute(dsn, HISTORY.format(stays=stays, first_mac=FIRST_MAC))
+    execute(dsn, HISTORY.format(past_sessions=past_sessions, first_mac=FIRST_MAC))
 
 
 def octets(dsn: str, table: str) -> int:

@@ -1,4 +1,4 @@
-"""Fixtures that more than one room's tests need."""
+"""Fixtures that tests of more than one component use."""
 
 from __future__ import annotations
 

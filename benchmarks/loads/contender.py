@@ -25,7 +25,7 @@ class InitialState:
     What is there before the first request.
 
     @ivar guests: online, spread over the gateways.
-    @ivar stays: that are over.
+    @ivar past_sessions: number of sessions that have ended.
     @ivar descriptors: the server's C{ulimit -n}; None for ours.
     @ivar sold_out: whether every voucher code that there can be is taken.
     @ivar index: whether tokens have an index, where that is left to chance.
@@ -33,7 +33,7 @@ class InitialState:
 
     guests: int = 1000
     gateways: int = 100
-    stays: int = 0
+    past_sessions: int = 0
     descriptors: int | None = None
     sold_out: bool = False
     index: bool = True
@@ -59,15 +59,15 @@ class Contender:
     """
 
     name: str
-    open: Callable[[Testbed, InitialState], Place]
-    want_vouchers: Callable[[Place, float, float], Attempt]
+    open: Callable[[Testbed, InitialState], Deployment]
+    want_vouchers: Callable[[Deployment, float, float], Attempt]
     is_ours: bool = False
     is_single: bool = True
     is_twin: bool = False
 
 
 @dataclass(slots=True)
-class Place:
+class Deployment:
     """
     A running server with guests online.
 

@@ -1,4 +1,4 @@
-"""Clients that come, bad_clients the server, and stay until it sends them away."""
+"""Bad clients that connect and keep their connections until the server closes them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.loads.bad_clients import Kind
 
 LOOPBACK = "127.0.0.1"
 MOST_CLIENTS = 5_000
-LONGEST_STAY = 3_600.0
+LONGEST_VISIT = 3_600.0
 SPARE = 64
 """Descriptors for everything else."""
 
@@ -72,7 +72,7 @@ class Crowd:
 
     def stay(self, seconds: float) -> None:
         """Be there for a while, L{LONGEST_STAY} at most; who is missing comes first."""
-        leave_at = time.monotonic() + min(seconds, LONGEST_STAY)
+        leave_at = time.monotonic() + min(seconds, LONGEST_VISIT)
         while (left := leave_at - time.monotonic()) > 0:
             for _ in range(min(self._missing, _AT_ONCE)):
                 self._come()

@@ -7,7 +7,7 @@ from itertools import islice
 
 from benchmarks.loads.bad_clients import NAMES
 from benchmarks.loads.client_process import BadClients
-from benchmarks.loads.contender import PATIENCE, Place
+from benchmarks.loads.contender import PATIENCE, Deployment
 from benchmarks.loads.good_requests import Answers, GoodRequests, ask_half_closed
 from benchmarks.loads.load_result import LoadResult
 from tests.support.testbed.process_watch import Watch
@@ -36,20 +36,20 @@ def usual(watch: Watch, answers: Answers, begin: float, end: float) -> dict[str,
     }
 
 
-def vanishing(place: Place, name: str, quick: bool) -> LoadResult:
+def vanishing(deployment: Deployment, name: str, quick: bool) -> LoadResult:
     """A4: 400 clients a second vanish before they are looked at, then none; the CPU in the silence counts."""
     seconds, silence = (3.0, 3.0) if quick else (6.0, 8.0)
-    watch = Watch(place.server, interval=LOOK_INTERVAL)
+    watch = Watch(deployment.server, interval=LOOK_INTERVAL)
     begin = time.monotonic()
-    bad_clients = BadClients("rst", place.port, seconds, rate=400)
-    answers = GoodRequests(place.reports(BUSY_RATE, seconds)).answers()
+    bad_clients = BadClients("rst", deployment.port, seconds, rate=400)
+    answers = GoodRequests(deployment.reports(BUSY_RATE, seconds)).answers()
     bad_clients.visits()
     over = time.monotonic()
     time.sleep(2)
     quiet = time.monotonic()
     time.sleep(silence)
     in_silence = watch.percent(quiet, time.monotonic())
-    probes = GoodRequests(place.reports(4, 1.0)).answers()
+    probes = GoodRequests(deployment.reports(4, 1.0)).answers()
     watch.end()
     first, _, last = watch.whole.descriptors
     both = Answers(answers.samples + probes.samples)
@@ -61,19 +61,19 @@ def vanishing(place: Place, name: str, quick: bool) -> LoadResult:
     return LoadResult("A4", name, both.outcomes, figures, watch.by_second(begin, quiet + silence))
 
 
-def few_bad(place: Place, name: str, quick: bool) -> LoadResult:
+def few_bad(deployment: Deployment, name: str, quick: bool) -> LoadResult:
     """A5: two clients that say nothing and 20 a second that vanish; compared with the same requests before."""
     seconds = 4.0 if quick else 7.0
-    watch = Watch(place.server, interval=LOOK_INTERVAL)
-    without = GoodRequests(place.reports(GOOD_RATE, seconds)).answers()
+    watch = Watch(deployment.server, interval=LOOK_INTERVAL)
+    without = GoodRequests(deployment.reports(GOOD_RATE, seconds)).answers()
     stay = SETTLED + seconds + PATIENCE
     bad_clients = [
-        BadClients("silent", place.port, stay, count=2, again=True),
-        BadClients("rst", place.port, stay, rate=20),
+        BadClients("silent", deployment.port, stay, count=2, again=True),
+        BadClients("rst", deployment.port, stay, rate=20),
     ]
     time.sleep(SETTLED)
     begin = time.monotonic()
-    answers = GoodRequests(place.reports(GOOD_RATE, seconds)).answers()
+    answers = GoodRequests(deployment.reports(GOOD_RATE, seconds)).answers()
     end = time.monotonic()
     for each in bad_clients:
         each.visits()
@@ -86,14 +86,14 @@ def few_bad(place: Place, name: str, quick: bool) -> LoadResult:
     return LoadResult("A5", name, answers.outcomes, figures)
 
 
-def four_silent(place: Place, name: str, quick: bool) -> LoadResult:
+def four_silent(deployment: Deployment, name: str, quick: bool) -> LoadResult:
     """A5 for longer: as many silent clients as Gunicorn has processes, until somebody sends them away."""
     seconds = 20.0 if quick else 70.0
-    watch = Watch(place.server, interval=LOOK_INTERVAL)
+    watch = Watch(deployment.server, interval=LOOK_INTERVAL)
     begin = time.monotonic()
-    bad_clients = BadClients("silent", place.port, seconds + PATIENCE, count=4)
+    bad_clients = BadClients("silent", deployment.port, seconds + PATIENCE, count=4)
     time.sleep(SETTLED)
-    answers = GoodRequests(place.reports(1.0, seconds)).answers()
+    answers = GoodRequests(deployment.reports(1.0, seconds)).answers()
     end = time.monotonic()
     visits = bad_clients.visits()
     watch.end()
@@ -105,14 +105,14 @@ def four_silent(place: Place, name: str, quick: bool) -> LoadResult:
     return LoadResult("A5+", name, answers.outcomes, figures)
 
 
-def many_bad(place: Place, name: str, quick: bool) -> LoadResult:
+def many_bad(deployment: Deployment, name: str, quick: bool) -> LoadResult:
     """A6: 120 each of clients that are silent, stop in the head, stop in the body, and do not read."""
     seconds, longest = (3.0, 14.0) if quick else (5.0, 46.0)
-    watch = Watch(place.server, interval=LOOK_INTERVAL)
+    watch = Watch(deployment.server, interval=LOOK_INTERVAL)
     begin = time.monotonic()
-    bad_clients = {kind: BadClients(kind, place.port, longest + 2, count=120) for kind in NAMES}
+    bad_clients = {kind: BadClients(kind, deployment.port, longest + 2, count=120) for kind in NAMES}
     time.sleep(2 * SETTLED)
-    answers = GoodRequests(place.reports(GOOD_RATE, seconds)).answers()
+    answers = GoodRequests(deployment.reports(GOOD_RATE, seconds)).answers()
     end = time.monotonic()
     freed = watch.freed_after(begin, longest)
     visits = {kind: bad_clients.visits() for kind, bad_clients in bad_clients.items()}
@@ -129,14 +129,14 @@ def many_bad(place: Place, name: str, quick: bool) -> LoadResult:
     return LoadResult("A6", name, answers.outcomes, figures)
 
 
-def too_many(place: Place, name: str, quick: bool) -> LoadResult:
+def too_many(deployment: Deployment, name: str, quick: bool) -> LoadResult:
     """A7: 1,100 silent clients, where the server may have 1,024 descriptors; they stay until they are sent away."""
     seconds = 14.0 if quick else 25.0
-    watch = Watch(place.server, interval=LOOK_INTERVAL)
+    watch = Watch(deployment.server, interval=LOOK_INTERVAL)
     begin = time.monotonic()
-    bad_clients = BadClients("silent", place.port, seconds + SETTLED, count=1100)
+    bad_clients = BadClients("silent", deployment.port, seconds + SETTLED, count=1100)
     time.sleep(SETTLED)
-    answers = GoodRequests(place.reports(GOOD_RATE, seconds - 6)).answers()
+    answers = GoodRequests(deployment.reports(GOOD_RATE, seconds - 6)).answers()
     busy = watch.percent(begin + SETTLED, begin + SETTLED + 10)
     visits = bad_clients.visits()
     last = answers.last_other_than(GOOD)
@@ -151,12 +151,12 @@ def too_many(place: Place, name: str, quick: bool) -> LoadResult:
     return LoadResult("A7", name, answers.outcomes, figures, watch.by_second(begin, end))
 
 
-def half_closing(place: Place, name: str, quick: bool) -> LoadResult:
+def half_closing(deployment: Deployment, name: str, quick: bool) -> LoadResult:
     """A8: gateways' reports, each followed by FIN before the answer."""
     count, rate = (40, 20.0) if quick else (100, 20.0)
-    watch = Watch(place.server, interval=LOOK_INTERVAL)
+    watch = Watch(deployment.server, interval=LOOK_INTERVAL)
     begin = time.monotonic()
-    answers = ask_half_closed(place.port, islice(place.rounds.next(), count), rate, within=5.0)
+    answers = ask_half_closed(deployment.port, islice(deployment.rounds.next(), count), rate, within=5.0)
     end = time.monotonic()
     watch.end()
     figures = usual(watch, answers, begin, end) | {"not served": answers.other_than(GOOD)}

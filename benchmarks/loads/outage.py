@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.loads.contender import GATEWAY_PATIENCE, Place
+from benchmarks.loads.contender import GATEWAY_PATIENCE, Deployment
 from benchmarks.loads.good_requests import Answers, GoodRequests
 from benchmarks.loads.hostile import GOOD, LOOK_INTERVAL, usual
 from benchmarks.loads.load_result import LoadResult
@@ -31,18 +31,18 @@ class Messages:
             yield f"GET {PREFIX}gw_message.php?message=denied HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
-def stalled(place: Place, name: str, quick: bool) -> LoadResult:
+def stalled(deployment: Deployment, name: str, quick: bool) -> LoadResult:
     """A9: every process of PostgreSQL stands still for a while, as when its disk hangs."""
     length, after = (3.0, 4.0) if quick else (8.0, 6.0)
-    watch = Watch(place.server, interval=LOOK_INTERVAL)
+    watch = Watch(deployment.server, interval=LOOK_INTERVAL)
     seconds = BEFORE + length + after
-    pages = GoodRequests(Load(place.port, Messages(), seconds, rate=PAGE_RATE, patience=GATEWAY_PATIENCE))
-    reports = GoodRequests(place.reports(RATE, seconds, GATEWAY_PATIENCE))
+    pages = GoodRequests(Load(deployment.port, Messages(), seconds, rate=PAGE_RATE, patience=GATEWAY_PATIENCE))
+    reports = GoodRequests(deployment.reports(RATE, seconds, GATEWAY_PATIENCE))
     time.sleep(BEFORE)
     begin = time.monotonic()
-    place.testbed.postgres.freeze()
+    deployment.testbed.postgres.freeze()
     time.sleep(length)
-    place.testbed.postgres.thaw()
+    deployment.testbed.postgres.thaw()
     end = time.monotonic()
     all_reports, meanwhile = reports.answers(), pages.answers().between(begin, end)
     watch.end()
@@ -53,16 +53,16 @@ def stalled(place: Place, name: str, quick: bool) -> LoadResult:
     return LoadResult("A9", name, all_reports.between(begin, end).outcomes, figures)
 
 
-def stopped(place: Place, name: str, quick: bool) -> LoadResult:
+def stopped(deployment: Deployment, name: str, quick: bool) -> LoadResult:
     """A10: PostgreSQL is stopped, away for a while, and started."""
     length, after = (2.0, 5.0) if quick else (5.0, 8.0)
-    watch = Watch(place.server, interval=LOOK_INTERVAL)
-    reports = GoodRequests(place.reports(RATE, BEFORE + length + after, GATEWAY_PATIENCE))
+    watch = Watch(deployment.server, interval=LOOK_INTERVAL)
+    reports = GoodRequests(deployment.reports(RATE, BEFORE + length + after, GATEWAY_PATIENCE))
     time.sleep(BEFORE)
     begin = time.monotonic()
-    place.testbed.postgres.stop()
+    deployment.testbed.postgres.stop()
     time.sleep(max(0.0, begin + length - time.monotonic()))
-    place.testbed.postgres.start()
+    deployment.testbed.postgres.start()
     end = time.monotonic()
     answers = reports.answers()
     watch.end()

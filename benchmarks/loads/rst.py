@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-from benchmarks.loads.crowd import LONGEST_STAY, LOOPBACK, Visits
+from benchmarks.loads.crowd import LONGEST_VISIT, LOOPBACK, Visits
 
 MOST_A_SECOND = 1_000
 BURST = 5
@@ -50,7 +50,7 @@ def keep_vanishing(port: int, a_second: float, seconds: float, says: bytes) -> V
     pause = 1 / min(a_second, MOST_A_SECOND)
     visits = Visits()
     began = time.monotonic()
-    for number in range(int(min(seconds, LONGEST_STAY) / pause)):
+    for number in range(int(min(seconds, LONGEST_VISIT) / pause)):
         time.sleep(max(0.0, began + number // BURST * BURST * pause - time.monotonic()))
         if time.monotonic() - began > seconds:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.loads.contender import Contender, Place
+from benchmarks.loads.contender import Contender, Deployment
 from benchmarks.loads.good_requests import Answers, GoodRequests
 from benchmarks.loads.hostile import GOOD, GOOD_RATE, LOOK_INTERVAL, SETTLED, usual
 from benchmarks.loads.load_result import LoadResult
@@ -13,14 +13,14 @@ from tests.support.testbed.process_watch import Watch
 RATE = 2.0
 
 
-def sold_out(place: Place, contender: Contender, quick: bool) -> LoadResult:
+def sold_out(deployment: Deployment, contender: Contender, quick: bool) -> LoadResult:
     """Have two people a second ask for a voucher, while gateways report."""
     seconds = 3.0 if quick else 8.0
-    watch = Watch(place.server, interval=LOOK_INTERVAL)
-    wanting = contender.want_vouchers(place, RATE, seconds)
+    watch = Watch(deployment.server, interval=LOOK_INTERVAL)
+    wanting = contender.want_vouchers(deployment, RATE, seconds)
     time.sleep(SETTLED)
     begin = time.monotonic()
-    answers = GoodRequests(place.reports(GOOD_RATE, seconds)).answers()
+    answers = GoodRequests(deployment.reports(GOOD_RATE, seconds)).answers()
     end = time.monotonic()
     wanted: Answers = wanting.answers()
     over = time.monotonic()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 
-from benchmarks.loads.contender import PATIENCE, Contender, InitialState, Place
+from benchmarks.loads.contender import PATIENCE, Contender, Deployment, InitialState
 from benchmarks.loads.hostile import GOOD
 from benchmarks.loads.load_result import LoadResult
 from benchmarks.output.table import alternate, ratios
@@ -28,29 +28,33 @@ Found = Mapping[str, Sequence[Measured]]
 def few_and_many(testbed: Testbed, contenders: Sequence[Contender], quick: bool) -> dict[str, list[LoadResult]]:
     """A1 and A2: 50 reports a second, and as many as can be, on all servers in turns."""
     rounds, seconds = (1, 2.0) if quick else (3, 4.0)
-    places = {contender.name: contender.open(testbed, InitialState()) for contender in contenders}
-    for place in places.values():
-        place.warm_up()
-    a1 = alternate(rounds, {name: partial(at_rate, place, 2 * seconds) for name, place in places.items()})
+    deployments = {contender.name: contender.open(testbed, InitialState()) for contender in contenders}
+    for deployment in deployments.values():
+        deployment.warm_up()
+    a1 = alternate(
+        rounds, {name: partial(at_rate, deployment, 2 * seconds) for name, deployment in deployments.items()}
+    )
     a2 = {
-        many: alternate(rounds, {name: partial(saturated, place, many, seconds) for name, place in places.items()})
+        many: alternate(
+            rounds, {name: partial(saturated, deployment, many, seconds) for name, deployment in deployments.items()}
+        )
         for many in (FEW, MANY)
     }
-    memory = {name: proportional_octets(place.server.pid) / 1e6 for name, place in places.items()}
-    for place in places.values():
-        place.close()
+    memory = {name: proportional_octets(deployment.server.pid) / 1e6 for name, deployment in deployments.items()}
+    for deployment in deployments.values():
+        deployment.close()
     return {"A1": few_rows(contenders, a1, memory), "A2": many_rows(contenders, a2)}
 
 
-def at_rate(place: Place, seconds: float) -> Measured:
+def at_rate(deployment: Deployment, seconds: float) -> Measured:
     """Send 50 reports a second."""
-    return measure(place.testbed, place.server, place.reports(RATE, seconds))
+    return measure(deployment.testbed, deployment.server, deployment.reports(RATE, seconds))
 
 
-def saturated(place: Place, at_a_time: int, seconds: float) -> Measured:
+def saturated(deployment: Deployment, at_a_time: int, seconds: float) -> Measured:
     """Send as many reports as are answered."""
-    load = Load(place.port, place.rounds.next(), seconds, at_a_time=at_a_time, patience=2 * PATIENCE)
-    return measure(place.testbed, place.server, load)
+    load = Load(deployment.port, deployment.rounds.next(), seconds, at_a_time=at_a_time, patience=2 * PATIENCE)
+    return measure(deployment.testbed, deployment.server, load)
 
 
 def few_rows(contenders: Sequence[Contender], found: Found, memory: Mapping[str, float]) -> list[LoadResult]:
@@ -107,28 +111,28 @@ def best(by_name: Mapping[str, Sequence[float]], names: Sequence[str], pick: Cal
 def after_years(testbed: Testbed, contenders: Sequence[Contender], quick: bool) -> list[LoadResult]:
     """A3: the same requests with little and with much history; the CPU of PostgreSQL counts as well."""
     much = LONG_HISTORY // 10 if quick else LONG_HISTORY
-    rows = [history_row(testbed, each, InitialState(stays=much), quick) for each in contenders]
+    rows = [history_row(testbed, each, InitialState(past_sessions=much), quick) for each in contenders]
     forgetful = next((each for each in contenders if each.is_single and not each.is_ours), None)
     if forgetful is not None:
         named = replace(forgetful, name=f"{forgetful.name}, no index")
-        rows.append(history_row(testbed, named, InitialState(stays=much, index=False), quick))
+        rows.append(history_row(testbed, named, InitialState(past_sessions=much, index=False), quick))
     return rows
 
 
 def history_row(testbed: Testbed, contender: Contender, initial_state: InitialState, quick: bool) -> LoadResult:
     """Measure one server with both histories in turns."""
     rounds = (3 if quick else 5) if contender.is_ours else 1
-    young = contender.open(testbed, replace(initial_state, stays=SHORT_HISTORY))
+    young = contender.open(testbed, replace(initial_state, past_sessions=SHORT_HISTORY))
     old = contender.open(testbed, initial_state)
     sides = {"young": partial(saturated, young, BESIDE, 3.0), "old": partial(saturated, old, BESIDE, 3.0)}
-    for place in (young, old):
-        place.warm_up()
+    for deployment in (young, old):
+        deployment.warm_up()
     found = alternate(rounds, sides)
     young.close()
     old.close()
     costs = {age: [each.server_micros + each.postgres_micros for each in found[age]] for age in found}
     figures = {
-        "stays": initial_state.stays,
+        "stays": initial_state.past_sessions,
         "p99 ms": median(each.heard.latency(0.99) * 1000 for each in found["old"]),
         "CPU s/1000 day one": median(each.server_micros for each in found["young"]) / 1000,
         "CPU s/1000": median(each.server_micros for each in found["old"]) / 1000,

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from benchmarks.loads import hostile, outage, steady
-from benchmarks.loads.contender import Contender, InitialState, Place
+from benchmarks.loads.contender import Contender, Deployment, InitialState
 from benchmarks.loads.load_result import LoadResult, tabulate
 from benchmarks.loads.sold_out import sold_out
 from benchmarks.oldstack.contenders import CONTENDERS
@@ -37,7 +37,7 @@ LOADS = tuple(load for load in TITLES if not load.endswith("+"))
 
 WITH_BAD_CLIENTS = ("A4", "A5", "A5+", "A6", "A7")
 
-Trial = Callable[[Place, Contender, bool], LoadResult]
+Trial = Callable[[Deployment, Contender, bool], LoadResult]
 
 
 def run(testbed: Testbed, quick: bool, loads: Sequence[str] = LOADS, servers: str = "") -> Result:
@@ -61,9 +61,9 @@ def run(testbed: Testbed, quick: bool, loads: Sequence[str] = LOADS, servers: st
     return report({load: found[load] for load in loads})
 
 
-def by_name(way: Callable[[Place, str, bool], LoadResult]) -> Trial:
+def by_name(way: Callable[[Deployment, str, bool], LoadResult]) -> Trial:
     """Adapt a load that needs nothing of the contender but its name."""
-    return lambda place, contender, quick: way(place, contender.name, quick)
+    return lambda deployment, contender, quick: way(deployment, contender.name, quick)
 
 
 TRIALS: dict[str, tuple[InitialState, Trial]] = {
@@ -83,12 +83,12 @@ TRIALS: dict[str, tuple[InitialState, Trial]] = {
 def trial(testbed: Testbed, load: str, contender: Contender, quick: bool) -> LoadResult:
     """Start a server for one load, and end it."""
     initial_state, way = TRIALS[load]
-    place = contender.open(testbed, initial_state)
+    deployment = contender.open(testbed, initial_state)
     try:
-        place.warm_up()
-        row = way(place, contender, quick)
+        deployment.warm_up()
+        row = way(deployment, contender, quick)
     finally:
-        place.close()
+        deployment.close()
     print(f"{load} {contender.name}: {row.verdict}", file=sys.stderr, flush=True)
     return row
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import stored_guests
-from benchmarks.loads.contender import PATIENCE, Contender, InitialState, Place
+from benchmarks.loads.contender import PATIENCE, Contender, Deployment, InitialState
 from benchmarks.loads.good_requests import Answers, GoodRequests
 from benchmarks.oldstack import stored_guests as old_stored_guests
 from benchmarks.oldstack.environments import python_of
@@ -28,7 +28,7 @@ ALL_GATEWAYS_KNOWN_AFTER = 2.0
 """Seconds until wifidogd has seen gateways that were put into its database."""
 
 
-def open_old(environment: str, server: str, testbed: Testbed, initial_state: InitialState) -> Place:
+def open_old(environment: str, server: str, testbed: Testbed, initial_state: InitialState) -> Deployment:
     """Start the hobby server on a database that is filled once it has made its tables."""
     dsn, port = testbed.postgres.create_database(), free_port()
     running = testbed.serve(
@@ -43,12 +43,12 @@ def open_old(environment: str, server: str, testbed: Testbed, initial_state: Ini
         },
     )
     old_stored_guests.furnish(
-        dsn, guests=initial_state.guests, gateways=initial_state.gateways, stays=initial_state.stays
+        dsn, guests=initial_state.guests, gateways=initial_state.gateways, past_sessions=initial_state.past_sessions
     )
     if initial_state.sold_out:
         old_stored_guests.take_every_code(dsn)
     ask(port, PING)
-    return Place(testbed, running, dsn, initial_state)
+    return Deployment(testbed, running, dsn, initial_state)
 
 
 def answers(port: int) -> bool:
@@ -56,20 +56,22 @@ def answers(port: int) -> bool:
     return ask(port, PING).startswith(b"HTTP/1")
 
 
-def open_ours(testbed: Testbed, initial_state: InitialState) -> Place:
+def open_ours(testbed: Testbed, initial_state: InitialState) -> Deployment:
     """Start wifidogd on a database with the same guests."""
     dsn = testbed.postgres.create_database()
     testbed.wifidogd(dsn).end()
     stored_guests.adopt(dsn, initial_state.gateways)
     stored_guests.admit(dsn, initial_state.guests, initial_state.gateways)
-    stored_guests.remember(dsn, initial_state.stays)
+    stored_guests.remember(dsn, initial_state.past_sessions)
     stored_guests.settle(dsn)
-    return Place(testbed, testbed.wifidogd(dsn, descriptors=initial_state.descriptors), dsn, initial_state)
+    return Deployment(testbed, testbed.wifidogd(dsn, descriptors=initial_state.descriptors), dsn, initial_state)
 
 
-def sign_up(place: Place, rate: float, seconds: float) -> GoodRequests:
+def sign_up(deployment: Deployment, rate: float, seconds: float) -> GoodRequests:
     """Press the button for a free voucher."""
-    return GoodRequests(Load(place.port, SignUps(place.initial_state.gateways), seconds, rate=rate, patience=PATIENCE))
+    return GoodRequests(
+        Load(deployment.port, SignUps(deployment.initial_state.gateways), seconds, rate=rate, patience=PATIENCE)
+    )
 
 
 class SignUps:
@@ -90,8 +92,8 @@ class SignUps:
 class Orders:
     """An operator who orders vouchers again and again, as a process of L{benchmarks.loads.full_space}."""
 
-    def __init__(self, place: Place, rate: float, seconds: float) -> None:
-        words = ["-m", "benchmarks.loads.full_space", place.dsn, str(rate), str(seconds)]
+    def __init__(self, deployment: Deployment, rate: float, seconds: float) -> None:
+        words = ["-m", "benchmarks.loads.full_space", deployment.dsn, str(rate), str(seconds)]
         self._process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, cwd=ROOT)
 
     def answers(self) -> Answers:

@@ -22,16 +22,16 @@ def python_of(name: str) -> Path:
     @param name: of a file in C{requirements/}, without its ending.
     @raise subprocess.CalledProcessError: if pip cannot install what the file says; pip has said why.
     """
-    place = user_cache_path("wifidogd-benchmarks") / f"{name}-{fingerprint(name)}"
-    complete = place / "complete"
+    venv = user_cache_path("wifidogd-benchmarks") / f"{name}-{fingerprint(name)}"
+    complete = venv / "complete"
     if not complete.exists():
-        print(f"installing {name}.txt into {place}", file=sys.stderr, flush=True)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        print(f"installing {name}.txt into {venv}", file=sys.stderr, flush=True)
+        venv.parent.mkdir(parents=True, exist_ok=True)
         install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run(ROOT / "tools" / "make-venv", place, sys.executable)
-        run(place / "bin" / "python", *install, "--requirement", REQUIREMENTS / f"{name}.txt")
+        run(ROOT / "tools" / "make-venv", venv, sys.executable)
+        run(venv / "bin" / "python", *install, "--requirement", REQUIREMENTS / f"{name}.txt")
         complete.touch()
-    return place / "bin" / "python"
+    return venv / "bin" / "python"
 
 
 def run(*command: str | Path) -> None:

@@ -22,8 +22,8 @@ GUESTS = """
 
 HISTORY = """
     INSERT INTO connections (token, gateway_id, mac, started_at, last_seen_at, ended_at, incoming, outgoing)
-    SELECT md5('stay ' || stay), stay % {gateways} + 1, '02:00:00:00:00:01', now(), now(), now(), 1000, 1000
-      FROM generate_series(1, {stays}) AS stay
+    SELECT md5('stay ' || number), number % {gateways} + 1, '02:00:00:00:00:01', now(), now(), now(), 1000, 1000
+      FROM generate_series(1, {past_sessions}) AS number
 """
 
 EVERY_CODE = """
@@ -32,15 +32,15 @@ EVERY_CODE = """
 """
 
 
-def furnish(dsn: str, *, guests: int, gateways: int, stays: int = 0) -> None:
+def furnish(dsn: str, *, guests: int, gateways: int, past_sessions: int = 0) -> None:
     """
     Fill tables that a server of the old stack has just made.
 
     @param guests: online now.
-    @param stays: that are over.
+    @param past_sessions: number of sessions that have ended.
     """
     execute(dsn, NETWORK, GATEWAYS.format(gateways=gateways))
-    execute(dsn, HISTORY.format(stays=stays, gateways=gateways))
+    execute(dsn, HISTORY.format(past_sessions=past_sessions, gateways=gateways))
     execute(dsn, GUESTS.format(guests=guests, gateways=gateways, first_mac=FIRST_MAC))
     settle(dsn)
 

@@ -102,7 +102,7 @@ def report(stage: str, guest: int, gateways: int, incoming: int = 0, outgoing: i
 
 
 @dataclass(frozen=True, slots=True)
-class Stays:
+class Sessions:
     """
     C{stage=login} for some guests, then C{stage=logout} for each of them, then the next ones, to the end.
 

@@ -389,7 +389,7 @@ def test_a_decision_is_whole(
 def test_a_replaced_session_ends_as_such_unless_it_was_over_already(
     session: Session, at: datetime, reason: Reason
 ) -> None:
-    """No stay lasts longer than its limit, also in the history."""
+    """No session lasts longer than its limit, also in the history."""
     assert end_replaced(session, NOON) == Ended(session, at, reason)
 
 
@@ -436,7 +436,7 @@ def test_a_report_is_judged_by_the_allowance_with_what_it_adds(
 def test_of_several_reasons_the_one_that_was_asked_for_is_named(
     session: Session, report: Report, reason: Reason
 ) -> None:
-    """Then that of the allowance, which lasts longer than that of the stay."""
+    """Then that of the allowance, which lasts longer than that of the session."""
     tally = replace(TALLY, use=Use(octets=Octets(500, 0)))
     decision = decide(session, report, NOON, tally=tally)
     assert decision.reason is reason
@@ -480,7 +480,7 @@ def test_a_claimed_device_must_be_the_one(mac: str | None, refusal: Refusal | No
 def test_a_guest_on_probation_is_online_on_trust(
     until: datetime, stage: Report, code: AuthCode, reason: Reason | None
 ) -> None:
-    """5 while the grace lasts, 6 once it is over (wifidog-gateway C{src/auth.c}); the stay ended with the grace."""
+    """5 while the grace lasts, 6 once it is over (wifidog-gateway C{src/auth.c}); the session ended with the grace."""
     decision = decide(replace(ONLINE, probation_until=until), stage, NOON)
     assert (decision.code, decision.reason) == (code, reason)
     assert decision.ended_at == (None if reason is None else min(NOON, until))

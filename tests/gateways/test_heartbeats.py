@@ -187,7 +187,7 @@ async def test_nothing_is_lost_while_the_store_is_away(fragile: ThrowawayPostgre
 
 async def flush_with_news(heartbeats: Heartbeats, turn: int) -> None:
     """
-    Begin to flush, hear from everybody and more strangers than there is room for, and wait for the flush.
+    Begin to flush, receive pings of all gateways and of more strangers than are kept, and wait for the flush.
 
     A connection that is already dead fails it before the reactor's next turn, so the news must come in this one.
     """

@@ -24,7 +24,7 @@ from wifidogd.store.gateways.networks import FETCH_NETWORKS, save_network
 from wifidogd.store.gateways.waiting_gateways import list_waiting, remember_waiting
 from wifidogd.store.migrations import migrate
 
-VISITOR = LoginQuery("new", "192.168.2.1", 2060)
+LOGIN_QUERY = LoginQuery("new", "192.168.2.1", 2060)
 
 HOTEL = Network("hotel", "Hotel")
 
@@ -184,21 +184,21 @@ async def test_nobody_is_trusted_unless_the_operator_says_so(database: Database)
     recording = Recording(database)
     registry = await fresh(recording)
     recording.statements.clear()
-    assert await within(10, registry.adopt_if_trusted(VISITOR)) is None
+    assert await within(10, registry.adopt_if_trusted(LOGIN_QUERY)) is None
     assert recording.statements == []
 
 
 @pytest.mark.parametrize(
     ("login_query", "is_adopted"),
     [
-        (VISITOR, True),
-        (replace(VISITOR, gw_address="10.255.0.1"), True),
-        (replace(VISITOR, gw_address="fd00::1"), True),
-        (replace(VISITOR, gw_address="203.0.113.7"), False),
-        (replace(VISITOR, gw_address="127.0.0.1"), False),
-        (replace(VISITOR, gw_address="evil.example"), False),
-        (replace(VISITOR, gw_address=None), False),
-        (replace(VISITOR, gw_port=None), False),
+        (LOGIN_QUERY, True),
+        (replace(LOGIN_QUERY, gw_address="10.255.0.1"), True),
+        (replace(LOGIN_QUERY, gw_address="fd00::1"), True),
+        (replace(LOGIN_QUERY, gw_address="203.0.113.7"), False),
+        (replace(LOGIN_QUERY, gw_address="127.0.0.1"), False),
+        (replace(LOGIN_QUERY, gw_address="evil.example"), False),
+        (replace(LOGIN_QUERY, gw_address=None), False),
+        (replace(LOGIN_QUERY, gw_port=None), False),
     ],
 )
 @ensureDeferred
@@ -231,8 +231,8 @@ async def test_a_guest_cannot_change_a_gateway_that_is_adopted(database: Databas
 async def test_the_first_address_counts(database: Database) -> None:
     """Guests who come at the same time agree on one."""
     registry = await fresh(database, trusting=True)
-    visitors = [replace(VISITOR, gw_address=f"192.168.2.{number}") for number in range(1, 9)]
-    adopted = await together(*(registry.adopt_if_trusted(login_query) for login_query in visitors))
+    login_queries = [replace(LOGIN_QUERY, gw_address=f"192.168.2.{number}") for number in range(1, 9)]
+    adopted = await together(*(registry.adopt_if_trusted(login_query) for login_query in login_queries))
     assert len(set(adopted)) == 1
     assert adopted[0] == (await fresh(database)).gateway("new")
 
@@ -246,19 +246,19 @@ async def test_a_guest_waits_until_every_worker_knows_a_gateway_that_was_trusted
         spreading.append(first.gateway("new"))
 
     first = Registry(database, utc_now=lambda: NOON, trust_new_gateways=True, spread=spread)
-    gateway = await within(10, first.adopt_if_trusted(VISITOR))
+    gateway = await within(10, first.adopt_if_trusted(LOGIN_QUERY))
     assert gateway is not None
     assert spreading == [gateway]
     second = Registry(database, utc_now=lambda: NOON, trust_new_gateways=True, spread=spread)
-    assert await within(10, second.adopt_if_trusted(VISITOR)) == gateway
+    assert await within(10, second.adopt_if_trusted(LOGIN_QUERY)) == gateway
     assert spreading == [gateway, gateway]
 
 
 @ensureDeferred
 async def test_trust_is_bounded(database: Database) -> None:
-    """Guests who invent gateways do not fill the directory."""
+    """Guests who invent gateways do not fill the registry."""
     await adopt_all(database, *(replace(LOBBY, gw_id=f"gw{number}") for number in range(MOST_TRUSTED - 1)))
     registry = await fresh(database, trusting=True)
-    assert await within(10, registry.adopt_if_trusted(VISITOR)) is not None
-    assert await within(10, registry.adopt_if_trusted(replace(VISITOR, gw_id="one-more"))) is None
-    assert await within(10, registry.adopt_if_trusted(VISITOR)) is not None
+    assert await within(10, registry.adopt_if_trusted(LOGIN_QUERY)) is not None
+    assert await within(10, registry.adopt_if_trusted(replace(LOGIN_QUERY, gw_id="one-more"))) is None
+    assert await within(10, registry.adopt_if_trusted(LOGIN_QUERY)) is not None

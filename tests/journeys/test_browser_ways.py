@@ -305,7 +305,7 @@ async def test_no_page_keeps_anybody_out(site: Site, dark: bool) -> None:
 
 @ensureDeferred
 async def test_the_portal_follows_its_stay(site: Site) -> None:
-    """New figures in the same page, and the way in once the stay is over."""
+    """New metrics in the same page, and the login page once the session has ended."""
     await site.server.change_network(methods=(SignInMethod.SPLASH,))
     look = "document.dispatchEvent(new Event('visibilitychange'))"
 

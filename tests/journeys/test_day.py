@@ -1,4 +1,4 @@
-"""A whole day of a guest at a hotspot, minute by minute, on a clock that tests turn."""
+"""A whole day of a guest at a hotspot, minute by minute, on a clock that the test advances."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PAST = "SELECT reason, incoming, outgoing, ended_at FROM past_sessions ORDER BY 
 
 
 def words(page: Answer) -> str:
-    """Read a page without its markup."""
+    """Return the text of a page without its markup."""
     return re.sub(r"[ \n]+", " ", unescape(re.sub(r"<[^>]+>", " ", page.text)))
 
 
@@ -44,13 +44,13 @@ class Day:
     def __init__(self, server: RunningServer, database: Database) -> None:
         self.server = server
         self.database = database
-        directory = Registry(database, utc_now=lambda: server.now)
+        registry = Registry(database, utc_now=lambda: server.now)
         clock = Clock()
         clock.rightNow = reactor.seconds()
         self._clock = clock
-        self.upkeep = Expiry(
+        self.expiry = Expiry(
             database,
-            directory,
+            registry,
             clock=clock,
             utc_now=lambda: server.now,
             unsettled_at=lambda: None,
@@ -62,14 +62,14 @@ class Day:
         self.uptime = 0
 
     async def sign_in(self) -> None:
-        """Be caught by the gateway, press the button, be sent to the gateway, which asks."""
+        """Sign in by splash, and report the login as the gateway would."""
         sent = await self.press_the_button()
         self.token = re.search(r"token=([0-9a-z]{32})", sent.headers["location"])[1]
         self.incoming = self.outgoing = 0
         assert await self.auth("login") == "Auth: 1\n"
 
     async def press_the_button(self) -> Answer:
-        """Be caught by the gateway and press the button."""
+        """Request the login page as redirected by the gateway, and send its form."""
         page = await self.server.get(LOGIN)
         state = unescape(re.search(r'name="state" value="([^"]+)"', page.text)[1])
         return await self.server.post("/wifidog/login", f"state={quote(state)}")
@@ -79,7 +79,7 @@ class Day:
         return (await self.server.get(f"/wifidog/auth/?stage={stage}&{said}&gw_id=cafe")).text
 
     async def use(self, minutes: int, incoming: int, outgoing: int) -> str:
-        """Let time pass with traffic; returns the first verdict that is not 1, else the last."""
+        """Advance the clock with traffic; return the first verdict that is not 1, else the last."""
         verdict = ""
         for _ in range(minutes):
             self.server.now += timedelta(minutes=1)
@@ -97,7 +97,7 @@ class Day:
         """Run the timers' work once, as if all day had been real time."""
         self._clock.advance((self.server.now - self._swept_at).total_seconds())
         self._swept_at = self.server.now
-        for job in (self.upkeep.end_stale, self.upkeep.end_overdue, self.upkeep.end_unused):
+        for job in (self.expiry.end_stale, self.expiry.end_overdue, self.expiry.end_unused):
             await within(10, job())
 
     async def rows(self, statement: str) -> list[tuple]:

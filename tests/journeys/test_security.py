@@ -161,10 +161,10 @@ async def test_no_answer_leads_anywhere_but_to_our_pages_or_the_registered_gatew
         replies += [await server.post(page, form | {"email": value, "name": value}) for page in POSTS]
         replies += [await ask(server.port, "/" + quote(value)), await ask(server.port, f"//{EVIL}/wifidog//{EVIL}/..")]
         replies.append(await server.get("p/" + quote(value, safe="")))
-    places = [reply.headers["location"] for reply in replies if "location" in reply.headers]
-    assert len(places) > 10
+    addresses = [reply.headers["location"] for reply in replies if "location" in reply.headers]
+    assert len(addresses) > 10
     assert [
-        place for place in places if not re.match(r"/wifidog/\w|http://10\.0\.0\.1:2060/wifidog/auth\?", place)
+        address for address in addresses if not re.match(r"/wifidog/\w|http://10\.0\.0\.1:2060/wifidog/auth\?", address)
     ] == []
     assert {reply.status for reply in replies} <= {200, 303, 400, 401, 403, 404, 429, 503}
     links = {link for reply in replies for link in re.findall(r'(?:href|action|src)="([^"]*)"', reply.body)}

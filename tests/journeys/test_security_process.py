@@ -74,7 +74,7 @@ class Server:
 
 
 @contextmanager
-def running(dsn: str, place: Path, *options: str) -> Iterator[Server]:
+def running(dsn: str, directory: Path, *options: str) -> Iterator[Server]:
     """
     Start it.
 
@@ -87,9 +87,9 @@ def running(dsn: str, place: Path, *options: str) -> Iterator[Server]:
     command = [sys.executable, twistd, "--nodaemon", "--pidfile=", *options, "wifidogd"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "WIFIDOGD_DATABASE": f"{dsn} password={SECRET}"}
     environment["WIFIDOGD_LISTEN"] = f"tcp:{port}:interface=127.0.0.1"
-    log = place / "log"
+    log = directory / "log"
     with log.open("wb") as file:
-        process = subprocess.Popen(command, env=environment, cwd=place, stdout=file, stderr=file)
+        process = subprocess.Popen(command, env=environment, cwd=directory, stdout=file, stderr=file)
     try:
         yield Server(process.pid, port, log)
     finally:

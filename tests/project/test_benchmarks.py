@@ -19,7 +19,7 @@ from benchmarks.guest_rates import RATE, Step
 from benchmarks.guest_rates import report as report_rates
 from benchmarks.output.svg import Axis, Chart, Line
 from benchmarks.output.table import Limit, Result, Table, alternate, number, ratios
-from benchmarks.requests.gateways import Counters, Stays, report
+from benchmarks.requests.gateways import Counters, Sessions, report
 from benchmarks.requests.load import NO_ANSWER, REFUSED, TIMED_OUT, Load, drive, outcome_of, quantile_of
 from benchmarks.requests.outcomes import Heard
 from tests.support.checkout import ROOT
@@ -120,7 +120,9 @@ def test_counters_grow_from_round_to_round():
 
 def test_guests_log_out_after_they_have_logged_in():
     """Far enough after for the login to be answered."""
-    stages = [request.split(b"stage=")[1].split(b"&")[0] for request in Stays(first=0, guests=4, gateways=1, block=2)]
+    stages = [
+        request.split(b"stage=")[1].split(b"&")[0] for request in Sessions(first=0, guests=4, gateways=1, block=2)
+    ]
     assert stages == [b"login", b"login", b"logout", b"logout"] * 2
 
 

@@ -69,7 +69,7 @@ def test_who_is_late_may_be_given_more_time_or_take_others_along(clock: Clock) -
             deadlines.add(who, 1)
 
     deadlines = Deadlines(hear, step=STEP, clock=clock)
-    set_before = [deadlines.add(who, 1) for who in ("guest", "companion")]
+    set_before = [deadlines.add(who, 1) for who in ("guest", "other device")]
     clock.pump([STEP] * 10)
     assert len(late) == 2
     assert late[0] == late[1]

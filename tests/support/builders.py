@@ -1,4 +1,4 @@
-"""Scenes that several rooms' tests set: gateways, and sessions at given instants."""
+"""What tests of several components store first: gateways, and sessions at given instants."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def watched() -> set[Any]:
 
 @contextmanager
 def log_lines(namespace: str) -> Iterator[list[LogEvent]]:
-    """Collect the log events of one room."""
+    """Collect the log events of one component."""
     events: list[LogEvent] = []
 
     def note(event: LogEvent) -> None:

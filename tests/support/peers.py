@@ -111,7 +111,7 @@ class LogsIn(Protocol):
         self.loggedIn()
 
     def loggedIn(self) -> None:
-        """Stay."""
+        """Keep the connection open and say nothing more."""
 
 
 class LogsInAndDrops(LogsIn):

@@ -31,7 +31,7 @@ class BadClient:
     @ivar count: clients at a time.
     @ivar rate: a second that come at most, when others have been sent away.
     @ivar busy: percent of a core that the server may take for it; 101 for who asks for as much as they can get.
-    @ivar may_stay: whether it asks for things, or takes its time to read, so that it is not sent away for a while.
+    @ivar is_kept_for_a_while: whether it sends requests, or may read slowly, so that it is not disconnected at once.
     """
 
     says: bytes = b""
@@ -42,7 +42,7 @@ class BadClient:
     count: int = 120
     rate: float = 40.0
     busy: float = 20.0
-    may_stay: bool = False
+    is_kept_for_a_while: bool = False
 
     @property
     def buffer(self) -> int | None:
@@ -59,7 +59,7 @@ TOO_SLOW = {
     "chunks without end": BadClient(_CHUNKED, b"1\r\nx\r\n", pause=0.05),
     "trailers without end": BadClient(_CHUNKED + b"0\r\n", b"X: y\r\n", pause=0.05),
     "expecting 100": BadClient(_POST + b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n"),
-    "never reading": BadClient((_GET + b"\r\n") * 20, reads=False, rate=8, busy=60, may_stay=True),
+    "never reading": BadClient((_GET + b"\r\n") * 20, reads=False, rate=8, busy=60, is_kept_for_a_while=True),
 }
 
 TOO_MUCH = {
@@ -94,18 +94,18 @@ NOT_HTTP = {
 
 TOO_EAGER = {
     "20 pages in one piece": BadClient((_GET + b"\r\n") * 20, count=20, rate=2, busy=101),
-    "20,000 pings in one piece": BadClient(_PING * 20_000, count=5, rate=5, busy=101, may_stay=True),
+    "20,000 pings in one piece": BadClient(_PING * 20_000, count=5, rate=5, busy=101, is_kept_for_a_while=True),
     "never reading, ever asking": BadClient(
-        _GET + b"\r\n", _PING * 20, reads=False, count=20, rate=8, busy=101, may_stay=True
+        _GET + b"\r\n", _PING * 20, reads=False, count=20, rate=8, busy=101, is_kept_for_a_while=True
     ),
-    "impatient guests": BadClient(_GET + b"\r\n", _GET + b"\r\n", count=300, busy=101, may_stay=True),
-    "impatient gateways": BadClient(_REPORT, _REPORT, pause=1.0, count=300, busy=101, may_stay=True),
+    "impatient guests": BadClient(_GET + b"\r\n", _GET + b"\r\n", count=300, busy=101, is_kept_for_a_while=True),
+    "impatient gateways": BadClient(_REPORT, _REPORT, pause=1.0, count=300, busy=101, is_kept_for_a_while=True),
 }
 
 CROWD = {
-    "more silent ones than there is room for": BadClient(count=1100, rate=400, may_stay=True),
+    "more silent ones than there is room for": BadClient(count=1100, rate=400, is_kept_for_a_while=True),
     "more that go on asking than there is room for": BadClient(
-        _PING, _PING, 0.9, count=1100, rate=400, busy=101, may_stay=True
+        _PING, _PING, 0.9, count=1100, rate=400, busy=101, is_kept_for_a_while=True
     ),
 }
 

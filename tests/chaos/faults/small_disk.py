@@ -16,16 +16,16 @@ from tests.support.testbed.testbed import Testbed
 MEGABYTES = 192
 
 
-def mount(place: Path) -> None:
+def mount(mount_point: Path) -> None:
     """Put a small disk there."""
     expect_root("A disk of its own")
     options = f"size={MEGABYTES}m,mode=755"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "chaos", place], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "chaos", mount_point], check=True)
 
 
-def unmount(place: Path) -> None:
+def unmount(mount_point: Path) -> None:
     """Take it away."""
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(["umount", mount_point], check=True)
 
 
 def fill(filler: Path) -> None:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from itsdangerous import base64_decode, base64_encode
 
-from tests.chaos.fuzz.requests import TOKEN, VISITOR, WORDS, sign
+from tests.chaos.fuzz.requests import LOGIN_QUERY, TOKEN, WORDS, sign
 from wifidogd.domain.errors import MalformedRequest
 from wifidogd.domain.sessions import MAX_OCTETS, Dialect, Octets, Stage
 from wifidogd.web.gateway.wire import LONGEST_UPTIME, read_heartbeat, read_report
@@ -40,7 +40,7 @@ _STAGES = {stage.value for stage in Stage}
 
 
 def say(chance: Random) -> bytes:
-    """Make up a query: fields that gateways send, some broken in one place or more."""
+    """Return a query with fields that gateways send, some of them broken."""
     fields = [bytearray(chance.choice(FIELDS)) for _ in range(chance.randrange(12))]
     for _ in range(chance.choice((0, 1, 1, 2, 5))):
         if fields:
@@ -83,24 +83,26 @@ def _read_heartbeat(query: bytes) -> None:
 
 
 def _read_login(query: bytes) -> None:
-    visitor = read_login_query(query, {"wifi.example"})
-    if isinstance(visitor, Flaw):
+    login_query = read_login_query(query, {"wifi.example"})
+    if isinstance(login_query, Flaw):
         return
-    assert GATEWAY_ID.fullmatch(visitor.gw_id)
-    assert visitor.url is None or (visitor.url.startswith(("http", "HTTP")) and len(visitor.url) <= MAX_LENGTH)
-    assert visitor.url is None or not re.search(r"[\x00-\x20\x7f-\x9f]", visitor.url)
+    assert GATEWAY_ID.fullmatch(login_query.gw_id)
+    assert login_query.url is None or (
+        login_query.url.startswith(("http", "HTTP")) and len(login_query.url) <= MAX_LENGTH
+    )
+    assert login_query.url is None or not re.search(r"[\x00-\x20\x7f-\x9f]", login_query.url)
 
 
 class States:
     """
     Signed states, and what becomes of those that somebody has changed.
 
-    @ivar texts: as they were signed, one for each door.
+    @ivar texts: signed states, one for each kind of form.
     """
 
     def __init__(self) -> None:
         self._state = FormState(SimpleNamespace(signing_secret="secret"), lambda: NOON)
-        self._signed = (VISITOR, TOKEN, (TOKEN, 7), "default")
+        self._signed = (LOGIN_QUERY, TOKEN, (TOKEN, 7), "default")
         self.texts = [text.decode() for text in sign(self._state).values()]
 
     def forge(self, chance: Random) -> str:
@@ -119,19 +121,19 @@ class States:
 
     def open(self, text: str) -> None:
         """
-        Try a state at every door.
+        Open a state as every kind of form does.
 
         A signature may have characters between its own that base64 passes
         over; what it signs may not be changed.
 
-        @raise AssertionError: if anything is told that was not signed for that door.
+        @raise AssertionError: if a kind of form reads anything that was not signed for it.
         """
         state = self._state
-        for door, opens in enumerate(
+        for number, opens in enumerate(
             (state.open_login_query, state.open_token, state.open_other_device, state.open_preview)
         ):
             try:
                 opened = opens(text)
             except (ForgedState, StaleState):
                 continue
-            assert opened == self._signed[door]
+            assert opened == self._signed[number]

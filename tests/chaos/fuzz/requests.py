@@ -33,25 +33,25 @@ _TARGETS = (
     b"/wifidog/v/" + _CODE + b"?" + _QUERY,
     b"/wifidog/p/f96c46abdad84bf288d6b5f366b06555",
     b"/wifidog/mail/0123456789abcdefghijklmnopqrstuv",
-    b"/wifidog/sign-up?state=%(visitor)s&lang=fr",
-    b"/wifidog/forgotten?state=%(visitor)s",
-    b"/wifidog/account?state=%(visitor)s",
+    b"/wifidog/sign-up?state=%(login_query)s&lang=fr",
+    b"/wifidog/forgotten?state=%(login_query)s",
+    b"/wifidog/account?state=%(login_query)s",
     b"/wifidog/preview?state=%(preview)s&page=portal",
     b"/healthz",
     b"/nowhere",
 )
 
 _FORMS = (
-    (b"login", b"state=%(visitor)s&name=zoe&password=correct+horse&remember=1"),
-    (b"login", b"state=%(visitor)s&again=1&code=" + _CODE),
-    (b"login", b"state=%(visitor)s&back=1"),
+    (b"login", b"state=%(login_query)s&name=zoe&password=correct+horse&remember=1"),
+    (b"login", b"state=%(login_query)s&again=1&code=" + _CODE),
+    (b"login", b"state=%(login_query)s&back=1"),
     (b"logout", b"state=%(token)s"),
     (b"forget", b"state=%(token)s"),
-    (b"disconnect", b"state=%(companion)s"),
+    (b"disconnect", b"state=%(other_device)s"),
     (b"my-data", b"state=%(token)s&erase=sure&password=x"),
-    (b"sign-up", b"state=%(visitor)s&email=zoe%%40mail.example&password=correct+horse"),
-    (b"forgotten", b"state=%(visitor)s&email=zoe%%40mail.example&want=validate"),
-    (b"account", b"state=%(visitor)s&name=zoe&password=x&new_password=correct+horse"),
+    (b"sign-up", b"state=%(login_query)s&email=zoe%%40mail.example&password=correct+horse"),
+    (b"forgotten", b"state=%(login_query)s&email=zoe%%40mail.example&want=validate"),
+    (b"account", b"state=%(login_query)s&name=zoe&password=x&new_password=correct+horse"),
     (b"mail/0123456789abcdefghijklmnopqrstuv", b"password=correct+horse"),
 )
 
@@ -81,15 +81,15 @@ LONG = (
 
 
 TOKEN = "f96c46abdad84bf288d6b5f366b06555"
-VISITOR = LoginQuery("gw1", "10.0.0.1", 2060, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/?é")
+LOGIN_QUERY = LoginQuery("gw1", "10.0.0.1", 2060, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/?é")
 
 
 def sign(state: FormState) -> dict[bytes, bytes]:
     """Sign a state for each kind of form."""
     signed = {
-        b"visitor": state.seal_login_query(VISITOR),
+        b"login_query": state.seal_login_query(LOGIN_QUERY),
         b"token": state.seal_token(TOKEN),
-        b"companion": state.seal_other_device(TOKEN, 7),
+        b"other_device": state.seal_other_device(TOKEN, 7),
         b"preview": state.seal_preview("default"),
     }
     return {name: text.encode() for name, text in signed.items()}

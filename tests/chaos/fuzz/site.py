@@ -47,7 +47,7 @@ class SiteInMemory:
     """
     A server as the composition root makes it, whose time only the test moves.
 
-    The directory knows a gateway and a network; everything that needs the
+    The registry knows a gateway and a network; everything that needs the
     database is answered as while it is away.
     """
 

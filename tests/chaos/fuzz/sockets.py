@@ -54,19 +54,19 @@ def furnish(dsn: str) -> list[bytes]:
 
 def babble(port: int, begin_with: list[bytes], count: int, seed: int, at_a_time: int = 8) -> Said:
     """Have many conversations; the same for the same seed, if not in the same order."""
-    voices = [Babble(begin_with, seed * 1000 + number) for number in range(at_a_time)]
+    babblers = [Babble(begin_with, seed * 1000 + number) for number in range(at_a_time)]
     said = Said()
     with ThreadPoolExecutor(at_a_time) as pool:
-        for found in pool.map(lambda voice: _talk(port, voice, count // at_a_time), voices):
+        for found in pool.map(lambda babbler: _converse(port, babbler, count // at_a_time), babblers):
             said.statuses += found.statuses
             said.complaints += found.complaints
     return said
 
 
-def _talk(port: int, voice: Babble, count: int) -> Said:
+def _converse(port: int, babbler: Babble, count: int) -> Said:
     said = Said()
     for _ in range(count):
-        pieces = voice.conversation()
+        pieces = babbler.conversation()
         try:
             said.statuses.update(converse(port, pieces))
         except (Unfit, TimeoutError) as problem:

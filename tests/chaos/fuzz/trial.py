@@ -106,14 +106,14 @@ def conversations(inputs: int, seed: int) -> tuple[Course, Counter[int]]:
     @return: also how often each status was answered.
     """
     statuses: Counter[int] = Counter()
-    with SiteInMemory() as front:
-        voice = Babble(seeds(sign(front.state)), seed)
+    with SiteInMemory() as site:
+        babbler = Babble(seeds(sign(site.state)), seed)
 
         def one() -> None:
-            pieces, way = voice.conversation(), voice.chance.random()
+            pieces, way = babbler.conversation(), babbler.chance.random()
             try:
                 statuses.update(
-                    front.hear(pieces, reads=way > 0.1, finishes=0.05 < way < 0.4, vanishes=0.4 < way < 0.45)
+                    site.hear(pieces, reads=way > 0.1, finishes=0.05 < way < 0.4, vanishes=0.4 < way < 0.45)
                 )
             except Exception as problem:
                 raise AssertionError(f"{problem!r} to {b''.join(pieces)[:2000]!r}") from problem
@@ -129,8 +129,12 @@ def trial() -> Sequence[TrialResult]:
 
 def in_memory(query_count: int, state_count: int, conversation_count: int, seed: int) -> TrialResult:
     """Do all that needs no socket."""
-    talk, statuses = conversations(conversation_count, seed)
-    courses = {"queries": queries(query_count, seed), "signed states": states(state_count, seed), "conversations": talk}
+    course, statuses = conversations(conversation_count, seed)
+    courses = {
+        "queries": queries(query_count, seed),
+        "signed states": states(state_count, seed),
+        "conversations": course,
+    }
     seen = "; ".join(
         f"{course.inputs:,} {name} in {course.seconds:.0f} s, {course.growth / 1e6:+.1f} MB"
         for name, course in courses.items()

@@ -112,7 +112,7 @@ class Load:
 
     def end(self) -> Told:
         """
-        Send everybody home and let them finish, settle what is unsettled, and compare the books.
+        Send everybody home and let them finish, settle what is unsettled, and audit the tables.
 
         @raise RuntimeError: if the load itself went wrong.
         """

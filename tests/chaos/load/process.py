@@ -38,13 +38,13 @@ INTERVAL = 60.0
 MOST_SESSIONS = 1_000_000
 
 KNOWN_WITHIN, BACK_WITHIN = 20.0, 60.0
-"""Seconds for the servers to know the gateways, and for the database to be there when the books are compared."""
+"""Seconds for the servers to know the gateways, and for the database to be there when the totals are compared."""
 
 LEEWAY = 4.0
 """
 Seconds by which the servers take the interval for longer than it is.
 
-They end a session of which they have heard nothing for three, and when everybody has gone home the books take a while.
+They end a session of which they have heard nothing for three, and when everybody has gone home the audit takes a while.
 """
 
 LONGEST = 7200.0
@@ -72,14 +72,14 @@ class Orders:
 
 
 class Leash(Protocol):
-    """Sends everybody home when standard input ends."""
+    """Closes the simulation when standard input ends."""
 
     def __init__(self, simulation: Simulation) -> None:
-        self._town = simulation
+        self._simulation = simulation
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Close."""
-        self._town.close()
+        self._simulation.close()
 
 
 async def run(orders: Orders) -> dict[str, Any]:

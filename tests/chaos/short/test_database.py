@@ -37,7 +37,7 @@ def missed(testbed: Testbed, troubles: Iterable[Trouble]) -> dict[str, list[str]
 
 
 def test_a_failing_postgresql_costs_no_guest_and_no_octet() -> None:
-    """Stopped, killed, frozen, locked, full of others, replaced: answers as promised, and the books balance."""
+    """Stopped, killed, frozen, locked, full of others, replaced: answers as promised, and the audit finds nothing."""
     assert missed(Testbed(FEW_SLOTS), TROUBLES.values()) == {}
 
 

@@ -12,7 +12,7 @@ from wifidogd.simulation.statistics import Kind
 
 
 def test_faults_and_bad_clients_cost_nobody_anything() -> None:
-    """Every answer was right, and the books balance."""
+    """Every answer was right, and the tables agree with the history."""
     soaked = soak(BRIEF)
     assert judge(soaked).missed == []
     assert all(each.came for each in soaked.minutes)

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import stored_guests
 from benchmarks.loads import hostile
-from benchmarks.loads.contender import InitialState, Place
+from benchmarks.loads.contender import Deployment, InitialState
 from benchmarks.loads.crowd import Visits
 from benchmarks.loads.good_requests import Answers, GoodRequests
 from benchmarks.loads.load_result import LoadResult
@@ -71,7 +71,7 @@ class Seen:
     def missed(self) -> list[str]:
         """Return the promises that were not kept, but for that on the CPU, which a busy machine may break."""
         unserved = self.answers.other_than(GOOD)
-        kept = self.was_long and not BAD_CLIENTS[self.name].may_stay
+        kept = self.was_long and not BAD_CLIENTS[self.name].is_kept_for_a_while
         found = {
             f"{unserved} of {self.answers.count} not served: {dict(self.answers.outcomes)}": unserved,
             "nobody asked": not self.answers.count,
@@ -98,7 +98,7 @@ class Seen:
         )
 
 
-def open_place(testbed: Testbed, *, descriptors: int | None = None) -> tuple[Place, int]:
+def deploy(testbed: Testbed, *, descriptors: int | None = None) -> tuple[Deployment, int]:
     """
     Start a server on a database with gateways and guests online.
 
@@ -113,25 +113,25 @@ def open_place(testbed: Testbed, *, descriptors: int | None = None) -> tuple[Pla
     stored_guests.admit(dsn, initial_state.guests, initial_state.gateways)
     time.sleep(KNOWN_AFTER)
     there: Any = testbed
-    return Place(there, server, dsn, initial_state), port
+    return Deployment(there, server, dsn, initial_state), port
 
 
-def meet(place: Place, tls_port: int, name: str, seconds: float, count: int | None = None) -> Seen:
+def meet(deployment: Deployment, tls_port: int, name: str, seconds: float, count: int | None = None) -> Seen:
     """
     Let clients of one kind come while gateways report, and leave.
 
     @param count: how many; None for as many as such clients are.
     """
     bad_client: BadClient = BAD_CLIENTS[name]
-    watch, before = Watch(place.server), open_in_tree(place.server.pid)
+    watch, before = Watch(deployment.server), open_in_tree(deployment.server.pid)
     begin = time.monotonic()
-    port = tls_port if bad_client.tls else place.port
+    port = tls_port if bad_client.tls else deployment.port
     away = Away(name, port, seconds + 2 * SETTLED, count or bad_client.count)
     time.sleep(SETTLED)
-    answers = GoodRequests(place.reports(RATE, seconds)).answers()
+    answers = GoodRequests(deployment.reports(RATE, seconds)).answers()
     visits = away.visits()
     end = time.monotonic()
-    left = until_gone(place.server, before)
+    left = until_gone(deployment.server, before)
     watch.end()
     return Seen(name, answers, visits, watch.between(begin, end), left)
 
@@ -147,11 +147,11 @@ def until_gone(server: ServerProcess, before: int) -> int:
 def trial() -> Sequence[TrialResult]:
     """Run every kind of client for as long as it takes the server to disconnect it."""
     with Testbed(NO_DISK) as testbed:
-        place, tls_port = open_place(testbed)
-        rows = [compared(load(place, "wifidogd", False), fault) for fault, load in BENCHED.items()]
+        deployment, tls_port = deploy(testbed)
+        rows = [compared(load(deployment, "wifidogd", False), fault) for fault, load in BENCHED.items()]
         for fault, family in FAMILIES.items():
-            rows.append(summed_up(fault, family, [told(meet(place, tls_port, name, LONG)) for name in family]))
-        narrow, narrow_tls_port = open_place(testbed, descriptors=1024)
+            rows.append(summed_up(fault, family, [told(meet(deployment, tls_port, name, LONG)) for name in family]))
+        narrow, narrow_tls_port = deploy(testbed, descriptors=1024)
         rows.append(compared(hostile.too_many(narrow, "wifidogd", False), "1,100 silent clients at ulimit -n 1024"))
         crowd = [told(meet(narrow, narrow_tls_port, name, LONG)) for name in CROWD]
         rows.append(summed_up("crowds of 1,100 clients that come again, at ulimit -n 1024", CROWD, crowd))
@@ -181,7 +181,7 @@ def summed_up(fault: str, family: Mapping[str, BadClient], found: Sequence[Seen]
 
 TRIALS = {"clients": trial}
 
-BENCHED: Mapping[str, Callable[[Place, str, bool], LoadResult]] = {
+BENCHED: Mapping[str, Callable[[Deployment, str, bool], LoadResult]] = {
     "400 clients a second that vanish by RST": hostile.vanishing,
     "2 silent clients and 20 a second that vanish": hostile.few_bad,
     "120 each of silent, half a head, half a body, never reading": hostile.many_bad,

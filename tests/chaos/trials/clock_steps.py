@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.chaos.load.answers import Outcome
 from tests.chaos.load.load import TWO_HUNDRED, Load, Scale, Told
 from tests.chaos.report.trial_result import TrialResult
-from tests.chaos.trials.server_ends import BOOKS, judge
+from tests.chaos.trials.server_ends import NO_LOSS, judge
 from tests.support.postgres import execute
 from tests.support.testbed.server_process import ServerProcess, ask
 from tests.support.testbed.testbed import Testbed
@@ -42,7 +42,7 @@ OUTDATED = re.compile("form: .* got status 400")
 """What a simulated guest says of a form that was open when the clock went forward."""
 
 PROMISED = (
-    f"no timer stops, no deadline comes early or late; whatever was accepted has an answer; {BOOKS}; whoever has the "
+    f"no timer stops, no deadline comes early or late; whatever was accepted has an answer; {NO_LOSS}; whoever has the "
     "form open when the clock goes forward may have to begin again"
 )
 

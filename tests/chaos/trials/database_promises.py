@@ -48,7 +48,7 @@ class Limits:
 
 
 def rows(story: Story, limits: Limits) -> list[TrialResult]:
-    """Judge each trouble of a story; what is wrong with its books is a miss of each."""
+    """Judge each trouble of a story; a difference between history and tables is a miss of each."""
     judged = []
     for passed in story.passed:
         judge = Judge(story, passed, limits)

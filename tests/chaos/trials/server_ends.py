@@ -36,14 +36,14 @@ SOCKET = "systemd:domain=INET:name=web"
 
 BLOCKABLE = ROOT / "tests" / "chaos" / "faults" / "blockable.tac"
 
-BOOKS = "every acknowledged login, octet and logout is in the tables, nothing twice; nobody is thrown off"
+NO_LOSS = "every acknowledged login, octet and logout is in the tables, nothing twice; nobody is thrown off"
 
 Strike = Callable[[ServerProcess], None]
 """Does something to the server below a restarter."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class KeptServer:
     """A server with a restarter, the DSN of what it stores in, and a directory to write into."""
 
     server: ServerProcess
@@ -51,38 +51,38 @@ class Place:
     home: Path
 
 
-Make = Callable[[], AbstractContextManager[Place]]
+Make = Callable[[], AbstractContextManager[KeptServer]]
 
 
 @contextmanager
-def beside(*options: str) -> Iterator[Place]:
+def beside(*options: str) -> Iterator[KeptServer]:
     """Have a server on a PostgreSQL that nothing happens to."""
     with Testbed() as testbed:
         dsn = testbed.create_database()
         server = keep(testbed, "wifidogd", "--listen", SOCKET, "--database", dsn, *options)
-        yield Place(server, dsn, testbed.home)
+        yield KeptServer(server, dsn, testbed.home)
 
 
 @contextmanager
-def embedded() -> Iterator[Place]:
+def embedded() -> Iterator[KeptServer]:
     """Have a server that brings its PostgreSQL along."""
     servers = Servers()
     data_dir = servers.home / "data"
     try:
         server = keep(servers, "wifidogd", "--listen", SOCKET, "--data-dir", str(data_dir))
-        yield Place(server, dsn_of(data_dir), servers.home)
+        yield KeptServer(server, dsn_of(data_dir), servers.home)
     finally:
         servers.end_servers()
         servers.clear()
 
 
 @contextmanager
-def blockable(seconds: float) -> Iterator[Place]:
+def blockable(seconds: float) -> Iterator[KeptServer]:
     """Have a server that L{block} blocks for so long."""
     with Testbed() as testbed:
         dsn = testbed.create_database()
         environment = {"WIFIDOGD_DATABASE": dsn, "WIFIDOGD_LISTEN": SOCKET, "BLOCKED_FOR": str(seconds)}
-        yield Place(keep(testbed, "--python", str(BLOCKABLE), environment=environment), dsn, testbed.home)
+        yield KeptServer(keep(testbed, "--python", str(BLOCKABLE), environment=environment), dsn, testbed.home)
 
 
 def keep(servers: Servers, *arguments: str, environment: Mapping[str, str] = {}) -> ServerProcess:
@@ -152,9 +152,9 @@ def suffer(
 
     @return: what the load tells, and what the ordeal returns.
     """
-    with make() as place, Load(place.server, place.dsn, scale, place.home) as load:
+    with make() as kept, Load(kept.server, kept.dsn, scale, kept.home) as load:
         time.sleep(settle)
-        longest = ordeal(place.server)
+        longest = ordeal(kept.server)
         time.sleep(settle)
         return load.end(), longest
 
@@ -214,7 +214,9 @@ def struck(
         return max(longest, is_back(server))
 
     told, longest = suffer(make, scale, ordeal, settle)
-    promised = f"{BOOKS}; no connection is refused, as systemd keeps the socket; served again within {back_within:g} s"
+    promised = (
+        f"{NO_LOSS}; no connection is refused, as systemd keeps the socket; served again within {back_within:g} s"
+    )
     if not may_lose:
         promised += "; whatever was accepted has an answer"
     seen = f"served again within {longest:.1f} s"
@@ -233,7 +235,9 @@ def slowed(seconds: float, scale: Scale = TWO_HUNDRED) -> TrialResult:
         return is_back(server)
 
     told, _ = suffer(partial(blockable, seconds), scale, ordeal)
-    promised = f"the log shows the stack while it lasts, and its length after that; whoever waited is answered; {BOOKS}"
+    promised = (
+        f"the log shows the stack while it lasts, and its length after that; whoever waited is answered; {NO_LOSS}"
+    )
     return judge(f"reactor blocked for {seconds:g} s", promised, told, "the log named the culprit")
 
 
@@ -247,7 +251,7 @@ def hung(scale: Scale = TWO_HUNDRED) -> TrialResult:
         return is_back(server)
 
     told, longest = suffer(partial(blockable, 3600.0), scale, ordeal)
-    promised = f"after {LIMIT:g} s the process ends with status {EXIT_STATUS}, and another serves; {BOOKS}"
+    promised = f"after {LIMIT:g} s the process ends with status {EXIT_STATUS}, and another serves; {NO_LOSS}"
     seen = f"ended after {took[0]:.0f} s, guests served {longest:.1f} s later"
     return judge("reactor blocked for good", promised, told, seen, may_lose=True)
 
@@ -262,7 +266,7 @@ def frozen_worker(scale: Scale = TWO_HUNDRED) -> TrialResult:
         return is_back(server)
 
     told, _ = suffer(partial(beside, "--workers", "2"), scale, ordeal)
-    promised = f"after {FROZEN_AFTER:g} s it is killed and replaced, the other serves meanwhile; {BOOKS}"
+    promised = f"after {FROZEN_AFTER:g} s it is killed and replaced, the other serves meanwhile; {NO_LOSS}"
     seen = f"killed after {took[0]:.0f} s"
     return judge("one of two workers frozen by SIGSTOP", promised, told, seen, may_lose=True)
 
@@ -281,7 +285,7 @@ def slept(seconds: float, scale: Scale = TWO_HUNDRED) -> TrialResult:
 
     told, longest = suffer(beside, scale, ordeal)
     seen = f"served again after {longest:.1f} s, and nobody was blamed"
-    promised = f"whoever waited is answered, the watchdog blames nobody; {BOOKS}"
+    promised = f"whoever waited is answered, the watchdog blames nobody; {NO_LOSS}"
     return judge(f"wifidogd stopped by SIGSTOP for {seconds:g} s", promised, told, seen)
 
 

@@ -53,9 +53,9 @@ class PrimaryAndStandby(Testbed):
 
     def __enter__(self) -> PrimaryAndStandby:
         super().__enter__()
-        place = self.home / "standby"
-        place.mkdir()
-        self.standby = Standby(place, self.postgres)
+        data_dir = self.home / "standby"
+        data_dir.mkdir()
+        self.standby = Standby(data_dir, self.postgres)
         self.standby.start()
         execute(self.postgres.dsn, "ALTER SYSTEM SET synchronous_standby_names = 'standby'", "SELECT pg_reload_conf()")
         give_up = time.monotonic() + IN_STEP_WITHIN

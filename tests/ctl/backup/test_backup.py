@@ -62,7 +62,7 @@ def backup(full: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def scratch() -> Iterator[Path]:
     """A directory that the user may enter whom PostgreSQL runs as."""
     path = make_scratch()
     yield path
@@ -225,9 +225,9 @@ async def test_ctrl_c_leaves_no_half_backup(full: str, tmp_path: Path) -> None:
 
 
 @ensureDeferred
-async def test_the_private_database_is_reached_running_or_not(backup: Path, full: str, place: Path) -> None:
+async def test_the_private_database_is_reached_running_or_not(backup: Path, full: str, scratch: Path) -> None:
     """A new machine: the backup makes its database; nothing is left running."""
-    data_dir, copy = place / "data", place / "copy"
+    data_dir, copy = scratch / "data", scratch / "copy"
     here = ("--data-dir", str(data_dir))
     nowhere = await wifidogctl(*here, "backup", str(copy))
     assert (nowhere.code, data_dir.exists()) == (1, False)
@@ -248,13 +248,13 @@ async def test_the_private_database_is_reached_running_or_not(backup: Path, full
         await within(20, server.stop())
 
 
-def test_a_data_directory_that_is_closed_to_us_is_told(place: Path) -> None:
+def test_a_data_directory_that_is_closed_to_us_is_told(scratch: Path) -> None:
     """To somebody who is neither root nor its user; the lock is not followed elsewhere."""
-    assert is_served(place) is False
-    (place / "lock").symlink_to(place / "elsewhere")
+    assert is_served(scratch) is False
+    (scratch / "lock").symlink_to(scratch / "elsewhere")
     with pytest.raises(ConfigurationError, match=r"cannot be read .*: do this as root"):
-        is_served(place)
-    assert not (place / "elsewhere").exists()
+        is_served(scratch)
+    assert not (scratch / "elsewhere").exists()
 
 
 def query(dsn: str, statement: str) -> list[tuple[object, ...]]:

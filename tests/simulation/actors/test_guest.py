@@ -76,7 +76,7 @@ class Regular(Behaviour):
         return 0
 
     def glance(self) -> float:
-        """Twice in a stay."""
+        """Twice in a session."""
         return 50
 
     def time_online(self) -> float:
@@ -97,7 +97,7 @@ class Regular(Behaviour):
 
 
 def test_the_button_of_an_old_portal_is_not_pressed_for_a_new_token() -> None:
-    """A guest who signed in anew without reaching the portal has no button for that stay."""
+    """A guest who signed in anew without reaching the portal has no button for that session."""
     clock, client = Clock(), Busy()
     context = Context(
         Server("127.0.0.1", 8080, "/wifidog/"),

@@ -1,4 +1,4 @@
-"""What the history takes for right: one account where the answers leave one, several where they cannot."""
+"""The scenarios that a history allows: one if the answers leave no doubt, else several."""
 
 from __future__ import annotations
 
@@ -76,30 +76,30 @@ def test_totals_that_fell_in_one_direction_began_again_in_both(totals: Octets, m
     assert grown(ONCE, totals) == more
 
 
-class Book:
-    """A history about one device, and a clock."""
+class SimulatedDevice:
+    """A history with one device, and its clock."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.history = History(lambda: self.now)
 
-    def online(self, *tokens: str) -> Book:
-        """Let sessions begin, one after the other."""
+    def online(self, *tokens: str) -> SimulatedDevice:
+        """Begin sessions, one after the other."""
         for token in tokens:
             self.history.minted(LOBBY, token)
             assert self.says(token, LOGIN, answer=ALLOWED)
         return self
 
     def begins(self, token: str, stage: Stage | None, totals: Octets = Octets()) -> int:
-        """Ask and wait."""
+        """Begin a request; return its number."""
         return self.history.began(LOBBY, token, stage, totals)
 
     def says(self, token: str, stage: Stage | None, totals: Octets = Octets(), answer: AuthCode = DENIED) -> bool:
-        """Ask and be answered."""
+        """Send a request and hear the answer."""
         return self.history.heard(LOBBY, self.begins(token, stage, totals), answer)
 
     def loses(self, token: str, stage: Stage | None, totals: Octets = Octets()) -> None:
-        """Ask and not be answered."""
+        """Send a request whose answer is lost."""
         self.history.lost(LOBBY, self.begins(token, stage, totals))
 
     @property
@@ -111,15 +111,15 @@ class Book:
 
 def test_answers_leave_one_account() -> None:
     """Over a session with its end and the next."""
-    book = Book().online("a")
-    assert book.says("a", COUNTERS, ONCE, ALLOWED)
-    assert book.says("a", LOGOUT, TWICE)
-    book.online("b")
-    assert book.says("b", COUNTERS, ONCE, ALLOWED)
-    assert book.used == {(200, 100)}
-    assert book.history.is_certain(LOBBY)
-    assert book.history.is_online(LOBBY, "b")
-    assert book.history.tokens == 2
+    device = SimulatedDevice().online("a")
+    assert device.says("a", COUNTERS, ONCE, ALLOWED)
+    assert device.says("a", LOGOUT, TWICE)
+    device.online("b")
+    assert device.says("b", COUNTERS, ONCE, ALLOWED)
+    assert device.used == {(200, 100)}
+    assert device.history.is_certain(LOBBY)
+    assert device.history.is_online(LOBBY, "b")
+    assert device.history.tokens == 2
 
 
 @pytest.mark.parametrize(
@@ -128,134 +128,134 @@ def test_answers_leave_one_account() -> None:
 )
 def test_a_wrong_answer_is_found(stage: Stage, answer: AuthCode) -> None:
     """Of somebody who is online for certain."""
-    assert not Book().online("a").says("a", stage, ONCE, answer)
+    assert not SimulatedDevice().online("a").says("a", stage, ONCE, answer)
 
 
 def test_a_token_that_ended_or_never_was_is_denied_and_nothing_else() -> None:
     """Counters are a second way in (docs/protocol.md 6.4)."""
-    book = Book().online("a")
-    assert book.says("a", LOGOUT, ONCE)
+    device = SimulatedDevice().online("a")
+    assert device.says("a", LOGOUT, ONCE)
     for token in ("a", "forged"):
-        assert book.says(token, COUNTERS, TWICE)
-        assert not book.says(token, COUNTERS, TWICE, ALLOWED)
-    assert book.used == {(100,)}
+        assert device.says(token, COUNTERS, TWICE)
+        assert not device.says(token, COUNTERS, TWICE, ALLOWED)
+    assert device.used == {(100,)}
 
 
 def test_without_an_answer_both_accounts_are_right_until_the_next() -> None:
     """Totals settle what was unknown."""
-    book = Book().online("a")
-    book.loses("a", COUNTERS, ONCE)
-    book.loses("a", COUNTERS, TWICE)
-    assert book.used == {(0,), (100,), (200,)}
-    assert not book.history.is_certain(LOBBY)
-    assert book.says("a", COUNTERS, THRICE, ALLOWED)
-    assert book.used == {(300,)}
+    device = SimulatedDevice().online("a")
+    device.loses("a", COUNTERS, ONCE)
+    device.loses("a", COUNTERS, TWICE)
+    assert device.used == {(0,), (100,), (200,)}
+    assert not device.history.is_certain(LOBBY)
+    assert device.says("a", COUNTERS, THRICE, ALLOWED)
+    assert device.used == {(300,)}
 
 
 def test_what_was_never_heard_changes_nothing() -> None:
     """A refused connection is no doubt."""
-    book = Book().online("a")
-    book.history.unsaid(LOBBY, book.begins("a", COUNTERS, ONCE))
-    assert book.used == {(0,)}
-    assert book.history.is_certain(LOBBY)
+    device = SimulatedDevice().online("a")
+    device.history.unsaid(LOBBY, device.begins("a", COUNTERS, ONCE))
+    assert device.used == {(0,)}
+    assert device.history.is_certain(LOBBY)
 
 
 def test_of_two_acts_at_once_either_may_be_first() -> None:
     """The button of the portal races with the counters."""
     for answer in (ALLOWED, DENIED):
-        book = Book().online("a")
-        button = book.begins("a", None)
-        report = book.begins("a", COUNTERS, ONCE)
-        assert book.history.heard(LOBBY, button)
-        assert book.history.heard(LOBBY, report, answer)
-        assert book.says("a", COUNTERS, TWICE, DENIED)
-        assert book.used == {(100,) if answer is DENIED else (200,)}
+        device = SimulatedDevice().online("a")
+        button = device.begins("a", None)
+        report = device.begins("a", COUNTERS, ONCE)
+        assert device.history.heard(LOBBY, button)
+        assert device.history.heard(LOBBY, report, answer)
+        assert device.says("a", COUNTERS, TWICE, DENIED)
+        assert device.used == {(100,) if answer is DENIED else (200,)}
 
 
 def test_the_button_rules_the_next_report() -> None:
     """Whose answer must be no."""
-    book = Book().online("a")
-    assert book.says("a", None)
-    assert not book.says("a", COUNTERS, ONCE, ALLOWED)
+    device = SimulatedDevice().online("a")
+    assert device.says("a", None)
+    assert not device.says("a", COUNTERS, ONCE, ALLOWED)
 
 
 def test_a_lost_login_is_made_good_by_counters() -> None:
     """Or was heard after all."""
-    book = Book()
-    book.history.minted(LOBBY, "a")
-    book.loses("a", LOGIN)
-    assert not book.history.is_online(LOBBY, "a")
-    assert book.says("a", COUNTERS, ONCE, ALLOWED)
-    assert book.used == {(100,)}
+    device = SimulatedDevice()
+    device.history.minted(LOBBY, "a")
+    device.loses("a", LOGIN)
+    assert not device.history.is_online(LOBBY, "a")
+    assert device.says("a", COUNTERS, ONCE, ALLOWED)
+    assert device.used == {(100,)}
 
 
 def test_a_stay_that_is_over_is_not_online() -> None:
     """Nor is one that has never been: nothing is left of either."""
-    book = Book().online("a")
-    assert book.says("a", LOGOUT, ONCE, DENIED)
-    assert not book.history.is_online(LOBBY, "a")
-    assert not book.history.is_online(LOBBY, "b")
+    device = SimulatedDevice().online("a")
+    assert device.says("a", LOGOUT, ONCE, DENIED)
+    assert not device.history.is_online(LOBBY, "a")
+    assert not device.history.is_online(LOBBY, "b")
 
 
 def test_a_log_out_that_could_not_be_settled_may_be_later() -> None:
     """Counters that were on their way are answered before, and the next session counts from zero after it or not."""
-    book = Book().online("a")
-    counting = book.begins("a", COUNTERS, ONCE)
-    book.loses("a", LOGOUT, TWICE)
-    assert book.history.heard(LOBBY, counting, ALLOWED)
-    assert not book.history.is_certain(LOBBY)
-    book.online("b")
-    assert book.history.is_certain(LOBBY) is False
-    assert book.says("b", COUNTERS, THRICE, ALLOWED)
-    assert book.used == {(200, 300), (100, 200)}
+    device = SimulatedDevice().online("a")
+    counting = device.begins("a", COUNTERS, ONCE)
+    device.loses("a", LOGOUT, TWICE)
+    assert device.history.heard(LOBBY, counting, ALLOWED)
+    assert not device.history.is_certain(LOBBY)
+    device.online("b")
+    assert device.history.is_certain(LOBBY) is False
+    assert device.says("b", COUNTERS, THRICE, ALLOWED)
+    assert device.used == {(200, 300), (100, 200)}
 
 
 def test_a_log_out_is_late_no_longer_than_its_stay_goes_on() -> None:
     """Once the next session has taken its place for certain."""
-    book = Book().online("a")
-    book.loses("a", LOGOUT, ONCE)
-    assert book.says("a", COUNTERS, TWICE, DENIED)
-    assert book.used == {(100,)}
-    assert book.history.is_certain(LOBBY)
+    device = SimulatedDevice().online("a")
+    device.loses("a", LOGOUT, ONCE)
+    assert device.says("a", COUNTERS, TWICE, DENIED)
+    assert device.used == {(100,)}
+    assert device.history.is_certain(LOBBY)
 
 
 def test_a_gateway_may_forget_while_its_counters_are_on_their_way() -> None:
     """They are answered as if nothing had happened, and the server hears of it by the next ping."""
-    book = Book().online("a")
-    counting = book.begins("a", COUNTERS, ONCE)
-    book.history.forgotten(LOBBY)
-    assert book.history.heard(LOBBY, counting, ALLOWED)
-    book.online("b")
-    assert book.says("b", COUNTERS, THRICE, ALLOWED)
-    assert book.used == {(100, 200), (100, 300)}
+    device = SimulatedDevice().online("a")
+    counting = device.begins("a", COUNTERS, ONCE)
+    device.history.forgotten(LOBBY)
+    assert device.history.heard(LOBBY, counting, ALLOWED)
+    device.online("b")
+    assert device.says("b", COUNTERS, THRICE, ALLOWED)
+    assert device.used == {(100, 200), (100, 300)}
 
 
 def test_a_gateway_that_forgot_leaves_two_accounts_where_totals_have_grown_past_the_old() -> None:
     """The server may have noticed and ended the old session, or let the new one count on; smaller totals tell."""
     for totals, used in ((THRICE, {(100, 200), (100, 300)}), (Octets(50, 5), {(100, 50)})):
-        book = Book().online("a")
-        assert book.says("a", COUNTERS, ONCE, ALLOWED)
-        book.history.forgotten(LOBBY)
-        book.online("b")
-        assert book.says("b", COUNTERS, totals, ALLOWED)
-        assert book.used == used
+        device = SimulatedDevice().online("a")
+        assert device.says("a", COUNTERS, ONCE, ALLOWED)
+        device.history.forgotten(LOBBY)
+        device.online("b")
+        assert device.says("b", COUNTERS, totals, ALLOWED)
+        assert device.used == used
 
 
 def test_an_old_token_may_lapse_but_need_not() -> None:
     """The server counts three minutes from when it was minted."""
     for answer in (ALLOWED, DENIED):
-        book = Book()
-        book.history.minted(LOBBY, "a")
-        book.now = 200.0
-        assert book.says("a", LOGIN, answer=answer)
-    assert not Book().online("a").says("a", LOGIN, answer=DENIED)
+        device = SimulatedDevice()
+        device.history.minted(LOBBY, "a")
+        device.now = 200.0
+        assert device.says("a", LOGIN, answer=answer)
+    assert not SimulatedDevice().online("a").says("a", LOGIN, answer=DENIED)
 
 
 def test_a_history_that_loses_track_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing can be checked then, and nothing grows without end."""
     monkeypatch.setattr("wifidogd.simulation.oracle.history.MOST_SCENARIOS", 20)
-    book = Book().online("a")
+    device = SimulatedDevice().online("a")
     for number in range(1, 22):
-        book.loses("a", COUNTERS, Octets(number, number))
-    assert [scenarios for _, scenarios in book.history.accounts()] == [[]]
-    assert book.says("a", COUNTERS, ONCE, DENIED)
+        device.loses("a", COUNTERS, Octets(number, number))
+    assert [scenarios for _, scenarios in device.history.accounts()] == [[]]
+    assert device.says("a", COUNTERS, ONCE, DENIED)

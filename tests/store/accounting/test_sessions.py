@@ -191,8 +191,8 @@ async def test_only_live_sessions_are_online(database: Database) -> None:
     await open_online(database, 2, gw_id="bar")
     await open_pending(database, 3)
     await put(database, "UPDATE sessions SET mac = %(mac)s WHERE activated_at IS NULL", {"mac": mac(3)})
-    places = [("lobby", mac(1)), ("lobby", mac(2)), ("bar", mac(1)), ("lobby", mac(3)), ("nowhere", mac(1))]
-    assert await run(database, lock_online, places) == [first]
+    devices = [("lobby", mac(1)), ("lobby", mac(2)), ("bar", mac(1)), ("lobby", mac(3)), ("nowhere", mac(1))]
+    assert await run(database, lock_online, devices) == [first]
 
 
 @ensureDeferred
@@ -201,16 +201,16 @@ async def test_batches_lock_in_key_order(database: Database) -> None:
     await adopt_all(database, LOBBY)
     sessions = [await open_online(database, number) for number in range(1, 41)]
     hashes = [session.token_hash for session in sessions]
-    places = [(session.gw_id, str(session.mac)) for session in sessions]
+    devices = [(session.gw_id, str(session.mac)) for session in sessions]
 
     async def count_up(turn: int) -> None:
         for _ in range(10):
-            await run(database, add_one, hashes[::turn], places[::-turn])
+            await run(database, add_one, hashes[::turn], devices[::-turn])
 
-    async def add_one(cursor: Cursor, hashes: list[bytes], places: list[tuple[str, str]]) -> None:
+    async def add_one(cursor: Cursor, hashes: list[bytes], devices: list[tuple[str, str]]) -> None:
         locked = await lock_sessions(cursor, hashes)
         assert list(locked) == sorted(hashes)
-        online = await lock_online(cursor, places)
+        online = await lock_online(cursor, devices)
         assert [session.token_hash for session in online] == sorted(hashes)
         save_sessions(
             cursor, [replace(locked[hash_], used=Octets(locked[hash_].used.incoming + 1)) for hash_ in hashes]

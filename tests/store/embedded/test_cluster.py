@@ -40,7 +40,7 @@ IS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def scratch() -> Iterator[Path]:
     """A directory that every user may enter; whatever PostgreSQL a test leaves there is killed."""
     path = make_scratch()
     yield path
@@ -52,9 +52,9 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
-def data_dir(place: Path) -> Path:
+def data_dir(scratch: Path) -> Path:
     """Where the data directory shall be."""
-    return place / "data"
+    return scratch / "data"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def owner(data_dir: Path) -> Owner:
 
 
 @pytest_twisted.async_yield_fixture
-async def new_cluster(place: Path) -> AsyncIterator[NewCluster]:
+async def new_cluster(scratch: Path) -> AsyncIterator[NewCluster]:
     """Make L{Cluster}s, which are stopped before their place goes."""
     made: list[Cluster] = []
 
@@ -200,9 +200,9 @@ async def test_a_database_is_there_again_after_a_restart(new_cluster: NewCluster
 
 @pytest.mark.parametrize("name", ['it\'s a "data" dir', "with, comma", "Käsekuchen", "x" * 120])
 @ensureDeferred
-async def test_any_directory_name_will_do(new_cluster: NewCluster, place: Path, name: str) -> None:
+async def test_any_directory_name_will_do(new_cluster: NewCluster, scratch: Path, name: str) -> None:
     """Even those that do not fit into a socket's address or a DSN."""
-    data_dir = place / name / "data"
+    data_dir = scratch / name / "data"
     server = new_cluster(data_dir)
     try:
         dsn = await within(60, server.start())
@@ -217,12 +217,12 @@ async def test_any_directory_name_will_do(new_cluster: NewCluster, place: Path, 
 @pytest.mark.parametrize("trap", ["a symbolic link", "a file", "open to others"])
 @ensureDeferred
 async def test_a_short_socket_directory_that_is_not_ours_is_refused(
-    new_cluster: NewCluster, place: Path, trap: str
+    new_cluster: NewCluster, scratch: Path, trap: str
 ) -> None:
     """Others can write to /tmp too: a server of theirs must not get our secrets, nor our chown reach their target."""
-    data_dir = place / ("x" * 120)
+    data_dir = scratch / ("x" * 120)
     directory = commands.socket_directory(data_dir)
-    target = place / "target"
+    target = scratch / "target"
     target.mkdir(mode=0o700)
     (target / commands.SOCKET_NAME).touch()
     match trap:
@@ -242,9 +242,9 @@ async def test_a_short_socket_directory_that_is_not_ours_is_refused(
 
 
 @ensureDeferred
-async def test_a_place_out_of_reach_is_refused(new_cluster: NewCluster, place: Path) -> None:
+async def test_a_place_out_of_reach_is_refused(new_cluster: NewCluster, scratch: Path) -> None:
     """Root could write anywhere, but the user that PostgreSQL runs as could not follow."""
-    closed = place / "closed"
+    closed = scratch / "closed"
     closed.mkdir(mode=0o700 if IS_ROOT else 0o500)
     sentence = await refusal(new_cluster(closed / "data"))
     assert "choose another --data-dir" in sentence
@@ -252,11 +252,11 @@ async def test_a_place_out_of_reach_is_refused(new_cluster: NewCluster, place: P
 
 
 @ensureDeferred
-async def test_a_file_in_the_way_is_named(new_cluster: NewCluster, place: Path) -> None:
+async def test_a_file_in_the_way_is_named(new_cluster: NewCluster, scratch: Path) -> None:
     """A typing error in --data-dir must not end in a traceback."""
-    (place / "file").touch()
-    assert f"{place}/file" in await refusal(new_cluster(place / "file"))
-    assert f"{place}/file" in await refusal(new_cluster(place / "file" / "data"))
+    (scratch / "file").touch()
+    assert f"{scratch}/file" in await refusal(new_cluster(scratch / "file"))
+    assert f"{scratch}/file" in await refusal(new_cluster(scratch / "file" / "data"))
 
 
 @ensureDeferred
@@ -267,13 +267,13 @@ async def test_somebody_elses_data_directory_is_refused(data_dir: Path, host: Ca
     assert "is not writable" in answer["refusal"]
 
 
-def as_unprivileged(place: Path) -> tuple[str, ...]:
+def as_unprivileged(scratch: Path) -> tuple[str, ...]:
     """Ask a L{Host} to be an ordinary user: another one for root, ourselves otherwise."""
-    user = choose_owner(place / "none")
+    user = choose_owner(scratch / "none")
     python = Path(sys.executable).resolve()  # .venv/bin/python may stand below /root
     if not user.can_execute(python):
         python = Path("/usr/bin/python3")
-    launcher = place / "launch.py"
+    launcher = scratch / "launch.py"
     shutil.copy(launch.__file__, launcher)
     launcher.chmod(0o644)
     return ("--as", str(user.uid), str(user.gid), str(python), str(launcher)) if IS_ROOT else ()
@@ -294,14 +294,14 @@ async def test_an_ordinary_user_runs_it_as_themselves(data_dir: Path, owner: Own
 
 @ensureDeferred
 async def test_programs_out_of_reach_are_copied(
-    new_cluster: NewCluster, place: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    new_cluster: NewCluster, scratch: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the wheel in a virtual environment that only root can read; others run it where it is."""
     source = next(path for path in binaries.wheel_directories() if path.is_dir()).parent
-    package = place / "closed" / binaries.WHEEL
-    shutil.copytree(source.parent.parent / f"{binaries.WHEEL}.libs", place / "closed" / f"{binaries.WHEEL}.libs")
+    package = scratch / "closed" / binaries.WHEEL
+    shutil.copytree(source.parent.parent / f"{binaries.WHEEL}.libs", scratch / "closed" / f"{binaries.WHEEL}.libs")
     shutil.copytree(source, package / source.name)
-    (place / "closed").chmod(0o700)
+    (scratch / "closed").chmod(0o700)
     monkeypatch.setattr(binaries, "system_directories", list)
     monkeypatch.setattr(binaries, "wheel_directories", lambda: [package / source.name / "bin"])
     server = new_cluster(data_dir)
@@ -667,11 +667,11 @@ async def test_stopping_does_not_wait_for_a_restart(
 
 
 @pytest.fixture
-def fake(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+def fake(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
     """Replace PostgreSQL by shell scripts: what initdb does, and what postgres does."""
 
     def install(initdb: str, postgres: str) -> None:
-        directory = place / "fake"
+        directory = scratch / "fake"
         directory.mkdir()
         version = 'if [ "$1" = --version ]; then echo "postgres (PostgreSQL) 15.0"; exit; fi'
         for name, script in (("initdb", initdb), ("postgres", postgres)):

@@ -96,16 +96,16 @@ async def test_damage_behind_the_start_is_told_with_the_way_back(sound: Path) ->
 @pytest.fixture(scope="module")
 def sound() -> Iterator[Path]:
     """A scratch place with a data directory that was shut down in order."""
-    place = make_scratch()
-    words = ["-m", "tests.support.programs.cluster_host", place / "sound"]
+    scratch = make_scratch()
+    words = ["-m", "tests.support.programs.cluster_host", scratch / "sound"]
     host = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE)
     assert host.stdout is not None
     host.stdout.readline()
     host.terminate()
     assert host.wait(20) == 0
     host.stdout.close()
-    yield place
-    shutil.rmtree(place)
+    yield scratch
+    shutil.rmtree(scratch)
 
 
 def all_files(directory: Path) -> dict[str, tuple[int, bytes]]:

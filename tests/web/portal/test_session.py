@@ -1,4 +1,4 @@
-"""The portal over real connections: live figures, the guest's other devices, and what follows the end of a stay."""
+"""The portal over real connections: live metrics, the guest's other devices, and what follows the end of a session."""
 
 from __future__ import annotations
 

@@ -50,7 +50,9 @@ class EnglishPages(Pages):
     """Writes each page at once, for tests that read it."""
 
     def __getattr__(self, name: str) -> Any:
-        found = next(getattr(room, name) for room in (notices, sign_in_pages, session_pages) if hasattr(room, name))
+        found = next(
+            getattr(module, name) for module in (notices, sign_in_pages, session_pages) if hasattr(module, name)
+        )
 
         def written(*args: Any, **named: Any) -> Written:
             page = found(*args, **named)
@@ -70,8 +72,8 @@ NETWORK = Network("default", "Café Blue", terms={"en": "Be nice.\n" * 440})
 ACCOUNTS = replace(NETWORK, methods=(SignInMethod.ACCOUNT,))
 EVERY_WAY = replace(NETWORK, methods=(SignInMethod.SPLASH, SignInMethod.ACCOUNT, SignInMethod.VOUCHER))
 GATEWAY = Gateway("gw1", "default", "10.0.0.1")
-VISITOR = LoginQuery("gw1", "10.0.0.9", 2061, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/")
-STAY = SessionView(
+LOGIN_QUERY = LoginQuery("gw1", "10.0.0.9", 2061, "02:00:00:00:00:01", "10.0.0.5", "http://a.example/")
+SESSION = SessionView(
     GATEWAY,
     NETWORK,
     online=True,
@@ -96,21 +98,21 @@ TABLET = OtherDevice(7, "02:00:00:00:07:07", NOON - timedelta(minutes=5), Octets
 LEAVING = replace(TABLET, session_id=8, mac=None, is_ending=True)
 BUSY = PortalDetails(((TABLET, "u" * 200), (LEAVING, "v" * 200)), NOON + timedelta(days=30))
 HOURS = Plan("hours", "Hours", time_limit=timedelta(hours=5), time_counts=TimeCounts.USED)
-PAUSABLE = replace(STAY, allowance=Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", HOURS))
+PAUSABLE = replace(SESSION, allowance=Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", HOURS))
 
 EVERY_PAGE = {
     "splash": PAGES.sign_in(NETWORK, STATE),
     "account": PAGES.sign_in(ACCOUNTS, STATE),
     "account refused": PAGES.sign_in(ACCOUNTS, STATE, Refused(Refusal.WRONG_PASSWORD), name="anna"),
     "online": PAGES.online(NETWORK, STATE, "http://a.example/"),
-    "portal": PAGES.portal(PATH, STAY, TOKEN, STATE, PortalDetails(), NOON),
+    "portal": PAGES.portal(PATH, SESSION, TOKEN, STATE, PortalDetails(), NOON),
     "portal of many": PAGES.portal(PATH, PAUSABLE, TOKEN, "s" * 200, BUSY, NOON),
     "back": PAGES.back(NETWORK, STATE, "/wifidog/login?gw_id=gw1&form=1", NOON, NOON, can_forget=True),
     "welcome": PAGES.welcome(None),
-    "offline": PAGES.offline(PATH, STAY, "t" * 32),
+    "offline": PAGES.offline(PATH, SESSION, "t" * 32),
     "offline before": PAGES.offline(PATH, None, "t" * 32),
-    "adopt": PAGES.adopt(VISITOR),
-    "moved": PAGES.moved(NETWORK, GATEWAY, VISITOR),
+    "adopt": PAGES.adopt(LOGIN_QUERY),
+    "moved": PAGES.moved(NETWORK, GATEWAY, LOGIN_QUERY),
     "every way": PAGES.sign_in(EVERY_WAY, STATE[:500]),
     "voucher refused": PAGES.sign_in(
         EVERY_WAY, STATE[:500], Refused(Refusal.MISTYPED_CODE), first=SignInMethod.VOUCHER, code="x"
@@ -201,18 +203,18 @@ def test_a_page_with_the_largest_logo_is_small() -> None:
         PAGES.online(replace(NETWORK, title=EVIL), EVIL, "http://a.example/" + EVIL),
         PAGES.portal(
             PATH,
-            replace(STAY, network=replace(NETWORK, title=EVIL), url="http://a.example/" + EVIL),
+            replace(SESSION, network=replace(NETWORK, title=EVIL), url="http://a.example/" + EVIL),
             EVIL,
             EVIL,
             PortalDetails(((replace(TABLET, mac=EVIL), EVIL),)),
             NOON,
         ),
         PAGES.back(replace(NETWORK, title=EVIL), EVIL, EVIL, NOON, NOON, can_forget=True),
-        PAGES.offline(PATH, replace(STAY, network=replace(NETWORK, title=EVIL)), EVIL),
+        PAGES.offline(PATH, replace(SESSION, network=replace(NETWORK, title=EVIL)), EVIL),
         PAGES.message(EVIL, replace(NETWORK, title=EVIL), EVIL),
         PAGES.welcome(replace(NETWORK, title=EVIL)),
-        PAGES.adopt(replace(VISITOR, gw_id=EVIL, gw_address=EVIL)),
-        PAGES.moved(NETWORK, GATEWAY, replace(VISITOR, gw_address=EVIL)),
+        PAGES.adopt(replace(LOGIN_QUERY, gw_id=EVIL, gw_address=EVIL)),
+        PAGES.moved(NETWORK, GATEWAY, replace(LOGIN_QUERY, gw_address=EVIL)),
         PAGES.sign_in(replace(EVERY_WAY, title=EVIL, terms={"en": EVIL}), EVIL, name=EVIL, code=EVIL),
         PAGES.voucher(EVIL, EVIL),
         PAGES.stale(EVIL),
@@ -281,7 +283,7 @@ def test_the_portal_shows_used_and_left() -> None:
 
 def test_no_limit_is_said_and_nothing_left_is_zero() -> None:
     """None and 0 are different news."""
-    spent = replace(STAY, octets_left=0, time_left=None)
+    spent = replace(SESSION, octets_left=0, time_left=None)
     text = text_of(PAGES.portal(PATH, spent, TOKEN, STATE, PortalDetails(), NOON))
     assert "Time left no limit" in text
     assert "Data left 0 kB" in text
@@ -302,7 +304,7 @@ def test_the_portal_follows_what_is_used() -> None:
 
 def test_the_figures_are_the_words_of_the_page() -> None:
     """So that the script needs no language."""
-    assert loads(PAGES.figures(STAY, NOON)) == {
+    assert loads(PAGES.figures(SESSION, NOON)) == {
         "online": True,
         "figures": {
             "online_for": "1 hour 20 minutes",
@@ -311,7 +313,7 @@ def test_the_figures_are_the_words_of_the_page() -> None:
             "data_left": "87.6 MB",
         },
     }
-    assert loads(PAGES.figures(replace(STAY, time_left=None), NOON))["figures"]["time_left"] == "no limit"
+    assert loads(PAGES.figures(replace(SESSION, time_left=None), NOON))["figures"]["time_left"] == "no limit"
     assert loads(PAGES.figures(None, NOON)) == {"online": False}
 
 
@@ -388,8 +390,8 @@ def test_the_owner_of_a_moved_gateway_learns_both_addresses() -> None:
 
 def test_no_owner_is_told_to_send_guests_to_the_internet() -> None:
     """Whatever the URL says: it may come from somebody who wants their tokens."""
-    visitor = replace(VISITOR, gw_address="203.0.113.7")
-    for page in (PAGES.adopt(visitor), PAGES.moved(NETWORK, GATEWAY, visitor)):
+    login_query = replace(LOGIN_QUERY, gw_address="203.0.113.7")
+    for page in (PAGES.adopt(login_query), PAGES.moved(NETWORK, GATEWAY, login_query)):
         assert "--address ADDRESS" in page.decode()
 
 
