@@ -37,11 +37,11 @@ LOGOUT = replace(COUNTERS, stage=Stage.LOGOUT)
 
 def usage(plan: Plan, used: timedelta = timedelta(), **online: datetime) -> AllowanceUsage:
     """Build an allowance first used 50 minutes ago, with the session's device online on it, and others by name."""
-    places = {MAC: (NOON - 40 * MINUTE, HASH)}
+    own = {MAC: (NOON - 40 * MINUTE, HASH)}
     names = {"other": OTHER_MAC, "third": THIRD_MAC}
     others = {names[name]: (since, bytes([number])) for number, (name, since) in enumerate(online.items(), 6)}
     allowance = Allowance(1, AllowanceOwner(voucher_id=1), "default", "UTC", plan, first_used_at=NOON - 50 * MINUTE)
-    return AllowanceUsage(allowance, Use(used), {**places, **others})
+    return AllowanceUsage(allowance, Use(used), {**own, **others})
 
 
 def judged(report: Report, tally: AllowanceUsage) -> tuple[AuthCode, Reason | None]:

@@ -63,7 +63,7 @@ def test_octets_begin_at_none() -> None:
     assert (Octets().incoming, Octets().outgoing, Octets(3, 4).total) == (0, 0, 7)
 
 
-def test_a_report_does_not_show_what_opens_a_door() -> None:
+def test_a_report_shows_neither_its_token_nor_its_key() -> None:
     """Reports are logged when something fails."""
     shown = repr(Report(Stage.LOGIN, Dialect.WIFIDOG, "the-token", "lobby", key="the-key"))
     assert "the-token" not in shown

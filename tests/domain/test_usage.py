@@ -61,7 +61,7 @@ def test_devices_without_a_name_are_told_apart() -> None:
 
 
 def test_who_is_online_stays_when_fewer_devices_are_allowed() -> None:
-    """Only the report that brings a device online is refused for want of room."""
+    """Only the report that brings a device online can be refused because the plan is full."""
     crowded = AllowanceUsage(OWN, online=online(1, 2, 3))
     session = replace(ONLINE, mac="02:00:00:00:00:01")
     assert judge_entry(crowded, session, is_new=False, now=NOON) is None
@@ -106,7 +106,7 @@ def online(*numbers: int) -> dict[str, tuple[datetime, bytes]]:
     ],
 )
 def test_one_device_more_is_refused(devices: int | None, there: tuple[int, ...], newcomer: str, refused: bool) -> None:
-    """A device that is there already needs no second place; under a plan that replaces, nobody is refused."""
+    """A device that is online already is not counted twice; under a plan that replaces, nobody is refused."""
     allowance = replace(OWN, plan=replace(PLAN, devices=devices))
     assert AllowanceUsage(allowance, online=online(*there)).refuses(newcomer) is refused
     replacing = replace(allowance, plan=replace(allowance.plan, when_full=WhenFull.REPLACE))
@@ -119,7 +119,8 @@ def test_the_oldest_give_way(devices: int | None, gone: tuple[int, ...]) -> None
     plan = replace(PLAN, devices=devices, when_full=WhenFull.REPLACE)
     tally = AllowanceUsage(replace(OWN, plan=plan), online=online(1, 2, 3, 4))
     sessions = [
-        replace(ONLINE, mac=mac, activated_at=place[0], token_hash=place[1]) for mac, place in tally.online.items()
+        replace(ONLINE, mac=mac, activated_at=arrival[0], token_hash=arrival[1])
+        for mac, arrival in tally.online.items()
     ]
     displaced = [session for session in sessions if tally.displaces(session)]
     assert [arrival_of(session) for session in displaced] == [tally.online[f"02:00:00:00:00:{n:02x}"] for n in gone]
@@ -128,7 +129,7 @@ def test_the_oldest_give_way(devices: int | None, gone: tuple[int, ...]) -> None
 
 
 def test_devices_that_came_in_the_same_instant_are_told_apart() -> None:
-    """Or both would stay."""
+    """Otherwise both would stay online."""
     other = replace(ONLINE, mac="02:00:00:00:00:02", token_hash=b"\2" * 32)
     tally = AllowanceUsage(replace(OWN, plan=replace(PLAN, when_full=WhenFull.REPLACE)))
     tally = tally.enter(PENDING, ONLINE, NOON).enter(replace(other, mac=None), other, NOON)

@@ -50,7 +50,7 @@ def beat(gw_id: str, at: datetime = NOON, version: str | None = "v") -> Heartbea
 
 @ensureDeferred
 async def test_nothing_is_written_before_the_flush(database: Database, heartbeats: Heartbeats) -> None:
-    """Then the last word of each is, and only once."""
+    """Then the last ping of each is written, and only once."""
     for at in (NOON, NOON + SECOND):
         heartbeats.beat(beat("lobby", at))
         heartbeats.beat(beat("bar", at))
@@ -127,7 +127,7 @@ async def test_a_stranger_is_known_by_all_it_said(database: Database, heartbeats
     "poison", [beat("bar", version="\x00"), beat("poison", version="\x00"), replace(beat("bar"), source="fe80::1%eth0")]
 )
 @ensureDeferred
-async def test_one_word_that_the_store_refuses_costs_no_other(
+async def test_one_ping_that_the_store_refuses_costs_no_other(
     database: Database, heartbeats: Heartbeats, poison: Heartbeat
 ) -> None:
     """Anybody can send one: the others are written, and it is not tried for ever."""

@@ -304,7 +304,7 @@ async def test_no_page_keeps_anybody_out(site: Site, dark: bool) -> None:
 
 
 @ensureDeferred
-async def test_the_portal_follows_its_stay(site: Site) -> None:
+async def test_the_portal_follows_its_session(site: Site) -> None:
     """New metrics in the same page, and the login page once the session has ended."""
     await site.server.change_network(methods=(SignInMethod.SPLASH,))
     look = "document.dispatchEvent(new Event('visibilitychange'))"

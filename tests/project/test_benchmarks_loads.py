@@ -40,7 +40,7 @@ def port_of(listening: socket.socket) -> int:
     return int(listening.getsockname()[1])
 
 
-def stay_until(crowd: Crowd, *, opened: int, sent_away: int = 0) -> None:
+def wait_until(crowd: Crowd, *, opened: int, sent_away: int = 0) -> None:
     """Let a crowd be there until so much has become of it, 5 s at most."""
     for _ in range(100):
         crowd.stay(0.05)
@@ -90,13 +90,13 @@ def test_the_crowd_says_its_part_and_falls_silent(name: str) -> None:
     """Each says what its kind says, no more, and notices when it is sent away."""
     with listener() as listening:
         crowd = Crowd(port_of(listening), kind_named(name), 3)
-        stay_until(crowd, opened=3)
+        wait_until(crowd, opened=3)
         lines = [listening.accept()[0] for _ in range(3)]
         crowd.stay(0.05)
         said = kind_named(name).says
         assert [hear(line, len(said)) for line in lines] == 3 * [said]
         lines[0].close()
-        stay_until(crowd, opened=3, sent_away=1)
+        wait_until(crowd, opened=3, sent_away=1)
         crowd.leave()
         assert hear(lines[1], 1) == b""
         for line in lines[1:]:
@@ -115,7 +115,7 @@ def test_who_never_reads_leaves_the_answer_where_it_is() -> None:
     """A server can send a little, then no more."""
     with listener() as listening:
         crowd = Crowd(port_of(listening), kind_named("never-reading"), 1)
-        stay_until(crowd, opened=1)
+        wait_until(crowd, opened=1)
         line, _ = listening.accept()
         with line:
             line.settimeout(0.2)
@@ -124,7 +124,7 @@ def test_who_never_reads_leaves_the_answer_where_it_is() -> None:
             crowd.stay(0.05)
             assert crowd.visits.sent_away == 0
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        stay_until(crowd, opened=1, sent_away=1)
+        wait_until(crowd, opened=1, sent_away=1)
         crowd.leave()
 
 
@@ -132,9 +132,9 @@ def test_another_comes_for_who_is_sent_away() -> None:
     """If that is asked for."""
     with listener() as listening:
         crowd = Crowd(port_of(listening), kind_named("silent"), 1, come_again=True)
-        stay_until(crowd, opened=1)
+        wait_until(crowd, opened=1)
         listening.accept()[0].close()
-        stay_until(crowd, opened=2, sent_away=1)
+        wait_until(crowd, opened=2, sent_away=1)
         crowd.leave()
 
 

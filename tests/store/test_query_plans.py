@@ -125,7 +125,7 @@ def drawn(size: int) -> dict[str, object]:
     }
 
 
-STAY: dict[str, object] = {
+SESSION: dict[str, object] = {
     "token_hash": token(50_001),
     "gw_id": "gw7",
     "mac": "02:00:00:00:00:07",
@@ -214,9 +214,9 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.sessions.LOCK_ONLINE": [batch(1), batch(300)],
     "accounting.sessions.SAVE": [batch(1), batch(300)],
     "accounting.sessions.END": [batch(1), batch(300)],
-    "access.guest_sessions.OPEN": [STAY],
-    "access.guest_sessions.FETCH_SESSION": [STAY],
-    "access.guest_sessions.ASK_TO_END": [STAY],
+    "access.guest_sessions.OPEN": [SESSION],
+    "access.guest_sessions.FETCH_SESSION": [SESSION],
+    "access.guest_sessions.ASK_TO_END": [SESSION],
     "access.arrivals.FIND_ONLINE": [DEVICE],
     "access.arrivals.FETCH_ARRIVAL": [DEVICE, DEVICE | {"mac": None}, DEVICE | {"key_hash": None}],
     "accounting.allowances.CLAIM_OF_VOUCHER": [ALLOWANCE | {"voucher_id": 7}],

@@ -83,7 +83,7 @@ def test_a_long_word_keeps_its_beginning_and_its_end() -> None:
     "line",
     [b"Segmentation fault", b"", b"[]", b'["log","torn', b"3", b'["shout","a","b","c"]', b"\xff\xfe", b"[" * 9999],
 )
-def test_what_is_no_word_is_for_the_log_as_it_stands(line: bytes) -> None:
+def test_what_is_no_message_is_logged_as_it_stands(line: bytes) -> None:
     """Such as the half of a line, or what a library prints."""
     assert read_message(line) == Message(Kind.LOG, line.decode("utf-8", "replace"), "warn")
 

@@ -143,7 +143,7 @@ async def test_a_file_that_is_there_is_not_written_over(full: str, dsn: str, tmp
         (Contents(1, "wifi", "15.1", 15), "schema wifi, wifidogd uses public here: set the search_path"),
     ],
 )
-def test_a_backup_must_fit_the_place(contents: Contents, sentence: str | None) -> None:
+def test_a_backup_must_fit_the_target(contents: Contents, sentence: str | None) -> None:
     """An older one fits; whatever else it is, the operator learns what to do."""
     present = Present(15, "public", [], 0)
     if sentence is None:

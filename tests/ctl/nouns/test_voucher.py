@@ -151,8 +151,8 @@ async def test_a_sheet_has_what_is_unused_and_needs_no_connection(operator: Oper
 
 
 @ensureDeferred
-async def test_a_sheet_speaks_the_language_of_the_house(operator: Operator, database: Database) -> None:
-    """Arabic from right to left, codes never."""
+async def test_a_sheet_is_in_the_language_that_is_asked_for(operator: Operator, database: Database) -> None:
+    """Arabic is written from right to left, codes never are."""
     await a_plan(database)
     await operator.does(*CREATE, "1", "--batch", "b", "--valid-until", "2199-12-31")
     page = await operator.does("voucher", "sheet", "--batch", "b", "--language", "ar", "--server", "http://w.example")

@@ -21,7 +21,7 @@ from wifidogd.simulation.transport.clock import ScaledClock, SimulationOver
 from wifidogd.simulation.transport.wire import Server
 
 MAC = "02:51:4d:00:00:01"
-PLACE = ListedDevice("sim-0001", MAC)
+DEVICE = ListedDevice("sim-0001", MAC)
 INTERVAL = 60.0
 
 
@@ -110,7 +110,7 @@ class Setup:
 
     def comes(self, token: str, *answers: bytes | NoAnswer) -> str | None:
         """Let the phone come to the gateway with a token; return where it is sent."""
-        self.context.history.minted(PLACE, token)
+        self.context.history.minted(DEVICE, token)
         self.client.answers += answers
         sent: list[str | None] = []
         Deferred.fromCoroutine(self.gateway.admit(self.phone, token)).addCallback(sent.append)
@@ -267,7 +267,7 @@ def test_in_the_end_only_what_is_unknown_is_asked_again() -> None:
     for _ in range(2):
         Deferred.fromCoroutine(setup.gateway.settle())
     assert setup.client.stages() == [("counters", "a", "1000", "100")]
-    assert setup.context.history.is_certain(PLACE)
+    assert setup.context.history.is_certain(DEVICE)
 
 
 def test_a_ping_without_pong_is_wrong() -> None:

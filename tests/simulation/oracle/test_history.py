@@ -189,7 +189,7 @@ def test_a_lost_login_is_made_good_by_counters() -> None:
     assert device.used == {(100,)}
 
 
-def test_a_stay_that_is_over_is_not_online() -> None:
+def test_a_session_that_has_ended_is_not_online() -> None:
     """Nor is one that has never been: nothing is left of either."""
     device = SimulatedDevice().online("a")
     assert device.says("a", LOGOUT, ONCE, DENIED)
@@ -210,8 +210,8 @@ def test_a_log_out_that_could_not_be_settled_may_be_later() -> None:
     assert device.used == {(200, 300), (100, 200)}
 
 
-def test_a_log_out_is_late_no_longer_than_its_stay_goes_on() -> None:
-    """Once the next session has taken its place for certain."""
+def test_a_log_out_is_late_no_longer_than_its_session_lasts() -> None:
+    """Once the next session has certainly replaced it."""
     device = SimulatedDevice().online("a")
     device.loses("a", LOGOUT, ONCE)
     assert device.says("a", COUNTERS, TWICE, DENIED)

@@ -28,7 +28,7 @@ HOUR = timedelta(hours=1)
 
 
 @ensureDeferred
-async def test_a_fresh_stay_shows_what_it_was_opened_with(database: Database) -> None:
+async def test_a_new_session_shows_what_it_was_opened_with(database: Database) -> None:
     """The page the guest wanted and the limits of the network; no device, as no gateway has spoken."""
     await adopt_all(database, LOBBY)
     url = "http://example.com/?q=100%25&x=%(y)s"
@@ -40,7 +40,7 @@ async def test_a_fresh_stay_shows_what_it_was_opened_with(database: Database) ->
 
 
 @ensureDeferred
-async def test_a_live_stay_shows_what_was_used(database: Database) -> None:
+async def test_a_live_session_shows_what_was_used(database: Database) -> None:
     """What the portal tells its guest."""
     await adopt_all(database, LOBBY)
     await open_online(database, 1, expires=NOON + HOUR, octets=Octets(5, 6))

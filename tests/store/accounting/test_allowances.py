@@ -323,7 +323,7 @@ async def test_allowances_of_devices_that_no_gateway_let_in_are_forgotten_soon(d
 
 
 @ensureDeferred
-async def test_a_farewell_is_shown_for_a_while_or_as_long_as_it_holds(database: Database) -> None:
+async def test_an_end_notice_is_shown_for_a_while_or_as_long_as_it_holds(database: Database) -> None:
     """The last one of a device at a gateway."""
     await adopt_all(database, LOBBY)
     first = EndNotice("lobby", mac(1), Reason.TIME_IS_UP, NOON, None)

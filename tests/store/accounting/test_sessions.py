@@ -168,8 +168,8 @@ async def test_a_device_is_online_once_at_a_gateway(database: Database) -> None:
 
 
 @ensureDeferred
-async def test_a_place_is_taken_over_in_one_transaction(database: Database) -> None:
-    """The old session ends first, then the new one may be live in its place."""
+async def test_a_device_is_taken_over_in_one_transaction(database: Database) -> None:
+    """The old session ends first, so that the new one can go online on the same device."""
     await adopt_all(database, LOBBY)
     old = await open_online(database, 1)
     await open_pending(database, 2)

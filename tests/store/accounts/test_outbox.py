@@ -173,12 +173,12 @@ async def test_accounts_never_validated_are_forgotten(database: Database) -> Non
     await adopt_all(database, LOBBY)
     await run(database, add_account, "anna", "$", NOON)
     gone = await run(database, sign_up, ZOE, "$", NOON)
-    stays = await run(database, sign_up, "eve@example.org", "$", NOON)
+    unchanged = await run(database, sign_up, "eve@example.org", "$", NOON)
     await run(database, sign_up, "new@example.org", "$", NOON + MINUTE)
     await put(
         database,
         "INSERT INTO sessions (token_hash, gw_id, account_id, opened_at) VALUES (%(hash)s, 'lobby', %(number)s, now())",
-        {"hash": token_hash(1), "number": stays},
+        {"hash": token_hash(1), "number": unchanged},
     )
     await run(
         database, add_link, token_hash(9), Link(gone, Purpose.VALIDATE, ZOE), now=NOON, expires_at=NOON + MINUTE, most=1

@@ -65,7 +65,7 @@ def test_an_unreadable_dsn_says_what_to_write_and_no_password(dsn):
     ],
 )
 @ensureDeferred
-async def test_each_address_of_each_host_is_a_place_of_its_own(dsn, found):
+async def test_each_address_of_each_host_is_listed_on_its_own(dsn, found):
     """In the order of the DSN; libpq resolves what has no hostaddr itself, and blocks."""
     parameters = session_parameters(dsn, {})
     listed = await within(1, hosts(parameters, look_up))

@@ -49,11 +49,11 @@ async def adopt_at_noon(database: Database, gateway: Gateway) -> bool:
     return await within(5, database.transaction(lambda cursor: adopt(cursor, gateway, NOON)))
 
 
-async def remember(database: Database, waiting: Sequence[WaitingGateway], room: int = 100) -> list[WaitingGateway]:
-    """Note them and list all that wait."""
+async def remember(database: Database, waiting: Sequence[WaitingGateway], most: int = 100) -> list[WaitingGateway]:
+    """Remember them, and return all gateways that wait."""
 
     async def work(cursor: Cursor) -> list[WaitingGateway]:
-        await remember_waiting(cursor, waiting, room)
+        await remember_waiting(cursor, waiting, most)
         return await list_waiting(cursor)
 
     return await within(5, database.transaction(work))
@@ -124,7 +124,7 @@ async def test_keys_are_replaced_as_a_whole(database: Database) -> None:
 
 @ensureDeferred
 async def test_a_removed_gateways_sessions_go_down_in_history(database: Database) -> None:
-    """Online or pending, with the octets they had; those of other gateways stay."""
+    """Online or pending, with the octets they had; those of other gateways are kept."""
     attic = Gateway("attic", "default", "192.168.3.1")
 
     async def arrange(cursor: Cursor) -> None:
@@ -166,7 +166,7 @@ async def test_a_waiting_gateway_is_remembered_with_all_it_said(database: Databa
 
 
 @ensureDeferred
-async def test_an_old_word_does_not_turn_back_the_clock(database: Database) -> None:
+async def test_an_older_sighting_does_not_set_back_last_seen(database: Database) -> None:
     """Two servers may flush what they heard in any order."""
     await remember(database, [STRANGER])
     earlier = replace(STRANGER, last_seen=NOON - MINUTE)
@@ -175,13 +175,13 @@ async def test_an_old_word_does_not_turn_back_the_clock(database: Database) -> N
 
 @ensureDeferred
 async def test_strangers_get_no_more_room_than_there_is(database: Database) -> None:
-    """Who was heard last stays, with all it said before."""
+    """Those heard from last are kept, with everything known about them."""
     crowd = [replace(STRANGER, gw_id=f"gw{number}", last_seen=NOON + number * MINUTE) for number in range(5)]
-    assert [one.gw_id for one in await remember(database, crowd, room=3)] == ["gw4", "gw3", "gw2"]
+    assert [one.gw_id for one in await remember(database, crowd, most=3)] == ["gw4", "gw3", "gw2"]
     again = replace(crowd[3], first_seen=NOON + 8 * MINUTE, last_seen=NOON + 8 * MINUTE, version=None)
     new = replace(STRANGER, gw_id="gw9", last_seen=NOON + 9 * MINUTE)
     expected = [new, replace(crowd[3], last_seen=NOON + 8 * MINUTE), crowd[4]]
-    assert await remember(database, [again, new], room=3) == expected
+    assert await remember(database, [again, new], most=3) == expected
 
 
 @pytest.mark.parametrize(
@@ -192,18 +192,18 @@ async def test_strangers_get_no_more_room_than_there_is(database: Database) -> N
 async def test_who_invents_many_takes_no_place_from_another(
     database: Database, others: str, neighbours: list[str]
 ) -> None:
-    """However late its inventions are; an IPv6 network has more addresses than a list has places."""
+    """However late its inventions are; an IPv6 network has more addresses than a list has rows."""
     far = [replace(STRANGER, gw_id=f"far{number}", source=f"192.0.2.{number}") for number in range(3)]
     invented = [
         replace(STRANGER, gw_id=f"inv{number}", source=neighbours[number % len(neighbours)], last_seen=NOON + MINUTE)
         for number in range(20)
     ]
     crowd = [*far, replace(STRANGER, gw_id="first", source=others), *invented]
-    waiting = {one.gw_id for one in await remember(database, crowd, room=6)}
+    waiting = {one.gw_id for one in await remember(database, crowd, most=6)}
     assert {one.gw_id for one in far} < waiting
     assert len(waiting) == 6
     late = replace(STRANGER, gw_id="late", source="2001:db8:0:1::1")
-    assert "late" in {one.gw_id for one in await remember(database, [late, *invented], room=6)}
+    assert "late" in {one.gw_id for one in await remember(database, [late, *invented], most=6)}
 
 
 @ensureDeferred

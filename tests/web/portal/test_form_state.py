@@ -90,11 +90,11 @@ def test_another_secret_signs_another_state(state: FormState, registry: Registry
         state.open_login_query(sealed)
 
 
-@pytest.mark.parametrize("place", range(0, 200, 7))
-def test_no_character_may_change(state: FormState, place: int) -> None:
+@pytest.mark.parametrize("position", range(0, 200, 7))
+def test_no_character_may_change(state: FormState, position: int) -> None:
     """Neither in what is signed nor in the signature."""
     sealed = state.seal_login_query(QUERY)
-    changed = sealed[:place] + ("A" if sealed[place] != "A" else "B") + sealed[place + 1 :]
+    changed = sealed[:position] + ("A" if sealed[position] != "A" else "B") + sealed[position + 1 :]
     with pytest.raises(ForgedState):
         state.open_login_query(changed)
 

@@ -109,7 +109,7 @@ async def test_a_state_that_was_not_signed_shows_nothing(server: SiteServer) -> 
 
 
 @ensureDeferred
-async def test_a_stay_that_has_ended_has_nothing_to_show(server: SiteServer) -> None:
+async def test_a_session_that_has_ended_has_nothing_to_show(server: SiteServer) -> None:
     """The page says so."""
     token = await server.get_online()
     state = await state_of(server, token)

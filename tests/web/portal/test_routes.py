@@ -167,8 +167,8 @@ async def test_a_trusting_server_adopts_by_itself(database: Database) -> None:
 
 
 @ensureDeferred
-async def test_before_the_directory_is_known_guests_are_asked_for_patience(database: Database) -> None:
-    """Nobody is called unknown then."""
+async def test_before_the_registry_is_known_guests_are_asked_for_patience(database: Database) -> None:
+    """Until then no gateway can be called unknown."""
     server = SiteServer(database).listen()
     for page in (await server.login_page(), await server.post("login", {"state": "x"})):
         assert page.status == 503
@@ -330,7 +330,7 @@ async def test_the_portal_welcomes_anybody(shared_server: SiteServer, query: str
 
 
 @ensureDeferred
-async def test_logging_out_ends_the_stay_through_the_gateway(server: SiteServer) -> None:
+async def test_logging_out_ends_the_session_through_the_gateway(server: SiteServer) -> None:
     """The page calls the gateway; its report then ends the session."""
     token = await server.get_online()
     portal = await server.get(f"portal/?gw_id=gw1&token={token}")
@@ -476,7 +476,7 @@ async def test_our_own_mistakes_are_logged_sparingly(server: SiteServer) -> None
 
 
 @ensureDeferred
-async def test_a_limit_that_ended_the_stay_is_named_on_the_next_page(server: SiteServer) -> None:
+async def test_a_limit_that_ended_the_session_is_named_on_the_next_page(server: SiteServer) -> None:
     """With when the guest may come back; no longer once that is long ago, nor on the page of a neighbour."""
     await server.change_network(time_limit=timedelta(minutes=10))
     token = await server.get_online()

@@ -135,8 +135,8 @@ async def test_what_a_sign_in_window_cannot_do_can_be_done_elsewhere(server: Sit
 
 
 @ensureDeferred
-async def test_a_server_that_has_just_begun_denies_no_stay(server: SiteServer, database: Database) -> None:
-    """It does not know yet who is adopted, so it cannot say; a worker that takes another's place is asked at once."""
+async def test_a_server_that_has_just_begun_denies_no_session(server: SiteServer, database: Database) -> None:
+    """It does not know yet which gateways are adopted; a worker that replaces another is asked at once."""
     token = await come_online(server, MAC)
     beginner = SiteServer(database, now=server.now).listen()
     for target in ("portal", "portal.json"):

@@ -76,7 +76,7 @@ async def test_who_is_being_answered_stays(small: RunningSite) -> None:
 
 
 @ensureDeferred
-async def test_nobody_keeps_a_place_by_asking_again_and_again() -> None:
+async def test_nobody_keeps_a_connection_by_asking_again_and_again() -> None:
     """When the site is nearly full, connections are closed after the answer; otherwise they are kept."""
     running = RunningSite(most_connections=36)
     one, two = await running.connect(), await running.connect()

@@ -52,7 +52,7 @@ async def test_without_a_database_it_is_503(server: SiteServer) -> None:
 
 
 @ensureDeferred
-async def test_before_the_directory_is_known_it_is_starting(database: Database) -> None:
+async def test_before_the_registry_is_known_it_is_starting(database: Database) -> None:
     """Not ready for guests, so 503."""
     server = SiteServer(database).listen()
     reply = await ask(server.port, "/healthz")
