@@ -251,7 +251,7 @@ def test_limits_are_inclusive(
         (Reason.LOGOUT, Stage.LOGOUT, Reason.LOGOUT),
     ],
 )
-def test_no_stay_lasts_longer_than_its_time(ending: Reason | None, stage: Stage, reason: Reason) -> None:
+def test_no_session_lasts_longer_than_its_time(ending: Reason | None, stage: Stage, reason: Reason) -> None:
     """Whoever ends it, when the report comes after the limit."""
     overdue = replace(ONLINE, expires_at=NOON - SECOND, ending=ending)
     decision = decide(overdue, replace(COUNTERS, stage=stage), NOON)

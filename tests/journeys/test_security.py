@@ -324,7 +324,7 @@ async def test_a_line_of_the_log_is_one_line(server: MailSiteServer, said: list[
 
 
 @ensureDeferred
-async def test_a_token_is_good_for_nothing_once_its_stay_is_over(server: MailSiteServer) -> None:
+async def test_a_token_is_good_for_nothing_once_its_session_has_ended(server: MailSiteServer) -> None:
     """Neither at the gateway nor on our pages, nor with the state that was signed for it."""
     token = await splash(server)
     assert await report(server, token) == "Auth: 1"

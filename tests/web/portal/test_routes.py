@@ -115,7 +115,7 @@ async def test_another_address_than_the_registered_one_gets_no_form(
 
 
 @ensureDeferred
-async def test_the_redirect_follows_the_directory_of_now(server: SiteServer) -> None:
+async def test_the_redirect_follows_the_current_registry(server: SiteServer) -> None:
     """A gateway that was moved, or removed, while the form was open."""
     page = await server.login_page()
     await server.adopt(replace(GATEWAY, address="10.0.0.77"))

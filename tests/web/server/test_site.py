@@ -444,7 +444,7 @@ async def test_odd_targets_get_an_answer(running: RunningSite, method: str, targ
 
 
 @ensureDeferred
-async def test_when_the_house_is_full_others_wait_outside(running: RunningSite) -> None:
+async def test_when_the_site_is_full_others_wait_in_the_backlog(running: RunningSite) -> None:
     """In the kernel's queue, not refused; served as soon as somebody leaves."""
     small = RunningSite(most_connections=34)
     first, second = await small.connect(), await small.connect()
