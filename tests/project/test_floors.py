@@ -1,4 +1,4 @@
-"""The house keeps its shape: imports go down the floors, each technology stays in its room, folders stay small."""
+"""The architecture: imports go down the floors, each technology is used in its rooms only, folders stay small."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FLOORS = """
     runtime
     domain
 """
-"""Rooms from the top down; those on one line do not know each other.  A room is a folder, or a module beside them."""
+"""Rooms from the top floor down; those on one line do not import each other.  A room is a folder or a module."""
 
 HEIGHT = {room: height for height, rooms in enumerate(reversed(FLOORS.split("\n"))) for room in rooms.split()}
 
@@ -129,7 +129,7 @@ def texts(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
 def test_imports_go_down_the_floors(path: Path) -> None:
-    """Same room or a lower floor, never above and never next door."""
+    """Modules import from their own room and from lower floors only."""
     here = room(module_name(path))
     for name in imported_names(path):
         there = room(name) if within(name, "wifidogd") and name != "wifidogd.__version__" else ""
@@ -180,7 +180,7 @@ HARNESSES = [path for place in ("benchmarks", "tests/chaos", "tests/support") fo
     "folder", sorted({path.parent for path in MODULES + HARNESSES}), ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_folders_hold_no_more_than_one_can_see(folder: Path) -> None:
-    """A folder that grows beyond that has a room in it that is still missing."""
+    """A larger folder should be split."""
     modules = sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
     assert len(modules) <= MOST_MODULES, modules
 
@@ -197,7 +197,7 @@ def test_a_name_that_stands_twice_means_the_same() -> None:
 
 
 def test_the_plan_in_the_documentation_is_the_tree() -> None:
-    """docs/design.md names every room that there is, and none that is not."""
+    """docs/design.md names all rooms, and no other."""
     page = (ROOT / "docs" / "design.md").read_text("utf-8")
     named = set(re.findall(r"^\| `([a-z_.]+)/?`", page, flags=re.MULTILINE))
     assert named == {room(module_name(path)) for path in MODULES} - {""}

@@ -1,4 +1,4 @@
-"""A real Chromium without a window, and a gateway for it to be caught by."""
+"""A headless Chromium, and a stand-in for the gateway that captures it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FLAGS = (
 )
 PATIENCE = 15
 LOOK_EVERY = 0.05
-"""Seconds between two looks at a page that is awaited."""
+"""Seconds between two checks of a page that is awaited."""
 
 AXE = files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
 """Finds barriers; see C{docs/dependencies.md}."""
@@ -57,15 +57,15 @@ class Browser:
         self.driver = driver
 
     def open(self, address: str) -> None:
-        """Go to a page and wait until it is there."""
+        """Go to a page and wait until it has loaded."""
         self.driver.get(address)
 
     def heading(self) -> str:
-        """Read the page's heading."""
+        """Return the heading of the page."""
         return self._one("h1").text
 
     def text(self) -> str:
-        """Read what is to be seen on the page, in one line."""
+        """Return the visible text of the page, in one line."""
         return re.sub(r"\s+", " ", self._one("body").text)
 
     def type(self, name: str, text: str) -> None:
@@ -74,12 +74,12 @@ class Browser:
         self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
 
     def speak(self, language: str) -> None:
-        """Ask for pages in a language from now on."""
+        """Request all further pages in a language."""
         self.driver.execute_cdp_cmd("Network.enable", {})
         self.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
 
     def resize(self, width: int, height: int = 900) -> None:
-        """Become a device of another size: a telephone, or a desk from 1000 CSS pixels."""
+        """Take the size of another device: a telephone, or a desktop from 1000 CSS pixels."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 1000}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
@@ -96,7 +96,7 @@ class Browser:
             self._wait_until(lambda: self._is_at(then), f"no page at {then!r}")
 
     def _wait_until(self, is_so: Callable[[], bool], otherwise: str) -> None:
-        """Look again and again; between two pages there may be nothing to look at."""
+        """Check repeatedly; between two pages there may be no document."""
         wait = WebDriverWait(self.driver, PATIENCE, LOOK_EVERY, ignored_exceptions=[Exception])
         wait.until(lambda _: is_so(), otherwise)
 
@@ -109,7 +109,7 @@ class Browser:
         return page.get_attribute("lang"), page.get_attribute("dir")
 
     def barriers(self) -> list[str]:
-        """List what keeps people from using the page, as axe finds it; scripts must be on."""
+        """Return the accessibility problems that axe finds; scripts must be enabled."""
         self.driver.execute_script(AXE)
         found = self.driver.execute_async_script(
             "const done = arguments[0]; axe.run({resultTypes: ['violations']})"
@@ -141,20 +141,20 @@ class Browser:
         self._wait_until(lambda: bool(self._one("[role=alert]").text), "nothing is said to be wrong")
 
     def waits_to_read(self, words: str) -> None:
-        """Wait for words on the page."""
+        """Wait until a text is on the page."""
         self._wait_until(lambda: words in self.text(), f"nowhere is to be read {words!r}")
 
     def complaints(self) -> list[str]:
-        """What the browser has to say about the pages since the last time: policies, missing things."""
+        """Return what the browser has logged since the last call, such as violations of policies."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def overflow(self) -> int:
-        """How many CSS pixels the page is wider than its window."""
+        """Return by how many CSS pixels the page is wider than its window."""
         layout = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})
         return int(layout["cssContentSize"]["width"] - layout["cssLayoutViewport"]["clientWidth"])
 
     def targets_too_small(self) -> list[str]:
-        """Labels of what is to be pressed or typed into but lower than 44 CSS pixels."""
+        """Return the labels of controls that are lower than 44 CSS pixels."""
         touched = "button, a.button, summary, label.check, input:not([type=hidden], [type=checkbox])"
         found: list[list[Any]] = self.driver.execute_script(
             "return [...document.querySelectorAll(arguments[0])]"
@@ -281,19 +281,19 @@ class StandInGateway:
         await within(5, self._listener.stopListening())
 
     def redirect(self, url: str = "http://a.example/news") -> str:
-        """Where it sends a browser that opens any page."""
+        """Return the address to which a browser that opens any page is redirected."""
         query = {"gw_address": "127.0.0.1", "gw_port": self.port, "gw_id": "gw1", "ip": "10.0.0.5", "mac": self._mac}
         return f"http://localhost:{self._auth_port}/wifidog/login/?{urlencode(query | {'url': url})}"
 
     @app.route("/v/<code>")
     def catch(self, request: IRequest, code: str) -> bytes:
-        """Catch a browser on its way to somewhere else."""
+        """Redirect a browser that asks for another site."""
         request.redirect(self.redirect(f"http://{request.getHeader('host')}{request.uri.decode()}").encode())
         return b"Redirecting"
 
     @app.route("/wifidog/auth")
     async def auth(self, request: IRequest) -> bytes:
-        """Ask the server about the token and pass the browser on; answer a log-out with nothing at all."""
+        """Report the token to the server and redirect the browser; abort the connection at a log-out."""
         token = request.args[b"token"][0].decode()
         if b"logout" in request.args:
             await self._report("logout", token)
@@ -309,12 +309,12 @@ class StandInGateway:
         return b"Redirecting"
 
     async def count(self) -> None:
-        """Report what everybody has used, as it does each minute."""
+        """Report the counters of all guests, as a gateway does each minute."""
         for token in self.online:
             await self._report("counters", token)
 
     async def throw_out(self) -> None:
-        """Log everybody out, as when they walk away."""
+        """Report a log-out of all guests, as when they walk away."""
         for token in self.online:
             await self._report("logout", token)
         self.online.clear()

@@ -27,7 +27,7 @@ LOBBY = Gateway("lobby", "default", "192.168.1.1")
 
 
 def token_hash(number: int) -> bytes:
-    """Make the hash of a token that nobody needs to know; they sort by number."""
+    """Return the hash of an unknown token; hashes sort by their numbers."""
     return number.to_bytes(32, "big")
 
 
@@ -66,7 +66,7 @@ class Recording:
 
 
 class _Listener:
-    """A cursor that is overheard."""
+    """A cursor whose statements are recorded."""
 
     def __init__(self, cursor: Cursor, recording: Recording) -> None:
         self._cursor = cursor
@@ -89,12 +89,12 @@ class _Listener:
 
 
 async def together(*works: Coroutine[Any, Any, T]) -> list[T]:
-    """Await several things that run at the same time."""
+    """Run several coroutines at the same time; return their results in order."""
     return await within(30, gatherResults([ensureDeferred(work) for work in works], consumeErrors=True))
 
 
 async def rows(database: Database, query: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
-    """Look at tables directly."""
+    """Return the rows of a statement, without the functions of the store."""
 
     async def fetch(cursor: Cursor) -> list[tuple[Any, ...]]:
         await cursor.execute(query, parameters)
@@ -104,7 +104,7 @@ async def rows(database: Database, query: str, parameters: Mapping[str, object] 
 
 
 async def put(database: Database, statement: str, parameters: Mapping[str, object] | None = None) -> None:
-    """Change tables directly."""
+    """Run a statement that returns no rows, without the functions of the store."""
     await run(database, lambda cursor: cursor.execute(statement, parameters))
 
 
@@ -115,7 +115,7 @@ async def adopt_all(database: Database, *gateways: Gateway) -> None:
 
 
 async def open_pending(database: Database, number: int, *, gw_id: str = "lobby", at: datetime = NOON) -> None:
-    """Mint a token at an instant that no gateway asks about."""
+    """Open a session that no gateway has asked about."""
     limits = {"time_limit": None, "quota_octets": None}
     await run(database, open_session, token_hash(number), gw_id=gw_id, account_id=None, url=None, now=at, **limits)
 
@@ -159,7 +159,7 @@ async def save(cursor: Cursor, sessions: Sequence[Session]) -> None:
 
 
 async def history(database: Database) -> list[tuple[Any, ...]]:
-    """List who has gone: device, end, reason, octets; in the order of the tokens."""
+    """Return device, end, reason and octets of each past session, in the order of the tokens."""
     return await rows(
         database, "SELECT mac, ended_at, reason, incoming, outgoing FROM past_sessions ORDER BY session_id, ended_at"
     )

@@ -1,4 +1,4 @@
-"""Where the files of the checkout are that tests read."""
+"""Paths of files in the checkout that tests read."""
 
 from __future__ import annotations
 

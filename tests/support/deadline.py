@@ -1,4 +1,4 @@
-"""Awaiting with an end: a Deferred that never fires must fail its test, not hang the run."""
+"""Awaiting with a deadline, so that a Deferred that never fires fails its test and does not hang the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real mail server in the tests' own reactor, well-behaved or not."""
+"""A real mail server in the reactor of the tests, which may be told to misbehave."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Identity:
         return str(folder / "certificate.pem")
 
     def serverConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
-        """Begin as a server."""
+        """Return the server's side of a TLS connection."""
         return SSL.Connection(self._context, None)
 
 
@@ -127,13 +127,13 @@ class Mailbox(ServerFactory):
         return self
 
     async def close(self) -> None:
-        """Stop listening, and hang up on whoever is still there."""
+        """Stop listening, and close all connections."""
         await within(5, maybeDeferred(self.listener.stopListening))
         for connection in list(self.connections):
             connection.transport.abortConnection()
 
     def server(self, host: str = "localhost") -> MailServer:
-        """Describe it as C{--mail} would."""
+        """Return the settings that C{--mail} would give for this server."""
         if self.security is Security.NONE:
             return MailServer(host, self.port, self.security)
         return MailServer(host, self.port, self.security, USER, PASSWORD)
@@ -151,7 +151,7 @@ class Mailbox(ServerFactory):
 
 
 class Conversation(ESMTP):
-    """Twisted's own server; it may hang up in the middle."""
+    """Twisted's server, which may close the connection in the middle."""
 
     noisy = False
 
@@ -178,7 +178,7 @@ class Conversation(ESMTP):
 
 @implementer(IRealm)
 class Realm:
-    """Lets everybody who knows the password send."""
+    """Accepts every user who knows the password."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -190,7 +190,7 @@ class Realm:
 
 @implementer(IMessageDelivery)
 class Delivery:
-    """Accepts who may send and receive."""
+    """Accepts all senders and recipients, unless the mailbox refuses them."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox

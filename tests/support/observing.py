@@ -1,4 +1,4 @@
-"""What tests look at from outside: the reactor's longest turn, descriptors, log lines."""
+"""What tests observe from outside: blocked turns of the reactor, descriptors, delayed calls, log lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Turns:
         self._last = reactor.seconds()
 
     def tick(self) -> None:
-        """Record how long ago the last one was."""
+        """Record the time since the last tick."""
         now = reactor.seconds()
         self.longest = max(self.longest, now - self._last)
         self._last = now
@@ -28,7 +28,7 @@ class Turns:
 
 @contextmanager
 def turns_of_the_reactor() -> Iterator[Turns]:
-    """Watch for something that blocks the reactor."""
+    """Measure the longest pause of the reactor while the block runs."""
     turns = Turns()
     beat = LoopingCall(turns.tick)
     beat.start(0.01)
@@ -39,7 +39,7 @@ def turns_of_the_reactor() -> Iterator[Turns]:
 
 
 async def let_clients_be_heard() -> None:
-    """Wait until what was written on loopback is read: some milliseconds, and some turns if the machine is busy."""
+    """Wait some milliseconds and turns of the reactor, so that data written on loopback has been read."""
     for _ in range(10):
         await deferLater(reactor, 0.005)
 
@@ -50,7 +50,7 @@ def descriptors() -> int:
 
 
 def watched() -> set[Any]:
-    """What the reactor waits for, without its own."""
+    """Return the readers and writers of the reactor, without its internal ones."""
     return {*reactor.getReaders(), *reactor.getWriters()}
 
 

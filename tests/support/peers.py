@@ -33,19 +33,19 @@ class Peer(Factory):
         self.port = 0
 
     def buildProtocol(self, address: IAddress | None) -> Protocol | None:
-        """Count."""
+        """Count the connection."""
         self.calls += 1
         return super().buildProtocol(address)
 
     @property
     def dsn(self) -> str:
-        """How to reach it."""
+        """The DSN of the peer."""
         return f"host=127.0.0.1 port={self.port} user=tester dbname=postgres"
 
 
 @asynccontextmanager
 async def listening(protocol: type[Protocol]) -> AsyncIterator[Peer]:
-    """Run a peer."""
+    """Listen with a peer while the block runs."""
     peer = Peer(protocol)
     port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(peer)
     peer.port = port.getHost().port
@@ -67,7 +67,7 @@ class StaysSilent(Protocol):
 
 
 class TalksGarbage(Protocol):
-    """Answers everything with something else."""
+    """Answers everything with garbage."""
 
     def dataReceived(self, data: bytes) -> None:
         self.transport.write(b"R\x00\x00\x00\x08\xff\xfe\x00\x01\x80\x81 HTTP/1.1 400 Bad Request\r\n\r\n" * 20)
@@ -81,7 +81,7 @@ class FeignsTls(Protocol):
 
 
 def message(kind: bytes, body: bytes) -> bytes:
-    """Frame a message of the server."""
+    """Return a message of the server with its type and length."""
     return kind + pack("!i", 4 + len(body)) + body
 
 
@@ -148,7 +148,7 @@ class Forwards(Protocol):
 
 
 class _Returns(Protocol):
-    """The way back."""
+    """The connection to the PostgreSQL behind the peer."""
 
     def __init__(self, caller: Protocol) -> None:
         self.caller = caller

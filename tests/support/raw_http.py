@@ -1,4 +1,4 @@
-"""HTTP byte by byte: what the tests of listeners say and hear."""
+"""Raw HTTP over TCP, for tests of listeners."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Wire(Protocol):
             deferred.callback(None)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Record the end."""
+        """Record that the connection was closed."""
         self.closed.callback(None)
 
     def say(self, data: bytes) -> None:
@@ -68,12 +68,12 @@ class Wire(Protocol):
         return self.heard
 
     def leave(self) -> None:
-        """Go at once, by RST."""
+        """Abort the connection with RST."""
         self.transport.abortConnection()  # type: ignore[union-attr]
 
 
 class _Quiet(Factory):
-    """Makes wires without a word in the log, where tests look for the server's."""
+    """Makes wires without logging, because tests read the server's lines in the log."""
 
     protocol = Wire
     noisy = False
@@ -94,7 +94,7 @@ async def ask(
     cookie: str = "",
     language: str = "",
 ) -> Reply:
-    """Make one request as a browser would, on a connection of its own, and read the answer to the end."""
+    """Send one request on a connection of its own, as a browser would, and return the answer."""
     wire = await connect(port)
     head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
     if cookie:
@@ -108,7 +108,7 @@ async def ask(
 
 
 def read_reply(heard: bytes) -> Reply:
-    """Take an answer apart."""
+    """Parse an answer."""
     head, _, body = heard.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}

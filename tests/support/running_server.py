@@ -1,4 +1,4 @@
-"""The whole server on a real port and a real database, at a time of day that tests choose."""
+"""The whole server on a real port and a real database, with a wall clock that tests set."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Exchange(Protocol):
-    """Sends bytes and collects the answer, until it is complete or the server hangs up."""
+    """Sends bytes and collects the answer, until it is complete or the server closes the connection."""
 
     def __init__(self, request: bytes) -> None:
         self._request = request
@@ -87,12 +87,12 @@ class RunningServer:
         return self.tokens.pop(0) if self.tokens else mint_token()
 
     async def start(self) -> None:
-        """Start it and wait until it can say who is adopted."""
+        """Start the server and wait until it has read the adopted gateways."""
         self.service.startService()
         await self.is_ready()
 
     async def is_ready(self) -> None:
-        """Wait until it can say who is adopted."""
+        """Wait until the server has read the adopted gateways."""
         while (await self._health()).code != 200:
             await deferLater(reactor, 0.02)
 
@@ -113,7 +113,7 @@ class RunningServer:
         return await within(20, ask(self.port, request))
 
     async def get(self, target: str) -> Answer:
-        """Ask as the reference gateway does."""
+        """Send a GET request as the reference gateway does."""
         return await self.ask(f"GET {target} HTTP/1.0\r\nUser-Agent: WiFiDog 1.3.0\r\nHost: localhost\r\n\r\n".encode())
 
     async def post(self, target: str, form: str) -> Answer:

@@ -1,4 +1,4 @@
-"""Where tests put what may be large, must be reachable for every user, and goes away with them."""
+"""Scratch directories for large files, readable for every user and removed after the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server sends to PostgreSQL, counted where it is sent."""
+"""Counts transactions and round trips to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from wifidogd.store.driver.connection import Connection
 
 @dataclass
 class Traffic:
-    """Transactions that were begun, and messages whose answers were waited for."""
+    """Counts transactions that began, and messages whose answers were awaited."""
 
     transactions: int = 0
     round_trips: int = 0
 
     @property
     def counted(self) -> tuple[int, int]:
-        """Transactions and round trips."""
+        """Return the numbers of transactions and of round trips."""
         return self.transactions, self.round_trips
 
 
 @contextmanager
 def traffic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traffic]:
-    """Count what is sent on all connections of this process."""
+    """Count what all connections of this process send while the block runs."""
     seen, execute = Traffic(), Connection.execute
 
     def counted(

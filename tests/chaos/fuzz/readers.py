@@ -1,4 +1,4 @@
-"""Readers of what strangers write, by themselves: queries, reports, heartbeats, visitors and signed states."""
+"""Fuzzing of the functions that read untrusted text: queries, reports, heartbeats, login queries and states."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ async def test_a_forgiven_try_is_none(database: Database) -> None:
 
 @ensureDeferred
 async def test_old_windows_are_forgotten_in_bounded_steps(database: Database) -> None:
-    """The newest stays."""
+    """The newest is kept."""
     for number in range(5):
         await count(database, Subject("passwords of account", name=f"{number}"), now=NOON + number * SECOND)
     forgotten = [await run(database, forget_tries, NOON + 4 * SECOND, 3) for _ in range(3)]

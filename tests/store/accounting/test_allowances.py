@@ -1,4 +1,4 @@
-"""Allowances, plans and farewells in the store."""
+"""Allowances, plans and end notices in the store."""
 
 from __future__ import annotations
 

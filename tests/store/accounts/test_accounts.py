@@ -65,7 +65,7 @@ async def test_an_account_is_found_however_it_is_typed(database: Database) -> No
 
 @ensureDeferred
 async def test_a_taken_name_is_not_given_twice(database: Database) -> None:
-    """In any case; the first password stays."""
+    """In any case; the first password is kept."""
     assert await add(database, "anna")
     first = await fetch(database, "anna")
     assert not await add(database, "ANNA")

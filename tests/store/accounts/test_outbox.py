@@ -126,7 +126,7 @@ async def test_validating_ends_probation_of_that_account_only(database: Database
 
 @ensureDeferred
 async def test_an_address_moves_with_the_name_that_is_the_same(database: Database) -> None:
-    """Another name stays; an address that somebody has is not to be had."""
+    """Another name is kept; an address that somebody has cannot be taken."""
     number = await run(database, sign_up, ZOE, "$", NOON)
     assert await run(database, set_email, number, "zoe@new.example", NOON)
     account = await run(database, fetch_account_by_id, number)
