@@ -54,12 +54,12 @@ class Step:
 
     @property
     def guests(self) -> int:
-        """How many guests make so many requests."""
+        """Return how many guests make so many requests."""
         return round(self.asked / RATE * GUESTS)
 
     @property
     def is_held(self) -> bool:
-        """Whether every request was answered well, and 99 of 100 in time."""
+        """Return whether all requests were answered well, and 99 of 100 in time."""
         return not self.heard.other_than(*GOOD) and self.heard.latency(0.99) < MOST_P99
 
     @property

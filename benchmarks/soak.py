@@ -82,7 +82,7 @@ def run(testbed: Testbed, quick: bool) -> Result:
 
 
 def look(deployment: Deployment) -> Minute:
-    """Look at the server now."""
+    """Measure the server now."""
     pid = deployment.server.pid
     return Minute(
         time.monotonic(),

@@ -55,7 +55,7 @@ def seconds_to_pong(testbed: Testbed, data_dir: Path) -> float:
 
 
 def says_pong(port: int) -> bool:
-    """Whether a ping is answered."""
+    """Return whether a ping is answered."""
     return ask(port, ping(0)).endswith(b"Pong")
 
 
@@ -84,7 +84,7 @@ def memory_of(server: ServerProcess) -> Memory:
 
 
 def is_postgres(pid: int) -> bool:
-    """Whether a process is a PostgreSQL."""
+    """Return whether a process is a PostgreSQL."""
     return Path(f"/proc/{pid}/exe").readlink().name == "postgres"
 
 

@@ -16,8 +16,10 @@ from benchmarks.loads.rst import keep_vanishing
 
 
 def main() -> None:
-    """Be the bad_clients that the command line names."""
-    parser = argparse.ArgumentParser(prog="benchmarks.loads", description="BadClients a server on this machine.")
+    """Run the bad clients that the command line names, and print their visits as JSON."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.loads", description="Run bad clients against a server on this machine."
+    )
     parser.add_argument("kind", choices=["rst", *NAMES])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=10.0)

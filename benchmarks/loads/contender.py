@@ -40,7 +40,7 @@ class InitialState:
 
 
 class Attempt(Protocol):
-    """What goes on in a process of its own."""
+    """A load that runs in a process of its own."""
 
     def answers(self) -> Answers:
         """Wait for its end."""

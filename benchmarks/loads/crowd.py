@@ -71,7 +71,7 @@ class Crowd:
         self._epoll = select.epoll()
 
     def stay(self, seconds: float) -> None:
-        """Be there for a while, L{LONGEST_STAY} at most; who is missing comes first."""
+        """Keep the clients connected for so many seconds, at most L{LONGEST_VISIT}; missing ones connect first."""
         leave_at = time.monotonic() + min(seconds, LONGEST_VISIT)
         while (left := leave_at - time.monotonic()) > 0:
             for _ in range(min(self._missing, _AT_ONCE)):

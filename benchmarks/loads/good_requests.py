@@ -28,7 +28,7 @@ class Answers:
 
     @property
     def count(self) -> int:
-        """How many there were."""
+        """Return the number of requests."""
         return len(self.samples)
 
     @property
@@ -81,7 +81,7 @@ def ask_half_closed(port: int, requests: Iterable[bytes], rate: float, within: f
 
 
 def half_closed(port: int, request: bytes, within: float) -> str:
-    """Ask, say FIN, and read until the server hangs up; name the outcome."""
+    """Send the request and FIN, read until the server closes, and return the outcome."""
     heard = b""
     try:
         with socket.create_connection(("127.0.0.1", port), within) as line:

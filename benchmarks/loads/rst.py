@@ -44,7 +44,7 @@ def keep_vanishing(port: int, a_second: float, seconds: float, says: bytes) -> V
     Who comes second in a row has gone before the server is done with the first.
 
     @param a_second: how many, L{MOST_A_SECOND} at most.
-    @param seconds: for how long, L{LONGEST_STAY} at most.
+    @param seconds: for how long, L{LONGEST_VISIT} at most.
     @param says: what every fourth of them says.
     """
     pause = 1 / min(a_second, MOST_A_SECOND)

@@ -64,7 +64,7 @@ class Limit:
 
     @property
     def is_held(self) -> bool:
-        """Whether the value is within its bounds, which count as within."""
+        """Return whether the value is within its inclusive bounds."""
         return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
 
     @property
@@ -91,7 +91,7 @@ class Result:
 
     @property
     def is_held(self) -> bool:
-        """Whether all limits hold."""
+        """Return whether all limits hold."""
         return all(limit.is_held for limit in self.limits)
 
     def text(self) -> str:

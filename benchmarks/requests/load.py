@@ -64,7 +64,7 @@ def drive(load: Load) -> Heard:
 
 
 def _run(load: Load, parent: Connection) -> None:
-    """Be the process of a load; it makes no cycles, and collecting them would look like a slow server."""
+    """Run the process of a load, without garbage collection, whose pauses would look like a slow server."""
     gc.disable()
     requests = iter(load.requests)
     first = next(requests, None)

@@ -44,7 +44,7 @@ WAIT = """
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended."""
+    """The exit code and output of a command."""
 
     code: int | None
     out: str
@@ -162,7 +162,7 @@ async def test_a_fresh_installation_shows_itself(operator: Operator) -> None:
 
 @ensureDeferred
 async def test_a_gateway_is_adopted_changed_and_removed(operator: Operator) -> None:
-    """What is not said again stays."""
+    """Options that are not given again keep their values."""
     words = ("gateway", "adopt", "lobby")
     said = await operator.does(*words, "--address", "192.168.1.1", "--interval", "30")
     assert said == "Adopted lobby of network default: guests go to http://192.168.1.1:2060/\n"
@@ -344,7 +344,7 @@ async def test_accounts_are_locked_and_unlocked(operator: Operator) -> None:
 
 @ensureDeferred
 async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path) -> None:
-    """What is not named stays as it is."""
+    """Options that are not given keep their values."""
     terms = tmp_path / "terms.txt"
     terms.write_text("Be nice.\nÄ\n", "utf-8")
     said = await operator.does(

@@ -28,7 +28,7 @@ MAC = "02:ab:cd:ef:01:01"
 
 
 class Output(ProcessProtocol):
-    """What a process said, and when it ended."""
+    """Collects the output of a process, and records its end."""
 
     def __init__(self) -> None:
         self.text = ""

@@ -40,7 +40,7 @@ class Journey:
         self.token = ""
 
     async def login_page(self) -> Answer:
-        """Be caught by the gateway."""
+        """Open a page, and be redirected by the gateway to the login page."""
         return await self.server.get(
             f"/wifidog/login/?gw_address=10.11.0.1&gw_port=2060&gw_id=cafe&ip=10.11.0.9&mac={MAC}&url=http://a.example/"
         )
@@ -70,7 +70,7 @@ class Journey:
         self.token = found[1] if found else ""
 
     async def auth(self, stage: str, token: str | None = None) -> str:
-        """Let the gateway ask."""
+        """Report the guest as the gateway would."""
         said = f"ip=10.11.0.9&mac={MAC}&token={token or self.token}&incoming=1&outgoing=1&gw_id=cafe"
         return (await self.server.get(f"/wifidog/auth/?stage={stage}&{said}")).text
 

@@ -102,7 +102,7 @@ def said() -> Iterator[list[str]]:
 
 
 async def report(server: MailSiteServer, token: str, mac: str = MAC, key: str = "", stage: str = "login") -> str:
-    """Say what a gateway would, from wherever."""
+    """Send a report as anybody who can reach the server may; return the answer."""
     fields = {
         "stage": stage,
         "ip": "10.0.0.5",

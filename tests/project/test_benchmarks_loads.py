@@ -41,7 +41,7 @@ def port_of(listening: socket.socket) -> int:
 
 
 def wait_until(crowd: Crowd, *, opened: int, sent_away: int = 0) -> None:
-    """Let a crowd be there until so much has become of it, 5 s at most."""
+    """Keep a crowd connected until so many were opened and sent away, for 5 s at most."""
     for _ in range(100):
         crowd.stay(0.05)
         if (crowd.visits.opened, crowd.visits.sent_away) == (opened, sent_away):

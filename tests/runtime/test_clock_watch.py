@@ -25,13 +25,13 @@ class Clocks:
         self.clock_watch = ClockWatch(self.clock, lambda: self.now)  # type: ignore[arg-type]
 
     def go_on(self, seconds: float) -> None:
-        """Let time pass, looking at the clocks as often as the server does."""
+        """Advance the clocks, and check them as often as the server does."""
         for _ in range(round(seconds / LOOK.total_seconds())):
             self.pass_unseen(LOOK.total_seconds())
             assert self.clock_watch.since <= self.clock.seconds()
 
     def pass_unseen(self, seconds: float) -> None:
-        """Let time pass without a look."""
+        """Advance the clocks without checking them."""
         self.clock.advance(seconds)
         self.now += timedelta(seconds=seconds)
 

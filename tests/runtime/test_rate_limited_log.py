@@ -12,7 +12,7 @@ from wifidogd.runtime.rate_limited_log import PAUSE, RateLimitedLog
 
 @pytest.fixture
 def events() -> list[LogEvent]:
-    """What was logged."""
+    """Log events, in the order in which they were logged."""
     return []
 
 

@@ -87,7 +87,7 @@ class Manager:
         return answer
 
     def close(self) -> None:
-        """Be gone."""
+        """Close the socket."""
         self._notified.close()
         self._listening.close()
 

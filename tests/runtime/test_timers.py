@@ -18,7 +18,7 @@ FIVE_MINUTES = timedelta(minutes=5)
 
 @pytest.fixture
 def events() -> Iterator[list[LogEvent]]:
-    """What the timers log."""
+    """Log events of the timers."""
     seen: list[LogEvent] = []
 
     def observe(event: LogEvent) -> None:

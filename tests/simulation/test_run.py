@@ -46,7 +46,7 @@ class TimelyServer(RunningServer):
 
     @property
     def now(self) -> datetime:
-        """What the clock says."""
+        """Return the time of the clock."""
         return datetime.now(UTC)
 
     @now.setter

@@ -100,12 +100,12 @@ class ThrowawayPostgres:
 
     @property
     def socket(self) -> Path:
-        """Where it listens."""
+        """The path of its socket."""
         return self._home / ".s.PGSQL.5432"
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended, by itself or otherwise."""
+        """Return whether the server is running."""
         return self._process is not None and self._process.poll() is None
 
     @property

@@ -57,7 +57,7 @@ class ParentOfWorker:
         self.worker.makeConnection(self.child)
 
     def ends(self, status: int | None = None, signal: int | None = None) -> Worker:
-        """Let the process end; None twice for success."""
+        """End the process; None for both arguments means success."""
         how = ProcessDone(0) if status is None and signal is None else ProcessTerminated(status, signal)
         self.worker.processEnded(Failure(how))
         return self.worker
@@ -163,7 +163,7 @@ def test_who_ends_in_time_is_not_killed(parent: ParentOfWorker, is_gone: bool) -
 
 
 def show_life(parent: ParentOfWorker) -> None:
-    """Let the worker say that its reactor turns."""
+    """Receive a sign of life from the worker."""
     parent.worker.childDataReceived(MESSAGES, write_message(Message(Kind.ALIVE)))
 
 

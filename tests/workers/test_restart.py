@@ -106,7 +106,7 @@ def test_each_death_is_one_line() -> None:
 
 
 def test_a_machine_that_is_out_of_memory_is_tried_again() -> None:
-    """What cannot be started is as good as dead."""
+    """A worker that cannot be started counts as one that died."""
     with said() as lines:
         on_clock = SlotOnClock(failing=2)
         on_clock.clock.advance(0)

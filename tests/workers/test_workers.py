@@ -33,7 +33,7 @@ SECRET = "not-to-be-seen-by-ps"
 
 
 class Output(ProcessProtocol):
-    """What a process said, and when it ended."""
+    """Collects the output of a process, and records its end."""
 
     def __init__(self) -> None:
         self.text = ""

@@ -50,7 +50,7 @@ def ping() -> str:
 
 @app.route("/wifidog/auth", strict_slashes=False)
 def auth() -> str:
-    """Tell the gateway whether a guest may pass."""
+    """Answer the gateway whether a guest may pass."""
     connection = Connection.query.filter_by(token=request.args.get("token")).first()
     if connection is None or connection.ended_at is not None:
         return "Auth: 0\n"

@@ -27,7 +27,7 @@ class Swarm(Crowd):
         self._come_at = 0.0
 
     def be_there(self, seconds: float) -> None:
-        """Be there for a while."""
+        """Keep the clients connected for a while."""
         leave_at = time.monotonic() + seconds
         while (left := leave_at - time.monotonic()) > 0:
             self.stay(min(left, self._bad_client.pause))
@@ -64,7 +64,7 @@ class Away(ClientProcess):
 
 
 def main(name: str, port: str, seconds: str, count: str) -> None:
-    """Be a swarm, and say what became of it."""
+    """Run the clients, and print what became of them."""
     swarm = Swarm(int(port), replace(BAD_CLIENTS[name], count=int(count)))
     try:
         swarm.be_there(float(seconds))

@@ -85,11 +85,11 @@ class Line:
         self._end(ConnectionAborted())
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Tell C{producer} when to pause."""
+        """Register the producer that is paused while the client does not read."""
         self._producer = producer
 
     def unregisterProducer(self) -> None:
-        """Tell nobody any more."""
+        """Unregister the producer."""
         self._producer = None
 
     def pauseProducing(self) -> None:

@@ -134,7 +134,7 @@ class Babble:
         self.chance = Random(seed)
 
     def conversation(self) -> list[bytes]:
-        """Make up what a client says on one connection, in the pieces in which it arrives."""
+        """Return what a client sends on one connection, in the pieces in which it arrives."""
         chance = self.chance
         said = b"".join(self.request() for _ in range(chance.choice((1, 1, 1, 2, 3))))
         if chance.random() < 0.02:

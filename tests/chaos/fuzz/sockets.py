@@ -53,7 +53,7 @@ def furnish(dsn: str) -> list[bytes]:
 
 
 def babble(port: int, begin_with: list[bytes], count: int, seed: int, at_a_time: int = 8) -> Said:
-    """Have many conversations; the same for the same seed, if not in the same order."""
+    """Run many conversations; the same ones for the same seed, in any order."""
     babblers = [Babble(begin_with, seed * 1000 + number) for number in range(at_a_time)]
     said = Said()
     with ThreadPoolExecutor(at_a_time) as pool:

@@ -122,7 +122,7 @@ def conversations(inputs: int, seed: int) -> tuple[Course, Counter[int]]:
 
 
 def trial() -> Sequence[TrialResult]:
-    """Have a million inputs."""
+    """Run the fuzzers on a million inputs."""
     row = in_memory(QUERIES, STATES, CONVERSATIONS, seed=time.time_ns() % 1_000_000)
     return [row, through_sockets(THROUGH_SOCKETS, seed=time.time_ns() % 1_000_000)]
 

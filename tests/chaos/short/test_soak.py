@@ -26,7 +26,7 @@ def test_all_crowds_are_known_and_come_more_than_once() -> None:
 
 
 def soaked(course: Course = LONG, *, wrong: int = 0, outcome: Outcome = Outcome.SERVED, **grows: float) -> Soaked:
-    """Make up half an hour in which a figure grows by so much a minute."""
+    """Return half an hour of measurements in which a value grows by so much a minute."""
     first = {"recovery": 0.5, "memory": 80.0, "descriptors": 20.0, "cpu": 1.0, "log": 1.0}
     minutes = [
         Minute(

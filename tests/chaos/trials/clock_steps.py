@@ -48,14 +48,14 @@ PROMISED = (
 
 
 class WallClock:
-    """What a server's machine says the time is."""
+    """The wall clock of a server's machine."""
 
     def __init__(self, home: Path) -> None:
         self._file = home / "clock"
         self.set_right()
 
     def set(self, ahead: float) -> None:
-        """Be so many seconds ahead of the true time."""
+        """Set the clock so many seconds ahead of the true time."""
         new = self._file.with_suffix(".new")
         new.write_text(f"{ahead:+.3f}\n")
         new.replace(self._file)
@@ -70,7 +70,7 @@ class WallClock:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What makes a process go by this clock."""
+        """Return the environment that makes a process use this clock."""
         [library] = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
         return {
             "LD_PRELOAD": str(library),

@@ -56,7 +56,7 @@ Make = Callable[[], AbstractContextManager[KeptServer]]
 
 @contextmanager
 def beside(*options: str) -> Iterator[KeptServer]:
-    """Have a server on a PostgreSQL that nothing happens to."""
+    """Run a server on a PostgreSQL that keeps running."""
     with Testbed() as testbed:
         dsn = testbed.create_database()
         server = keep(testbed, "wifidogd", "--listen", SOCKET, "--database", dsn, *options)
@@ -65,7 +65,7 @@ def beside(*options: str) -> Iterator[KeptServer]:
 
 @contextmanager
 def embedded() -> Iterator[KeptServer]:
-    """Have a server that brings its PostgreSQL along."""
+    """Run a server with an embedded PostgreSQL."""
     servers = Servers()
     data_dir = servers.home / "data"
     try:
@@ -78,7 +78,7 @@ def embedded() -> Iterator[KeptServer]:
 
 @contextmanager
 def blockable(seconds: float) -> Iterator[KeptServer]:
-    """Have a server that L{block} blocks for so long."""
+    """Run a server that L{block} blocks for so many seconds."""
     with Testbed() as testbed:
         dsn = testbed.create_database()
         environment = {"WIFIDOGD_DATABASE": dsn, "WIFIDOGD_LISTEN": SOCKET, "BLOCKED_FOR": str(seconds)}

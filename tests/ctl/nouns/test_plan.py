@@ -24,7 +24,7 @@ FULL = (
 
 @ensureDeferred
 async def test_a_plan_is_made_changed_and_removed(operator: Operator) -> None:  # noqa: F811
-    """What is not named stays as it is; what uses it is told."""
+    """Options that are not given keep their values; the output names what uses the plan."""
     assert "plan set NAME" in await operator.does("plan", "list")
     assert "network set NETWORK --plan pass" in await operator.does("plan", "set", "pass", *FULL)
     made = {

@@ -35,7 +35,7 @@ async def a_plan(database: Database) -> None:
 
 @ensureDeferred
 async def test_vouchers_are_made_listed_exported_and_taken_back(operator: Operator, database: Database) -> None:
-    """What is said last is what is so."""
+    """The last value counts."""
     await a_plan(database)
     assert "wifidogctl voucher create" in await operator.does("voucher", "list")
     said = await operator.does(*CREATE, "3", "--batch", "May fair", "--valid-until", "2199-12-31", "--prefix", "h-t")

@@ -109,7 +109,7 @@ class Setup:
             Deferred.fromCoroutine(thread).addErrback(lambda failure: failure.trap(SimulationOver))
 
     def comes(self, token: str, *answers: bytes | NoAnswer) -> str | None:
-        """Let the phone come to the gateway with a token; return where it is sent."""
+        """Send the phone to the gateway with a token; return the address of the redirect."""
         self.context.history.minted(DEVICE, token)
         self.client.answers += answers
         sent: list[str | None] = []
@@ -117,7 +117,7 @@ class Setup:
         return sent[0]
 
     def reports(self, *answers: bytes | NoAnswer) -> list[tuple[str, ...]]:
-        """Let an interval pass; return what was asked."""
+        """Advance the clock by an interval; return the requests that were sent."""
         self.client.stages()
         self.client.answers += answers
         self.clock.advance(INTERVAL)
@@ -126,12 +126,12 @@ class Setup:
 
     @property
     def is_online(self) -> bool:
-        """Whether the phone gets through."""
+        """Return whether the gateway lets the phone through."""
         return self.gateway.lets_through(self.phone)
 
     @property
     def faults(self) -> int:
-        """How many answers were wrong."""
+        """Return the number of wrong answers."""
         return self.context.statistics.wrong
 
 

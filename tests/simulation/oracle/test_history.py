@@ -104,7 +104,7 @@ class SimulatedDevice:
 
     @property
     def used(self) -> set[tuple[int, ...]]:
-        """What the sessions may have used, down only, by each scenario."""
+        """The incoming octets of all sessions, for each scenario."""
         [(_, scenarios)] = self.history.accounts()
         return {tuple(session.used.incoming for session in sessions) for sessions in scenarios}
 

@@ -28,7 +28,7 @@ DEVICES = """
 async def arrive(
     database: Database, number: int | None = 1, *, key: bytes | None = None, by_mac: bool = False, at: datetime = NOON
 ) -> Arrival:
-    """Come to the login page of the lobby on the device of a number."""
+    """Load the arrival of a numbered device at the login page of the lobby."""
     device = None if number is None else mac(number)
     return await run(
         database,

@@ -41,7 +41,7 @@ async def test_a_new_session_shows_what_it_was_opened_with(database: Database) -
 
 @ensureDeferred
 async def test_a_live_session_shows_what_was_used(database: Database) -> None:
-    """What the portal tells its guest."""
+    """The values that the portal shows to the guest."""
     await adopt_all(database, LOBBY)
     await open_online(database, 1, expires=NOON + HOUR, octets=Octets(5, 6))
     assert await run(database, fetch_session, token_hash(1)) == GuestSession(

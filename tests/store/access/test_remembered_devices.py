@@ -54,7 +54,7 @@ async def remember(
 
 
 async def arrive(database: Database, network: str, key: bytes | None, reported: str | None) -> Arrival:
-    """Come to the login page."""
+    """Load the arrival of a guest at the login page."""
     return await run(
         database,
         fetch_arrival,
@@ -70,17 +70,17 @@ async def arrive(database: Database, network: str, key: bytes | None, reported: 
 
 
 async def find_by_key(database: Database, network: str, key: bytes) -> RememberedDevice | None:
-    """Come to the login page with a cookie."""
+    """Load the arrival of a guest with a cookie."""
     return (await arrive(database, network, key, None)).by_key
 
 
 async def find_by_mac(database: Database, network: str, reported: str) -> RememberedDevice | None:
-    """Come to the login page with a MAC."""
+    """Load the arrival of a guest with a MAC."""
     return (await arrive(database, network, None, reported)).by_mac
 
 
 async def let_in(database: Database, number: int, reported: str | None) -> None:
-    """Let the gateway report a session for the first time."""
+    """Record the first report on a session."""
     session = Session(token_hash(number), "lobby", NOON, mac=reported, activated_at=NOON, reported_at=NOON)
     await run(database, save, [session])
 

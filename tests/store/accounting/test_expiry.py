@@ -42,7 +42,7 @@ ADD_HISTORY = """
 
 
 async def restart(database: Database, at: datetime) -> None:
-    """Let the lobby's gateway have restarted."""
+    """Record a restart of the lobby's gateway."""
     await put(
         database,
         "INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', %(at)s, '192.0.2.1', %(at)s)",

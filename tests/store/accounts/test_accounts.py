@@ -29,7 +29,7 @@ async def add(database: Database, name: str) -> bool:
 
 
 async def fetch(database: Database, name: str) -> Account | None:
-    """Look an account up."""
+    """Return an account by its name."""
     return await within(5, database.transaction(lambda cursor: fetch_account(cursor, name)))
 
 

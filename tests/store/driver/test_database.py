@@ -56,7 +56,7 @@ async def run(database, text, parameters=None):
 
 
 async def numbers(database):
-    """What is committed."""
+    """Return the committed numbers."""
     return [row[0] for row in await run(database, "SELECT number FROM notes ORDER BY number")]
 
 

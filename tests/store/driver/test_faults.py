@@ -109,7 +109,7 @@ class Load:
             await deferLater(reactor, 0.01)
 
     async def stop(self):
-        """Let every worker finish."""
+        """Stop all workers, and wait for them."""
         self._stopping = True
         await within(10, self._workers)
 

@@ -135,5 +135,5 @@ async def test_a_hopeless_peer_is_asked_a_bounded_number_of_times(protocol):
 
 
 def sockets_of_a_database(protocol):
-    """How many sockets one attempt takes: libpq tries again in clear what failed under TLS."""
+    """Return how many sockets one attempt takes: libpq tries again in clear what failed under TLS."""
     return 2 if protocol is FeignsTls else 1

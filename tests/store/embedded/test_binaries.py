@@ -60,7 +60,7 @@ def install(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def cluster_of(scratch: Path, version: str) -> Path:
-    """Make what looks like a data directory of a major version."""
+    """Create a directory that looks like a data directory of a major version."""
     cluster = scratch / "postgresql"
     (cluster / "global").mkdir(parents=True)
     (cluster / "global" / "pg_control").touch()

@@ -53,13 +53,13 @@ def scratch() -> Iterator[Path]:
 
 @pytest.fixture
 def data_dir(scratch: Path) -> Path:
-    """Where the data directory shall be."""
+    """The path of a data directory that does not exist yet."""
     return scratch / "data"
 
 
 @pytest.fixture
 def owner(data_dir: Path) -> Owner:
-    """Who PostgreSQL runs as."""
+    """Return the user that PostgreSQL runs as."""
     return choose_owner(data_dir / "postgresql")
 
 
@@ -105,7 +105,7 @@ async def until(condition: Callable[[], object], seconds: float = 20) -> None:
 
 
 def answers(dsn: str) -> bool:
-    """Whether a server accepts connections."""
+    """Return whether a server accepts connections."""
     try:
         return bool(ask(dsn, "SELECT true"))
     except psycopg2.OperationalError:

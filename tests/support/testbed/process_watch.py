@@ -35,7 +35,7 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What was seen between two moments: C{glances} are at least two, in order."""
+    """Measurements between two moments: at least two C{glances}, in order."""
 
     glances: Sequence[Glance]
 
@@ -78,7 +78,7 @@ class Watch:
         self._thread.start()
 
     def now(self) -> Glance:
-        """Look."""
+        """Take a measurement."""
         pids = [server.pid for server in self._servers]
         return Glance(
             time.monotonic(),
@@ -89,7 +89,7 @@ class Watch:
         )
 
     def end(self) -> None:
-        """Look a last time."""
+        """Take a last measurement, and stop."""
         self._over.set()
         self._thread.join()
         self._glances.append(self.now())

@@ -39,7 +39,7 @@ class ServerProcess:
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the process is running."""
         return self._process.poll() is None
 
     def await_ready(self, is_ready: Callable[[int], bool], within: float) -> None:
@@ -56,7 +56,7 @@ class ServerProcess:
         self.ready_after = time.monotonic() - self._began
 
     def end(self) -> None:
-        """Ask it to stop; whoever of its tree does not within 15 s is killed."""
+        """Ask the process to stop; kill whatever is left of its tree after 15 s."""
         tree = tree_of(self.pid)
         if self.runs:
             self._process.send_signal(signal.SIGTERM)
@@ -84,14 +84,14 @@ def free_port() -> int:
 
 
 def accepts(port: int) -> bool:
-    """Whether somebody accepts connections on a port."""
+    """Return whether connections to a port are accepted."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def is_healthy(port: int) -> bool:
-    """Whether wifidogd says that it can serve guests."""
+    """Return whether wifidogd reports that it can serve guests."""
     return b" 200 " in ask(port, b"GET /healthz HTTP/1.0\r\n\r\n").partition(b"\r\n")[0]
 
 

@@ -28,7 +28,7 @@ async def server(dsn: str) -> AsyncIterator[RunningServer]:
 
 @pytest.fixture
 def lines() -> Iterator[list[LogEvent]]:
-    """What the pages of gateways have logged."""
+    """Log events of the pages for gateways."""
     with log_lines("wifidogd.web.gateway") as lines:
         yield lines
 

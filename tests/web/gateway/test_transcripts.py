@@ -53,7 +53,7 @@ def rows(dsn: str, statement: str, *parameters: object) -> list[tuple]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Look again and again; the caller has the deadline."""
+    """Poll until it is so; the caller has the deadline."""
     while not condition():
         await deferLater(reactor, 0.1)
 

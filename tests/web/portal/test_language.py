@@ -26,7 +26,7 @@ async def server(database: Database) -> AsyncIterator[SiteServer]:
 
 
 def language_of(page: Reply) -> str:
-    """Tell which language a page says it is in."""
+    """Return the language that a page declares."""
     match = re.search(r'<html lang="([\w-]+)"', page.body)
     assert match is not None
     return match[1]

@@ -39,7 +39,7 @@ async def server(database: Database) -> AsyncIterator[SiteServer]:
 
 
 async def come_online(server: SiteServer, mac: str) -> str:
-    """Let a device sign in by splash; return its token."""
+    """Sign a device in by splash; return its token."""
     form = hidden(await server.login_page(mac=mac))
     token = token_in((await server.post("login", form)).headers["location"])
     assert await server.report(Stage.LOGIN, token, mac=mac) is AuthCode.ALLOWED

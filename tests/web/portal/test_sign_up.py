@@ -43,7 +43,7 @@ class MailSiteServer(SiteServer):
         return MailServices(registration, care)
 
     async def sign_up_page(self) -> Reply:
-        """Go there as guests do."""
+        """Open the sign-up page as guests do."""
         return await self.get(link_in(await self.login_page(), "sign-up"))
 
     async def sign_up(self, email: str = ZOE, password: str = GOOD, **also: str) -> Reply:

@@ -139,7 +139,7 @@ EVERY_PAGE = {
 
 
 def text_of(page: bytes) -> str:
-    """What a person reads, in one line."""
+    """Return the visible text of a page, in one line."""
     main = page.decode().partition("<main>")[2]
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", main)).strip()
 

@@ -76,7 +76,7 @@ async def server(database: Database) -> AsyncIterator[SiteServer]:
 
 
 async def fetch(server: SiteServer, target: str, head: str) -> tuple[dict[str, str], bytes]:
-    """Ask as a browser with this head does; tell the head and the body of the answer."""
+    """Send a request with these headers; return headers and body of the answer."""
     wire = await connect(server.port)
     wire.say(f"GET /wifidog/{target} HTTP/1.1\r\nHost: portal.example\r\nConnection: close\r\n{head}\r\n".encode())
     said, _, body = (await wire.ends(10)).partition(b"\r\n\r\n")

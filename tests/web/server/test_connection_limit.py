@@ -27,7 +27,7 @@ async def small() -> AsyncIterator[RunningSite]:
 
 
 async def wait(running: RunningSite, seconds: float) -> None:
-    """Let the clock go on by quarters of a second, and everybody do what is due."""
+    """Advance the clock in steps of 0.25 s, and let the reactor turn after each."""
     for _ in range(round(seconds / 0.25)):
         running.clock.advance(0.25)
         for _ in range(5):

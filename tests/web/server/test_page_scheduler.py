@@ -30,7 +30,7 @@ class Turning(Clock):
         return super().callLater(when + 1, *call, **named)
 
     def turn(self, times: int = 1) -> None:
-        """Let a turn pass, or some."""
+        """Advance the clock by one turn, or several."""
         self.pump([1] * times)
 
 

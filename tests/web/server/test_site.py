@@ -565,7 +565,7 @@ def test_the_date_of_an_answer_is_the_wall_clocks() -> None:
 
 
 async def pass_time(running: RunningSite, seconds: float) -> None:
-    """Let the clock go on while the reactor turns."""
+    """Advance the clock while the reactor turns."""
     for _ in range(round(seconds / 0.1)):
         running.clock.advance(0.1)
         await deferLater(reactor, 0)
