@@ -75,7 +75,7 @@ def extracted() -> Catalog:
 
 
 def updated(path: Path) -> bytes:
-    """Return the updated content of a catalogue; a text that has changed loses its translation instead of a guess."""
+    """Return the updated content of a catalogue; for a text that has changed, the old translation is dropped."""
     catalog = read(path)
     catalog.update(extracted(), no_fuzzy_matching=True, update_header_comment=False)
     catalog.header_comment, catalog.fuzzy = _HEAD, False
@@ -104,7 +104,7 @@ def read(path: Path) -> Catalog:
 
 
 def problems() -> Iterator[str]:
-    """Yield a line for each problem of any catalogue."""
+    """Yield a line for each problem in any catalogue."""
     for path in catalogues():
         if path.read_bytes() != updated(path):
             yield f"{language_of(path)}: not in step with the templates: make locale"
@@ -116,7 +116,7 @@ def problems() -> Iterator[str]:
 
 
 def flaws(message: Message, catalog: Catalog) -> Iterator[str]:
-    """Yield each problem of a translation."""
+    """Yield each problem in a translation."""
     originals, forms = _texts(message.id), _texts(message.string)
     if message.fuzzy:
         yield "marked as doubtful"
