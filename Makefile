@@ -1,13 +1,13 @@
 # make run      install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
-# make test     the whole suite, on all cores, e.g. make test ARGS="-k ledger"
-# make bench    all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
-# make bench BENCH=revisions BESIDE=../other    this checkout beside another one, in the same run
-# make soak     half an hour under load with a fault every minute; everything must stay flat, e.g. make soak ARGS=--quick
-# make chaos    break it under load, e.g. make chaos CHAOS=frozen
-# make mutants  change the core, one thing at a time: do its tests notice? e.g. make mutants MUTANTS=domain
-# make lint     ruff
-# make types    mypy
-# make locale   bring the translations in step with the templates, and say what is missing
+# make test     run the whole test suite on all cores, e.g. make test ARGS="-k ledger"
+# make bench    run all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
+# make bench BENCH=revisions BESIDE=../other    compare this checkout with another one, in the same run
+# make soak     half an hour under load with a fault every minute; resource use must not grow, e.g. make soak ARGS=--quick
+# make chaos    inject faults into the server under load, e.g. make chaos CHAOS=frozen
+# make mutants  change the core code one place at a time and check that its tests fail, e.g. make mutants MUTANTS=domain
+# make lint     run ruff
+# make types    run mypy
+# make locale   update the translation catalogues from the templates, and list the missing translations
 
 PYTHON ?= python3
 ARGS ?=
@@ -59,7 +59,7 @@ clean:
 	$(PIP) install --quiet --constraint $(CONSTRAINTS) 'setuptools>=70.1'
 	touch $@
 
-# setuptools leaves build/ behind and would install files from it that are gone from the checkout.
+# setuptools leaves build/ behind, and would install files from it that have been removed from the checkout.
 .venv/installed: .venv/made $(CONSTRAINTS) $(SOURCES)
 	rm -rf build
 	$(PIP) install --quiet --use-pep517 --no-build-isolation --constraint $(CONSTRAINTS) .

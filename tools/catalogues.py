@@ -1,10 +1,10 @@
 """
 Keeps the translations of the pages in step with the templates.
 
-    tools/catalogues.py update    writes texts that are new into every catalogue, and drops those that are gone
-    tools/catalogues.py check     fails if a text is missing, doubtful, gone or damaged in any language
+    tools/catalogues.py update    adds new texts to every catalogue, and drops the texts that no template uses any more
+    tools/catalogues.py check     fails if a translation is missing, fuzzy, obsolete or damaged in any language
 
-A new language begins with an empty file LANGUAGE/LC_MESSAGES/wifidogd.po and its name in
+To add a language, create an empty file LANGUAGE/LC_MESSAGES/wifidogd.po, and add the language's name to
 wifidogd/web/rendering/language.py.
 """
 
@@ -35,7 +35,7 @@ _HEAD = '# Texts of wifidogd\'s pages. "make locale" keeps this file in step wit
 
 
 def main(words: Sequence[str]) -> int:
-    """Do as told."""
+    """Run the command in C{words}, and return the exit status."""
     if list(words) == ["update"]:
         for path in catalogues():
             replace(path, updated(path))
@@ -47,24 +47,24 @@ def main(words: Sequence[str]) -> int:
 
 
 def report(found: Iterator[str]) -> int:
-    """Print problems; 1 if there were any."""
+    """Print the problems, and return 1 if there were any, otherwise 0."""
     lines = list(found)
     print("\n".join([*lines, f"{len(lines)} problems"] if lines else ["Every text is translated."]))
     return 1 if lines else 0
 
 
 def catalogues() -> list[Path]:
-    """List the catalogues."""
+    """Return the paths of all catalogues, sorted."""
     return sorted(CATALOGUES.glob("*/LC_MESSAGES/wifidogd.po"))
 
 
 def language_of(path: Path) -> str:
-    """Name the language of a catalogue as gettext does, C{zh_Hans}."""
+    """Return the language of a catalogue as gettext spells it, such as C{zh_Hans}."""
     return path.parts[-3]
 
 
 def extracted() -> Catalog:
-    """Collect the texts of all templates."""
+    """Return a catalogue of the texts in all templates, without translations."""
     catalog = Catalog(project="wifidogd", charset="utf-8")
     for path in sorted(path for path in TEMPLATES.rglob("*") if path.suffix in (".html", ".txt")):
         with path.open("rb") as file:
@@ -75,7 +75,7 @@ def extracted() -> Catalog:
 
 
 def updated(path: Path) -> bytes:
-    """Bring a catalogue up to date; translations of texts that have changed are dropped, not guessed at."""
+    """Return the updated content of a catalogue; for a text that has changed, the old translation is dropped."""
     catalog = read(path)
     catalog.update(extracted(), no_fuzzy_matching=True, update_header_comment=False)
     catalog.header_comment, catalog.fuzzy = _HEAD, False
@@ -85,7 +85,7 @@ def updated(path: Path) -> bytes:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Replace a file in one step, so that nobody ever reads a half of it; with the rights that files usually have."""
+    """Replace a file atomically, so that no reader sees half of it; its mode becomes 644."""
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             file.write(content)
@@ -98,13 +98,13 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def read(path: Path) -> Catalog:
-    """Read a catalogue."""
+    """Return the parsed catalogue at C{path}."""
     with path.open("rb") as file:
         return read_po(file, language_of(path))
 
 
 def problems() -> Iterator[str]:
-    """Say what is wrong with any catalogue."""
+    """Yield a line for each problem in any catalogue."""
     for path in catalogues():
         if path.read_bytes() != updated(path):
             yield f"{language_of(path)}: not in step with the templates: make locale"
@@ -116,7 +116,7 @@ def problems() -> Iterator[str]:
 
 
 def flaws(message: Message, catalog: Catalog) -> Iterator[str]:
-    """Say what is wrong with a translation."""
+    """Yield each problem in a translation."""
     originals, forms = _texts(message.id), _texts(message.string)
     if message.fuzzy:
         yield "marked as doubtful"
@@ -130,10 +130,10 @@ def flaws(message: Message, catalog: Catalog) -> Iterator[str]:
 
 def fits(form: str, originals: Sequence[str], *, optional: bool) -> bool:
     """
-    Tell whether a translation has the placeholders and tags of the original.
+    Return whether a translation has the same placeholders and tags as the original.
 
-    @param originals: singular and, if there is one, plural, which has them all.
-    @param optional: whether it may do without: "a minute" instead of "1 minute".
+    @param originals: the singular and, if there is one, the plural, which has all of them.
+    @param optional: whether placeholders may be missing: "a minute" instead of "1 minute".
     """
     try:
         form % dict.fromkeys(_PLACEHOLDER.findall(form), "")
