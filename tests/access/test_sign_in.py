@@ -28,7 +28,7 @@ from wifidogd.domain.sessions import Dialect, LoginQuery, Octets, Reason, Report
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.access.rate_limits import TRIES_WINDOW
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, SubjectKind
 from wifidogd.store.accounts.accounts import (
     add_account,
     fetch_account,
@@ -193,7 +193,7 @@ async def test_a_device_is_stopped_from_guessing_many_accounts_and_its_neighbour
 @pytest_twisted.ensureDeferred
 async def test_a_source_is_stopped_from_trying_one_password_on_every_account(harness, monkeypatch):
     """Whatever devices it claims, or none; a right password costs nothing, and another source is another."""
-    monkeypatch.setitem(MOST, "passwords from source", 4)
+    monkeypatch.setitem(MOST, SubjectKind.PASSWORDS_FROM_SOURCE, 4)
 
     async def sign_in(name: str, source: str, password: str = "wrong") -> Admitted | Refused:
         return await within(

@@ -34,7 +34,7 @@ from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import Octets
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
-from wifidogd.store.access.rate_limits import Subject, count_tries
+from wifidogd.store.access.rate_limits import Subject, SubjectKind, count_tries
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.store.gateways.waiting_gateways import remember_waiting
@@ -384,8 +384,8 @@ async def test_old_tries_silent_strangers_and_lost_servers_are_forgotten(
     database: Database, expiry: Expiry, watch: Watch
 ) -> None:
     """Fifteen minutes after a window opened, a week after a stranger's last word, an hour after a server's."""
-    await run(database, count_tries, [(Subject("passwords of account", name="ann"), 1)], NOON)
-    others = [(Subject("passwords of account", name=f"{n}"), 1) for n in range(ROWS + 1)]
+    await run(database, count_tries, [(Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name="ann"), 1)], NOON)
+    others = [(Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name=f"{n}"), 1) for n in range(ROWS + 1)]
     await run(database, count_tries, others, NOON - SECOND)
     stranger = WaitingGateway("new", NOON, NOON, "192.0.2.1")
     await run(database, remember_waiting, [stranger, replace(stranger, gw_id="old", last_seen=NOON - SECOND)], 9)

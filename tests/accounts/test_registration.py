@@ -32,7 +32,7 @@ from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Report, Stag
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.access.rate_limits import TRIES_WINDOW
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, SubjectKind
 from wifidogd.store.accounting.plans import save_plan
 from wifidogd.store.accounts.accounts import add_account, set_disabled, set_password
 from wifidogd.store.driver.database import Database
@@ -275,7 +275,7 @@ async def test_a_gateway_has_its_limit_too(office: Office) -> None:
 @ensureDeferred
 async def test_so_has_a_source_whichever_gateways_it_names(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is at none of them must not write to the whole world through all; an IPv6 network is one source."""
-    monkeypatch.setitem(MOST, "sign-ups from source", 2)
+    monkeypatch.setitem(MOST, SubjectKind.SIGN_UPS_FROM_SOURCE, 2)
 
     async def sign_up(source: str) -> Admitted | Refused:
         request, address = office.request(LoginQuery("gw1"), source), f"guest{len(source)}@example.org"
