@@ -9,6 +9,7 @@ import os
 import select
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -51,6 +52,14 @@ def own_reactor() -> None:
         each.clear()
     reactor.waker = None
     reactor.installWaker()
+
+
+def do_not_shrink() -> None:
+    """Let Hypothesis stop at the first example that fails: looking for a smaller one takes minutes with a database."""
+    hypothesis: Any = import_module("hypothesis")
+    phases = [phase for phase in hypothesis.settings.default.phases if phase.name not in ("shrink", "explain")]
+    hypothesis.settings.register_profile("mutants", hypothesis.settings.default, phases=phases)
+    hypothesis.settings.load_profile("mutants")
 
 
 def run_until_one_fails(session: pytest.Session, items: Sequence[pytest.Item]) -> None:

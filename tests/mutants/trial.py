@@ -56,6 +56,10 @@ class Plugin:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        child.do_not_shrink()
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._loop(session)
         return True
