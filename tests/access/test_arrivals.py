@@ -69,6 +69,7 @@ def test_a_device_is_remembered_as_long_as_its_network_says_now(
         ("da:a1:19:00:00:01", True),
         ("5e:00:00:00:00:01", True),
         ("f0:00:00:00:00:02", False),
+        ("01:00:5e:00:00:01", False),
     ],
 )
 def test_a_made_up_mac_shows_in_its_second_lowest_bit(mac: str, random: bool) -> None:
@@ -114,6 +115,7 @@ async def test_nothing_is_asked_about_a_guest_without_device_and_cookie(changes:
     nameless = replace(REQUEST, query=LoginQuery("gw1"), **changes)
     assert await within(5, arrivals.look_up(nameless)) == Arrival()
     assert await within(5, arrivals.refuse_if_online(nameless)) is None
+    assert await within(5, arrivals.refuse_if_online(replace(REQUEST, even_if_online=True))) is None
     with pytest.raises(StoreUnavailable):
         await within(5, arrivals.look_up(REQUEST))
 

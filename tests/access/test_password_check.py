@@ -52,10 +52,10 @@ class Scene:
         self.passwords = PlainPasswords()
         self.check = PasswordCheck(database, self.passwords, utc_now=lambda: NOON)  # type: ignore[arg-type]
 
-    async def identify(self, *typed: str, **how: Any) -> str:
+    async def identify(self, *typed: str, **how: Any) -> str | Refusal:
         """Return the name of the account, or why there is none."""
         outcome = await within(5, self.check.identify(*typed, **how))
-        return outcome.why.value if isinstance(outcome, Refused) else outcome.name
+        return outcome.why if isinstance(outcome, Refused) else outcome.name
 
 
 @async_yield_fixture
@@ -72,7 +72,7 @@ async def test_a_right_password_costs_no_try_and_a_wrong_one_does(scene: Scene) 
     """The account and the source each count it."""
     assert await scene.identify(" Zoe", "right", source="192.0.2.1") == "zoe"
     assert [tries for *_, tries in await rows(scene.database, TRIES)] == [0, 0]
-    assert await scene.identify("zoe", "wrong", source="192.0.2.1") == "wrong password"
+    assert await scene.identify("zoe", "wrong", source="192.0.2.1") is Refusal.WRONG_PASSWORD
     assert [tries for *_, tries in await rows(scene.database, TRIES)] == [1, 1]
     assert scene.passwords.verified == [("right", "right", None), ("right", "wrong", None)]
 
@@ -81,9 +81,9 @@ async def test_a_right_password_costs_no_try_and_a_wrong_one_does(scene: Scene) 
 async def test_a_locked_account_is_found_only_for_those_whom_the_lock_does_not_matter(scene: Scene) -> None:
     """Its right password costs a try like a wrong one; even_locked does not make a wrong one right."""
     await run(scene.database, set_disabled, "zoe", True)
-    assert await scene.identify("zoe", "right") == "wrong password"
+    assert await scene.identify("zoe", "right") is Refusal.WRONG_PASSWORD
     assert await scene.identify("zoe", "right", even_locked=True) == "zoe"
-    assert await scene.identify("zoe", "wrong", even_locked=True) == "wrong password"
+    assert await scene.identify("zoe", "wrong", even_locked=True) is Refusal.WRONG_PASSWORD
     assert [tries for *_, tries in await rows(scene.database, TRIES)] == [2]
 
 
@@ -91,14 +91,14 @@ async def test_a_locked_account_is_found_only_for_those_whom_the_lock_does_not_m
 async def test_a_password_that_could_not_be_checked_costs_no_try(scene: Scene) -> None:
     """The guest is to try again when the server is less busy."""
     scene.passwords.is_busy = True
-    assert await scene.identify("zoe", "right", source="192.0.2.1") == "busy"
+    assert await scene.identify("zoe", "right", source="192.0.2.1") is Refusal.BUSY
     assert [tries for *_, tries in await rows(scene.database, TRIES)] == [0, 0]
 
 
 @ensureDeferred
 async def test_an_unknown_name_is_checked_like_a_known_one(scene: Scene) -> None:
     """Whatever matches nothing: no account, no entry."""
-    assert await scene.identify("nobody", "matches nobody") == "wrong password"
+    assert await scene.identify("nobody", "matches nobody") is Refusal.WRONG_PASSWORD
     assert scene.passwords.verified == [(None, "matches nobody", None)]
 
 
@@ -115,7 +115,7 @@ async def test_an_unknown_name_is_checked_like_a_known_one(scene: Scene) -> None
 @ensureDeferred
 async def test_tries_at_no_account_count_against_what_was_typed(scene: Scene, typed: str, counted: str) -> None:
     """Those at names that no account can have count together, so that they fill no table."""
-    assert await scene.identify(typed, "wrong") == "wrong password"
+    assert await scene.identify(typed, "wrong") is Refusal.WRONG_PASSWORD
     assert await rows(scene.database, TRIES) == [("passwords of account", None, None, None, counted, 1)]
 
 
@@ -152,7 +152,7 @@ async def test_who_checks_has_the_try_to_forgive(scene: Scene) -> None:
 async def test_no_password_is_checked_once_the_tries_are_used_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The window is counted from the clock of the check."""
     monkeypatch.setitem(MOST, SubjectKind.PASSWORDS_OF_ACCOUNT, 1)  # type: ignore[misc]
-    assert await scene.identify("zoe", "wrong") == "wrong password"
+    assert await scene.identify("zoe", "wrong") is Refusal.WRONG_PASSWORD
     outcome = await within(5, scene.check.identify("zoe", "right"))
     assert outcome == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
     assert len(scene.passwords.verified) == 1

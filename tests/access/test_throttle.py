@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.support.builders import NOON, SECOND
-from wifidogd.access.throttle import MOST, codes, sign_ups, wait_after
+from wifidogd.access.throttle import MOST, codes, mails_from, mails_to, passwords_from, sign_ups, wait_after
 from wifidogd.store.access.rate_limits import TRIES_WINDOW, Subject, SubjectKind, Tries
 
 ACCOUNT, DEVICE = SubjectKind.PASSWORDS_OF_ACCOUNT, SubjectKind.DEVICE
@@ -81,5 +81,18 @@ def test_the_narrowest_limit_comes_first(subjects: list[Subject], kinds: list[Su
 
 def test_an_ipv6_network_is_one_source() -> None:
     """A customer has 2^64 addresses of it."""
-    [_, source, _] = codes("gw1", "02:00:00:00:00:01", "2001:db8::1:2")
-    assert source == Subject(SubjectKind.CODES_FROM_SOURCE, "gw1", source="2001:db8::")
+    phone, address, network = "02:00:00:00:00:01", "2001:db8::1:2", "2001:db8::"
+    assert codes("gw1", phone, address) == [
+        Subject(SubjectKind.DEVICE, "gw1", phone),
+        Subject(SubjectKind.CODES_FROM_SOURCE, "gw1", source=network),
+        Subject(SubjectKind.CODES_AT_GATEWAY, "gw1"),
+    ]
+    assert sign_ups("gw1", phone, address, "zoe@example.org") == [
+        Subject(SubjectKind.SIGN_UPS_ON_DEVICE, "gw1", phone),
+        Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=network),
+        Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, "gw1"),
+        mails_to("zoe@example.org"),
+    ]
+    assert mails_to("zoe@example.org") == Subject(SubjectKind.MAILS_TO_ADDRESS, name="zoe@example.org")
+    assert mails_from(address) == Subject(SubjectKind.MAILS_FROM_SOURCE, source=network)
+    assert passwords_from(address) == Subject(SubjectKind.PASSWORDS_FROM_SOURCE, source=network)

@@ -54,11 +54,11 @@ def own_reactor() -> None:
     reactor.installWaker()
 
 
-def do_not_shrink() -> None:
-    """Let Hypothesis stop at the first example that fails: looking for a smaller one takes minutes with a database."""
+def search_briefly(examples: int) -> None:
+    """Let Hypothesis try so many examples and stop at the first that fails: to find a smaller one takes minutes."""
     hypothesis: Any = import_module("hypothesis")
     phases = [phase for phase in hypothesis.settings.default.phases if phase.name not in ("shrink", "explain")]
-    hypothesis.settings.register_profile("mutants", hypothesis.settings.default, phases=phases)
+    hypothesis.settings.register_profile("mutants", hypothesis.settings.default, phases=phases, max_examples=examples)
     hypothesis.settings.load_profile("mutants")
 
 

@@ -30,6 +30,9 @@ SELECTION_WITHIN, ROOM_WITHIN = 1200.0, 24 * 3600.0
 FIRST_SECONDS, TIMES_LONGER = 6.0, 5.0
 """A mutant's deadline: seconds, and how many times longer its tests may take than without a change."""
 
+EXAMPLES, EXAMPLES_WITH_DATABASE = 100, 25
+"""Of a property, that Hypothesis tries for each mutant; a transaction for each makes a survivor take long."""
+
 OURS = ("wifidogd", "tests")
 NOT_BEFORE_PYTEST = ("pytest", "_pytest", "hypothesis", "_hypothesis", "xdist", "__main__")
 
@@ -53,12 +56,13 @@ class Progress:
 class Plugin:
     """Replaces the loop in which pytest runs the tests that it has collected."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, examples: int) -> None:
         self._loop = loop
+        self._examples = examples
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        child.do_not_shrink()
+        child.search_briefly(self._examples)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._loop(session)
@@ -260,11 +264,11 @@ class Trial:
         for _ in race([Job(None, body, SELECTION_WITHIN)]):
             pass
 
-    @staticmethod
-    def _pytest(words: Sequence[str], loop: Loop) -> int:
+    def _pytest(self, words: Sequence[str], loop: Loop) -> int:
         child.be_quiet()
         child.own_reactor()
-        return int(pytest.main([*child.PYTEST, *words], plugins=[Plugin(loop)]))
+        examples = EXAMPLES_WITH_DATABASE if self._room.needs_database else EXAMPLES
+        return int(pytest.main([*child.PYTEST, *words], plugins=[Plugin(loop, examples)]))
 
     @contextmanager
     def _postgres(self) -> Iterator[None]:
