@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -22,7 +23,14 @@ from tests.support.observing import log_lines
 from tests.support.postgres import ThrowawayPostgres
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.accounting.dispatcher import HELD_MOST, MAX_WAITING
-from wifidogd.accounting.ledger import ANSWER_WITHIN, Ledger
+from wifidogd.accounting.ledger import (
+    ANSWER_WITHIN,
+    PATIENT_ANSWER_WITHIN,
+    SETTLE_WITHIN,
+    TRANSACTIONS,
+    Ledger,
+    answer_within,
+)
 from wifidogd.accounting.report_stream import PACE
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
@@ -95,6 +103,29 @@ def reported(
 
 async def code(site: Site, report: Report) -> AuthCode:
     return (await within(30, site.ledger.settle(report))).code
+
+
+def test_the_times_and_the_share_of_connections_are_these() -> None:
+    """apfree hangs up after 2 s, wifidog-ng after 1 s, the reference gateway after 30 s."""
+    assert (ANSWER_WITHIN, PATIENT_ANSWER_WITHIN) == (0.7, 10.0)
+    assert timedelta(seconds=2) == SETTLE_WITHIN
+    assert TRANSACTIONS == 3
+
+
+@pytest.mark.impatient
+@pytest.mark.parametrize(
+    ("stage", "dialect", "seconds"),
+    [
+        (Stage.LOGIN, Dialect.WIFIDOG, 10.0),
+        (Stage.LOGIN, Dialect.APFREE, 0.7),
+        (Stage.LOGIN, Dialect.OTHER, 0.7),
+        (Stage.COUNTERS, Dialect.WIFIDOG, 0.7),
+        (Stage.LOGOUT, Dialect.WIFIDOG, 0.7),
+    ],
+)
+def test_only_the_login_of_the_reference_gateway_may_wait_long(stage: Stage, dialect: Dialect, seconds: float) -> None:
+    """Its guest is watching a page load; all others would have hung up."""
+    assert answer_within(replace(reported(stage, "t"), dialect=dialect)) == seconds
 
 
 async def verdict(site: Site, report: Report) -> AuthCode:

@@ -7,8 +7,9 @@ import gc
 import importlib.util
 import os
 import select
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -23,6 +24,9 @@ from tests.support.checkout import ROOT
 
 SURVIVED, KILLED, UNPATCHABLE, BROKEN = 0, 1, 3, 4
 """Exit statuses of the process."""
+
+FIRST_CPU_SECONDS, TIMES_LONGER = 3.0, 5.0
+"""A test's limit: seconds of CPU, to which so many times the seconds that it takes without a change are added."""
 
 PYTEST = (
     *("-q", "-s", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"),
@@ -62,10 +66,16 @@ def search_briefly(examples: int) -> None:
     hypothesis.settings.load_profile("mutants")
 
 
-def run_until_one_fails(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
-    """Run tests, and exit the process with what came of it."""
+def run_until_one_fails(session: pytest.Session, items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> None:
+    """
+    Run tests, and exit the process with what came of it.
+
+    @param seconds: by test, how long it takes without a change.
+    """
     session.config.pluginmanager.register(_Quitter())
     for item, following in zip(items, [*items[1:], None], strict=True):
+        # A loop that does not end leaves the test no chance to fail: the signal ends the process.
+        signal.setitimer(signal.ITIMER_PROF, FIRST_CPU_SECONDS + TIMES_LONGER * seconds.get(item.nodeid, 0.0))
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     os._exit(SURVIVED)
 

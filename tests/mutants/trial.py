@@ -27,8 +27,8 @@ from tests.support.checkout import ROOT
 from tests.support.postgres import ThrowawayPostgres
 
 SELECTION_WITHIN, ROOM_WITHIN = 1200.0, 24 * 3600.0
-FIRST_SECONDS, TIMES_LONGER = 6.0, 5.0
-"""A mutant's deadline: seconds, and how many times longer its tests may take than without a change."""
+FIRST_SECONDS = 6.0
+"""A mutant's deadline, to which L{child.TIMES_LONGER} times what its tests take without a change is added."""
 
 EXAMPLES, EXAMPLES_WITH_DATABASE = 100, 25
 """Of a property, that Hypothesis tries for each mutant; a transaction for each makes a survivor take long."""
@@ -179,7 +179,7 @@ class Trial:
             except (ValueError, KeyError):
                 return child.UNPATCHABLE
             self._begin(number)
-            child.run_until_one_fails(session, [items[test] for test in selection.tests_for(mutant)])
+            child.run_until_one_fails(session, [items[test] for test in selection.tests_for(mutant)], selection.seconds)
             return child.BROKEN
 
         jobs = [
@@ -202,7 +202,7 @@ class Trial:
             items = {item.nodeid: item for item in session.items}
             if not set(chosen) <= set(items):
                 os._exit(child.KILLED)  # another set of parameters: a test has noticed
-            child.run_until_one_fails(session, [items[test] for test in chosen])
+            child.run_until_one_fails(session, [items[test] for test in chosen], selection.seconds)
 
         files = list(dict.fromkeys(test.partition("::")[0] for test in chosen))
         return self._pytest(files or self._room.tests, loop) or child.BROKEN
@@ -222,7 +222,7 @@ class Trial:
             import_module("tests.conftest").ThrowawayPostgres = lambda: shared
 
     def _deadline(self, selection: Selection, mutant: Mutant) -> float:
-        return FIRST_SECONDS + TIMES_LONGER * sum(selection.seconds[test] for test in selection.tests_for(mutant))
+        return FIRST_SECONDS + child.TIMES_LONGER * sum(selection.seconds[test] for test in selection.tests_for(mutant))
 
     def _select(self, scratch: Path) -> Selection:
         """
