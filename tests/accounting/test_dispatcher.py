@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from tests.support.observing import log_lines
 from wifidogd.accounting.dispatcher import (
     ANSWER_STEP,
     HELD_MOST,
@@ -111,6 +112,15 @@ def test_a_lone_report_is_settled_at_once(harness: Harness) -> None:
     assert harness.started == [[1], [2]]
 
 
+def test_a_report_that_comes_when_the_pace_allows_it_waits_for_no_timer(harness: Harness) -> None:
+    """At the very instant."""
+    harness.report(1)
+    harness.batches[0].succeed()
+    harness.clock.advance(PACE)
+    harness.report(2)
+    assert harness.started == [[1], [2]]
+
+
 def test_reports_that_come_meanwhile_form_the_next_batch(harness: Harness) -> None:
     """It starts when the one in flight has ended."""
     for number in (1, 2, 3):
@@ -171,6 +181,15 @@ def test_one_batch_of_the_patient_stream_is_in_flight_at_most(harness: Harness) 
     harness.pass_time(20 * HELD_UP)
     assert harness.started == [[1], [4]]
     assert [batch.spares_endings for batch in harness.batches] == [False, True]
+
+
+def test_monitors_hear_of_both_streams(harness: Harness) -> None:
+    """Together: one report of each is in flight, two and one wait."""
+    for number in (1, 2, 3):
+        harness.report(number, stage=Stage.LOGOUT)
+    for number in (4, 5):
+        harness.report(number)
+    assert harness.dispatcher.metrics() == {"reports_waiting": 3, "batches_in_flight": 2}
 
 
 def test_the_queue_is_bounded_to_the_report(harness: Harness) -> None:
@@ -335,7 +354,11 @@ def test_a_settler_that_raises_stops_nothing(harness: Harness) -> None:
     """It must not, but its reports are given up when they are due and the next batch starts."""
     harness.report(1)
     harness.report(2)
-    harness.batches[0].outcome.errback(StoreUnavailable("a fault of ours"))
+    with log_lines("wifidogd.accounting") as lines:
+        harness.batches[0].outcome.errback(StoreUnavailable("a fault of ours"))
+    assert [(line["log_format"], line["log_failure"].getErrorMessage()) for line in lines] == [
+        ("a batch of reports failed", "a fault of ours")
+    ]
     harness.pass_time(PACE + TICK)
     harness.batches[1].succeed()
     harness.pass_time(ANSWER_WITHIN + ANSWER_STEP + TICK)
