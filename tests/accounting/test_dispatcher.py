@@ -350,6 +350,38 @@ def test_a_report_is_not_settled_too_long_after_its_answer_was_due(
     assert harness.dispatcher.metrics()["reports_waiting"] == 0
 
 
+@pytest.mark.parametrize(("late", "is_settled"), [(0, True), (2**-20, False)])
+def test_a_report_is_too_old_from_the_very_instant_on(harness: Harness, late: float, is_settled: bool) -> None:
+    """Binary fractions of a second: the clock does not round."""
+    harness.report(1, token="phone")
+    harness.report(2, token="phone", within=0.75)
+    harness.clock.advance(0.75 + 3.0 + late)
+    harness.batches[0].succeed()
+    assert (harness.started == [[1], [2]]) is is_settled
+
+
+def test_a_report_that_grew_too_old_while_the_process_was_stopped_is_refused(harness: Harness) -> None:
+    """The answer of the database is read before the timers run that would have given the report up."""
+    harness.report(1, token="phone")
+    harness.report(2, token="phone")
+    harness.clock.rightNow += 10.0
+    harness.batches[0].succeed()
+    assert harness.answers == {1: ALLOWED, 2: "the report has become too old"}
+    assert harness.started == [[1]]
+
+
+@pytest.mark.parametrize(("within", "is_kept"), [(0.25, False), (0.25 + 2**-20, True)])
+def test_a_report_is_tried_again_if_it_may_be_settled_after_the_pause(
+    harness: Harness, within: float, is_kept: bool
+) -> None:
+    """To the instant."""
+    harness.report(1, within=within)
+    harness.batches[0].fail()
+    assert (1 not in harness.answers) is is_kept
+    harness.pass_time(RETRY_PAUSE + TICK)
+    assert (harness.started == [[1], [1]]) is is_kept
+
+
 def test_a_settler_that_raises_stops_nothing(harness: Harness) -> None:
     """It must not, but its reports are given up when they are due and the next batch starts."""
     harness.report(1)
