@@ -360,6 +360,27 @@ def test_a_report_is_too_old_from_the_very_instant_on(harness: Harness, late: fl
     assert (harness.started == [[1], [2]]) is is_settled
 
 
+def test_one_report_without_time_does_not_take_the_others_with_it(harness: Harness) -> None:
+    """Those that have time are tried again."""
+    harness.report(1)
+    harness.report(2, within=RETRY_PAUSE)
+    harness.report(3, within=10)
+    harness.batches[0].succeed()
+    harness.pass_time(PACE + TICK)
+    harness.batches[1].fail()
+    assert harness.answers == {1: ALLOWED, 2: "away"}
+    harness.pass_time(RETRY_PAUSE + TICK)
+    assert harness.started == [[1], [2, 3], [3]]
+
+
+def test_a_planned_start_that_has_become_needless_leaves_no_timer(harness: Harness) -> None:
+    """That of the batch beside a stuck one, once it is not stuck: the start at the pace and the deadlines are left."""
+    harness.report(1)
+    harness.report(2)
+    harness.batches[0].succeed()
+    assert len(harness.clock.getDelayedCalls()) == 2
+
+
 def test_a_report_that_grew_too_old_while_the_process_was_stopped_is_refused(harness: Harness) -> None:
     """The answer of the database is read before the timers run that would have given the report up."""
     harness.report(1, token="phone")
