@@ -275,6 +275,31 @@ async def test_the_queue_is_bounded(site):
     assert {outcome.code for outcome in outcomes} == {AuthCode.ALLOWED}
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_stops_hears_no_more(site):
+    """The gateway is told that nobody can say, and asks the next server."""
+    token = await site.token()
+    await within(5, site.ledger.drain())
+    with pytest.raises(StoreUnavailable, match=r"^the server is stopping$"):
+        await within(5, site.ledger.settle(reported(Stage.LOGOUT, token)))
+    assert site.ledger.unsettled_at is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_is_settled_before_the_gateways_are_known(site):
+    """An answer of 0 would throw off the guests of a gateway that is adopted."""
+    token = await site.token()
+    registry = Registry(site.database, utc_now=site.utc_now)
+    ledger = Ledger(site.database, registry, clock=reactor, utc_now=site.utc_now)
+    settling = ensureDeferred(ledger.settle(reported(Stage.LOGOUT, token)))
+    await deferLater(reactor, 0.1)
+    assert not settling.called
+    assert ledger.unsettled_at == NOON
+    await within(5, registry.refresh())
+    assert (await within(10, settling)).code is AuthCode.DENIED
+    await within(5, ledger.drain())
+
+
 @pytest.mark.impatient
 class TestWithoutDatabase:
     """A server of its own is stopped and started under the ledger."""
