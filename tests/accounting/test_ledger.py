@@ -15,7 +15,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import DeferredList, ensureDeferred, gatherResults
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.logger import formatEvent
 
 from tests.support.deadline import within
@@ -400,6 +400,20 @@ async def test_what_a_process_hears_after_it_was_stopped_may_be_old_news(site):
     watch.woke_at = reactor.seconds()
     assert await code(site, reported(Stage.LOGOUT, token, Octets(700, 70))) is AuthCode.DENIED
     assert await site.rows(SELECT_PAST) == [("gw1", PHONE, "logged out", 700, 70)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_old_news_may_come_for_three_seconds(site):
+    """To the instant: then the gateway has asked again, and what it says is fresh."""
+    token = await site.token()
+    clock = Clock()
+    watch = SimpleNamespace(woke_at=0.0, set_at=None)
+    ledger = Ledger(site.database, site.registry, clock=clock, utc_now=site.utc_now, clock_watch=watch)
+    clock.advance(3.0 - 2**-20)
+    with pytest.raises(StoreUnavailable, match=r"^this process was suspended, and the report may be as old$"):
+        await within(5, ledger.settle(reported(Stage.LOGIN, token)))
+    clock.advance(2**-20)
+    assert (await within(5, ledger.settle(reported(Stage.LOGIN, token)))).code is AuthCode.ALLOWED
 
 
 @pytest_twisted.ensureDeferred
