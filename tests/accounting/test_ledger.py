@@ -276,6 +276,20 @@ async def test_the_queue_is_bounded(site):
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_batch_goes_before_guests_and_is_given_up_after_two_seconds(site, monkeypatch):
+    """Gateways wait for less than people do."""
+    token, transaction, asked = await site.token(), site.database.transaction, []
+
+    def ask(work, **options):
+        asked.append(options)
+        return transaction(work, **options)
+
+    monkeypatch.setattr(site.database, "transaction", ask)
+    assert await code(site, reported(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    assert asked == [{"deadline": timedelta(seconds=2), "urgent": True}]
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_server_that_stops_hears_no_more(site):
     """The gateway is told that nobody can say, and asks the next server."""
     token = await site.token()
