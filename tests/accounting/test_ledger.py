@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import DeferredList, ensureDeferred, gatherResults
+from twisted.internet.defer import DeferredList, ensureDeferred, fail, gatherResults
 from twisted.internet.task import Clock, deferLater
 from twisted.logger import formatEvent
 
@@ -32,7 +32,7 @@ from wifidogd.accounting.ledger import (
     answer_within,
 )
 from wifidogd.accounting.report_stream import PACE
-from wifidogd.domain.errors import Overloaded, StoreUnavailable
+from wifidogd.domain.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Octets, Report, Stage
@@ -203,19 +203,22 @@ async def test_a_lone_report_is_settled_at_once_and_a_crowd_in_batches(site):
     assert after[0][0] - before[0][0] < len(reports) / 10
 
 
+@pytest.mark.parametrize("place", [2, 5])
 @pytest_twisted.ensureDeferred
-async def test_a_report_that_cannot_be_stored_does_not_fail_its_neighbours(site):
-    """The batch is settled apart until the one to blame is alone."""
+async def test_a_report_that_cannot_be_stored_does_not_fail_its_neighbours(site, place):
+    """The batch is settled apart until the one to blame is alone, wherever in it that is."""
     good = [await site.token() for _ in range(5)]
     bad = await site.token()
     reports = [reported(Stage.LOGIN, token, mac=f"02:00:00:00:00:{n:02x}") for n, token in enumerate(good)]
     poisoned = Report(Stage.LOGIN, Dialect.WIFIDOG, bad, gw_id="gw1", mac="not a mac", ip="10.0.0.1")
     with log_lines("wifidogd.accounting") as events:
-        answers = [ensureDeferred(site.ledger.settle(report)) for report in [*reports[:2], poisoned, *reports[2:]]]
+        answers = [
+            ensureDeferred(site.ledger.settle(report)) for report in [*reports[:place], poisoned, *reports[place:]]
+        ]
         outcomes = [await within(5, answer.addErrback(lambda failure: failure.type)) for answer in answers]
     assert [event["log_level"].name for event in events] == ["warn"]
     assert "cannot be settled" in formatEvent(events[0])
-    assert outcomes.pop(2).__name__ == "StoreRefused"
+    assert outcomes.pop(place).__name__ == "StoreRefused"
     assert [decision.code for decision in outcomes] == [AuthCode.ALLOWED] * 5
 
 
@@ -287,6 +290,21 @@ async def test_a_batch_goes_before_guests_and_is_given_up_after_two_seconds(site
     monkeypatch.setattr(site.database, "transaction", ask)
     assert await code(site, reported(Stage.LOGIN, token)) is AuthCode.ALLOWED
     assert asked == [{"deadline": timedelta(seconds=2), "urgent": True}]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_report_in_conflict_with_another_server_is_tried_again(site, monkeypatch):
+    """By itself, after a pause; until then nobody has heard it."""
+    token, transaction, tries = await site.token(), site.database.transaction, []
+
+    def ask(work, **options):
+        tries.append(work)
+        return fail(StoreConflict("another was first")) if len(tries) == 1 else transaction(work, **options)
+
+    monkeypatch.setattr(site.database, "transaction", ask)
+    with log_lines("wifidogd.accounting") as events:
+        assert await code(site, reported(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    assert (len(tries), site.ledger.unsettled_at, events) == (2, NOON, [])
 
 
 @pytest_twisted.ensureDeferred
