@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -379,6 +379,18 @@ def test_a_planned_start_that_has_become_needless_leaves_no_timer(harness: Harne
     harness.report(2)
     harness.batches[0].succeed()
     assert len(harness.clock.getDelayedCalls()) == 2
+
+
+@pytest.mark.parametrize("end", [Batch.succeed, Batch.fail])
+def test_an_idle_dispatcher_plans_no_start_and_waits_for_no_deadline(
+    harness: Harness, end: Callable[[Batch], None]
+) -> None:
+    """One step of the deadlines is left of a report that has its answer."""
+    harness.report(1, within=RETRY_PAUSE)
+    end(harness.batches[0])
+    assert len(harness.clock.getDelayedCalls()) == 1
+    harness.pass_time(ANSWER_STEP + 2 * TICK)
+    assert harness.clock.getDelayedCalls() == []
 
 
 def test_a_report_that_grew_too_old_while_the_process_was_stopped_is_refused(harness: Harness) -> None:
