@@ -9,15 +9,23 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 
-from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, put, rows, run, together
-from wifidogd.access.open_session import Admitted, Identity, Refusal, Refused, open_pending_session
-from wifidogd.domain.guests import GuestRequest
+from tests.support.builders import LOBBY, MINUTE, NOON, SECOND, adopt_all, mac, open_online, put, rows, run, together
+from wifidogd.access.open_session import (
+    Admitted,
+    Identity,
+    Refusal,
+    Refused,
+    open_account_session,
+    open_pending_session,
+)
+from wifidogd.domain.guests import Account, GuestRequest
 from wifidogd.domain.plans import AllowanceOwner, Network, Plan
 from wifidogd.domain.quotas import Limit
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.accounting.plans import save_plan
 from wifidogd.store.accounting.usage import claim_allowance
+from wifidogd.store.accounts.accounts import add_account, fetch_account
 from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.gateways.networks import save_network
 
@@ -108,3 +116,133 @@ async def test_one_owner_signing_in_twice_at_once_gets_one_allowance(database: D
     assert all(isinstance(outcome, Admitted) for outcome in outcomes)
     assert await rows(database, "SELECT count(DISTINCT allowance_id), count(*) FROM sessions") == [(1, 8)]
     await put(database, "DELETE FROM sessions")
+
+
+def test_a_token_is_not_shown_by_accident() -> None:
+    """As in a log line, or a traceback."""
+    assert TOKEN not in repr(Admitted(TOKEN))
+
+
+@pytest.mark.parametrize(("devices", "is_admitted"), [({2}, True), ({2, 3}, False), ({1, 2}, True)])
+@ensureDeferred
+async def test_one_device_more_than_the_plan_allows_is_refused(
+    database: Database, devices: set[int], is_admitted: bool
+) -> None:
+    """Whichever is online already needs no second place."""
+    await offer(database, devices=2)
+    await sign_in(database)
+    for number in devices:
+        await open_online(database, number)
+    await put(database, "UPDATE sessions SET allowance_id = (SELECT allowance_id FROM allowances)")
+    expected = Admitted("u" * 32) if is_admitted else Refused(Refusal.SPENT, limit=Limit.DEVICES)
+    assert await sign_in(database, token="u" * 32) == expected
+
+
+@ensureDeferred
+async def test_a_sliding_window_says_when_a_guest_may_come_back(database: Database) -> None:
+    """When the minute that holds the last octet allowed has left it; the minutes of others do not count."""
+    await offer(database, span=2 * HOUR, span_octets=100)
+    await sign_in(database, token="u" * 32)
+    await put(
+        database,
+        """
+        INSERT INTO allowance_slots (allowance_id, starts_at, used_time, octets)
+        SELECT allowance_id, %(noon)s - made.ago, '0', made.octets
+          FROM allowances, (VALUES (interval '90 minutes', 60), (interval '50 minutes', 70)) AS made (ago, octets)
+        """,
+        {"noon": NOON},
+    )
+    refused = Refused(Refusal.SPENT, limit=Limit.SPAN, back_at=NOON + 30 * MINUTE)
+    assert await sign_in(database) == refused
+
+
+async def open_for(database: Database, account: Account, **changes: Any) -> Admitted | Refused:
+    """Open a session of the owner of an account."""
+    request = replace(GuestRequest(LOBBY, CAFE, VISITOR, NOON), **changes)
+    return await run(database, open_account_session, request, account, mint=lambda: TOKEN)
+
+
+OF_ACCOUNT = """
+    SELECT sessions.account_id IS NOT NULL, sessions.probation_until, plan, allowances.account_id IS NOT NULL,
+           sessions.claimed_mac
+      FROM sessions
+      LEFT JOIN allowances USING (allowance_id)
+"""
+
+
+@pytest.mark.parametrize(
+    ("is_validated", "later", "opened"),
+    [
+        (True, 400 * HOUR, (True, None, None, None, None)),
+        (False, timedelta(), (True, NOON + 7 * MINUTE, None, None, None)),
+        (False, 7 * MINUTE - SECOND, (True, NOON + 7 * MINUTE, None, None, None)),
+        (False, 7 * MINUTE, None),
+    ],
+)
+@ensureDeferred
+async def test_an_address_that_is_not_validated_is_trusted_for_the_grace_of_its_network(
+    database: Database, is_validated: bool, later: timedelta, opened: tuple[Any, ...] | None
+) -> None:
+    """From the sign-up on, however often its guest signs in."""
+    await offer(database)
+    await run(database, add_account, "zoe", "hash", NOON)
+    account = replace(await run(database, fetch_account, "zoe"), validated_at=NOON if is_validated else None)
+    network = replace(CAFE, grace=7 * MINUTE)
+    outcome = await open_for(database, account, network=network, now=NOON + later)
+    assert outcome == (Refused(Refusal.NOT_VALIDATED) if opened is None else Admitted(TOKEN))
+    found = [(*row[:3], row[3] or None, row[4]) for row in await rows(database, OF_ACCOUNT)]
+    assert found == ([] if opened is None else [opened])
+
+
+@pytest.mark.parametrize(
+    ("own", "networks", "plan"), [("p", "q", "p"), (None, "q", "q"), ("p", None, "p"), (None, None, None)]
+)
+@ensureDeferred
+async def test_the_plan_of_an_account_comes_before_that_of_its_network(
+    database: Database, own: str | None, networks: str | None, plan: str | None
+) -> None:
+    """The allowance is the account's; without any plan there is none."""
+    await offer(database)
+    await run(database, save_plan, Plan("q", "Q"))
+    await run(database, add_account, "zoe", "hash", NOON)
+    account = replace(await run(database, fetch_account, "zoe"), plan=own)
+    assert await open_for(database, account, network=replace(CAFE, plan=networks)) == Admitted(TOKEN)
+    [(is_of_account, _, found, owns, claimed)] = await rows(database, OF_ACCOUNT)
+    assert (is_of_account, found, owns, claimed) == (True, plan, plan is not None, None)
+
+
+@pytest.mark.parametrize(
+    ("remember", "wants", "kept"), [(HOUR, True, HOUR), (HOUR, False, None), (None, True, None), (None, False, None)]
+)
+@ensureDeferred
+async def test_a_device_is_remembered_only_where_guest_and_network_want_that(
+    database: Database, remember: timedelta | None, wants: bool, kept: timedelta | None
+) -> None:
+    """For the length of time that the network says."""
+    await offer(database)
+    await run(database, add_account, "zoe", "hash", NOON)
+    account = await run(database, fetch_account, "zoe")
+    outcome = await open_for(database, account, network=replace(CAFE, remember=remember), wants_remembering=wants)
+    assert isinstance(outcome, Admitted)
+    assert (None if outcome.cookie is None else outcome.cookie.until - NOON) == kept
+    assert await rows(database, "SELECT count(*) FROM devices") == [(0 if kept is None else 1,)]
+
+
+@ensureDeferred
+async def test_who_comes_back_on_a_remembered_device_gets_no_new_key(database: Database) -> None:
+    """The one that the browser has stays good."""
+    await offer(database)
+    await run(database, add_account, "zoe", "hash", NOON)
+    await open_for(
+        database,
+        await run(database, fetch_account, "zoe"),
+        network=replace(CAFE, remember=HOUR),
+        wants_remembering=True,
+    )
+    [(device_id, account_id)] = await rows(database, "SELECT device_id, account_id FROM devices")
+    network = replace(CAFE, remember=HOUR)
+    request = GuestRequest(LOBBY, network, VISITOR, NOON, device_key=TOKEN, wants_remembering=True)
+    again = Identity(account_id, device_id=device_id)
+    outcome = await run(database, open_pending_session, request, again, usage=None, mint=lambda: "u" * 32)
+    assert outcome == Admitted("u" * 32)
+    assert await rows(database, "SELECT count(*) FROM sessions JOIN devices USING (device_id)") == [(2,)]

@@ -21,14 +21,16 @@ from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.throttle import MOST
 from wifidogd.accounting.ledger import Ledger
+from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import GuestRequest
-from wifidogd.domain.plans import Network, SignInMethod
+from wifidogd.domain.plans import Network, Plan, SignInMethod
 from wifidogd.domain.sessions import Dialect, LoginQuery, Octets, Reason, Report, Stage
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.access.rate_limits import TRIES_WINDOW
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, SubjectKind
+from wifidogd.store.accounting.plans import save_plan
 from wifidogd.store.accounts.accounts import (
     add_account,
     fetch_account,
@@ -193,7 +195,7 @@ async def test_a_device_is_stopped_from_guessing_many_accounts_and_its_neighbour
 @pytest_twisted.ensureDeferred
 async def test_a_source_is_stopped_from_trying_one_password_on_every_account(harness, monkeypatch):
     """Whatever devices it claims, or none; a right password costs nothing, and another source is another."""
-    monkeypatch.setitem(MOST, "passwords from source", 4)
+    monkeypatch.setitem(MOST, SubjectKind.PASSWORDS_FROM_SOURCE, 4)
 
     async def sign_in(name: str, source: str, password: str = "wrong") -> Admitted | Refused:
         return await within(
@@ -270,6 +272,43 @@ async def test_who_has_not_been_reported_for_three_intervals_counts_as_offline(h
     assert await harness.is_online()
     harness.now += timedelta(seconds=1)
     assert not await harness.is_online()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_splash_in_a_network_with_a_plan_is_on_the_allowance_of_the_device(harness):
+    """Which its gateway must have named, and must report."""
+    await run(harness.database, save_plan, Plan("p", "P"))
+    request = replace(harness.request(), network=replace(OFFER, plan="p"))
+    nameless = replace(request, query=LoginQuery("gw1"))
+    assert await within(5, harness.account_sign_in.splash(nameless)) == Refused(Refusal.NO_DEVICE)
+    assert isinstance(await within(5, harness.account_sign_in.splash(replace(nameless, network=OFFER))), Admitted)
+    assert isinstance(await within(5, harness.account_sign_in.splash(request)), Admitted)
+    drawn = (
+        "SELECT claimed_mac, allowances.mac, plan FROM sessions LEFT JOIN allowances USING (allowance_id) ORDER BY 1"
+    )
+    assert await rows(harness.database, drawn) == [(PHONE.mac, PHONE.mac, "p"), (None, None, None)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_session_begins_once_the_password_has_been_checked(harness):
+    """Not when the form came: a busy server takes seconds."""
+    request = replace(harness.request(), now=NOON - timedelta(seconds=9))
+    assert isinstance(await within(10, harness.account_sign_in.account(request, "zoë", "right")), Admitted)
+    assert await rows(harness.database, "SELECT opened_at FROM sessions") == [(NOON,)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_without_time_to_hash_a_password_anew_lets_its_guest_in(harness, monkeypatch):
+    """The next sign-in will do."""
+
+    async def refuse(password: str) -> str:
+        raise Overloaded("busy")
+
+    await bring_over(harness.database, "right")
+    monkeypatch.setattr(harness.passwords, "hash", refuse)
+    assert isinstance(await harness.sign_in("right", "otto"), Admitted)
+    account = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
+    assert (account.password_hash, account.old_hash is None) == (None, False)
 
 
 @pytest_twisted.ensureDeferred

@@ -7,25 +7,25 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.support.builders import NOON, SECOND
-from wifidogd.access.throttle import MOST, codes, sign_ups, wait_after
-from wifidogd.store.access.rate_limits import TRIES_WINDOW, Subject, Tries
+from wifidogd.access.throttle import MOST, codes, mails_from, mails_to, passwords_from, sign_ups, wait_after
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, Subject, SubjectKind, Tries
 
-ACCOUNT, DEVICE = "passwords of account", "device"
+ACCOUNT, DEVICE = SubjectKind.PASSWORDS_OF_ACCOUNT, SubjectKind.DEVICE
 
 
 def test_nobody_raises_a_limit_unnoticed() -> None:
     """With more tries in a window, codes and passwords are guessed sooner."""
     assert MOST == {
-        "passwords of account": 10,
-        "device": 10,
-        "passwords from source": 300,
-        "codes from source": 250,
-        "codes at gateway": 2_500,
-        "sign-ups on device": 5,
-        "sign-ups from source": 300,
-        "sign-ups at gateway": 1_000,
-        "mails to address": 3,
-        "mails from source": 100,
+        SubjectKind.PASSWORDS_OF_ACCOUNT: 10,
+        SubjectKind.DEVICE: 10,
+        SubjectKind.PASSWORDS_FROM_SOURCE: 300,
+        SubjectKind.CODES_FROM_SOURCE: 250,
+        SubjectKind.CODES_AT_GATEWAY: 2_500,
+        SubjectKind.SIGN_UPS_ON_DEVICE: 5,
+        SubjectKind.SIGN_UPS_FROM_SOURCE: 300,
+        SubjectKind.SIGN_UPS_AT_GATEWAY: 1_000,
+        SubjectKind.MAILS_TO_ADDRESS: 3,
+        SubjectKind.MAILS_FROM_SOURCE: 100,
     }
     assert timedelta(minutes=15) == TRIES_WINDOW
 
@@ -37,15 +37,15 @@ def test_nobody_raises_a_limit_unnoticed() -> None:
         ([(ACCOUNT, 1, NOON)], None),
         ([(ACCOUNT, 10, NOON)], None),
         ([(ACCOUNT, 11, NOON)], TRIES_WINDOW),
-        ([("passwords from source", 11, NOON)], None),
-        ([("mails to address", 4, NOON)], TRIES_WINDOW),
+        ([(SubjectKind.PASSWORDS_FROM_SOURCE, 11, NOON)], None),
+        ([(SubjectKind.MAILS_TO_ADDRESS, 4, NOON)], TRIES_WINDOW),
         ([(ACCOUNT, 11, NOON - TRIES_WINDOW + SECOND)], SECOND),
         ([(ACCOUNT, 10, NOON), (DEVICE, 11, NOON - SECOND)], TRIES_WINDOW - SECOND),
         ([(ACCOUNT, 11, NOON), (DEVICE, 2**31, NOON - SECOND)], TRIES_WINDOW),
     ],
 )
 def test_too_many_tries_wait_for_the_end_of_their_window(
-    tries: list[tuple[str, int, datetime]], wait: timedelta | None
+    tries: list[tuple[SubjectKind, int, datetime]], wait: timedelta | None
 ) -> None:
     """Of the last one, where several are exceeded; each kind has a limit of its own."""
     assert wait_after([Tries(1, *each) for each in tries], NOON) == wait
@@ -54,21 +54,45 @@ def test_too_many_tries_wait_for_the_end_of_their_window(
 @pytest.mark.parametrize(
     ("subjects", "kinds"),
     [
-        (codes("gw1", "02:00:00:00:00:01", "192.0.2.1"), ["device", "codes from source", "codes at gateway"]),
-        (codes("gw1", None, None), ["codes at gateway"]),
+        (
+            codes("gw1", "02:00:00:00:00:01", "192.0.2.1"),
+            [SubjectKind.DEVICE, SubjectKind.CODES_FROM_SOURCE, SubjectKind.CODES_AT_GATEWAY],
+        ),
+        (codes("gw1", None, None), [SubjectKind.CODES_AT_GATEWAY]),
         (
             sign_ups("gw1", "02:00:00:00:00:01", "192.0.2.1", "zoe@example.org"),
-            ["sign-ups on device", "sign-ups from source", "sign-ups at gateway", "mails to address"],
+            [
+                SubjectKind.SIGN_UPS_ON_DEVICE,
+                SubjectKind.SIGN_UPS_FROM_SOURCE,
+                SubjectKind.SIGN_UPS_AT_GATEWAY,
+                SubjectKind.MAILS_TO_ADDRESS,
+            ],
         ),
-        (sign_ups("gw1", None, None, "zoe@example.org"), ["sign-ups at gateway", "mails to address"]),
+        (
+            sign_ups("gw1", None, None, "zoe@example.org"),
+            [SubjectKind.SIGN_UPS_AT_GATEWAY, SubjectKind.MAILS_TO_ADDRESS],
+        ),
     ],
 )
-def test_the_narrowest_limit_comes_first(subjects: list[Subject], kinds: list[str]) -> None:
+def test_the_narrowest_limit_comes_first(subjects: list[Subject], kinds: list[SubjectKind]) -> None:
     """So that whoever has reached it spares those that others share; what is unknown limits nobody."""
     assert [subject.kind for subject in subjects] == kinds
 
 
 def test_an_ipv6_network_is_one_source() -> None:
     """A customer has 2^64 addresses of it."""
-    [_, source, _] = codes("gw1", "02:00:00:00:00:01", "2001:db8::1:2")
-    assert source == Subject("codes from source", "gw1", source="2001:db8::")
+    phone, address, network = "02:00:00:00:00:01", "2001:db8::1:2", "2001:db8::"
+    assert codes("gw1", phone, address) == [
+        Subject(SubjectKind.DEVICE, "gw1", phone),
+        Subject(SubjectKind.CODES_FROM_SOURCE, "gw1", source=network),
+        Subject(SubjectKind.CODES_AT_GATEWAY, "gw1"),
+    ]
+    assert sign_ups("gw1", phone, address, "zoe@example.org") == [
+        Subject(SubjectKind.SIGN_UPS_ON_DEVICE, "gw1", phone),
+        Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=network),
+        Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, "gw1"),
+        mails_to("zoe@example.org"),
+    ]
+    assert mails_to("zoe@example.org") == Subject(SubjectKind.MAILS_TO_ADDRESS, name="zoe@example.org")
+    assert mails_from(address) == Subject(SubjectKind.MAILS_FROM_SOURCE, source=network)
+    assert passwords_from(address) == Subject(SubjectKind.PASSWORDS_FROM_SOURCE, source=network)

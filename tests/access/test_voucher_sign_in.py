@@ -26,7 +26,7 @@ from wifidogd.domain.sessions import LoginQuery
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.domain.voucher_codes import mint_code, show_code
 from wifidogd.gateways.registry import Registry
-from wifidogd.store.access.rate_limits import TRIES_WINDOW
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, SubjectKind
 from wifidogd.store.access.vouchers import Order, list_vouchers, revoke_vouchers
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
@@ -199,8 +199,8 @@ async def test_a_stranger_cannot_close_a_gateway_to_its_guests(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever devices a source claims, and however many addresses of an IPv6 network it has."""
-    monkeypatch.setitem(MOST, "codes from source", 3)
-    monkeypatch.setitem(MOST, "codes at gateway", 5)
+    monkeypatch.setitem(MOST, SubjectKind.CODES_FROM_SOURCE, 3)
+    monkeypatch.setitem(MOST, SubjectKind.CODES_AT_GATEWAY, 5)
 
     async def guess(source: str, code: str) -> Admitted | Refused:
         return await within(

@@ -289,7 +289,7 @@ async def test_one_device_more_takes_the_place_of_the_oldest(scene: Scene, datab
     assert await scene.report(first, Stage.COUNTERS, 5, 5) is AuthCode.DENIED
     assert await scene.report(third, Stage.COUNTERS, 9, device=3) is AuthCode.ALLOWED
     assert [(row[1], row[2]) for row in await rows(database, PAST)] == [(mac(1), "replaced")]
-    assert (await rows(database, FAREWELLS))[0][1:3] == (mac(1), "replaced")
+    assert await rows(database, FAREWELLS) == [("lobby", mac(1), "replaced", scene.now, scene.now)]
     assert await rows(database, BOOKS) == [(21, 5, 3 * MINUTE + timedelta(seconds=2))]
 
 
@@ -348,6 +348,7 @@ async def test_probation_is_5_until_it_is_over(scene: Scene, database: Database)
         assert await scene.report(admitted.token) is expected
     until = NOON + 20 * MINUTE
     assert await rows(database, PAST) == [("lobby", mac(1), Reason.NOT_VALIDATED.value, until)]
+    assert await rows(database, FAREWELLS) == [("lobby", mac(1), Reason.NOT_VALIDATED.value, until, until)]
 
 
 @ensureDeferred

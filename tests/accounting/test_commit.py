@@ -20,6 +20,7 @@ from tests.support.builders import (
     LOBBY,
     MINUTE,
     NOON,
+    Recording,
     adopt_all,
     history,
     mac,
@@ -156,6 +157,19 @@ async def test_reports_whose_answer_was_given_up_do_not_bring_a_token_online(
     assert [decision.code for _, decision in done.decisions] == [AuthCode.ALLOWED] * settled
     assert done.endings == []
     assert bool(await history(lobby)) is replaced
+
+
+@ensureDeferred
+async def test_reports_that_come_too_late_hold_nobodys_session(lobby: Database) -> None:
+    """Neither that of the device, which they would have replaced, nor anything else: one statement is all."""
+    await open_online(lobby, 1, at=NOON - MINUTE)
+    await open_pending(lobby, 11, at=NOON)
+    late = entry(11, Stage.COUNTERS, device=1)
+    late.fail(StoreUnavailable("the database is too slow"))
+    late.answer.addErrback(lambda failure: failure.trap(StoreUnavailable) and None)
+    recording = Recording(lobby)
+    assert await settle_batch(recording, [late]) == Settled([], [])  # type: ignore[arg-type]
+    assert len(recording.statements) == 1
 
 
 HOUR = timedelta(hours=1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from tests.support.observing import log_lines
 from wifidogd.accounting.dispatcher import (
     ANSWER_STEP,
     HELD_MOST,
@@ -111,6 +112,15 @@ def test_a_lone_report_is_settled_at_once(harness: Harness) -> None:
     assert harness.started == [[1], [2]]
 
 
+def test_a_report_that_comes_when_the_pace_allows_it_waits_for_no_timer(harness: Harness) -> None:
+    """At the very instant."""
+    harness.report(1)
+    harness.batches[0].succeed()
+    harness.clock.advance(PACE)
+    harness.report(2)
+    assert harness.started == [[1], [2]]
+
+
 def test_reports_that_come_meanwhile_form_the_next_batch(harness: Harness) -> None:
     """It starts when the one in flight has ended."""
     for number in (1, 2, 3):
@@ -171,6 +181,15 @@ def test_one_batch_of_the_patient_stream_is_in_flight_at_most(harness: Harness) 
     harness.pass_time(20 * HELD_UP)
     assert harness.started == [[1], [4]]
     assert [batch.spares_endings for batch in harness.batches] == [False, True]
+
+
+def test_monitors_hear_of_both_streams(harness: Harness) -> None:
+    """Together: one report of each is in flight, two and one wait."""
+    for number in (1, 2, 3):
+        harness.report(number, stage=Stage.LOGOUT)
+    for number in (4, 5):
+        harness.report(number)
+    assert harness.dispatcher.metrics() == {"reports_waiting": 3, "batches_in_flight": 2}
 
 
 def test_the_queue_is_bounded_to_the_report(harness: Harness) -> None:
@@ -331,11 +350,80 @@ def test_a_report_is_not_settled_too_long_after_its_answer_was_due(
     assert harness.dispatcher.metrics()["reports_waiting"] == 0
 
 
+@pytest.mark.parametrize(("late", "is_settled"), [(0, True), (2**-20, False)])
+def test_a_report_is_too_old_from_the_very_instant_on(harness: Harness, late: float, is_settled: bool) -> None:
+    """Binary fractions of a second: the clock does not round."""
+    harness.report(1, token="phone")
+    harness.report(2, token="phone", within=0.75)
+    harness.clock.advance(0.75 + 3.0 + late)
+    harness.batches[0].succeed()
+    assert (harness.started == [[1], [2]]) is is_settled
+
+
+def test_one_report_without_time_does_not_take_the_others_with_it(harness: Harness) -> None:
+    """Those that have time are tried again."""
+    harness.report(1)
+    harness.report(2, within=RETRY_PAUSE)
+    harness.report(3, within=10)
+    harness.batches[0].succeed()
+    harness.pass_time(PACE + TICK)
+    harness.batches[1].fail()
+    assert harness.answers == {1: ALLOWED, 2: "away"}
+    harness.pass_time(RETRY_PAUSE + TICK)
+    assert harness.started == [[1], [2, 3], [3]]
+
+
+def test_a_planned_start_that_has_become_needless_leaves_no_timer(harness: Harness) -> None:
+    """That of the batch beside a stuck one, once it is not stuck: the start at the pace and the deadlines are left."""
+    harness.report(1)
+    harness.report(2)
+    harness.batches[0].succeed()
+    assert len(harness.clock.getDelayedCalls()) == 2
+
+
+@pytest.mark.parametrize("end", [Batch.succeed, Batch.fail])
+def test_an_idle_dispatcher_plans_no_start_and_waits_for_no_deadline(
+    harness: Harness, end: Callable[[Batch], None]
+) -> None:
+    """One step of the deadlines is left of a report that has its answer."""
+    harness.report(1, within=RETRY_PAUSE)
+    end(harness.batches[0])
+    assert len(harness.clock.getDelayedCalls()) == 1
+    harness.pass_time(ANSWER_STEP + 2 * TICK)
+    assert harness.clock.getDelayedCalls() == []
+
+
+def test_a_report_that_grew_too_old_while_the_process_was_stopped_is_refused(harness: Harness) -> None:
+    """The answer of the database is read before the timers run that would have given the report up."""
+    harness.report(1, token="phone")
+    harness.report(2, token="phone")
+    harness.clock.rightNow += 10.0
+    harness.batches[0].succeed()
+    assert harness.answers == {1: ALLOWED, 2: "the report has become too old"}
+    assert harness.started == [[1]]
+
+
+@pytest.mark.parametrize(("within", "is_kept"), [(0.25, False), (0.25 + 2**-20, True)])
+def test_a_report_is_tried_again_if_it_may_be_settled_after_the_pause(
+    harness: Harness, within: float, is_kept: bool
+) -> None:
+    """To the instant."""
+    harness.report(1, within=within)
+    harness.batches[0].fail()
+    assert (1 not in harness.answers) is is_kept
+    harness.pass_time(RETRY_PAUSE + TICK)
+    assert (harness.started == [[1], [1]]) is is_kept
+
+
 def test_a_settler_that_raises_stops_nothing(harness: Harness) -> None:
     """It must not, but its reports are given up when they are due and the next batch starts."""
     harness.report(1)
     harness.report(2)
-    harness.batches[0].outcome.errback(StoreUnavailable("a fault of ours"))
+    with log_lines("wifidogd.accounting") as lines:
+        harness.batches[0].outcome.errback(StoreUnavailable("a fault of ours"))
+    assert [(line["log_format"], line["log_failure"].getErrorMessage()) for line in lines] == [
+        ("a batch of reports failed", "a fault of ours")
+    ]
     harness.pass_time(PACE + TICK)
     harness.batches[1].succeed()
     harness.pass_time(ANSWER_WITHIN + ANSWER_STEP + TICK)

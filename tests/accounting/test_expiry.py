@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ import pytest
 from pytest_twisted import async_fixture, async_yield_fixture, ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent
 
 from tests.support.builders import (
     LOBBY,
@@ -27,6 +29,7 @@ from tests.support.builders import (
     together,
 )
 from tests.support.deadline import within
+from tests.support.observing import log_lines
 from wifidogd.accounting.expiry import ROWS, Expiry
 from wifidogd.domain.errors import StoreRefused, StoreUnavailable
 from wifidogd.domain.gateways import WaitingGateway
@@ -34,7 +37,7 @@ from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import Octets
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
-from wifidogd.store.access.rate_limits import Subject, count_tries
+from wifidogd.store.access.rate_limits import Subject, SubjectKind, count_tries
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.store.gateways.waiting_gateways import remember_waiting
@@ -116,12 +119,23 @@ async def second_server(dsn: str, database: Database, registry: Registry, watch:
     await within(10, other.stop())
 
 
+@contextmanager
+def said() -> Iterator[list[str]]:
+    """Collect what the operator reads of it."""
+    lines: list[str] = []
+    with log_lines("wifidogd.accounting.expiry") as events:
+        yield lines
+    lines += map(formatEvent, events)
+
+
 @ensureDeferred
 async def test_a_stale_session_ends_at_its_last_report(database: Database, expiry: Expiry) -> None:
     """What was used stays counted; nobody pays for the silence."""
     await open_online(database, 1, at=NOON - HOUR, reported=NOON - 10 * MINUTE, octets=Octets(5, 6))
     await open_online(database, 2, at=NOON - HOUR, reported=NOON - 9 * MINUTE)
-    await within(10, expiry.end_stale())
+    with said() as lines:
+        await within(10, expiry.end_stale())
+    assert lines == ["1 sessions ended: no more reports"]
     assert await history(database) == [(mac(1), NOON - 10 * MINUTE, "no more reports", 5, 6)]
     assert await rows(database, "SELECT mac FROM sessions") == [(mac(2),)]
 
@@ -132,7 +146,9 @@ async def test_a_token_never_used_ends_when_it_lapsed(database: Database, expiry
     await open_pending(database, 1, at=NOON - 3 * MINUTE)
     await open_pending(database, 2, at=NOON - 3 * MINUTE + SECOND)
     await open_pending(database, 3, at=NOON - HOUR)
-    await within(10, expiry.end_unused())
+    with said() as lines:
+        await within(10, expiry.end_unused())
+    assert lines == ["2 tokens never used deleted"]
     assert await history(database) == []
     assert await rows(database, "SELECT opened_at FROM sessions") == [(NOON - 3 * MINUTE + SECOND,)]
 
@@ -373,8 +389,10 @@ async def test_history_is_kept_as_long_as_its_network_says(
              FROM generate_series(1, 1600) AS n, unnest(ARRAY['default', 'brief', 'eternal']) AS network""",
         {"now": NOON},
     )
-    await together(expiry.purge_history(), second_server.purge_history())
-    await within(10, expiry.purge_history())
+    with said() as lines:
+        await together(expiry.purge_history(), second_server.purge_history())
+        await within(10, expiry.purge_history())
+    assert sum(int(line.removesuffix(" past sessions deleted")) for line in lines) == 2 * 1600 - 365 - 1
     left = "SELECT network, count(*) FROM past_sessions GROUP BY network ORDER BY network"
     assert await rows(database, left) == [("brief", 1), ("default", 365), ("eternal", 1600)]
 
@@ -384,15 +402,17 @@ async def test_old_tries_silent_strangers_and_lost_servers_are_forgotten(
     database: Database, expiry: Expiry, watch: Watch
 ) -> None:
     """Fifteen minutes after a window opened, a week after a stranger's last word, an hour after a server's."""
-    await run(database, count_tries, [(Subject("passwords of account", name="ann"), 1)], NOON)
-    others = [(Subject("passwords of account", name=f"{n}"), 1) for n in range(ROWS + 1)]
+    await run(database, count_tries, [(Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name="ann"), 1)], NOON)
+    others = [(Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name=f"{n}"), 1) for n in range(ROWS + 1)]
     await run(database, count_tries, others, NOON - SECOND)
     stranger = WaitingGateway("new", NOON, NOON, "192.0.2.1")
     await run(database, remember_waiting, [stranger, replace(stranger, gw_id="old", last_seen=NOON - SECOND)], 9)
     await put(database, "INSERT INTO servers VALUES ('lost', %(at)s, %(at)s)", {"at": NOON - HOUR})
     await put(database, "INSERT INTO servers VALUES ('quiet', %(at)s, %(at)s)", {"at": NOON - HOUR / 2})
     watch.now = NOON + 15 * MINUTE
-    await within(10, expiry.forget())
+    with said() as lines:
+        await within(10, expiry.forget())
+    assert lines == ["500 old sign-in attempts deleted", "1 old sign-in attempts deleted"]
     assert await rows(database, "SELECT name FROM attempts") == [("ann",)]
     assert await rows(database, "SELECT name FROM servers") == [("quiet",)]
     watch.now = NOON + timedelta(days=7)
@@ -423,15 +443,36 @@ async def test_minutes_farewells_and_devices_that_stay_away_are_forgotten(
         SELECT (SELECT count(*) FROM allowance_slots), (SELECT count(*) FROM farewells),
                (SELECT count(*) FROM allowances)
     """
-    for age, left in (
-        (timedelta(days=32), (2, 1, 2)),
-        (timedelta(days=32) + SECOND, (0, 0, 2)),
-        (timedelta(days=366), (0, 0, 2)),
-        (timedelta(days=366) + SECOND, (0, 0, 1)),
+    for age, left, expected in (
+        (timedelta(days=32), (2, 1, 2), []),
+        (timedelta(days=32) + SECOND, (0, 0, 2), ["2 minutes of use deleted", "1 end notices deleted"]),
+        (timedelta(days=366), (0, 0, 2), []),
+        (timedelta(days=366) + SECOND, (0, 0, 1), ["1 allowances of devices deleted"]),
     ):
         watch.now = NOON + age
-        await within(10, expiry.forget())
+        with said() as lines:
+            await within(10, expiry.forget())
         assert await rows(database, count) == [left]
+        assert lines == expected
+
+
+@ensureDeferred
+async def test_an_allowance_that_no_gateway_has_used_is_kept_for_an_hour(
+    database: Database, expiry: Expiry, watch: Watch
+) -> None:
+    """Anybody can invent devices; the hour is counted from the sign-in."""
+    await put(
+        database,
+        """
+        INSERT INTO plans (name, title) VALUES ('p', 'P');
+        INSERT INTO allowances (mac, network, plan, claimed_at) VALUES ('02:00:00:00:00:01', 'default', 'p', %(noon)s)
+        """,
+        {"noon": NOON},
+    )
+    for age, left in ((timedelta(), 1), (HOUR, 1), (HOUR + SECOND, 0)):
+        watch.now = NOON + age
+        await within(10, expiry.forget())
+        assert await rows(database, "SELECT count(*) FROM allowances") == [(left,)]
 
 
 @ensureDeferred
@@ -451,8 +492,10 @@ async def test_devices_are_remembered_until_their_time_is_over(
     )
     for later, left in ((timedelta(minutes=59), 3), (timedelta(hours=2), 2), (timedelta(days=1), 1)):
         watch.now = NOON + later
-        await within(10, expiry.forget())
+        with said() as lines:
+            await within(10, expiry.forget())
         assert await rows(database, "SELECT count(*) FROM devices") == [(left,)]
+        assert lines == ([] if left == 3 else ["1 devices deleted"])
 
 
 class SetClock(Watch):

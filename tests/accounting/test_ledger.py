@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -13,8 +14,8 @@ import psycopg2
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import DeferredList, ensureDeferred, gatherResults
-from twisted.internet.task import deferLater
+from twisted.internet.defer import DeferredList, ensureDeferred, fail, gatherResults
+from twisted.internet.task import Clock, deferLater
 from twisted.logger import formatEvent
 
 from tests.support.deadline import within
@@ -22,9 +23,16 @@ from tests.support.observing import log_lines
 from tests.support.postgres import ThrowawayPostgres
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.accounting.dispatcher import HELD_MOST, MAX_WAITING
-from wifidogd.accounting.ledger import ANSWER_WITHIN, Ledger
+from wifidogd.accounting.ledger import (
+    ANSWER_WITHIN,
+    PATIENT_ANSWER_WITHIN,
+    SETTLE_WITHIN,
+    TRANSACTIONS,
+    Ledger,
+    answer_within,
+)
 from wifidogd.accounting.report_stream import PACE
-from wifidogd.domain.errors import Overloaded, StoreUnavailable
+from wifidogd.domain.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Octets, Report, Stage
@@ -95,6 +103,29 @@ def reported(
 
 async def code(site: Site, report: Report) -> AuthCode:
     return (await within(30, site.ledger.settle(report))).code
+
+
+def test_the_times_and_the_share_of_connections_are_these() -> None:
+    """apfree hangs up after 2 s, wifidog-ng after 1 s, the reference gateway after 30 s."""
+    assert (ANSWER_WITHIN, PATIENT_ANSWER_WITHIN) == (0.7, 10.0)
+    assert timedelta(seconds=2) == SETTLE_WITHIN
+    assert TRANSACTIONS == 3
+
+
+@pytest.mark.impatient
+@pytest.mark.parametrize(
+    ("stage", "dialect", "seconds"),
+    [
+        (Stage.LOGIN, Dialect.WIFIDOG, 10.0),
+        (Stage.LOGIN, Dialect.APFREE, 0.7),
+        (Stage.LOGIN, Dialect.OTHER, 0.7),
+        (Stage.COUNTERS, Dialect.WIFIDOG, 0.7),
+        (Stage.LOGOUT, Dialect.WIFIDOG, 0.7),
+    ],
+)
+def test_only_the_login_of_the_reference_gateway_may_wait_long(stage: Stage, dialect: Dialect, seconds: float) -> None:
+    """Its guest is watching a page load; all others would have hung up."""
+    assert answer_within(replace(reported(stage, "t"), dialect=dialect)) == seconds
 
 
 async def verdict(site: Site, report: Report) -> AuthCode:
@@ -172,19 +203,22 @@ async def test_a_lone_report_is_settled_at_once_and_a_crowd_in_batches(site):
     assert after[0][0] - before[0][0] < len(reports) / 10
 
 
+@pytest.mark.parametrize("place", [2, 5])
 @pytest_twisted.ensureDeferred
-async def test_a_report_that_cannot_be_stored_does_not_fail_its_neighbours(site):
-    """The batch is settled apart until the one to blame is alone."""
+async def test_a_report_that_cannot_be_stored_does_not_fail_its_neighbours(site, place):
+    """The batch is settled apart until the one to blame is alone, wherever in it that is."""
     good = [await site.token() for _ in range(5)]
     bad = await site.token()
     reports = [reported(Stage.LOGIN, token, mac=f"02:00:00:00:00:{n:02x}") for n, token in enumerate(good)]
     poisoned = Report(Stage.LOGIN, Dialect.WIFIDOG, bad, gw_id="gw1", mac="not a mac", ip="10.0.0.1")
     with log_lines("wifidogd.accounting") as events:
-        answers = [ensureDeferred(site.ledger.settle(report)) for report in [*reports[:2], poisoned, *reports[2:]]]
+        answers = [
+            ensureDeferred(site.ledger.settle(report)) for report in [*reports[:place], poisoned, *reports[place:]]
+        ]
         outcomes = [await within(5, answer.addErrback(lambda failure: failure.type)) for answer in answers]
     assert [event["log_level"].name for event in events] == ["warn"]
     assert "cannot be settled" in formatEvent(events[0])
-    assert outcomes.pop(2).__name__ == "StoreRefused"
+    assert outcomes.pop(place).__name__ == "StoreRefused"
     assert [decision.code for decision in outcomes] == [AuthCode.ALLOWED] * 5
 
 
@@ -242,6 +276,60 @@ async def test_the_queue_is_bounded(site):
     assert site.ledger.unsettled_at == NOON
     outcomes = await within(60, gatherResults(settled))
     assert {outcome.code for outcome in outcomes} == {AuthCode.ALLOWED}
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_batch_goes_before_guests_and_is_given_up_after_two_seconds(site, monkeypatch):
+    """Gateways wait for less than people do."""
+    token, transaction, asked = await site.token(), site.database.transaction, []
+
+    def ask(work, **options):
+        asked.append(options)
+        return transaction(work, **options)
+
+    monkeypatch.setattr(site.database, "transaction", ask)
+    assert await code(site, reported(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    assert asked == [{"deadline": timedelta(seconds=2), "urgent": True}]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_report_in_conflict_with_another_server_is_tried_again(site, monkeypatch):
+    """By itself, after a pause; until then nobody has heard it."""
+    token, transaction, tries = await site.token(), site.database.transaction, []
+
+    def ask(work, **options):
+        tries.append(work)
+        return fail(StoreConflict("another was first")) if len(tries) == 1 else transaction(work, **options)
+
+    monkeypatch.setattr(site.database, "transaction", ask)
+    with log_lines("wifidogd.accounting") as events:
+        assert await code(site, reported(Stage.LOGIN, token)) is AuthCode.ALLOWED
+    assert (len(tries), site.ledger.unsettled_at, events) == (2, NOON, [])
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_stops_hears_no_more(site):
+    """The gateway is told that nobody can say, and asks the next server."""
+    token = await site.token()
+    await within(5, site.ledger.drain())
+    with pytest.raises(StoreUnavailable, match=r"^the server is stopping$"):
+        await within(5, site.ledger.settle(reported(Stage.LOGOUT, token)))
+    assert site.ledger.unsettled_at is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_is_settled_before_the_gateways_are_known(site):
+    """An answer of 0 would throw off the guests of a gateway that is adopted."""
+    token = await site.token()
+    registry = Registry(site.database, utc_now=site.utc_now)
+    ledger = Ledger(site.database, registry, clock=reactor, utc_now=site.utc_now)
+    settling = ensureDeferred(ledger.settle(reported(Stage.LOGOUT, token)))
+    await deferLater(reactor, 0.1)
+    assert not settling.called
+    assert ledger.unsettled_at == NOON
+    await within(5, registry.refresh())
+    assert (await within(10, settling)).code is AuthCode.DENIED
+    await within(5, ledger.drain())
 
 
 @pytest.mark.impatient
@@ -344,6 +432,20 @@ async def test_what_a_process_hears_after_it_was_stopped_may_be_old_news(site):
     watch.woke_at = reactor.seconds()
     assert await code(site, reported(Stage.LOGOUT, token, Octets(700, 70))) is AuthCode.DENIED
     assert await site.rows(SELECT_PAST) == [("gw1", PHONE, "logged out", 700, 70)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_old_news_may_come_for_three_seconds(site):
+    """To the instant: then the gateway has asked again, and what it says is fresh."""
+    token = await site.token()
+    clock = Clock()
+    watch = SimpleNamespace(woke_at=0.0, set_at=None)
+    ledger = Ledger(site.database, site.registry, clock=clock, utc_now=site.utc_now, clock_watch=watch)
+    clock.advance(3.0 - 2**-20)
+    with pytest.raises(StoreUnavailable, match=r"^this process was suspended, and the report may be as old$"):
+        await within(5, ledger.settle(reported(Stage.LOGIN, token)))
+    clock.advance(2**-20)
+    assert (await within(5, ledger.settle(reported(Stage.LOGIN, token)))).code is AuthCode.ALLOWED
 
 
 @pytest_twisted.ensureDeferred

@@ -31,7 +31,7 @@ from wifidogd.domain.sessions import AuthCode, Dialect, LoginQuery, Report, Stag
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.access.rate_limits import TRIES_WINDOW
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, SubjectKind
 from wifidogd.store.accounting.plans import save_plan
 from wifidogd.store.accounts import outbox
 from wifidogd.store.accounts.accounts import add_account, set_disabled, set_password
@@ -282,7 +282,7 @@ async def test_so_has_a_source_whichever_gateways_it_names(
     services: AccountServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A remote attacker must not send mails through all gateways; the addresses of an IPv6 network are one source."""
-    monkeypatch.setitem(MOST, "sign-ups from source", 2)
+    monkeypatch.setitem(MOST, SubjectKind.SIGN_UPS_FROM_SOURCE, 2)
 
     async def sign_up(source: str) -> Admitted | Refused:
         request, address = services.request(LoginQuery("gw1"), source), f"guest{len(source)}@example.org"

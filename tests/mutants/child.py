@@ -7,9 +7,11 @@ import gc
 import importlib.util
 import os
 import select
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import _lru_cache_wrapper
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -23,6 +25,9 @@ from tests.support.checkout import ROOT
 
 SURVIVED, KILLED, UNPATCHABLE, BROKEN = 0, 1, 3, 4
 """Exit statuses of the process."""
+
+FIRST_CPU_SECONDS, TIMES_LONGER = 3.0, 5.0
+"""A test's limit: seconds of CPU, to which so many times the seconds that it takes without a change are added."""
 
 PYTEST = (
     *("-q", "-s", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"),
@@ -54,10 +59,24 @@ def own_reactor() -> None:
     reactor.installWaker()
 
 
-def run_until_one_fails(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
-    """Run tests, and exit the process with what came of it."""
+def search_briefly(examples: int) -> None:
+    """Let Hypothesis try so many examples and stop at the first that fails: to find a smaller one takes minutes."""
+    hypothesis: Any = import_module("hypothesis")
+    phases = [phase for phase in hypothesis.settings.default.phases if phase.name not in ("shrink", "explain")]
+    hypothesis.settings.register_profile("mutants", hypothesis.settings.default, phases=phases, max_examples=examples)
+    hypothesis.settings.load_profile("mutants")
+
+
+def run_until_one_fails(session: pytest.Session, items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> None:
+    """
+    Run tests, and exit the process with what came of it.
+
+    @param seconds: by test, how long it takes without a change.
+    """
     session.config.pluginmanager.register(_Quitter())
     for item, following in zip(items, [*items[1:], None], strict=True):
+        # A loop that does not end leaves the test no chance to fail: the signal ends the process.
+        signal.setitimer(signal.ITIMER_PROF, FIRST_CPU_SECONDS + TIMES_LONGER * seconds.get(item.nodeid, 0.0))
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     os._exit(SURVIVED)
 

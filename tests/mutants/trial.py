@@ -27,8 +27,11 @@ from tests.support.checkout import ROOT
 from tests.support.postgres import ThrowawayPostgres
 
 SELECTION_WITHIN, ROOM_WITHIN = 1200.0, 24 * 3600.0
-FIRST_SECONDS, TIMES_LONGER = 6.0, 5.0
-"""A mutant's deadline: seconds, and how many times longer its tests may take than without a change."""
+FIRST_SECONDS = 6.0
+"""A mutant's deadline, to which L{child.TIMES_LONGER} times what its tests take without a change is added."""
+
+EXAMPLES, EXAMPLES_WITH_DATABASE = 100, 25
+"""Of a property, that Hypothesis tries for each mutant; a transaction for each makes a survivor take long."""
 
 OURS = ("wifidogd", "tests")
 NOT_BEFORE_PYTEST = ("pytest", "_pytest", "hypothesis", "_hypothesis", "xdist", "__main__")
@@ -53,8 +56,13 @@ class Progress:
 class Plugin:
     """Replaces the loop in which pytest runs the tests that it has collected."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, examples: int) -> None:
         self._loop = loop
+        self._examples = examples
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        child.search_briefly(self._examples)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._loop(session)
@@ -171,7 +179,7 @@ class Trial:
             except (ValueError, KeyError):
                 return child.UNPATCHABLE
             self._begin(number)
-            child.run_until_one_fails(session, [items[test] for test in selection.tests_for(mutant)])
+            child.run_until_one_fails(session, [items[test] for test in selection.tests_for(mutant)], selection.seconds)
             return child.BROKEN
 
         jobs = [
@@ -194,7 +202,7 @@ class Trial:
             items = {item.nodeid: item for item in session.items}
             if not set(chosen) <= set(items):
                 os._exit(child.KILLED)  # another set of parameters: a test has noticed
-            child.run_until_one_fails(session, [items[test] for test in chosen])
+            child.run_until_one_fails(session, [items[test] for test in chosen], selection.seconds)
 
         files = list(dict.fromkeys(test.partition("::")[0] for test in chosen))
         return self._pytest(files or self._room.tests, loop) or child.BROKEN
@@ -214,7 +222,7 @@ class Trial:
             import_module("tests.conftest").ThrowawayPostgres = lambda: shared
 
     def _deadline(self, selection: Selection, mutant: Mutant) -> float:
-        return FIRST_SECONDS + TIMES_LONGER * sum(selection.seconds[test] for test in selection.tests_for(mutant))
+        return FIRST_SECONDS + child.TIMES_LONGER * sum(selection.seconds[test] for test in selection.tests_for(mutant))
 
     def _select(self, scratch: Path) -> Selection:
         """
@@ -256,11 +264,11 @@ class Trial:
         for _ in race([Job(None, body, SELECTION_WITHIN)]):
             pass
 
-    @staticmethod
-    def _pytest(words: Sequence[str], loop: Loop) -> int:
+    def _pytest(self, words: Sequence[str], loop: Loop) -> int:
         child.be_quiet()
         child.own_reactor()
-        return int(pytest.main([*child.PYTEST, *words], plugins=[Plugin(loop)]))
+        examples = EXAMPLES_WITH_DATABASE if self._room.needs_database else EXAMPLES
+        return int(pytest.main([*child.PYTEST, *words], plugins=[Plugin(loop, examples)]))
 
     @contextmanager
     def _postgres(self) -> Iterator[None]:

@@ -8,30 +8,30 @@ from datetime import datetime, timedelta
 
 from wifidogd.domain.addresses import neighbourhood
 from wifidogd.domain.guests import Account
-from wifidogd.store.access.rate_limits import TRIES_WINDOW, Subject, Tries, count_tries, forgive_tries
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, Subject, SubjectKind, Tries, count_tries, forgive_tries
 from wifidogd.store.driver.database import Cursor
 
-MOST: Mapping[str, int] = {
-    "passwords of account": 10,
-    "device": 10,
+MOST: Mapping[SubjectKind, int] = {
+    SubjectKind.PASSWORDS_OF_ACCOUNT: 10,
+    SubjectKind.DEVICE: 10,
     # All guests of a site may share a source, hence many.  Whoever tries one password on every account would otherwise
     # be stopped by nothing, as a device is what a URL claims.
-    "passwords from source": 300,
+    SubjectKind.PASSWORDS_FROM_SOURCE: 300,
     # So much below that of the gateway that a stranger cannot close it to its guests alone.
-    "codes from source": 250,
+    SubjectKind.CODES_FROM_SOURCE: 250,
     # Whoever guesses can name any device, so this is what holds: with a million vouchers sold, a code is found at one
     # gateway in 140 years on average.
-    "codes at gateway": 2_500,
+    SubjectKind.CODES_AT_GATEWAY: 2_500,
     # A device may belong to a family.
-    "sign-ups on device": 5,
+    SubjectKind.SIGN_UPS_ON_DEVICE: 5,
     # Whichever gateways the source names: a conference arrives at a site, a stranger has no more.
-    "sign-ups from source": 300,
-    "sign-ups at gateway": 1_000,
+    SubjectKind.SIGN_UPS_FROM_SOURCE: 300,
+    SubjectKind.SIGN_UPS_AT_GATEWAY: 1_000,
     # Whoever types the address: sign-ups, forgotten passwords and changes count together.
-    "mails to address": 3,
-    "mails from source": 100,
+    SubjectKind.MAILS_TO_ADDRESS: 3,
+    SubjectKind.MAILS_FROM_SOURCE: 100,
 }
-"""Tries in a window, by what they are limited by; the kinds are those of the table C{attempts}."""
+"""Tries in a window, at most, by what they count against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,41 +77,41 @@ def wait_after(tries: Iterable[Tries], now: datetime) -> timedelta | None:
 def passwords_of(account: Account | None, typed: str) -> Subject:
     """Return what tries at an account count against; where there is none, what was typed: the answers are the same."""
     if account is not None:
-        return Subject("passwords of account", account_id=account.account_id)
-    return Subject("passwords of account", name=typed)
+        return Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, account_id=account.account_id)
+    return Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name=typed)
 
 
 def passwords_from(source: str) -> Subject:
     """Return what passwords from an address count against, for whatever accounts."""
-    return Subject("passwords from source", source=neighbourhood(source))
+    return Subject(SubjectKind.PASSWORDS_FROM_SOURCE, source=neighbourhood(source))
 
 
 def tries_of_device(gw_id: str, mac: str) -> Subject:
     """Return what passwords and codes typed on a device at a gateway count against."""
-    return Subject("device", gw_id, mac)
+    return Subject(SubjectKind.DEVICE, gw_id, mac)
 
 
 def codes(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
     """Return what a voucher code counts against: the device, the source at this gateway, the gateway."""
     subjects = [] if mac is None else [tries_of_device(gw_id, mac)]
     if source is not None:
-        subjects.append(Subject("codes from source", gw_id, source=neighbourhood(source)))
-    return [*subjects, Subject("codes at gateway", gw_id)]
+        subjects.append(Subject(SubjectKind.CODES_FROM_SOURCE, gw_id, source=neighbourhood(source)))
+    return [*subjects, Subject(SubjectKind.CODES_AT_GATEWAY, gw_id)]
 
 
 def sign_ups(gw_id: str, mac: str | None, source: str | None, address: str) -> list[Subject]:
     """Return what a sign-up, which may send a mail, counts against."""
-    subjects = [] if mac is None else [Subject("sign-ups on device", gw_id, mac)]
+    subjects = [] if mac is None else [Subject(SubjectKind.SIGN_UPS_ON_DEVICE, gw_id, mac)]
     if source is not None:
-        subjects.append(Subject("sign-ups from source", source=neighbourhood(source)))
-    return [*subjects, Subject("sign-ups at gateway", gw_id), mails_to(address)]
+        subjects.append(Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=neighbourhood(source)))
+    return [*subjects, Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, gw_id), mails_to(address)]
 
 
 def mails_from(source: str) -> Subject:
     """Return what addresses typed from a source count against."""
-    return Subject("mails from source", source=neighbourhood(source))
+    return Subject(SubjectKind.MAILS_FROM_SOURCE, source=neighbourhood(source))
 
 
 def mails_to(address: str) -> Subject:
     """Return what mails to an address count against."""
-    return Subject("mails to address", name=address)
+    return Subject(SubjectKind.MAILS_TO_ADDRESS, name=address)

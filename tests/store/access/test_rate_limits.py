@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from wifidogd.domain.errors import StoreRefused
 from wifidogd.store.access.rate_limits import (
     TRIES_WINDOW,
     Subject,
+    SubjectKind,
     Tries,
     count_tries,
     forget_tries,
@@ -24,9 +26,9 @@ from wifidogd.store.access.rate_limits import (
 from wifidogd.store.accounts.accounts import add_account
 from wifidogd.store.driver.database import Database
 
-ANN = Subject("passwords of account", name="ann")
-DEVICE = Subject("device", "lobby", mac(1))
-GATEWAY = Subject("codes at gateway", "lobby")
+ANN = Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name="ann")
+DEVICE = Subject(SubjectKind.DEVICE, "lobby", mac(1))
+GATEWAY = Subject(SubjectKind.CODES_AT_GATEWAY, "lobby")
 BOTH = [ANN, DEVICE]
 MANY = 1_000
 GARDEN = replace(LOBBY, gw_id="garden")
@@ -77,12 +79,12 @@ async def test_a_try_counts_against_all_its_subjects(database: Database) -> None
 @pytest.mark.parametrize(
     "others",
     [
-        [Subject("passwords of account", name="bob")],
-        [Subject("passwords of account", account_id=1)],
-        [Subject("device", "lobby", mac(2))],
-        [Subject("device", "garden", mac(1))],
-        [Subject("sign-ups on device", "lobby", mac(1))],
-        [Subject("codes from source", "lobby", source="2001:db8::")],
+        [Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name="bob")],
+        [Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, account_id=1)],
+        [Subject(SubjectKind.DEVICE, "lobby", mac(2))],
+        [Subject(SubjectKind.DEVICE, "garden", mac(1))],
+        [Subject(SubjectKind.SIGN_UPS_ON_DEVICE, "lobby", mac(1))],
+        [Subject(SubjectKind.CODES_FROM_SOURCE, "lobby", source="2001:db8::")],
     ],
 )
 @ensureDeferred
@@ -144,7 +146,7 @@ async def test_a_forgiven_try_is_none(database: Database) -> None:
 async def test_old_windows_are_forgotten_in_bounded_steps(database: Database) -> None:
     """The newest is kept."""
     for number in range(5):
-        await count(database, Subject("passwords of account", name=f"{number}"), now=NOON + number * SECOND)
+        await count(database, Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name=f"{number}"), now=NOON + number * SECOND)
     forgotten = [await run(database, forget_tries, NOON + 4 * SECOND, 3) for _ in range(3)]
     assert forgotten == [3, 1, 0]
     assert await rows(database, "SELECT name FROM attempts") == [("4",)]
@@ -155,8 +157,12 @@ async def test_what_is_counted_goes_with_what_it_refers_to(database: Database) -
     """An account, a gateway, and a device whose guest has its traces erased."""
     await adopt_all(database, LOBBY, GARDEN)
     await run(database, add_account, "ann", "hash", NOON)
-    await count(database, Subject("passwords of account", account_id=1), DEVICE, GATEWAY)
-    await count(database, Subject("sign-ups on device", "lobby", mac(1)), Subject("codes at gateway", "garden"))
+    await count(database, Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, account_id=1), DEVICE, GATEWAY)
+    await count(
+        database,
+        Subject(SubjectKind.SIGN_UPS_ON_DEVICE, "lobby", mac(1)),
+        Subject(SubjectKind.CODES_AT_GATEWAY, "garden"),
+    )
     await run(database, forget_tries_of_devices, [("lobby", mac(1)), ("garden", mac(2))])
     kinds = "SELECT kind, gw_id FROM attempts ORDER BY attempt_id"
     left = [("passwords of account", None), ("codes at gateway", "lobby"), ("codes at gateway", "garden")]
@@ -168,13 +174,12 @@ async def test_what_is_counted_goes_with_what_it_refers_to(database: Database) -
 @pytest.mark.parametrize(
     "subject",
     [
-        Subject("passwords of account", name="x" * 255),
-        Subject("passwords of account"),
-        Subject("passwords of account", account_id=1, name="ann"),
-        Subject("codes from source", "lobby"),
-        Subject("codes at gateway", "removed"),
-        Subject("device", "lobby", mac(1), name="ann"),
-        Subject("nothing we count", name="ann"),
+        Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name="x" * 255),
+        Subject(SubjectKind.PASSWORDS_OF_ACCOUNT),
+        Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, account_id=1, name="ann"),
+        Subject(SubjectKind.CODES_FROM_SOURCE, "lobby"),
+        Subject(SubjectKind.CODES_AT_GATEWAY, "removed"),
+        Subject(SubjectKind.DEVICE, "lobby", mac(1), name="ann"),
     ],
 )
 @ensureDeferred
@@ -184,3 +189,14 @@ async def test_a_subject_is_what_its_kind_says(database: Database, subject: Subj
     await run(database, add_account, "ann", "hash", NOON)
     with pytest.raises(StoreRefused):
         await count(database, subject)
+
+
+@ensureDeferred
+async def test_the_table_knows_these_kinds_and_no_others(database: Database) -> None:
+    """One that only the code or only the table knew would fail at a guest's try."""
+    [(check,)] = await rows(
+        database, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'attempts_subject_check'"
+    )
+    assert set(re.findall(r"WHEN '([^']*)'", check)) == {kind.value for kind in SubjectKind}
+    with pytest.raises(StoreRefused):
+        await put(database, "INSERT INTO attempts (kind, name, tries, started_at) VALUES ('another', 'ann', 1, now())")

@@ -36,7 +36,7 @@ async def database(dsn):
 
 async def has_connections(database, count):
     """Wait until so many connections are open."""
-    while database.figures()["connections"] != count:
+    while database.metrics()["connections"] != count:
         await deferLater(reactor, 0.02)
 
 
@@ -125,7 +125,7 @@ async def test_what_goes_wrong_with_a_statement_that_was_sent_undoes_everything(
         with pytest.raises(error):
             await within(10, database.transaction(work))
     assert await numbers(database) == [1]
-    assert database.figures() == {"connections": 2, "waiting": 0}
+    assert database.metrics() == {"connections": 2, "waiting": 0}
 
 
 @ensureDeferred
@@ -355,7 +355,7 @@ async def test_the_deadline_ends_a_statement_and_its_connection(database):
         await within(8, database.transaction(statement("SELECT pg_sleep(20)"), deadline=timedelta(seconds=0.3)))
     assert turns.longest < 5
     await within(10, has_connections(database, 2))
-    assert database.figures()["waiting"] == 0
+    assert database.metrics()["waiting"] == 0
     running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()"
     for _ in range(50):
         if await run(database, running) == [(0,)]:
@@ -370,7 +370,7 @@ async def test_no_time_left_is_no_reason_to_lose_a_connection(database, seconds)
     """Whoever has spent the deadline already is told at once."""
     with pytest.raises(StoreUnavailable, match="no time"):
         await within(5, database.transaction(statement("SELECT 1"), deadline=timedelta(seconds=seconds)))
-    assert database.figures() == {"connections": 2, "waiting": 0}
+    assert database.metrics() == {"connections": 2, "waiting": 0}
 
 
 @ensureDeferred
@@ -402,10 +402,10 @@ async def test_it_knows_since_when_it_is_available(dsn):
     assert database.available_since is None
     await run(database, "SELECT 1")
     assert before <= database.available_since <= reactor.seconds()
-    assert database.figures()["waiting"] == 0
+    assert database.metrics()["waiting"] == 0
     await within(10, database.stop())
     assert database.available_since is None
-    assert database.figures() == {"connections": 0, "waiting": 0}
+    assert database.metrics() == {"connections": 0, "waiting": 0}
 
 
 @ensureDeferred

@@ -76,7 +76,7 @@ async def recovered(database, connections=1, seconds=15.0):
     while True:
         try:
             await within(10, database.transaction(write))
-            if database.figures()["connections"] >= connections:
+            if database.metrics()["connections"] >= connections:
                 return reactor.seconds() - since
         except StoreUnavailable:
             assert reactor.seconds() - since < seconds, "it does not come back"
@@ -222,11 +222,11 @@ async def test_a_burst_while_it_is_frozen_is_bounded(running):
         try:
             since = reactor.seconds()
             burst = [start(database.transaction(write, deadline=timedelta(seconds=DEADLINE))) for _ in range(5000)]
-            assert database.figures()["waiting"] == 200
+            assert database.metrics()["waiting"] == 200
             results = await within(10, DeferredList(burst, consumeErrors=True))
             assert reactor.seconds() - since < DEADLINE * 4
         finally:
             running.thaw()
         assert all(not fine and result.check(StoreUnavailable) for fine, result in results)
-        assert database.figures()["waiting"] == 0
+        assert database.metrics()["waiting"] == 0
         await recovered(database, connections=3)

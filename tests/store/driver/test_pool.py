@@ -22,7 +22,7 @@ async def pool(dsn):
     pool = Pool(clock=reactor, size=2, max_waiting=5)
     pool.start(session_parameters(dsn))
     await within(10, pool.submit(query("SELECT 1"), 10.0))
-    while pool.figures()["connections"] < 2:
+    while pool.metrics()["connections"] < 2:
         await deferLater(reactor, 0.02)
     yield pool
     await within(10, pool.stop())
@@ -47,7 +47,7 @@ async def outcomes(deferreds, seconds=20):
 
 async def both_open(pool):
     """Wait until no connection is on its way."""
-    while pool.figures()["connections"] < 2:
+    while pool.metrics()["connections"] < 2:
         await deferLater(reactor, 0.01)
 
 
@@ -68,9 +68,9 @@ async def test_a_burst_beyond_the_queue_is_refused_at_once_and_the_rest_served(p
             refused += 1
     with pytest.raises(StoreUnavailable, match="5 transactions are waiting"):
         pool.submit(query("SELECT 1"), 10.0)
-    assert pool.figures() == {"connections": 2, "waiting": 5}
+    assert pool.metrics() == {"connections": 2, "waiting": 5}
     assert (await outcomes(accepted), refused) == ([1] * 7, 4993)
-    assert pool.figures() == {"connections": 2, "waiting": 0}
+    assert pool.metrics() == {"connections": 2, "waiting": 0}
     assert await within(5, pool.submit(query("SELECT 2"), 5.0)) == 2
 
 
@@ -82,7 +82,7 @@ async def test_waiting_is_part_of_the_deadline(pool):
     late = await outcomes([pool.submit(query("SELECT 2"), 0.2) for _ in range(5)])
     assert late == [StoreUnavailable] * 5
     assert not any(job.called for job in long)
-    assert pool.figures()["waiting"] == 0
+    assert pool.metrics()["waiting"] == 0
     assert await outcomes(long) == [1, 1]
     assert await pids(pool) == before
 
@@ -203,7 +203,7 @@ async def test_what_is_urgent_finds_a_connection_when_all_others_are_stuck(dsn):
     stuck += [pool.submit(query("SELECT 1"), 10.0) for _ in range(5)]
     with pytest.raises(StoreUnavailable, match="5 transactions are waiting"):
         pool.submit(query("SELECT 1"), 10.0)
-    assert pool.figures() == {"connections": 3, "waiting": 5}
+    assert pool.metrics() == {"connections": 3, "waiting": 5}
     assert await outcomes([pool.submit(query("SELECT 2"), 10.0, urgent=True) for _ in "abc"]) == [2, 2, 2]
     assert not any(job.called for job in stuck)
     assert await outcomes(stuck) == [1] * 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 from wifidogd.store.driver.database import Cursor
 
@@ -73,17 +74,31 @@ FORGET_TRIES_OF_DEVICES = """
 """
 
 
+class SubjectKind(Enum):
+    """Which limit tries count against; the values are those of C{attempts.kind}."""
+
+    PASSWORDS_OF_ACCOUNT = "passwords of account"
+    PASSWORDS_FROM_SOURCE = "passwords from source"
+    DEVICE = "device"
+    CODES_AT_GATEWAY = "codes at gateway"
+    CODES_FROM_SOURCE = "codes from source"
+    SIGN_UPS_ON_DEVICE = "sign-ups on device"
+    SIGN_UPS_AT_GATEWAY = "sign-ups at gateway"
+    SIGN_UPS_FROM_SOURCE = "sign-ups from source"
+    MAILS_TO_ADDRESS = "mails to address"
+    MAILS_FROM_SOURCE = "mails from source"
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """
     What tries are counted by; which of the fields are set depends on the kind.
 
-    @ivar kind: one of those that the table C{attempts} knows.
     @ivar source: an address, as L{wifidogd.domain.addresses.neighbourhood} returns it.
     @ivar name: what a guest typed: a name without an account, or an e-mail address.
     """
 
-    kind: str
+    kind: SubjectKind
     gw_id: str | None = None
     mac: str | None = None
     source: str | None = None
@@ -102,7 +117,7 @@ class Tries:
     """
 
     attempt_id: int
-    kind: str
+    kind: SubjectKind
     count: int
     started_at: datetime
 
@@ -120,7 +135,7 @@ async def count_tries(cursor: Cursor, limits: Sequence[tuple[Subject, int]], now
     await cursor.execute(
         COUNT_TRIES,
         {
-            "kinds": [subject.kind for subject in subjects],
+            "kinds": [subject.kind.value for subject in subjects],
             "gw_ids": [subject.gw_id for subject in subjects],
             "macs": [subject.mac for subject in subjects],
             "sources": [subject.source for subject in subjects],
@@ -131,7 +146,7 @@ async def count_tries(cursor: Cursor, limits: Sequence[tuple[Subject, int]], now
             "window_start": now - TRIES_WINDOW,
         },
     )
-    return [Tries(*row) for row in cursor.fetchall()]
+    return [Tries(attempt_id, SubjectKind(kind), *rest) for attempt_id, kind, *rest in cursor.fetchall()]
 
 
 def forgive_tries(cursor: Cursor, attempt_ids: Sequence[int]) -> None:

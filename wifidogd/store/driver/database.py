@@ -107,9 +107,9 @@ class Database:
         """Seconds of the clock since when a connection was open without interruption; None while there is none."""
         return self._pool.available_since
 
-    def figures(self) -> dict[str, int]:
+    def metrics(self) -> dict[str, int]:
         """Count open C{connections} and C{waiting} transactions."""
-        return self._pool.figures()
+        return self._pool.metrics()
 
 
 async def _transact(work: Work[T], connection: Connection) -> T:

@@ -111,7 +111,7 @@ class Pool:
         self._serve()
         return job.result
 
-    def figures(self) -> dict[str, int]:
+    def metrics(self) -> dict[str, int]:
         """Count open connections and waiting jobs."""
         return {"connections": len(self._open), "waiting": sum(map(len, self._waiting.values()))}
 

@@ -62,7 +62,7 @@ class Health(Resource):
         self._database = database
         self._registry = registry
         self._lag = lag
-        self._metrics = {"database": database.figures, **metrics}
+        self._metrics = {"database": database.metrics, **metrics}
 
     def render(self, request: Request) -> int:
         """Answer every method alike."""
