@@ -51,44 +51,39 @@ def test_too_many_tries_wait_for_the_end_of_their_window(
     assert wait_after([Tries(1, *each) for each in tries], NOON) == wait
 
 
+PHONE = "02:00:00:00:00:01"
+SIGN_UP = [SubjectKind.SIGN_UPS_AT_GATEWAY, SubjectKind.MAILS_TO_ADDRESS]
+
+
 @pytest.mark.parametrize(
-    ("subjects", "kinds"),
+    ("mac", "source", "of_codes", "of_sign_ups"),
     [
-        (
-            codes("gw1", "02:00:00:00:00:01", "192.0.2.1"),
-            [SubjectKind.DEVICE, SubjectKind.CODES_FROM_SOURCE, SubjectKind.CODES_AT_GATEWAY],
-        ),
-        (codes("gw1", None, None), [SubjectKind.CODES_AT_GATEWAY]),
-        (
-            sign_ups("gw1", "02:00:00:00:00:01", "192.0.2.1", "zoe@example.org"),
-            [
-                SubjectKind.SIGN_UPS_ON_DEVICE,
-                SubjectKind.SIGN_UPS_FROM_SOURCE,
-                SubjectKind.SIGN_UPS_AT_GATEWAY,
-                SubjectKind.MAILS_TO_ADDRESS,
-            ],
-        ),
-        (
-            sign_ups("gw1", None, None, "zoe@example.org"),
-            [SubjectKind.SIGN_UPS_AT_GATEWAY, SubjectKind.MAILS_TO_ADDRESS],
-        ),
+        (PHONE, "192.0.2.1", [DEVICE, SubjectKind.CODES_FROM_SOURCE, SubjectKind.CODES_AT_GATEWAY],
+         [SubjectKind.SIGN_UPS_ON_DEVICE, SubjectKind.SIGN_UPS_FROM_SOURCE, *SIGN_UP]),
+        (PHONE, None, [DEVICE, SubjectKind.CODES_AT_GATEWAY], [SubjectKind.SIGN_UPS_ON_DEVICE, *SIGN_UP]),
+        (None, "192.0.2.1", [SubjectKind.CODES_FROM_SOURCE, SubjectKind.CODES_AT_GATEWAY],
+         [SubjectKind.SIGN_UPS_FROM_SOURCE, *SIGN_UP]),
+        (None, None, [SubjectKind.CODES_AT_GATEWAY], SIGN_UP),
     ],
-)
-def test_the_narrowest_limit_comes_first(subjects: list[Subject], kinds: list[SubjectKind]) -> None:
+)  # fmt: skip
+def test_the_narrowest_limit_comes_first(
+    mac: str | None, source: str | None, of_codes: list[SubjectKind], of_sign_ups: list[SubjectKind]
+) -> None:
     """So that whoever has reached it spares those that others share; what is unknown limits nobody."""
-    assert [subject.kind for subject in subjects] == kinds
+    assert [subject.kind for subject in codes("gw1", mac, source)] == of_codes
+    assert [subject.kind for subject in sign_ups("gw1", mac, source, "zoe@example.org")] == of_sign_ups
 
 
 def test_an_ipv6_network_is_one_source() -> None:
     """A customer has 2^64 addresses of it."""
-    phone, address, network = "02:00:00:00:00:01", "2001:db8::1:2", "2001:db8::"
-    assert codes("gw1", phone, address) == [
-        Subject(SubjectKind.DEVICE, "gw1", phone),
+    address, network = "2001:db8::1:2", "2001:db8::"
+    assert codes("gw1", PHONE, address) == [
+        Subject(SubjectKind.DEVICE, "gw1", PHONE),
         Subject(SubjectKind.CODES_FROM_SOURCE, "gw1", source=network),
         Subject(SubjectKind.CODES_AT_GATEWAY, "gw1"),
     ]
-    assert sign_ups("gw1", phone, address, "zoe@example.org") == [
-        Subject(SubjectKind.SIGN_UPS_ON_DEVICE, "gw1", phone),
+    assert sign_ups("gw1", PHONE, address, "zoe@example.org") == [
+        Subject(SubjectKind.SIGN_UPS_ON_DEVICE, "gw1", PHONE),
         Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=network),
         Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, "gw1"),
         mails_to("zoe@example.org"),

@@ -24,6 +24,27 @@ FIND_ONLINE = """
        AND (restarted_at IS NULL OR reported_at >= restarted_at)
 """
 
+_GUEST = (
+    "(SELECT EXISTS ("
+    + FIND_ONLINE
+    + """) AS is_online) AS guest
+      LEFT JOIN farewells AS notice
+        ON notice.gw_id = %(gw_id)s
+       AND notice.mac = %(mac)s
+       AND (notice.ended_at > %(ended_since)s OR notice.back_at > %(now)s)
+"""
+)
+
+# All that a guest needs who cannot be remembered: planning the devices, too, costs PostgreSQL as much again.
+FETCH_GUEST = (
+    """
+    SELECT is_online,
+           notice.gw_id AS notice_gw_id, notice.mac AS notice_mac, notice.reason AS notice_reason,
+           notice.ended_at AS notice_ended_at, notice.back_at AS notice_back_at
+      FROM """  # noqa: S608 - both are constants
+    + _GUEST
+)
+
 FETCH_ARRIVAL = (
     """
     SELECT is_online,
@@ -32,13 +53,9 @@ FETCH_ARRIVAL = (
            is_by_key, device_id, device.mac, account_id, voucher_id, remembered_at, expires_at,
            coalesce(accounts.plan, vouchers.plan) AS plan, vouchers.valid_until,
            coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL) AS is_welcome
-      FROM (SELECT EXISTS ("""  # noqa: S608 - both are constants
-    + FIND_ONLINE
-    + """) AS is_online) AS guest
-      LEFT JOIN farewells AS notice
-        ON notice.gw_id = %(gw_id)s
-       AND notice.mac = %(mac)s
-       AND (notice.ended_at > %(ended_since)s OR notice.back_at > %(now)s)
+      FROM """  # noqa: S608 - both are constants
+    + _GUEST
+    + """
       LEFT JOIN (
            (SELECT true AS is_by_key, device_id, mac, account_id, voucher_id, remembered_at, expires_at
               FROM devices
@@ -117,12 +134,15 @@ async def fetch_arrival(
         "reported_since": reported_since,
         "ended_since": ended_since,
     }
-    await cursor.execute(FETCH_ARRIVAL, values)
+    may_be_remembered = key_hash is not None or remembered_mac is not None
+    await cursor.execute(FETCH_ARRIVAL if may_be_remembered else FETCH_GUEST, values)
     rows, columns = cursor.fetchall(), cursor.columns
-    online, noticed, by_key = map(columns.index, ("is_online", "notice_reason", "is_by_key"))
-    device_in = DEVICES.over(columns)
-    devices = {row[by_key]: device_in(row) for row in rows if row[by_key] is not None}
+    online, noticed = map(columns.index, ("is_online", "notice_reason"))
     notice = None if rows[0][noticed] is None else END_NOTICES.over(columns)(rows[0])
+    if not may_be_remembered:
+        return Arrival(rows[0][online], notice)
+    by_key, device_in = columns.index("is_by_key"), DEVICES.over(columns)
+    devices = {row[by_key]: device_in(row) for row in rows if row[by_key] is not None}
     return Arrival(rows[0][online], notice, devices.get(True), devices.get(False))
 
 
