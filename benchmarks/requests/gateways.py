@@ -131,9 +131,10 @@ class LoginPages:
     """What phones ask for when the gateway has sent them to the login page: HTTP/1.1, one guest after another."""
 
     gateways: int
+    first: int = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        guest = 0
+        guest = self.first
         while True:
             gateway = gw_id(guest % self.gateways)
             yield (
