@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from wifidogd.access.open_session import Refusal, Refused, refuse_if_online
 from wifidogd.access.throttle import Counted, count, forgive, passwords_from, passwords_of, tries_of_device
@@ -77,20 +78,7 @@ class PasswordCheck:
         @raise StoreError: as L{Database.transaction}.
         """
         now, name = self._utc_now(), _known_form(typed)
-
-        async def begin(cursor: Cursor) -> tuple[Account | None, Counted] | Refused:
-            refused = None if request is None else await refuse_if_online(cursor, request)
-            if refused is not None:
-                return refused
-            account = await fetch_account(cursor, name)
-            subjects = [passwords_of(account, name)]
-            if request is not None and request.mac is not None:
-                subjects.append(tries_of_device(request.gateway.gw_id, request.mac))
-            if source is not None:
-                subjects.append(passwords_from(source))
-            return account, await count(cursor, subjects, now)
-
-        begun = await self._database.transaction(begin)
+        begun = await self._database.transaction(lambda cursor: self._begin(cursor, name, request, source, now))
         if isinstance(begun, Refused):
             return begun
         account, counted = begun
@@ -105,6 +93,21 @@ class PasswordCheck:
         if account is None or not is_right or (account.disabled and not even_locked):
             return Refused(Refusal.WRONG_PASSWORD)
         return Identified(account, counted)
+
+    async def _begin(
+        self, cursor: Cursor, name: str, request: GuestRequest | None, source: str | None, now: datetime
+    ) -> tuple[Account | None, Counted] | Refused:
+        """Find the account and count the try, unless the guest is online already."""
+        refused = None if request is None else await refuse_if_online(cursor, request)
+        if refused is not None:
+            return refused
+        account = await fetch_account(cursor, name)
+        subjects = [passwords_of(account, name)]
+        if request is not None and request.mac is not None:
+            subjects.append(tries_of_device(request.gateway.gw_id, request.mac))
+        if source is not None:
+            subjects.append(passwords_from(source))
+        return account, await count(cursor, subjects, now)
 
     async def _forgive(self, counted: Counted) -> None:
         async def forgive_it(cursor: Cursor) -> None:

@@ -24,8 +24,12 @@ FIND_ONLINE = """
        AND (restarted_at IS NULL OR reported_at >= restarted_at)
 """
 
-_GUEST = (
-    "(SELECT EXISTS ("
+_COLUMNS = """is_online,
+           notice.gw_id AS notice_gw_id, notice.mac AS notice_mac, notice.reason AS notice_reason,
+           notice.ended_at AS notice_ended_at, notice.back_at AS notice_back_at"""
+_TABLES = (
+    """
+      FROM (SELECT EXISTS ("""
     + FIND_ONLINE
     + """) AS is_online) AS guest
       LEFT JOIN farewells AS notice
@@ -36,27 +40,17 @@ _GUEST = (
 )
 
 # All that a guest needs who cannot be remembered: planning the devices, too, costs PostgreSQL as much again.
-FETCH_GUEST = (
-    """
-    SELECT is_online,
-           notice.gw_id AS notice_gw_id, notice.mac AS notice_mac, notice.reason AS notice_reason,
-           notice.ended_at AS notice_ended_at, notice.back_at AS notice_back_at
-      FROM """  # noqa: S608 - both are constants
-    + _GUEST
-)
+FETCH_GUEST = "SELECT " + _COLUMNS + _TABLES
 
 FETCH_ARRIVAL = (
-    """
-    SELECT is_online,
-           notice.gw_id AS notice_gw_id, notice.mac AS notice_mac, notice.reason AS notice_reason,
-           notice.ended_at AS notice_ended_at, notice.back_at AS notice_back_at,
+    "SELECT "  # noqa: S608 - all are constants
+    + _COLUMNS
+    + """,
            is_by_key, device_id, device.mac, account_id, voucher_id, remembered_at, expires_at,
            coalesce(accounts.plan, vouchers.plan) AS plan, vouchers.valid_until,
-           coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL) AS is_welcome
-      FROM """  # noqa: S608 - both are constants
-    + _GUEST
-    + """
-      LEFT JOIN (
+           coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL) AS is_welcome"""
+    + _TABLES
+    + """      LEFT JOIN (
            (SELECT true AS is_by_key, device_id, mac, account_id, voucher_id, remembered_at, expires_at
               FROM devices
              WHERE key_hash = %(key_hash)s
@@ -136,10 +130,15 @@ async def fetch_arrival(
     }
     may_be_remembered = key_hash is not None or remembered_mac is not None
     await cursor.execute(FETCH_ARRIVAL if may_be_remembered else FETCH_GUEST, values)
+    return _read_arrival(cursor)
+
+
+def _read_arrival(cursor: Cursor) -> Arrival:
+    """Return what the rows say, one for each device that was found; C{FETCH_GUEST} has no columns of devices."""
     rows, columns = cursor.fetchall(), cursor.columns
     online, noticed = map(columns.index, ("is_online", "notice_reason"))
     notice = None if rows[0][noticed] is None else END_NOTICES.over(columns)(rows[0])
-    if not may_be_remembered:
+    if "is_by_key" not in columns:
         return Arrival(rows[0][online], notice)
     by_key, device_in = columns.index("is_by_key"), DEVICES.over(columns)
     devices = {row[by_key]: device_in(row) for row in rows if row[by_key] is not None}
