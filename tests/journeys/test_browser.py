@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from selenium.webdriver import Chrome
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
-from tests.support.browser import Browser, StandInGateway, chromium, visiting
+from tests.support.browser import Browser, StandInGateway, visiting
 from tests.support.deadline import within
 from tests.support.site_server import GATEWAY, MAC, SiteServer
 from wifidogd.store.driver.database import Database
@@ -42,13 +42,6 @@ class Site:
                 journey(browser)
 
         await within(90, deferToThread(in_thread))
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Chrome]:
-    """One browser for all journeys, which takes longer to start than a journey takes."""
-    with chromium() as driver:
-        yield driver
 
 
 @pytest_twisted.async_yield_fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred as ensure
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
-from tests.support.browser import Browser, StandInGateway, chromium, visiting
+from tests.support.browser import Browser, StandInGateway, visiting
 from tests.support.builders import put, rows, run
 from tests.support.deadline import within
 from tests.support.mailbox import Mailbox
@@ -108,13 +108,6 @@ class Site:
                     journey(browser, f"{name}-{width}-{language}-{'script' if scripts else 'plain'}")
 
         await within(150, deferToThread(in_thread))
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Chrome]:
-    """One browser for all journeys, which takes longer to start than a journey takes."""
-    with chromium() as driver:
-        yield driver
 
 
 @pytest_twisted.async_yield_fixture

@@ -15,30 +15,15 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 
 from tests.support.checkout import ROOT
 from tests.support.deadline import within
+from tests.support.observing import Output
 from tests.support.running_server import Answer, ask
 from tests.support.scratch import make_scratch
 
 MAC = "02:ab:cd:ef:01:01"
-
-
-class Output(ProcessProtocol):
-    """Collects the output of a process, and records its end."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.ended: Deferred[object] = Deferred()
-
-    def childDataReceived(self, descriptor: int, data: bytes) -> None:
-        self.text += data.decode()
-
-    def processEnded(self, reason: object) -> None:
-        self.ended.callback(None)
 
 
 class Twistd:

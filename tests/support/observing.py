@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import LogEvent, globalLogPublisher
 
@@ -68,3 +70,17 @@ def log_lines(namespace: str) -> Iterator[list[LogEvent]]:
         yield events
     finally:
         globalLogPublisher.removeObserver(note)
+
+
+class Output(ProcessProtocol):
+    """Collects the output of a process, and records its end."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.ended: Deferred[object] = Deferred()
+
+    def childDataReceived(self, descriptor: int, data: bytes) -> None:
+        self.text += data.decode()
+
+    def processEnded(self, reason: object) -> None:
+        self.ended.callback(None)

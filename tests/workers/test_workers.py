@@ -16,34 +16,20 @@ from pathlib import Path
 import psycopg2
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.error import ConnectError, ConnectionClosed
-from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 
 from tests.support.builders import LOBBY, adopt_all, mac, put, rows
 from tests.support.checkout import ROOT
 from tests.support.deadline import within
+from tests.support.observing import Output
 from tests.support.running_server import Answer, ask
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.driver.database import Database
 
 GUESTS = 12
 SECRET = "not-to-be-seen-by-ps"
-
-
-class Output(ProcessProtocol):
-    """Collects the output of a process, and records its end."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.ended: Deferred[object] = Deferred()
-
-    def childDataReceived(self, descriptor: int, data: bytes) -> None:
-        self.text += data.decode()
-
-    def processEnded(self, reason: object) -> None:
-        self.ended.callback(None)
 
 
 class Parent:
