@@ -20,7 +20,8 @@ from ipaddress import ip_address
 from typing import BinaryIO
 
 from wifidogd.ctl.migration.pg_dump import Row, Unreadable, read_rows
-from wifidogd.store.accounts.accounts import fold_name
+from wifidogd.domain.account_names import fold_name, is_name
+from wifidogd.domain.addresses import LONGEST_STORED, read_mail_address
 
 ALLOWED, VALIDATION, VALIDATION_FAILED = "1", "5", "6"
 """Values of C{users.account_status}; there are also -1 error, 0 denied and 254 locked."""
@@ -36,8 +37,6 @@ CLOSED = {"PERMANENTLY_CLOSED", "NON_WIFIDOG_NODE"}
 
 MOST_USERS = 500_000
 """Of one dump; 100 MB of memory tell which names and addresses were there before."""
-
-EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def _user(row: Row) -> OldUser:
     name = fold_name(values["username"] or email or "")
     if values["username"] == "SPLASH_ONLY_USER":
         raise _NotTaken("is nobody's: it stood for all guests of splash-only nodes")
-    if not 1 <= len(name) <= 100 or not name.isprintable():
+    if not is_name(name):
         raise _NotTaken("has no name that an account can have")
     old_hash = values["pass"] or ""
     if not _is_md5(old_hash):
@@ -201,9 +200,8 @@ def _is_md5(text: str) -> bool:
 
 
 def _email(text: str) -> str | None:
-    """Read an address; None for none, or one that no mail program would take."""
-    text = text.strip().lower()
-    return text if len(text) <= 254 and EMAIL.fullmatch(text) else None
+    """Read an address; None for none, or one that no mail can be sent to."""
+    return read_mail_address(text, LONGEST_STORED)
 
 
 def _instant(text: str) -> datetime | None:
