@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from importlib.abc import Traversable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from twisted.logger import Logger
 
