@@ -122,7 +122,12 @@ def _user_agent(request: IRequest) -> str:
 
 
 def _plain(request: IRequest, body: bytes, code: int = OK) -> bytes:
-    """Return a body in one piece: a chunk boundary could split what a gateway looks for (docs/protocol.md 6.1)."""
+    """
+    Return a body in one piece: a chunk boundary could split what a gateway looks for (docs/protocol.md 6.1).
+
+    Nothing in between may keep it: an old answer is none, and may be another guest's.
+    """
     request.setResponseCode(code)
+    request.setHeader(b"cache-control", b"no-store")
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
     return body
