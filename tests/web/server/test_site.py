@@ -179,13 +179,40 @@ async def test_paths_lead_to_components(path: str, target: str, answer: str) -> 
     close(running)
 
 
-@pytest.mark.parametrize("target", ["/healthz", "/wifidog/healthz", "/wifidog/healthz/"])
+@pytest.mark.parametrize("target", ["/healthz", "/healthz?x=/wifidog/auth", "http://a/healthz"])
 @ensureDeferred
-async def test_health_is_at_two_addresses(running: RunningSite, target: str) -> None:
-    """At the root, where monitors look, and under the path."""
+async def test_health_is_at_one_address(running: RunningSite, target: str) -> None:
+    """At the root, where monitors look."""
     wire = await running.connect()
     wire.say(f"GET {target} HTTP/1.0\r\n\r\n".encode())
     await running.slow.has_been_asked(1)
+
+
+@pytest.mark.parametrize("path", ["/wifidog/", "/"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//healthz",
+        "/healthz/",
+        "/%68ealthz",
+        "/healthz%00",
+        "/healthz%2F",
+        "/./healthz",
+        "/wifidog/healthz",
+        "/wifidog//healthz",
+        "/wifidog/healthz/",
+        "/HEALTHZ",
+        "http://a//healthz",
+        "healthz",
+    ],
+)
+@ensureDeferred
+async def test_health_is_at_no_other_address(path: str, target: str) -> None:
+    """So that a rule in front of the server that forbids the one forbids it."""
+    running = RunningSite(path)
+    reply = await ask(running.port, target)
+    assert (reply.status, reply.body.partition(" ")[0]) == (200, "guest")
+    close(running)
 
 
 @ensureDeferred
