@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
-from importlib.abc import Traversable
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def lost(before: dict[str, list[dict[str, Any]]], after: dict[str, list[dict[str
 
 
 def is_about_mails(row: dict[str, Any]) -> bool:
-    """Whether a row counts mails to an address, which have limits of their own since the seventh schema."""
+    """Whether a row counts mails to an address, which have limits of their own since the eighth schema."""
     return str(row.get("subject", "")).startswith("mail ") or row.get("kind") == "mails to address"
 
 
@@ -154,7 +154,7 @@ async def test_tries_are_counted_on_from_what_was_counted(dsn: str, schema: int,
 @ensureDeferred
 async def test_names_are_folded_where_nobody_else_is_called_so(dsn: str) -> None:
     """Those of two who would be called the same stay, as does one that is the address of another."""
-    make_old_database(dsn, 6)
+    make_old_database(dsn, 7)
     query(
         dsn,
         """

@@ -82,7 +82,12 @@ FIFTH = """
 
 SIXTH = "INSERT INTO attempts (kind, name, tries, started_at) VALUES ('mails to address', 'eve@example.org', 14, now())"
 
-SEVENTH = """
+SEVENTH = f"""
+    INSERT INTO sessions (token_hash, gw_id, claimed_mac, opened_at)
+    VALUES (sha256('claimed'), 'lobby', '{DEVICE}', now())
+"""
+
+EIGHTH = """
     UPDATE email_links SET used_at = now();
     INSERT INTO mails (recipient, message, source, queued_at, next_try)
     VALUES ('eve@example.org', 'Dear', '192.0.2.1', now(), now());
@@ -91,7 +96,7 @@ SEVENTH = """
     VALUES (sha256('eve@example.org'), sha256('02:51:4d:00:00:01'), now())
 """
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
