@@ -66,8 +66,9 @@ FILL = """
            'default', 'free', %(noon)s
       FROM generate_series(1, 50000) AS n;
 
-    INSERT INTO probations (address_hash, device_hash, began_at)
-    SELECT sha256(n::text::bytea), sha256((n %% 5000)::text::bytea), %(noon)s FROM generate_series(1, 20000) AS n;
+    INSERT INTO probations (address_hash, device_hash, source_hash, began_at)
+    SELECT sha256(n::text::bytea), sha256((n %% 5000)::text::bytea), sha256((n %% 100)::text::bytea), %(noon)s
+      FROM generate_series(1, 20000) AS n;
 
     INSERT INTO mail_limits (subject_hash, spent_until)
     SELECT sha256(n::text::bytea), %(noon)s FROM generate_series(1, 20000) AS n;
@@ -218,6 +219,7 @@ MAIL: dict[str, object] = {
     "at_once": 3,
     "address_hash": token(7),
     "device_hash": token(8),
+    "source_hash": token(9),
     "has_device": True,
     "day_ago": NOON - timedelta(days=1),
     "kept_since": NOON - timedelta(days=7),

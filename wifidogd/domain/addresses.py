@@ -108,6 +108,17 @@ def blocks_of(source: str) -> tuple[str, ...]:
     return tuple(_block(literal, length) for length in _DELEGATIONS)
 
 
+def delegation_of(source: str) -> str:
+    """
+    Return the largest block of addresses that one customer of a provider may have.
+
+    @param source: as in L{blocks_of}.
+    @return: the /48 of an IPv6 address, in CIDR notation; an IPv4 address itself; any other text alone.
+    """
+    blocks = blocks_of(source)
+    return blocks[-1] if len(blocks) == len(_DELEGATIONS) else blocks[0]
+
+
 def _block(literal: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:
     return str(ipaddress.ip_network(f"{literal}/{length}", strict=False))
 
