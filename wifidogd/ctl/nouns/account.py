@@ -13,6 +13,7 @@ from wifidogd.ctl.cli.output import complain, instant, print_json, print_table
 from wifidogd.domain.guests import Account
 from wifidogd.domain.tokens import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.settings.text_files import read_line
 from wifidogd.store.accounts.accounts import (
     add_account,
     fold_name,
@@ -62,15 +63,14 @@ def ask_password(arguments: Namespace) -> None:
         if getpass("Again: ") != password:
             raise WrongUsage("The two passwords differ: try again.")
     else:
-        password = sys.stdin.readline(LONGEST_PASSWORD + 3).rstrip("\r\n")
+        try:
+            password = read_line(sys.stdin.buffer)
+        except ValueError:
+            raise WrongUsage("The password is not plain text: write it in UTF-8.") from None
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise WrongUsage(
             f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; this one has {len(password)}."
         )
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        raise WrongUsage("The password is not written in UTF-8.") from None
     arguments.password = password
 
 
