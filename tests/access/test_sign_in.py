@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import argon2
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
@@ -143,6 +144,31 @@ async def test_an_imported_account_gets_a_better_hash_at_its_first_sign_in(harne
     assert isinstance(await harness.sign_in("right", "otto"), Admitted)
     again = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "otto")))
     assert again == account
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_password_is_the_same_however_it_is_typed(harness):
+    """Decomposed as macOS does, or in full width; a hash of before, of what was typed then, is replaced once."""
+    decomposed, composed = "Gru\u0308n-Tee", "Gr\xfcn-Tee"
+    old = argon2.PasswordHasher().hash(decomposed)
+    await within(5, harness.database.transaction(lambda cursor: set_password(cursor, "zoë", old)))
+    assert await harness.sign_in(composed) == Refused(Refusal.WRONG_PASSWORD)
+    assert isinstance(await harness.sign_in(decomposed), Admitted)
+    upgraded = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "zoë")))
+    assert upgraded.password_hash != old
+    for typed in (composed, decomposed, "\uff27r\xfcn\uff0d\uff34ee"):
+        assert isinstance(await harness.sign_in(typed), Admitted)
+    after = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "zoë")))
+    assert after == upgraded
+
+
+@pytest.mark.parametrize("stored", ["Gr\xfcn-Tee", "Gru\u0308n-Tee"])
+@pytest_twisted.ensureDeferred
+async def test_an_imported_password_is_found_in_both_forms(harness, stored):
+    """The old server took the MD5 of what was sent."""
+    await bring_over(harness.database, stored)
+    assert isinstance(await harness.sign_in("Gru\u0308n-Tee", "otto"), Admitted)
+    assert isinstance(await harness.sign_in("Gr\xfcn-Tee", "otto"), Admitted)
 
 
 @pytest_twisted.ensureDeferred
@@ -301,7 +327,7 @@ async def test_a_session_begins_once_the_password_has_been_checked(harness):
 async def test_a_server_without_time_to_hash_a_password_anew_lets_its_guest_in(harness, monkeypatch):
     """The next sign-in will do."""
 
-    async def refuse(password: str) -> str:
+    async def refuse(password: str, source: str | None) -> str:
         raise Overloaded("busy")
 
     await bring_over(harness.database, "right")

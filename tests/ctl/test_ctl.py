@@ -24,7 +24,8 @@ from tests.support.deadline import within
 from wifidogd.ctl import main
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.runtime.endpoints import ctl_command
-from wifidogd.store.accounts.accounts import fetch_account, sign_up
+from wifidogd.store.accounts.accounts import fetch_account
+from wifidogd.store.accounts.confirmations import sign_up
 from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.gateways.gateways import fetch_gateways
 

@@ -16,7 +16,7 @@ from wifidogd.access.open_session import (
 from wifidogd.access.password_check import PasswordCheck
 from wifidogd.access.throttle import forgive
 from wifidogd.domain.errors import Overloaded
-from wifidogd.domain.guests import Account, GuestRequest
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
@@ -68,7 +68,7 @@ class AccountSignIn:
         if isinstance(identified, Refused):
             return identified
         account, counted = identified.account, identified.counted
-        upgraded = await self._upgraded(account, password)
+        upgraded = await self._upgraded(password, request.source) if identified.is_stale else None
         checked = replace(request, now=self._utc_now())
 
         async def finish(cursor: Cursor) -> Admitted | Refused:
@@ -90,15 +90,13 @@ class AccountSignIn:
         usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
         return await open_pending_session(cursor, request, usage=usage, mint=self._mint)
 
-    async def _upgraded(self, account: Account, password: str) -> str | None:
+    async def _upgraded(self, password: str, source: str | None) -> str | None:
         """
-        Hash the right password anew for an account that was imported.
+        Hash the right password of an account anew.
 
-        @return: None where there is nothing to upgrade, or no time for it now: the next sign-in will do.
+        @return: None where there is no time for it now: the next sign-in will do.
         """
-        if account.password_hash is not None:
-            return None
         try:
-            return await self._passwords.hash(password)
+            return await self._passwords.hash(password, source)
         except Overloaded:
             return None

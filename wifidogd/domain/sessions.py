@@ -69,6 +69,7 @@ class Reason(Enum):
     NOT_VALIDATED = "address not validated in time"
     ERASED = "erased by the guest"
     DEVICES = "too many devices"
+    PASSWORD_CHANGED = "password changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def test_accounts_that_nobody_or_everybody_could_use_are_left_out(line: str, why
 
 
 @pytest.mark.parametrize(
-    "email", ["", "none", "a b@example.org", "jörg@example.org", "a@b@c", "x" * 254 + "@example.org"]
+    "email", ["", "none", "a b@example.org", "jörg@example.org", "a@b@c", "x" * 254 + "@example.org", "a;b@c.example"]
 )
 def test_what_is_no_address_is_none(email: str) -> None:
     """The account comes without."""

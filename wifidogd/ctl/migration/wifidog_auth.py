@@ -20,8 +20,9 @@ from ipaddress import ip_address
 from typing import BinaryIO
 
 from wifidogd.ctl.migration.pg_dump import Dump, Row, Unreadable
+from wifidogd.domain.account_names import fold_name, is_name
+from wifidogd.domain.addresses import LONGEST_STORED, read_mail_address
 from wifidogd.domain.errors import ConfigurationError
-from wifidogd.store.accounts.accounts import fold_name
 
 NEEDED = {"users": ("username", "pass", "account_status"), "nodes": ("node_id", "gw_id")}
 """The tables that are read, and the columns without which a row is of no use."""
@@ -45,8 +46,6 @@ CLOSED = {"PERMANENTLY_CLOSED", "NON_WIFIDOG_NODE"}
 
 MOST_USERS = 500_000
 """Of one dump; 100 MB of memory tell which names and addresses were there before."""
-
-EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,7 @@ def _user(row: Row) -> OldUser:
     name = fold_name(values["username"] or email or "")
     if values["username"] == "SPLASH_ONLY_USER":
         raise _NotTaken("is nobody's: it stood for all guests of splash-only nodes")
-    if not 1 <= len(name) <= 100 or not name.isprintable():
+    if not is_name(name):
         raise _NotTaken("has no name that an account can have")
     old_hash = values["pass"] or ""
     if not _is_md5(old_hash):
@@ -230,9 +229,8 @@ def _is_md5(text: str) -> bool:
 
 
 def _email(text: str) -> str | None:
-    """Read an address; None for none, or one that no mail program would take."""
-    text = text.strip().lower()
-    return text if len(text) <= 254 and EMAIL.fullmatch(text) else None
+    """Read an address; None for none, or one that no mail can be sent to."""
+    return read_mail_address(text, LONGEST_STORED)
 
 
 def _instant(text: str) -> datetime | None:

@@ -53,6 +53,7 @@ DISCONNECT = """
        SET ending = coalesce(sessions.ending, %(reason)s)
       FROM sessions AS mine
      WHERE mine.token_hash = %(token_hash)s
+       AND mine.ending IS NULL
        AND sessions.allowance_id = mine.allowance_id
        AND sessions.session_id = %(session_id)s
 """

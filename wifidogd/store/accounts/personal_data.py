@@ -26,6 +26,7 @@ FIND_OWN = """
     SELECT account_id, device_id
       FROM sessions
      WHERE token_hash = %(token_hash)s
+       AND ending IS DISTINCT FROM %(cut_off)s
 """
 
 FIND_OPEN = """
@@ -156,8 +157,12 @@ OWNERS = RowReader(Owner)
 
 
 async def find_owner(cursor: Cursor, token_hash: bytes) -> Owner | None:
-    """Return whose an open session is; None if the token names none."""
-    await cursor.execute(FIND_OWN, {"token_hash": token_hash})
+    """
+    Return whose an open session is.
+
+    @return: None if the token names none, or one from before the password of its account was changed.
+    """
+    await cursor.execute(FIND_OWN, {"token_hash": token_hash, "cut_off": Reason.PASSWORD_CHANGED.value})
     return OWNERS.one(cursor)
 
 
