@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wifidogd.domain.addresses import is_private, neighbourhood, read_mac
+from wifidogd.domain.addresses import blocks_of, is_private, neighbourhood, read_mac
 
 MAC = "02:ab:cd:ef:01:01"
 
@@ -197,3 +198,31 @@ def test_no_text_breaks_the_reading_of_macs(text: str) -> None:
     """What is read can be read again."""
     read = read_mac(text)
     assert read is None or read_mac(read) == read
+
+
+@pytest.mark.parametrize(
+    ("source", "blocks"),
+    [
+        ("192.0.2.1", ("192.0.2.1", "192.0.2.0/24")),
+        ("192.0.2.255", ("192.0.2.255", "192.0.2.0/24")),
+        ("::ffff:192.0.2.1", ("192.0.2.1", "192.0.2.0/24")),
+        ("2001:db8:1:2ff:3:4:5:6", ("2001:db8:1:2ff::/64", "2001:db8:1:200::/56", "2001:db8:1::/48")),
+        ("2001:db8:1:300::", ("2001:db8:1:300::/64", "2001:db8:1:300::/56", "2001:db8:1::/48")),
+        ("2001:db8:2::1", ("2001:db8:2::/64", "2001:db8:2::/56", "2001:db8:2::/48")),
+        ("fe80::1%eth0", ("fe80::/64", "fe80::/56", "fe80::/48")),
+        ("::1", ("::/64", "::/56", "::/48")),
+        ("somewhere", ("somewhere",)),
+        ("", ("",)),
+    ],
+)
+def test_a_source_is_in_the_blocks_that_providers_delegate(source: str, blocks: tuple[str, ...]) -> None:
+    """Of IPv6 a customer gets 2^8 or 2^16 networks; of IPv4 a host gets an address, a machine room a /24."""
+    assert blocks_of(source) == blocks
+
+
+@given(st.ip_addresses(v=6))
+def test_blocks_contain_the_source_and_one_another(address: IPv6Address) -> None:
+    """From the narrowest to the widest."""
+    blocks = [ip_network(block) for block in blocks_of(str(address))]
+    assert all((address.ipv4_mapped or address) in block for block in blocks)
+    assert [block.prefixlen for block in blocks] in ([64, 56, 48], [32, 24])

@@ -221,7 +221,7 @@ async def test_no_header_of_a_request_comes_back_as_markup(server: MailSiteServe
     for field in ("Host", "User-Agent", "Accept-Language", "Cookie", "Accept-Encoding", "Referer"):
         wire = await connect(server.port)
         poison = '"><script>evil()</script>'
-        wire.say(f"GET /wifidog/forgotten HTTP/1.1\r\nConnection: close\r\n{field}: {poison}\r\n\r\n".encode())
+        wire.say(f"GET /wifidog/forgotten HTTP/1.0\r\n{field}: {poison}\r\n\r\n".encode())
         reply = read_reply(await wire.ends(10))
         assert reply.status == 200
         assert "evil()" not in reply.body + str(reply.headers)
@@ -242,7 +242,7 @@ async def test_every_page_says_what_browsers_must_not_do(server: MailSiteServer)
         assert "unsafe" not in str(policy)
         assert reply.headers["x-frame-options"] == "DENY"
         assert reply.headers["cache-control"] == "no-store"
-        assert reply.headers["referrer-policy"] == "no-referrer"
+        assert reply.headers["referrer-policy"] == "no-referrer, same-origin"
         assert reply.headers["x-content-type-options"] == "nosniff"
 
 
@@ -256,6 +256,73 @@ async def test_no_form_is_accepted_that_another_site_could_have_made(server: Mai
         for form in ({}, strangers, {"state": token}, {"token": token}):
             assert (await server.post(page, form | {"erase": "sure"})).status == 400
     assert await report(server, token, stage="counters") == "Auth: 1"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site", "Origin": "https://portal.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://wifi.example"},
+        {"Origin": "null"},
+    ],
+)
+@ensureDeferred
+async def test_no_form_of_another_site_is_even_looked_at(server: MailSiteServer, head: dict[str, str]) -> None:
+    """Whatever it holds and wherever it leads: nothing is counted, nothing sent; a person can read why."""
+    form = hidden(await server.login_page()) | {"name": "anna", "password": PASSWORD, "email": "zoe@example.org"}
+    before = await rows(server.database, TRACES)
+    for page in (*POSTS, "nowhere", "portal"):
+        for _ in range(15):
+            reply = await server.post(page, form, **head)
+            assert reply.status in (403, 404, 405)
+        assert reply.status != 403 or "This form came from another website" in reply.body
+        assert "location" not in reply.headers
+    for target in ("auth/?stage=logout&gw_id=gw1&token=x", "ping/?gw_id=other"):
+        reply = await server.post(target, {}, **head)
+        assert (reply.status, reply.body) == (403, "Auth: -1\n")
+    assert await rows(server.database, TRACES) == before
+    assert (await server.post("login", form)).status == 303
+
+
+TRACES = """
+    SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM mails), (SELECT count(*) FROM email_links),
+           (SELECT count(*) FROM accounts), (SELECT coalesce(sum(tries), 0) FROM attempts)
+"""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {},
+        {"Sec_Fetch_Site": "same-origin", "Origin": "http://portal.example"},
+        {"Sec_Fetch_Site": "none"},
+        {"Origin": "http://portal.example"},
+        {"Origin": "https://wifi.example"},
+        {"Origin": "http://10.0.0.1:8080", "host": "10.0.0.1:8080"},
+        {"Origin": "http://[fd00::1]", "host": "[fd00:0::1]"},
+    ],
+)
+@ensureDeferred
+async def test_a_form_of_our_own_is_taken(server: MailSiteServer, head: dict[str, str]) -> None:
+    """By any of the server's names; browsers that do not say where it comes from are believed."""
+    form = hidden(await server.login_page()) | {"name": "anna", "password": PASSWORD}
+    assert (await server.post("login", form, **head)).status == 303
+
+
+@ensureDeferred
+async def test_the_operator_learns_of_a_name_that_this_server_does_not_know(
+    server: MailSiteServer, said: list[str]
+) -> None:
+    """A proxy that asks for another host makes our own forms look like another site's."""
+    for _ in range(20):
+        await server.post("login", {}, Origin="https://\x1b[2Jwlan.example" + "x" * 300)
+    lines = [line for line in said if "--public-url" in line and not line.startswith("{")]
+    assert len(lines) == 1
+    assert "for portal.example" in lines[0]
+    assert "\x1b" not in lines[0]
+    assert len(lines[0]) < 500
 
 
 @ensureDeferred

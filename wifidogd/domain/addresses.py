@@ -81,6 +81,36 @@ def neighbourhood(address: str) -> str:
     return str(ipaddress.ip_network((int(literal), 64), strict=False).network_address)
 
 
+_DELEGATIONS = (64, 56, 48)
+"""Prefix lengths of what a provider delegates to one customer (RFC 6177, RIPE-690)."""
+
+_IPV4_NETWORK = 24
+"""Prefix length of the smallest IPv4 network that the internet routes; more than one party may be in it."""
+
+
+def blocks_of(source: str) -> tuple[str, ...]:
+    """
+    Return the blocks of addresses from which one party may call, so that it cannot pass for many.
+
+    @param source: address of a connection, perhaps with a zone (C{fe80::1%eth0}).
+    @return: the narrowest first, in CIDR notation: the /64, /56 and /48 of an IPv6 address; an IPv4 address itself,
+        as it is, and its /24, also where it is written as IPv6 (C{::ffff:192.0.2.1}).  Any other text alone.
+    """
+    try:
+        literal = ipaddress.ip_address(source.partition("%")[0])
+    except ValueError:
+        return (source,)
+    if literal.version == 6 and literal.ipv4_mapped is not None:
+        literal = literal.ipv4_mapped
+    if literal.version == 4:
+        return str(literal), _block(literal, _IPV4_NETWORK)
+    return tuple(_block(literal, length) for length in _DELEGATIONS)
+
+
+def _block(literal: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:
+    return str(ipaddress.ip_network(f"{literal}/{length}", strict=False))
+
+
 LONGEST = 100
 """Characters of an e-mail address; as many as an account's name may have, which such an address is."""
 

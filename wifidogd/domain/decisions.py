@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from wifidogd.domain.quotas import Verdict
-from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.domain.sessions import AuthCode, Ended, Octets, Reason, Report, Session, Stage
 from wifidogd.domain.usage import AllowanceUsage, judge_entry
 
 FIRST_USE_WITHIN = timedelta(minutes=3)
@@ -153,14 +153,11 @@ def add_totals(used: Octets, last: Octets, new: Octets) -> Octets:
     start anew together, so either one is enough to tell.  What was counted before
     stays used (docs/protocol.md 6.6).
 
-    @return: never less than C{used}, never above L{MAX_OCTETS}.
+    @return: never less than C{used}, never above L{MAX_OCTETS<wifidogd.domain.sessions.MAX_OCTETS>}.
     """
     went_on = new.incoming >= last.incoming and new.outgoing >= last.outgoing
     base = last if went_on else Octets()
-    return Octets(
-        min(used.incoming + new.incoming - base.incoming, MAX_OCTETS),
-        min(used.outgoing + new.outgoing - base.outgoing, MAX_OCTETS),
-    )
+    return used + Octets(new.incoming - base.incoming, new.outgoing - base.outgoing)
 
 
 def _activate(session: Session, report: Report, now: datetime, inherited: Octets) -> Session:

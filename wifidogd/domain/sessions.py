@@ -18,6 +18,11 @@ MAX_OCTETS = 2**63 - 1
 """The largest count that fits PostgreSQL's bigint; sums stop there instead of failing."""
 
 
+def add_octets(*counts: int) -> int:
+    """Return the sum of counts that are not negative, L{MAX_OCTETS} at most."""
+    return min(sum(counts), MAX_OCTETS)
+
+
 class AuthCode(IntEnum):
     """The number after C{Auth:} (wifidog-gateway C{src/auth.h}; apfree's code agrees, its document does not)."""
 
@@ -78,10 +83,14 @@ class Octets:
     incoming: int = 0
     outgoing: int = 0
 
+    def __add__(self, other: Octets) -> Octets:
+        """Return the sum in each direction, L{MAX_OCTETS} at most."""
+        return Octets(add_octets(self.incoming, other.incoming), add_octets(self.outgoing, other.outgoing))
+
     @property
     def total(self) -> int:
-        """Both directions together; may exceed L{MAX_OCTETS}."""
-        return self.incoming + self.outgoing
+        """Both directions together, L{MAX_OCTETS} at most."""
+        return add_octets(self.incoming, self.outgoing)
 
 
 @dataclass(frozen=True, slots=True)
