@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wifidogd.domain.addresses import blocks_of, is_private, neighbourhood
+from wifidogd.domain.addresses import blocks_of, is_private, neighbourhood, read_mac
+
+MAC = "02:ab:cd:ef:01:01"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,87 @@ def test_a_whole_block_is_private(address: object) -> None:
 def test_a_party_has_one_address_of_version_4_or_a_network_of_version_6(address: str, whose: str) -> None:
     """Whoever has one address of an IPv6 network has 2^64 of them."""
     assert neighbourhood(address) == whose
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MAC,
+        MAC.upper(),
+        "02-ab-cd-ef-01-01",
+        "02-AB-cd-EF-01-01",
+        "02abcdef0101",
+        "02ABCDEF0101",
+        "02ab.cdef.0101",
+        "02AB.CDEF.0101",
+        "02ab-cdef-0101",
+        "02ab:cdef:0101",
+        "02abcd-ef0101",
+        "02abcd:ef0101",
+        "02.ab.cd.ef.01.01",
+        "02 ab cd ef 01 01",
+        "2:ab:cd:ef:1:1",
+        "2-AB-CD-EF-1-1",
+        " 02:ab:cd:ef:01:01\t",
+        "02:ab:cd:ef:01:01\r\n",
+        "  02ab.cdef.0101 ",
+    ],
+)
+def test_a_mac_is_read_in_every_common_form(text: str) -> None:
+    """As Linux, Windows, Cisco, Huawei, HP, BSD, labels and dumps write them."""
+    assert read_mac(text) == MAC
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        " ",
+        "N/A",
+        "null",
+        "(null)",
+        "*",
+        "00:00:00:00:00:00",
+        "00-00-00-00-00-00",
+        "000000000000",
+        "0000.0000.0000",
+        "0:0:0:0:0:0",
+        "ff:ff:ff:ff:ff:ff",
+        "FFFF.FFFF.FFFF",
+        "02:ab:cd:ef:01",
+        "02:ab:cd:ef:01:01:02",
+        "02:ab-cd:ef:01:01",
+        "02ab.cdef-0101",
+        "2abcdef0101",
+        "2 ab cd ef 1 1",
+        "02ab cdef 0101 7",
+        "0x02abcdef0101",
+        "02:ab:cd:ef:01:0g",
+        "02:ab:cd:ef:01::01",
+        "02:ab:cd:ef:001:1",
+        "02:ab:cd:ef:01:0１",
+        "10.0.0.1",
+    ],
+)
+def test_what_is_no_mac_is_absent(text: str | None) -> None:
+    """So are the zeros of an incomplete ARP entry, and the broadcast address: neither is a device."""
+    assert read_mac(text) is None
+
+
+@given(st.integers(1, 2**48 - 2), st.sampled_from(["", ":", "-", "."]), st.sampled_from([2, 4, 6]), st.booleans())
+def test_all_forms_of_a_mac_are_one(number: int, separator: str, width: int, is_upper: bool) -> None:
+    """Whatever separates however many digits."""
+    digits = f"{number:012x}"
+    groups = separator.join(digits[place : place + width] for place in range(0, 12, width))
+    assert read_mac(groups.upper() if is_upper else groups) == ":".join(re.findall("..", digits))
+
+
+@given(st.text())
+def test_no_text_breaks_the_reading_of_macs(text: str) -> None:
+    """What is read can be read again."""
+    read = read_mac(text)
+    assert read is None or read_mac(read) == read
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,9 @@ async def report(server: MailSiteServer, token: str, mac: str = MAC, key: str = 
     return (await ask(server.port, f"/wifidog/auth/{key}?{urlencode(fields)}")).body.strip()
 
 
-async def splash(server: MailSiteServer) -> str:
-    """Get a token as any guest does."""
-    form = hidden(await server.login_page(mac=OTHER_MAC))
+async def splash(server: MailSiteServer, mac: str = MAC) -> str:
+    """Get a token as any guest does who opens the login page with a MAC."""
+    form = hidden(await server.login_page(mac=mac))
     return token_in((await server.post("login", form | {"splash": "1"})).headers["location"])
 
 
@@ -142,11 +142,34 @@ async def test_with_a_key_nobody_but_the_gateway_speaks_for_it(server: MailSiteS
 
 @ensureDeferred
 async def test_without_a_key_who_knows_a_mac_can_send_its_guest_away(server: MailSiteServer) -> None:
-    """What a key is for: the login that a guest forges for a token of their own names a neighbour's device."""
+    """What a key is for: the page that a guest opens and the login that they forge name a neighbour's device."""
     neighbour, own = await splash(server), await splash(server)
     assert await report(server, neighbour) == "Auth: 1"
     assert await report(server, own, mac=MAC) == "Auth: 1"
     assert await report(server, neighbour, stage="counters") == "Auth: 0"
+
+
+@ensureDeferred
+async def test_a_token_that_a_neighbour_hears_is_of_no_use_on_another_device(server: MailSiteServer) -> None:
+    """Neither before its guest has used it nor after; nor without a MAC, whatever the stage."""
+    token = await splash(server)
+    for stage in ("login", "counters", "logout"):
+        for other in (OTHER_MAC, "00:00:00:00:00:00", "", "N/A"):
+            assert await report(server, token, mac=other, stage=stage) == "Auth: 0"
+    assert await report(server, token, mac="0200.0000.0001") == "Auth: 1"
+    assert await report(server, token, mac=OTHER_MAC) == "Auth: 0"
+    assert await report(server, token, mac=OTHER_MAC, stage="counters") == "Auth: 0"
+    assert await report(server, token, mac="00:00:00:00:00:00", stage="counters") == "Auth: 1"
+
+
+@pytest.mark.parametrize("named", ["", "00:00:00:00:00:00", "garbage", "null"])
+@ensureDeferred
+async def test_a_token_is_of_the_first_device_where_the_page_named_none(server: MailSiteServer, named: str) -> None:
+    """Gateways before 1.2 name none; somebody who cuts it out of their own page loses what it is for."""
+    token = await splash(server, mac=named)
+    assert await report(server, token, mac="00-00-00-00-00-00") == "Auth: 1"
+    assert await report(server, token, mac=MAC, stage="counters") == "Auth: 1"
+    assert await report(server, token, mac=OTHER_MAC, stage="counters") == "Auth: 0"
 
 
 @ensureDeferred
@@ -198,7 +221,7 @@ async def test_no_header_of_a_request_comes_back_as_markup(server: MailSiteServe
     for field in ("Host", "User-Agent", "Accept-Language", "Cookie", "Accept-Encoding", "Referer"):
         wire = await connect(server.port)
         poison = '"><script>evil()</script>'
-        wire.say(f"GET /wifidog/forgotten HTTP/1.1\r\nConnection: close\r\n{field}: {poison}\r\n\r\n".encode())
+        wire.say(f"GET /wifidog/forgotten HTTP/1.0\r\n{field}: {poison}\r\n\r\n".encode())
         reply = read_reply(await wire.ends(10))
         assert reply.status == 200
         assert "evil()" not in reply.body + str(reply.headers)
@@ -219,7 +242,7 @@ async def test_every_page_says_what_browsers_must_not_do(server: MailSiteServer)
         assert "unsafe" not in str(policy)
         assert reply.headers["x-frame-options"] == "DENY"
         assert reply.headers["cache-control"] == "no-store"
-        assert reply.headers["referrer-policy"] == "no-referrer"
+        assert reply.headers["referrer-policy"] == "no-referrer, same-origin"
         assert reply.headers["x-content-type-options"] == "nosniff"
 
 
@@ -233,6 +256,73 @@ async def test_no_form_is_accepted_that_another_site_could_have_made(server: Mai
         for form in ({}, strangers, {"state": token}, {"token": token}):
             assert (await server.post(page, form | {"erase": "sure"})).status == 400
     assert await report(server, token, stage="counters") == "Auth: 1"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site", "Origin": "https://portal.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://wifi.example"},
+        {"Origin": "null"},
+    ],
+)
+@ensureDeferred
+async def test_no_form_of_another_site_is_even_looked_at(server: MailSiteServer, head: dict[str, str]) -> None:
+    """Whatever it holds and wherever it leads: nothing is counted, nothing sent; a person can read why."""
+    form = hidden(await server.login_page()) | {"name": "anna", "password": PASSWORD, "email": "zoe@example.org"}
+    before = await rows(server.database, TRACES)
+    for page in (*POSTS, "nowhere", "portal"):
+        for _ in range(15):
+            reply = await server.post(page, form, **head)
+            assert reply.status in (403, 404, 405)
+        assert reply.status != 403 or "This form came from another website" in reply.body
+        assert "location" not in reply.headers
+    for target in ("auth/?stage=logout&gw_id=gw1&token=x", "ping/?gw_id=other"):
+        reply = await server.post(target, {}, **head)
+        assert (reply.status, reply.body) == (403, "Auth: -1\n")
+    assert await rows(server.database, TRACES) == before
+    assert (await server.post("login", form)).status == 303
+
+
+TRACES = """
+    SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM mails), (SELECT count(*) FROM email_links),
+           (SELECT count(*) FROM accounts), (SELECT coalesce(sum(tries), 0) FROM attempts)
+"""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {},
+        {"Sec_Fetch_Site": "same-origin", "Origin": "http://portal.example"},
+        {"Sec_Fetch_Site": "none"},
+        {"Origin": "http://portal.example"},
+        {"Origin": "https://wifi.example"},
+        {"Origin": "http://10.0.0.1:8080", "host": "10.0.0.1:8080"},
+        {"Origin": "http://[fd00::1]", "host": "[fd00:0::1]"},
+    ],
+)
+@ensureDeferred
+async def test_a_form_of_our_own_is_taken(server: MailSiteServer, head: dict[str, str]) -> None:
+    """By any of the server's names; browsers that do not say where it comes from are believed."""
+    form = hidden(await server.login_page()) | {"name": "anna", "password": PASSWORD}
+    assert (await server.post("login", form, **head)).status == 303
+
+
+@ensureDeferred
+async def test_the_operator_learns_of_a_name_that_this_server_does_not_know(
+    server: MailSiteServer, said: list[str]
+) -> None:
+    """A proxy that asks for another host makes our own forms look like another site's."""
+    for _ in range(20):
+        await server.post("login", {}, Origin="https://\x1b[2Jwlan.example" + "x" * 300)
+    lines = [line for line in said if "--public-url" in line and not line.startswith("{")]
+    assert len(lines) == 1
+    assert "for portal.example" in lines[0]
+    assert "\x1b" not in lines[0]
+    assert len(lines[0]) < 500
 
 
 @ensureDeferred

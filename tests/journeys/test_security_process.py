@@ -52,11 +52,16 @@ class Server:
     log: Path
 
     def ask(self, target: str, form: dict[str, str] | None = None) -> tuple[int, str]:
-        """Ask on a connection of its own, and read the answer, which has 40 s on a busy machine."""
+        """
+        Ask on a connection of its own, and read the answer, which has 40 s on a busy machine.
+
+        @param target: a path, or what follows that of all pages.
+        """
+        path = target if target.startswith("/") else f"/wifidog/{target}"
         head = {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
         body = None if form is None else urlencode(form)
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=40)) as connection:
-            connection.request("GET" if form is None else "POST", f"/wifidog/{target}", body, head)
+            connection.request("GET" if form is None else "POST", path, body, head)
             with connection.getresponse() as answer:
                 return answer.status, answer.read().decode()
 
@@ -65,7 +70,7 @@ class Server:
         until = time.monotonic() + 30
         while True:
             try:
-                if self.ask("healthz")[0] == 200:
+                if self.ask("/healthz")[0] == 200:
                     return
             except OSError:
                 pass

@@ -16,7 +16,7 @@ from wifidogd.settings import MailSettings, Options, Settings, default_data_dir
 
 URL = "postgresql://wifidogd@db.example/wifidogd"
 CHOICES = ["listen", "database", "data-dir", "path", "public-url", "mail", "mail-password-file", "mail-from"]
-CHOICES += ["workers", "trust-new-gateways"]
+CHOICES += ["workers", "trust-new-gateways", "health-details"]
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,7 @@ def test_nothing_need_be_said() -> None:
         mail=None,
         workers=1,
         trust_new_gateways=False,
+        health_details=False,
     )
 
 
@@ -133,19 +134,24 @@ def test_endpoints_are_written_as_twisted_reads_them(endpoint: str) -> None:
     assert parsed("--listen", endpoint).listen == (endpoint,)
 
 
+FLAGS = pytest.mark.parametrize("flag", ["trust-new-gateways", "health-details"])
+
+
+@FLAGS
 @pytest.mark.parametrize("said", ["1", "yes", "true", "on", "YES", "True"])
-def test_gateways_can_be_trusted_from_the_environment(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+def test_flags_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch, said: str, flag: str) -> None:
     """In the words that people use."""
-    monkeypatch.setenv("WIFIDOGD_TRUST_NEW_GATEWAYS", said)
-    assert parsed().trust_new_gateways is True
+    monkeypatch.setenv(variable(flag), said)
+    assert value_of(parsed(), flag) is True
 
 
+@FLAGS
 @pytest.mark.parametrize("said", ["0", "no", "false", "off", ""])
-def test_gateways_can_be_distrusted_from_the_environment(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+def test_flags_can_be_left_off_in_the_environment(monkeypatch: pytest.MonkeyPatch, said: str, flag: str) -> None:
     """Unless the command line says otherwise."""
-    monkeypatch.setenv("WIFIDOGD_TRUST_NEW_GATEWAYS", said)
-    assert parsed().trust_new_gateways is False
-    assert parsed("--trust-new-gateways").trust_new_gateways is True
+    monkeypatch.setenv(variable(flag), said)
+    assert value_of(parsed(), flag) is False
+    assert value_of(parsed(f"--{flag}"), flag) is True
 
 
 IMPOSSIBLE = [

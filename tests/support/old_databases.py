@@ -82,9 +82,13 @@ FIFTH = """
 
 SIXTH = "INSERT INTO attempts (kind, name, tries, started_at) VALUES ('mails to address', 'eve@example.org', 14, now())"
 
-SEVENTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtful_outgoing = 6 WHERE mac IS NOT NULL"
+SEVENTH = f"""
+    INSERT INTO sessions (token_hash, gw_id, claimed_mac, opened_at)
+    VALUES (sha256('claimed'), 'lobby', '{DEVICE}', now())
+"""
+EIGHTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtful_outgoing = 6 WHERE mac IS NOT NULL"
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

@@ -93,14 +93,20 @@ async def ask(
     host: str = "portal.example",
     cookie: str = "",
     language: str = "",
+    **fields: str,
 ) -> Reply:
-    """Send one request on a connection of its own, as a browser would, and return the answer."""
+    """
+    Send one request on a connection of its own, as a browser would, and return the answer.
+
+    @param fields: more of its head, such as C{Sec_Fetch_Site="none"}.
+    """
     wire = await connect(port)
     head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
     if cookie:
         head += f"Cookie: {cookie}\r\n"
     if language:
         head += f"Accept-Language: {language}\r\n"
+    head += "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
     if form is not None:
         head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n"
     wire.say(head.encode() + b"\r\n" + (form or b""))

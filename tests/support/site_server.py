@@ -165,10 +165,10 @@ class SiteServer:
         """Request a page below the path."""
         return await ask(self.port, self.path + target, cookie=self.cookie, **how)  # type: ignore[arg-type]
 
-    async def post(self, target: str, fields: Mapping[str, str]) -> Reply:
-        """Send a form to a page below the path."""
+    async def post(self, target: str, fields: Mapping[str, str], **head: str) -> Reply:
+        """Send a form to a page below the path; C{head} as the last of L{ask}."""
         form = urlencode(fields).encode()
-        return await ask(self.port, self.path + target, method="POST", form=form, cookie=self.cookie)
+        return await ask(self.port, self.path + target, method="POST", form=form, cookie=self.cookie, **head)  # type: ignore[arg-type]
 
     async def login_page(self, **changes: str) -> Reply:
         """Request the login page with the query of the gateway's redirect."""

@@ -34,6 +34,7 @@ FULL = Settings(
     mail=MailSettings(SERVER, "wifi@hotel.example"),
     workers=2,
     trust_new_gateways=True,
+    health_details=True,
 )
 
 

@@ -1,4 +1,4 @@
-"""Addresses of gateways in their guests' network, addresses that count as one source, and e-mail addresses; pure."""
+"""MAC addresses, addresses of gateways in their guests' network or of one source, and e-mail addresses; pure."""
 
 from __future__ import annotations
 
@@ -33,6 +33,37 @@ def is_private(address: str) -> bool:
     except ValueError:
         return False
     return any(literal in network for network in PRIVATE if network.version == literal.version)
+
+
+_USUAL_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_MAC = re.compile(
+    r"""
+    [0-9a-f]{2}([-:. ]?)[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}        # 00-1A-2B-3C-4D-5E, 001a2b3c4d5e
+    | [0-9a-f]{1,2}([-:])[0-9a-f]{1,2}(?:\2[0-9a-f]{1,2}){4}   # 0:1a:2b:3c:4d:5e: "arp -a" on BSD and macOS
+    | [0-9a-f]{4}([-:.])[0-9a-f]{4}\3[0-9a-f]{4}               # 001a.2b3c.4d5e: Cisco, with dashes Huawei
+    | [0-9a-f]{6}[-:.][0-9a-f]{6}                              # 001a2b-3c4d5e: HP
+    """,
+    re.VERBOSE,
+)
+_NO_DEVICE = ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")
+
+
+def read_mac(text: str | None) -> str | None:
+    """
+    Return the MAC address of a device in the one form in which it is stored and compared.
+
+    @param text: in any form that systems print, in any case, perhaps with blanks around it.
+    @return: lower-case with colons; None for anything else, for the zeros of an incomplete ARP entry, and for the
+        broadcast address, which no device has.
+    """
+    lower = (text or "").strip().lower()
+    if not _USUAL_MAC.fullmatch(lower):
+        if not _MAC.fullmatch(lower):
+            return None
+        octets = re.split("[-:. ]", lower)
+        digits = "".join(octet.zfill(2) for octet in octets) if len(octets) == 6 else "".join(octets)
+        lower = ":".join(digits[place : place + 2] for place in range(0, 12, 2))
+    return None if lower in _NO_DEVICE else lower
 
 
 def neighbourhood(address: str) -> str:

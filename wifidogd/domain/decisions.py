@@ -24,6 +24,7 @@ class Refusal(Enum):
     WRONG_GATEWAY = "token of another gateway"
     WRONG_DEVICE = "token of another device"
     LEFT_ADDRESS = "the guest has another address now"
+    NO_DEVICE = "the gateway reports no MAC, and its login page named one"
     GATEWAY_NOT_ADOPTED = "gateway not adopted, or its key is wrong"
 
 
@@ -58,19 +59,26 @@ def find_refusal(session: Session | None, report: Report) -> Refusal | None:
     """
     Return why a report does not belong to the session its token names, or None if it does.
 
-    What the gateway does not say (an old one sends no C{gw_id}; an incomplete
-    ARP entry has no MAC) is not held against the guest.
+    An old gateway sends no C{gw_id}: then it is the one the token was made for.  A report without a MAC, as an
+    incomplete ARP entry makes it, is accepted of a device that is known already, but never to find out which one
+    came (docs/protocol.md 3.4).
     """
     if session is None:
         return Refusal.UNKNOWN_TOKEN
     if report.gw_id not in (None, session.gw_id):
         return Refusal.WRONG_GATEWAY
-    expected = session.mac or session.claimed_mac
+    expected, is_login = session.mac or session.claimed_mac, report.stage is Stage.LOGIN
     if expected is not None and report.mac not in (None, expected):
         return Refusal.WRONG_DEVICE
-    if session.left_ip is not None and report.ip == session.left_ip and report.stage is not Stage.LOGIN:
+    if not is_login and report.ip is not None and report.ip == session.left_ip:
         return Refusal.LEFT_ADDRESS
-    return None
+    if expected is None or report.mac is not None:
+        return None
+    if session.mac is None:
+        return Refusal.NO_DEVICE
+    # Somebody else may have heard the token, and the gateway is about to let in whoever came with it.
+    is_elsewhere = is_login and None not in (session.ip, report.ip) and session.ip != report.ip
+    return Refusal.WRONG_DEVICE if is_elsewhere else None
 
 
 def count_anew(session: Session, clock_set_at: datetime) -> Session:

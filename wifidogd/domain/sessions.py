@@ -146,7 +146,8 @@ class Session:
     @ivar expires_at: when C{time_limit} is over; None while pending and for no limit.
     @ivar ending: why the next report must end the session (asked for by guest or operator); None normally.
     @ivar allowance_id: the allowance it draws on; None for a session with limits of its own only.
-    @ivar claimed_mac: the MAC that must turn out to be the guest's; None where it does not matter.
+    @ivar claimed_mac: the MAC that the login page was opened with, which must turn out to be the guest's; None if
+        it named none.
     @ivar probation_until: until when the guest is online on trust; None for others.
     @ivar left_ip: the address before C{ip}, under which the gateway may still list the guest; None for none.
     """

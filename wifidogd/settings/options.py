@@ -56,6 +56,7 @@ class Options(usage.Options):
     ]  # fmt: skip
     optFlags = [
         ["trust-new-gateways", None, "adopt every gateway when it first sends a guest; for trials only"],
+        ["health-details", None, "let everybody read the details of /healthz, not only who asks on this machine"],
     ]
     longdesc = "Each option can also be set in the environment: --data-dir as WIFIDOGD_DATA_DIR, and so on."
 
@@ -88,7 +89,8 @@ class Options(usage.Options):
             public_url=public_url,
             mail=self._mail(public_url),
             workers=checked_workers(self._said("workers") or "1", listen),
-            trust_new_gateways=bool(self["trust-new-gateways"]) or _flag_from_environment(),
+            trust_new_gateways=self._flag("trust-new-gateways"),
+            health_details=self._flag("health-details"),
             database=self._database(),
         )
 
@@ -118,16 +120,21 @@ class Options(usage.Options):
 
     def _said(self, name: str) -> str | None:
         """Return an option from the command line, else from the environment; None for neither, or empty text."""
-        said: Any = self[name] or os.environ.get("WIFIDOGD_" + name.upper().replace("-", "_"))
+        said: Any = self[name] or os.environ.get(_variable(name))
         return said or None
+
+    def _flag(self, name: str) -> bool:
+        """Return whether a flag is set on the command line or in the environment."""
+        said = os.environ.get(_variable(name), "").lower()
+        if said not in TRUE + FALSE:
+            raise ConfigurationError(f"{_variable(name)}={said}: write yes or no.")
+        return bool(self[name]) or said in TRUE
 
 
 def _listen_from_environment() -> list[str]:
     return os.environ.get("WIFIDOGD_LISTEN", "").split() or [DEFAULT_LISTEN]
 
 
-def _flag_from_environment() -> bool:
-    said = os.environ.get("WIFIDOGD_TRUST_NEW_GATEWAYS", "").lower()
-    if said not in TRUE + FALSE:
-        raise ConfigurationError(f"WIFIDOGD_TRUST_NEW_GATEWAYS={said}: write yes or no.")
-    return said in TRUE
+def _variable(name: str) -> str:
+    """Return the environment variable of an option."""
+    return "WIFIDOGD_" + name.upper().replace("-", "_")

@@ -51,6 +51,7 @@ class Settings:
     @ivar mail: None where guests cannot sign up by mail; needs C{public_url}.
     @ivar workers: processes that answer on the same ports; 1 for a server without children.
     @ivar trust_new_gateways: whether a gateway is adopted by itself when it first sends a guest.
+    @ivar health_details: whether everybody may read all of C{/healthz}, and not only who asks on this machine.
     """
 
     listen: tuple[str, ...]
@@ -61,3 +62,4 @@ class Settings:
     mail: MailSettings | None = None
     workers: int = 1
     trust_new_gateways: bool = False
+    health_details: bool = False

@@ -194,7 +194,7 @@ def make_site(
     return WifidogdSite(
         GatewayPages(ledger, common.registry, heartbeats, clock=clock, utc_now=utc_now).app.resource(),
         make_guest_pages(common, heartbeats, mail).app.resource(),
-        Health(common.database, common.registry, lag, metrics),
+        Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
         path=common.settings.path,
         clock=clock,
         utc_now=utc_now,

@@ -10,6 +10,11 @@ _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([ -~]*)")
 _FOR_MACHINES = re.compile(
     rb'Pong|Auth: (0|1|5|6|254|-1)\n|The key of this gateway is missing or wrong\.\n|\{"result":\[\]\}'
 )
+_FOR_ANYBODY = re.compile(
+    rb"A request names the host that it is for, once\.\n|(This form|This address|Your browser) [a-z ]+ server takes\.\n"
+)
+"""What is said of a request that was not even looked at."""
+
 _BARE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 _WITHOUT_BODY = (100, 204, 304)
 
@@ -82,7 +87,8 @@ def _judge_body(fields: dict[bytes, bytes], body: bytes) -> None:
         body = zlib.decompress(body, 31)
     kind = fields.get(b"content-type", b"")
     if kind.startswith(b"text/plain"):
-        _claim(_FOR_MACHINES.fullmatch(body) is not None, "no answer for a gateway", body)
+        known = _FOR_MACHINES.fullmatch(body) or _FOR_ANYBODY.fullmatch(body)
+        _claim(known is not None, "no answer for a gateway", body)
     if kind.startswith(b"text/html"):
         body.decode()
         _claim(b"<zzz" not in body, "a page with what a stranger wrote", body)

@@ -104,7 +104,9 @@ def seeds(states: dict[bytes, bytes]) -> list[bytes]:
     reports = [b"auth/?stage=" + stage + b"&" + _REPORT for stage in (b"login", b"counters", b"logout", b"counters_v2")]
     machine = [b"ping/?gw_id=gw1&sys_uptime=1&sys_memfree=2&sys_load=0.5&wifidog_uptime=3", *reports]
     found = [b"GET /wifidog/" + target + _MACHINE for target in machine]
-    found.append(b"GET /wifidog/auth/?stage=counters&" + _APFREE + b" HTTP/1.1\r\nUser-Agent: ApFree-WiFiDog\r\n\r\n")
+    found.append(
+        b"GET /wifidog/auth/?stage=counters&" + _APFREE + b" HTTP/1.1\r\nHost: a\r\nUser-Agent: ApFree-WiFiDog\r\n\r\n"
+    )
     found += [b"GET " + (target % states if b"%(" in target else target) + _HUMAN for target in _TARGETS]
     found += [_posted(name, form % states) for name, form in _FORMS]
     found += [_chunked(name, form % states) for name, form in _FORMS[:2]]

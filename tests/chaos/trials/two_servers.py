@@ -64,6 +64,8 @@ class TwoServers(Testbed):
             ("10.0.0.11:8080", f"127.0.0.1:{self._behind[0]}"),
             ("10.0.0.12:8080", f"127.0.0.1:{self._behind[1]}"),
             ("/etc/haproxy/", f"{DOCUMENTED.parent}/"),
+            ("gt 2000 }", "gt 200000 }"),  # here all sites have one source
+            ("gt 200 }", "gt 20000 }"),
         ):
             if there not in text:
                 raise RuntimeError(f"{DOCUMENTED} does not say {there!r} any more")

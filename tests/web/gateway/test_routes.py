@@ -191,3 +191,26 @@ async def test_a_gateway_behind_a_unix_socket_gets_its_pong(server, postgres, tm
     exchange = await connectProtocol(UNIXClientEndpoint(reactor, str(socket)), Exchange(PING))
     assert (await within(5, exchange.done)).endswith(b"Pong")
     await behind.stop()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "ping/?gw_id=open",
+        "ping/?gw_id=keyed",
+        "ping/?gw_id=",
+        f"auth/?stage=counters&mac={MAC}&token={'0' * 32}&gw_id=open",
+        f"auth/?stage=login&mac={MAC}&token=x&gw_id=stranger",
+        "auth/?stage=dance&gw_id=open",
+        "auth/?stage=counters_v2",
+        "auth/a/b",
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_no_answer_to_a_gateway_may_be_kept(server, target, method):
+    """By any cache in between: an old Pong, or another guest's verdict, would be believed."""
+    answer = await server.ask(f"{method} /wifidog/{target} HTTP/1.0\r\n\r\n".encode())
+    assert answer.headers["cache-control"] == "no-store"
+    assert b"Pong" not in answer.raw.partition(b"\r\n\r\n")[0]
+    assert b"Auth: " not in answer.raw.partition(b"\r\n\r\n")[0]

@@ -50,7 +50,7 @@ async def shared_server(postgres: ThrowawayPostgres) -> AsyncIterator[SiteServer
 def is_polite(reply: Reply) -> bool:
     """Check the head that every guest page must have."""
     assert reply.headers["cache-control"] == "no-store"
-    assert reply.headers["referrer-policy"] == "no-referrer"
+    assert reply.headers["referrer-policy"] == "no-referrer, same-origin"
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert reply.headers["x-frame-options"] == "DENY"
     assert reply.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")

@@ -78,7 +78,7 @@ async def server(database: Database) -> AsyncIterator[SiteServer]:
 async def fetch(server: SiteServer, target: str, head: str) -> tuple[dict[str, str], bytes]:
     """Send a request with these headers; return headers and body of the answer."""
     wire = await connect(server.port)
-    wire.say(f"GET /wifidog/{target} HTTP/1.1\r\nHost: portal.example\r\nConnection: close\r\n{head}\r\n".encode())
+    wire.say(f"GET {target} HTTP/1.1\r\nHost: portal.example\r\nConnection: close\r\n{head}\r\n".encode())
     said, _, body = (await wire.ends(10)).partition(b"\r\n\r\n")
     lines = said.decode().split("\r\n")[1:]
     return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}, body
@@ -87,7 +87,7 @@ async def fetch(server: SiteServer, target: str, head: str) -> tuple[dict[str, s
 @ensureDeferred
 async def test_a_page_is_packed_for_a_browser_that_takes_it(server: SiteServer) -> None:
     """It says so, has its true length, and is the page that others get."""
-    target = "login/?" + login_query()
+    target = "/wifidog/login/?" + login_query()
     plain_head, plain = await fetch(server, target, "")
     head, packed = await fetch(server, target, "Accept-Encoding: gzip, deflate\r\n")
     assert "content-encoding" not in plain_head
@@ -102,7 +102,7 @@ async def test_a_page_is_packed_for_a_browser_that_takes_it(server: SiteServer) 
 
 @pytest.mark.parametrize(
     "target",
-    [f"auth/?stage=login&ip=10.0.0.5&mac={MAC}&token=x&incoming=0&outgoing=0&gw_id=gw1", "ping/?gw_id=gw1", "healthz"],
+    [f"/wifidog/auth/?stage=login&mac={MAC}&token=x&gw_id=gw1", "/wifidog/ping/?gw_id=gw1", "/healthz"],
 )
 @ensureDeferred
 async def test_machines_are_never_answered_packed(server: SiteServer, target: str) -> None:
@@ -146,7 +146,7 @@ async def test_the_fullest_page_fits_the_first_flight(server: SiteServer, tag: s
     head = f"Accept-Encoding: gzip\r\nAccept-Language: {tag}\r\n"
     for length in (200, 250, 300, 1000):
         wanted = "http://a.example/" + "".join(chance.choices(letters, k=length - 17))
-        said, body = await fetch(server, "login/?" + login_query(url=wanted), head)
+        said, body = await fetch(server, "/wifidog/login/?" + login_query(url=wanted), head)
         page = gzip.decompress(body).decode()
         assert f'lang="{tag}"' in page
         assert terms_in(tag)[:40] in page
@@ -163,5 +163,5 @@ async def test_a_usual_page_fits_without_packing(server: SiteServer, tag: str) -
         terms={tag: terms_in(tag)[:800]},
         methods=(SignInMethod.VOUCHER, SignInMethod.ACCOUNT),
     )
-    _, body = await fetch(server, "login/?" + login_query(), f"Accept-Language: {tag}\r\n")
+    _, body = await fetch(server, "/wifidog/login/?" + login_query(), f"Accept-Language: {tag}\r\n")
     assert len(body) < 14_000

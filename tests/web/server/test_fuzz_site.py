@@ -13,13 +13,18 @@ from tests.chaos.fuzz.site import SiteInMemory
 from tests.chaos.fuzz.trial import conversations
 
 KEPT = [
-    pytest.param(b"GET /wifidog/ping?gw_id=gw1 HTTP/1.1\r\n\r\n" * 300, id="a pipeline"),
-    pytest.param(b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 900, id="many chunks"),
-    pytest.param(b"GET /wifidog/p/Pong HTTP/1.1\r\n\r\n", id="a word of gateways in an address"),
-    pytest.param(b"GET /wifidog/forgotten?state=%00<zzz> HTTP/1.1\r\n\r\n", id="NUL in a state"),
-    pytest.param(b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", id="a length of 5,000 digits"),
+    pytest.param(b"GET /wifidog/ping?gw_id=gw1 HTTP/1.1\r\nHost: a\r\n\r\n" * 300, id="a pipeline"),
     pytest.param(
-        b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", id="two lengths"
+        b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 900, id="many chunks"
+    ),
+    pytest.param(b"GET /wifidog/p/Pong HTTP/1.1\r\nHost: a\r\n\r\n", id="a word of gateways in an address"),
+    pytest.param(b"GET /wifidog/forgotten?state=%00<zzz> HTTP/1.1\r\nHost: a\r\n\r\n", id="NUL in a state"),
+    pytest.param(
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", id="a length of 5,000 digits"
+    ),
+    pytest.param(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        id="two lengths",
     ),
 ]
 """What has been, or might have been, too much for some server."""
@@ -34,6 +39,8 @@ ANSWERS = {
     404: "a path that leads nowhere",
     405: "a method that the page does not have",
     413: "a body that is too large",
+    414: "an address that is too long",
+    431: "a head that is too large",
     501: "a dialect that is not spoken",
     503: "the database is away",
 }

@@ -56,3 +56,14 @@ async def test_only_a_proxy_is_answered_at_the_proxys_port(server):
         wire = await connect(port)
         wire.say(beginning + b"GET /wifidog/ping/ HTTP/1.0\r\n\r\n")
         assert await wire.ends() == b""
+
+
+@pytest_twisted.ensureDeferred
+async def test_nobody_reads_the_details_of_our_health_through_a_proxy(server):
+    """Not even a client of the proxy that is on this machine, or is said to be; the proxy's own checks may."""
+    request = b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    ports = [port.getHost().port for port in server.service.ports]
+    for header in (said_by(GUEST), said_by("127.0.0.1")):
+        answer = await within(10, ask(ports[1], header + request))
+        assert (answer.code, answer.text) == (200, '{"status": "ok"}\n')
+    assert "ledger" in (await within(10, ask(ports[0], request))).text

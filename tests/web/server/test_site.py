@@ -179,13 +179,40 @@ async def test_paths_lead_to_components(path: str, target: str, answer: str) -> 
     close(running)
 
 
-@pytest.mark.parametrize("target", ["/healthz", "/wifidog/healthz", "/wifidog/healthz/"])
+@pytest.mark.parametrize("target", ["/healthz", "/healthz?x=/wifidog/auth", "http://a/healthz"])
 @ensureDeferred
-async def test_health_is_at_two_addresses(running: RunningSite, target: str) -> None:
-    """At the root, where monitors look, and under the path."""
+async def test_health_is_at_one_address(running: RunningSite, target: str) -> None:
+    """At the root, where monitors look."""
     wire = await running.connect()
     wire.say(f"GET {target} HTTP/1.0\r\n\r\n".encode())
     await running.slow.has_been_asked(1)
+
+
+@pytest.mark.parametrize("path", ["/wifidog/", "/"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//healthz",
+        "/healthz/",
+        "/%68ealthz",
+        "/healthz%00",
+        "/healthz%2F",
+        "/./healthz",
+        "/wifidog/healthz",
+        "/wifidog//healthz",
+        "/wifidog/healthz/",
+        "/HEALTHZ",
+        "http://a//healthz",
+        "healthz",
+    ],
+)
+@ensureDeferred
+async def test_health_is_at_no_other_address(path: str, target: str) -> None:
+    """So that a rule in front of the server that forbids the one forbids it."""
+    running = RunningSite(path)
+    reply = await ask(running.port, target)
+    assert (reply.status, reply.body.partition(" ")[0]) == (200, "guest")
+    close(running)
 
 
 @ensureDeferred
@@ -409,8 +436,6 @@ async def test_the_largest_body_is_taken(running: RunningSite) -> None:
         b"GET / HTTP/1.1\r\nNo colon\r\nHost: a\r\n\r\n",
         b"GET / HTTP/1.1\r\nBad name: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\x00\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 600 + b"\r\n",
-        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -425,6 +450,114 @@ async def test_nonsense_is_refused_without_a_trace(running: RunningSite, nonsens
         wire.say(nonsense)
         heard = await wire.ends()
     assert heard == b"" or heard.startswith(b"HTTP/1.1 400")
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"GET /wifidog/login?url=" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"414 URI Too Long"),
+        (b"GET /wifidog/login?url=" + b"a" * 16_380 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"414 URI Too Long"),
+        (b"GET /" + b"a" * 200_000, b"414 URI Too Long"),
+        (HELLO[:-2] + b"X: y\r\n" * 500 + b"\r\n", b"431 Request Header Fields Too Large"),
+        (HELLO[:-2] + b"Cookie: " + b"a" * 17_000 + b"\r\n\r\n", b"431 Request Header Fields Too Large"),
+        (HELLO[:-2] + b"X: " + b"a" * 200_000, b"431 Request Header Fields Too Large"),
+        (
+            HELLO[:-2] + b"X: " + b"a" * 9_000 + b"\r\nY: " + b"a" * 9_000 + b"\r\n",
+            b"431 Request Header Fields Too Large",
+        ),
+    ],
+)
+@pytest.mark.parametrize("before", [b"", HELLO], ids=["at once", "after another request"])
+@ensureDeferred
+async def test_too_long_a_head_is_refused_audibly(
+    running: RunningSite, before: bytes, said: bytes, status: bytes
+) -> None:
+    """With a sentence that no cache keeps; nothing is processed, and the log stays empty."""
+    with log_lines("") as lines:
+        wire = await running.connect()
+        wire.say(before + said)
+        await wire.hears(b"HTTP/1.1 " + status)
+        wire.say(b"more" * 10_000 + b"\r\n\r\n" + HELLO)
+        await let_clients_be_heard()
+        running.clock.advance(LINGER)
+        reply = read_reply((await wire.ends()).partition(b"gateway auth 0")[2] if before else await wire.ends())
+    assert reply.headers["cache-control"] == "no-store"
+    assert reply.body.endswith("than this server takes.\n")
+    assert lines == []
+    await running.has_clients(0)
+
+
+@pytest.mark.parametrize("fields", [HELLO[:-2] + b"X: y\r\n" * 499, HELLO[:-2] + b"X: " + b"a" * 16_330 + b"\r\n"])
+@ensureDeferred
+async def test_the_longest_head_is_taken(running: RunningSite, fields: bytes) -> None:
+    """Each time on a connection that is kept."""
+    wire = await running.connect()
+    wire.say((fields + b"\r\n") * 2 + LAST_HELLO)
+    assert (await wire.ends()).count(b"gateway auth 0") == 3
+
+
+@pytest.mark.parametrize("octets", [1, 11, 517, 30_000])
+@ensureDeferred
+async def test_tls_on_a_port_without_it_ends_at_once(running: RunningSite, octets: int) -> None:
+    """However much of a ClientHello has come; without a word, here and in the log."""
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(30_000)
+    with log_lines("") as lines:
+        wire = await running.connect()
+        wire.say(hello[:octets])
+        assert await wire.ends() == b""
+        await running.has_clients(0)
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [
+        ("http://auth/wifidog/ping/?gw_id=a", "gateway ping"),
+        ("http://auth:8080/wifidog/auth/?stage=login", "gateway auth"),
+        ("HTTPS://Auth.example/wifidog/login?url=http://a.example/", "guest login"),
+        ("http://[::1]:8080/wifidog/portal", "guest portal"),
+        ("http://auth//wifidog//ping", "gateway ping"),
+        ("http://auth", "guest "),
+        ("http://auth?x", "guest "),
+        ("http:///wifidog/ping", "gateway ping"),
+        ("http://elsewhere.example/x", "guest nowhere"),
+        ("http:/wifidog/ping", "guest nowhere"),
+        ("ftp://auth/wifidog/ping", "guest nowhere"),
+    ],
+)
+@ensureDeferred
+async def test_a_target_with_scheme_and_host_is_served_like_one_without(
+    running: RunningSite, target: str, answer: str
+) -> None:
+    """Proxies send it, and so do clients that take this server for one (RFC 9112 3.2.2)."""
+    assert (await ask(running.port, target)).body == f"{answer} 0"
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"GET /wifidog/ping HTTP/1.1\r\n\r\n", 400),
+        (b"GET http://a/wifidog/ping HTTP/1.1\r\n\r\n", 400),
+        (b"GET /wifidog/ping HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        (b"GET /wifidog/ping HTTP/1.1\r\nHost: a\r\nX: y\r\nhost: b\r\n\r\n", 400),
+        (b"POST /wifidog/login HTTP/1.1\r\nContent-Length: 3\r\n\r\na=b", 400),
+        (b"GET /wifidog/ping HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET /wifidog/ping HTTP/1.0\r\n\r\n", 200),
+        (b"GET /wifidog/ping HTTP/1.0\r\nHost: a\r\n\r\n", 200),
+        (b"GET /wifidog/ping HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", 200),
+    ],
+)
+@ensureDeferred
+async def test_a_request_names_its_host_once(running: RunningSite, said: bytes, status: int) -> None:
+    """Two could mean two different things to a proxy and to us; only HTTP/1.0 may name none."""
+    with log_lines("") as lines:
+        wire = await running.connect()
+        wire.say(said + (LAST_HELLO if status == 400 else b""))
+        heard = await wire.ends()
+    reply = read_reply(heard)
+    assert (reply.status, heard.count(b"HTTP/1.")) == (status, 1)
+    assert status == 200 or (reply.headers["connection"], reply.headers["cache-control"]) == ("close", "no-store")
     assert lines == []
 
 

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import BAD_REQUEST, FORBIDDEN, NOT_FOUND, NOT_IMPLEMENTED, OK, SERVICE_UNAVAILABLE
 from twisted.web.iweb import IRequest
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Forbidden, HTTPException
 
 from wifidogd.accounting.ledger import Ledger
 from wifidogd.domain.decisions import Decision, Refusal
@@ -23,6 +23,7 @@ from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.web.gateway.wire import PONG, auth_line, read_dialect, read_heartbeat, read_report, unsettled_line
+from wifidogd.web.server.cross_site import foreign_origin
 from wifidogd.web.server.query import read_query
 from wifidogd.web.server.request import query_of, source_of
 
@@ -54,6 +55,7 @@ class GatewayPages:
 
         Some gateways open the network to strangers without it (docs/protocol.md 6.3).
         """
+        _refuse_other_sites(request)
         query = read_query(query_of(request))
         heartbeat = read_heartbeat(query, _user_agent(request), source_of(request), self._utc_now())
         is_adopted = self._registry.gateway(heartbeat.gw_id) is not None
@@ -67,6 +69,7 @@ class GatewayPages:
     @app.route("/auth/<key>", strict_slashes=False, merge_slashes=False)
     def auth(self, request: IRequest, key: str | None = None) -> bytes | Deferred[bytes]:
         """Settle one report and answer with a verdict line."""
+        _refuse_other_sites(request)
         query = read_query(query_of(request))
         if query.get("stage") in UNSUPPORTED:
             return _plain(request, UNSUPPORTED[query["stage"]], NOT_IMPLEMENTED)
@@ -117,12 +120,27 @@ class GatewayPages:
         return _plain(request, auth_line(AuthCode.ERROR), SERVICE_UNAVAILABLE)
 
 
+def _refuse_other_sites(request: IRequest) -> None:
+    """
+    Refuse what a website has a guest's browser send from the gateway's address.
+
+    @raise Forbidden: for a form of another site; gateways send no form.
+    """
+    if request.method == b"POST" and foreign_origin(request) is not None:
+        raise Forbidden
+
+
 def _user_agent(request: IRequest) -> str:
     return (request.getHeader(b"user-agent") or b"").decode("utf-8", "replace")
 
 
 def _plain(request: IRequest, body: bytes, code: int = OK) -> bytes:
-    """Return a body in one piece: a chunk boundary could split what a gateway looks for (docs/protocol.md 6.1)."""
+    """
+    Return a body in one piece: a chunk boundary could split what a gateway looks for (docs/protocol.md 6.1).
+
+    Nothing in between may keep it: an old answer is none, and may be another guest's.
+    """
     request.setResponseCode(code)
+    request.setHeader(b"cache-control", b"no-store")
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
     return body

@@ -44,9 +44,13 @@ from wifidogd.web.portal.sign_up import SignUpPages
 from wifidogd.web.portal.voucher import VoucherPages
 from wifidogd.web.rendering.notices import Notice, notice
 from wifidogd.web.rendering.pages import Pages
+from wifidogd.web.server.cross_site import foreign_origin
 from wifidogd.web.server.request import query_of
 
 log = Logger()
+
+_LONGEST_LOGGED = 100
+"""Characters of what a browser says, in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class GuestPages:
         @param public_url: what guests' browsers reach this server by; None when only they know.
         """
         self.app = Klein()
-        self._path, self._pages = path, Pages(path)
+        self._path, self._pages, self._public_url = path, Pages(path), public_url
         self._log = RateLimitedLog(log, clock)
         state, has_mail = FormState(registry, utc_now), mail is not None
         sign_in = SignInPages(
@@ -162,17 +166,30 @@ class GuestPages:
         self, method: str, path: str, answer: Callable[..., Answer | Awaitable[Answer]], *, strict_slashes: bool = False
     ) -> None:
         """
-        Serve a path.
+        Serve a path; to forms of other sites only a refusal.
 
         @param answer: called with the request, and with what C{<name>} in the path stands for.
         """
 
         async def serve(request: IRequest, **values: str) -> bytes:
+            if method == "POST" and (origin := foreign_origin(request, self._public_url)) is not None:
+                return self._refuse_form(request, origin)
             made = answer(request, **values)
             return self._put(request, made if isinstance(made, Answer) else await made)
 
         endpoint = f"{method} {path}"
         self.app.route(path, methods=[method], strict_slashes=strict_slashes, endpoint=endpoint)(serve)
+
+    def _refuse_form(self, request: IRequest, origin: str) -> bytes:
+        """Answer that the form is another site's; the operator learns what to do if it was this server's."""
+        host = (request.getHeader(b"host") or b"").decode("latin-1")
+        self._log.warn(
+            "a form of another site was refused: it came from {origin} and was for {host}; if guests reach this server "
+            "by that name, say so with --public-url",
+            origin=origin[:_LONGEST_LOGGED],
+            host=host[:_LONGEST_LOGGED],
+        )
+        return self._put(request, Answer(notice(Notice.OTHER_SITE), HTTPStatus.FORBIDDEN))
 
     def _unavailable(self, request: IRequest, failure: Failure) -> bytes:
         """Answer that the server is busy: guests who are online stay so, others may try again."""

@@ -22,6 +22,7 @@ class Notice(Enum):
     NO_GATEWAY = "no gateway"
     NOT_FOUND = "not found"
     WRONG_METHOD = "wrong method"
+    OTHER_SITE = "other site"
     UNAVAILABLE = "unavailable"
     BROKEN = "broken"
 

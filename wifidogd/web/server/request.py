@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from twisted.python.failure import Failure
-from twisted.web.http import NO_BODY_CODES
+from twisted.web.http import BAD_REQUEST, NO_BODY_CODES
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
-from wifidogd.web.server.request_limits import BodyTooLarge
+from wifidogd.web.server.request_limits import BodyTooLarge, TooLong
 
 if TYPE_CHECKING:
     from wifidogd.web.server.channel import Channel
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _MOST_PIECES = 250
 """Chunks of a body, or packets it comes in: each costs time, however short it is."""
+
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_ONE_HOST = b"A request names the host that it is for, once.\n"
 
 
 class WholeRequest(Request):
@@ -43,7 +47,7 @@ class WholeRequest(Request):
         """Prepare for a body, in memory; C{length} is None when it comes in chunks."""
         self.content = BytesIO()
         if length is not None and length > self.channel.site.most_octets:
-            self.channel.refuse_body()
+            self.channel.refuse(TooLong.BODY)
 
     def handleContentChunk(self, data: bytes) -> None:
         """
@@ -57,12 +61,41 @@ class WholeRequest(Request):
         self.content.write(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Begin to answer; who needs the query or the form reads it with L{wifidogd.web.server.query}."""
+        """
+        Begin to answer; who needs the query or the form reads it with L{wifidogd.web.server.query}.
+
+        A request of HTTP/1.1 without a host is refused, and so is any with
+        two: a proxy may have gone by the other (RFC 9112 3.2).
+        """
         self.content.seek(0)
         self.args = {}
         self.method, self.uri, self.clientproto = command, path, version
-        self.path = path.partition(b"?")[0]
+        hosts = len(self.requestHeaders.getRawHeaders(b"Host", ()))
+        if hosts > 1 or (hosts == 0 and version == b"HTTP/1.1"):
+            self._refuse_hosts()
+            return
+        self._take_origin_form()
+        self.path = self.uri.partition(b"?")[0]
         self.process()
+
+    def _refuse_hosts(self) -> None:
+        """Answer 400, and read nothing more of this connection."""
+        self.site = self.channel.site
+        self.channel.end_with_answer()
+        self.setResponseCode(BAD_REQUEST)
+        self.setHeader(b"connection", b"close")
+        self.setHeader(b"cache-control", b"no-store")
+        self.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        self.write(_ONE_HOST)
+        self.finish()
+
+    def _take_origin_form(self) -> None:
+        """Split a target such as C{http://wifi.example/x} into host and C{/x}; its host counts (RFC 9112 3.2.2)."""
+        absolute = _ABSOLUTE.fullmatch(self.uri)
+        if absolute is not None:
+            host, target = absolute.groups()
+            self.requestHeaders.setRawHeaders(b"Host", [host])
+            self.uri = target if target.startswith(b"/") else b"/" + target
 
     def process(self) -> None:
         """Have the site find who answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 from twisted.web.http import HTTPChannel
@@ -14,9 +15,30 @@ LINGER = 2
 _LONGEST_NAME = 100
 """Octets of the name of a field; Twisted remembers 10,000 names for good (C{twisted.web.http_headers._NameEncoder})."""
 
+_MOST_LINES = 501
+"""Lines of a head: the request line and 500 fields."""
+
 _MOST_DISCARDED = 1024 * 1024
 _MOST_LENGTH_DIGITS = 15
-_TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+_HANDSHAKE = b"\x16"
+"""First octet of a TLS ClientHello (RFC 8446 5.1), which no request begins with."""
+
+
+class TooLong(Enum):
+    """The part of a request that is too long: status and reason, and a sentence for whoever reads the answer."""
+
+    BODY = (b"413 Content Too Large", b"This form holds more than this server takes.\n")
+    REQUEST_LINE = (b"414 URI Too Long", b"This address is longer than this server takes.\n")
+    HEAD = (b"431 Request Header Fields Too Large", b"Your browser sent more than this server takes.\n")
+
+    @property
+    def answer(self) -> bytes:
+        """The whole answer; nobody may keep it, since caches keep a 414 unless they are told (RFC 9110 15.1)."""
+        status, sentence = self.value
+        head = b"HTTP/1.1 %b\r\nConnection: close\r\nCache-Control: no-store\r\n" % status
+        kind = b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n" % len(sentence)
+        return head + kind + sentence
 
 
 class BodyTooLarge(WifidogdError):
@@ -28,24 +50,31 @@ class LimitedChannel(HTTPChannel):
 
     transport: Any
 
+    _has_heard = False
     _is_refusing = False
     _discarded = 0
+    _head_octets = 0
+    _head_lines = 0
 
-    def refuse_body(self) -> None:
+    def refuse(self, part: TooLong) -> None:
         """
-        Answer 413 and discard what follows.
+        Answer that a part of the request is too long, and discard what follows.
 
         Closing at once would make the kernel reset the connection while the
         client still sends, and the client would lose the answer.
         """
         if not self._is_refusing:
             self._is_refusing = True
-            self.transport.write(_TOO_LARGE)
+            self.transport.write(part.answer)
             self.setTimeout(LINGER)
 
     def dataReceived(self, data: bytes) -> None:
-        """Read, or discard, what the client sends."""
+        """Read, or discard, what the client sends; hang up at once on one that speaks TLS to a port without."""
         if not self._is_refusing:
+            if not self._has_heard and data.startswith(_HANDSHAKE):
+                self.loseConnection()
+                return
+            self._has_heard = True
             super().dataReceived(data)
             return
         self._discarded += len(data)
@@ -53,9 +82,23 @@ class LimitedChannel(HTTPChannel):
             self._networkProducer.pauseProducing()
 
     def lineReceived(self, line: bytes) -> None:
-        """Read a line of the head."""
-        if not self._is_refusing:
-            super().lineReceived(line)
+        """Read a line of the head, unless the head is too long with it."""
+        if self._is_refusing:
+            return
+        octets = self._head_octets + len(line)
+        if octets > self.MAX_LENGTH or (line and self._head_lines >= _MOST_LINES):
+            self._refuse_head()
+            return
+        if octets:
+            self._head_octets, self._head_lines = octets, self._head_lines + 1
+        super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line that is longer than a whole head may be."""
+        self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        self.refuse(TooLong.HEAD if self._head_octets else TooLong.REQUEST_LINE)
 
     def headerReceived(self, line: bytes) -> bool:
         """Read a field of the head; return False for a malformed one, which closes the connection."""
@@ -70,12 +113,13 @@ class LimitedChannel(HTTPChannel):
             try:
                 super().rawDataReceived(data)
             except BodyTooLarge:
-                self.refuse_body()
+                self.refuse(TooLong.BODY)
                 self._transferDecoder = None  # it holds the rest of a packet, and us
 
     def allContentReceived(self) -> None:
         """Begin to answer."""
         if not self._is_refusing:
+            self._head_octets = self._head_lines = 0
             super().allContentReceived()
 
     def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:

@@ -21,7 +21,9 @@ MOST_OCTETS = 64 * 1024
 """Largest body of a request."""
 
 _MACHINE_NAMES = (b"ping", b"auth")
-_HEALTH = [b"healthz"]
+_HEALTH = b"/healthz"
+"""The one address of the health page, to the octet: what is forbidden in front of the server must not have others."""
+
 _NOWHERE = [b"nowhere"]
 
 
@@ -92,13 +94,13 @@ class WifidogdSite(Site):
         Empty segments mean nothing, because gateways put slashes where they
         like, and answers must never be redirects.
         """
+        if request.path == _HEALTH:
+            return self._health
         segments = _segments(request.path[1:])
         is_ours = segments[: len(self._prefix)] == self._prefix
         rest = segments[len(self._prefix) :] if is_ours else segments
         request.prepath = []
         request.postpath = rest or [b""]
-        if rest == _HEALTH or segments == _HEALTH:
-            return self._health
         if not is_ours and segments:
             request.postpath = _NOWHERE
         elif rest[:1] and rest[0] in _MACHINE_NAMES:
