@@ -80,6 +80,7 @@ async def fetch_arrival(cursor: Cursor, request: GuestRequest) -> Arrival:
         request.gateway.gw_id,
         network.name,
         mac=request.mac,
+        ip=request.query.ip,
         key_hash=None if key is None or network.remember is None else hash_secret(key),
         remembered_mac=request.mac if network.recognizes_macs and request.gateway.proves_macs else None,
         now=now,

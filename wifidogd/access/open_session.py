@@ -104,7 +104,8 @@ async def refuse_if_online(cursor: Cursor, request: GuestRequest) -> Refused | N
     if request.even_if_online or request.mac is None:
         return None
     reported_since = request.now - 3 * request.gateway.interval
-    online = await is_online(cursor, request.gateway.gw_id, request.mac, request.now, reported_since)
+    gw_id, ip = request.gateway.gw_id, request.query.ip
+    online = await is_online(cursor, gw_id, request.mac, request.now, reported_since, ip=ip)
     return Refused(Refusal.ALREADY_ONLINE) if online else None
 
 

@@ -110,6 +110,7 @@ def auth_server(
         heartbeats=heartbeats,
         passwords=common.passwords,
         expiry=expiry,
+        clock_watch=common.clock_watch,
         timers=timers + make_mail_timers(outbox, mail, reactor),
         site=make_site(common, ledger, heartbeats, mail, lag),
     )
