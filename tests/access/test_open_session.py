@@ -64,10 +64,10 @@ async def sign_in(
 
 @ensureDeferred
 async def test_a_stay_without_allowance_has_the_limits_of_the_network(database: Database) -> None:
-    """What the URL says of the device is not kept."""
+    """What the URL says of the device must turn out to be true; until then it is not the session's device."""
     await offer(database)
     assert await sign_in(database, None) == Admitted(TOKEN)
-    row = (hash_secret(TOKEN), "lobby", None, None, VISITOR.url, NOON, HOUR, 1000, None, None, 1, False)
+    row = (hash_secret(TOKEN), "lobby", None, None, VISITOR.url, NOON, HOUR, 1000, mac(1), None, 1, False)
     assert [(bytes(found[0]), *found[1:]) for found in await rows(database, SESSION)] == [row]
 
 
@@ -76,7 +76,7 @@ async def test_a_stay_on_the_allowance_of_a_device_must_be_that_device(database:
     """Probation and the version of the terms are kept too; no terms, no version."""
     await offer(database)
     network = replace(CAFE, terms={}, terms_version=7)
-    await sign_in(database, network=network, is_of_device=True, probation_until=NOON + MINUTE)
+    await sign_in(database, network=network, probation_until=NOON + MINUTE)
     assert (await rows(database, SESSION))[0][8:] == (mac(1), NOON + MINUTE, None, True)
 
 
@@ -173,9 +173,9 @@ OF_ACCOUNT = """
 @pytest.mark.parametrize(
     ("is_validated", "later", "opened"),
     [
-        (True, 400 * HOUR, (True, None, None, None, None)),
-        (False, timedelta(), (True, NOON + 7 * MINUTE, None, None, None)),
-        (False, 7 * MINUTE - SECOND, (True, NOON + 7 * MINUTE, None, None, None)),
+        (True, 400 * HOUR, (True, None, None, None, mac(1))),
+        (False, timedelta(), (True, NOON + 7 * MINUTE, None, None, mac(1))),
+        (False, 7 * MINUTE - SECOND, (True, NOON + 7 * MINUTE, None, None, mac(1))),
         (False, 7 * MINUTE, None),
     ],
 )
@@ -208,7 +208,7 @@ async def test_the_plan_of_an_account_comes_before_that_of_its_network(
     account = replace(await run(database, fetch_account, "zoe"), plan=own)
     assert await open_for(database, account, network=replace(CAFE, plan=networks)) == Admitted(TOKEN)
     [(is_of_account, _, found, owns, claimed)] = await rows(database, OF_ACCOUNT)
-    assert (is_of_account, found, owns, claimed) == (True, plan, plan is not None, None)
+    assert (is_of_account, found, owns, claimed) == (True, plan, plan is not None, mac(1))
 
 
 @pytest.mark.parametrize(

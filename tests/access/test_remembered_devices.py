@@ -91,14 +91,14 @@ UNTIL = NOON + 2 * MINUTE
 @pytest.mark.parametrize(
     ("changes", "session"),
     [
-        ({"device_key": PHONE_KEY}, (True, PHONE, None, None, False, False, None)),
+        ({"device_key": PHONE_KEY}, (True, PHONE, mac(9), None, False, False, None)),
         (
             {"device_key": PHONE_KEY, "network": replace(CAFE, plan="network")},
-            (True, PHONE, None, "network", True, False, None),
+            (True, PHONE, mac(9), "network", True, False, None),
         ),
         (
             {"device_key": LAPTOP_KEY, "network": replace(CAFE, plan="network")},
-            (False, LAPTOP, None, "voucher", False, True, UNTIL),
+            (False, LAPTOP, mac(9), "voucher", False, True, UNTIL),
         ),
         ({"query": LoginQuery("lobby", mac=mac(1))}, (True, PHONE, mac(1), None, False, False, None)),
         (
@@ -125,7 +125,7 @@ async def test_the_plan_of_an_account_comes_before_that_of_the_network(shop: Dat
     assert await come_back(shop, device_key=PHONE_KEY, network=vouchers_only) is None
     assert await rows(shop, OPENED) == []
     assert await come_back(shop, device_key=PHONE_KEY, network=network) == Admitted(TOKEN)
-    assert await opened(shop) == [(True, PHONE, None, "account", True, False, None)]
+    assert await opened(shop) == [(True, PHONE, mac(9), "account", True, False, None)]
 
 
 @ensureDeferred

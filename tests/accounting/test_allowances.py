@@ -325,7 +325,7 @@ async def test_whoever_ends_a_session_its_use_is_kept(scene: Scene, database: Da
 async def test_a_token_for_one_device_is_of_no_use_to_another(scene: Scene) -> None:
     """The allowance of a device is not spent by whoever names its MAC in a URL."""
     await scene.offer(total_octets=1000)
-    admitted = await scene.sign_in(1, is_of_device=True)
+    admitted = await scene.sign_in(1)
     assert isinstance(admitted, Admitted)
     assert await scene.report(admitted.token, Stage.LOGIN, device=2) is AuthCode.DENIED
     assert await scene.report(admitted.token, Stage.LOGIN) is AuthCode.ALLOWED

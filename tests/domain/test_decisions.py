@@ -456,14 +456,45 @@ def test_a_first_use_that_is_refused_does_not_start_the_clock() -> None:
     assert begun.tally.allowance.first_used_at == NOON
 
 
-@pytest.mark.parametrize(("mac", "refusal"), [(MAC, None), (None, None), (OTHER_MAC, Refusal.WRONG_DEVICE)])
-def test_a_claimed_device_must_be_the_one(mac: str | None, refusal: Refusal | None) -> None:
-    """A gateway that cannot tell yet may tell later."""
+@pytest.mark.parametrize("report", BY_STAGE, ids=lambda report: report.stage.value)
+@pytest.mark.parametrize(
+    ("mac", "refusal"), [(MAC, None), (None, Refusal.NO_DEVICE), (OTHER_MAC, Refusal.WRONG_DEVICE)]
+)
+def test_a_claimed_device_must_be_the_one(report: Report, mac: str | None, refusal: Refusal | None) -> None:
+    """At every stage; a gateway that cannot tell yet may tell later, while the token is valid."""
     claimed = replace(FRESH, claimed_mac=MAC)
-    assert find_refusal(claimed, replace(LOGIN, mac=mac)) is refusal
-    assert takes_place(claimed, replace(LOGIN, mac=mac)) is (mac == MAC)
+    assert find_refusal(claimed, replace(report, mac=mac)) is refusal
+    assert takes_place(claimed, replace(report, mac=mac)) is (mac == MAC)
     nameless = replace(ONLINE, mac=None, claimed_mac=MAC)
-    assert find_refusal(nameless, replace(COUNTERS, mac=mac)) is refusal
+    assert find_refusal(nameless, replace(report, mac=mac)) is refusal
+    assert decide(claimed, replace(report, mac=None), NOON) == Decision(AuthCode.DENIED, refusal=Refusal.NO_DEVICE)
+
+
+@pytest.mark.parametrize("report", BY_STAGE, ids=lambda report: report.stage.value)
+def test_a_device_that_is_known_stays_the_one_when_a_gateway_cannot_tell(report: Report) -> None:
+    """Its MAC is never overwritten with nothing."""
+    for session in (ONLINE, replace(ONLINE, claimed_mac=MAC)):
+        decision = decide(session, replace(report, mac=None), NOON)
+        assert decision.session is not None
+        assert decision.session.mac == MAC
+
+
+@pytest.mark.parametrize(
+    ("report", "ip", "known", "refusal"),
+    [
+        (LOGIN, "10.0.0.2", "10.0.0.2", None),
+        (LOGIN, "10.0.0.3", "10.0.0.2", Refusal.WRONG_DEVICE),
+        (LOGIN, None, "10.0.0.2", None),
+        (LOGIN, "10.0.0.3", None, None),
+        (COUNTERS, "10.0.0.3", "10.0.0.2", None),
+        (LOGOUT, "10.0.0.3", "10.0.0.2", None),
+    ],
+)
+def test_nobody_comes_in_on_the_token_of_a_device_from_another_address_without_a_mac(
+    report: Report, ip: str | None, known: str | None, refusal: Refusal | None
+) -> None:
+    """Counters go on: a gateway that loses the ARP entry of a device with a new address must not end its session."""
+    assert find_refusal(replace(ONLINE, ip=known), replace(report, mac=None, ip=ip)) is refusal
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, WhenFull
 from wifidogd.domain.quotas import Amount, Limit, Use, Verdict
 from wifidogd.domain.sessions import MAX_OCTETS, Octets, Session
-from wifidogd.domain.usage import AllowanceUsage, add_octets, arrival_of, device_of, drawn_between, judge_entry
+from wifidogd.domain.usage import AllowanceUsage, arrival_of, device_of, drawn_between, judge_entry
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -137,5 +137,15 @@ def test_devices_that_came_in_the_same_instant_are_told_apart() -> None:
 
 
 def test_octets_stop_at_the_largest_number() -> None:
-    """Instead of failing."""
-    assert add_octets(Octets(MAX_OCTETS, 1), Octets(1, 1)) == Octets(MAX_OCTETS, 2)
+    """Instead of failing: of two sums, of both directions together, of a day or window."""
+    assert Octets(MAX_OCTETS, 1) + Octets(1, 1) == Octets(MAX_OCTETS, 2)
+    assert Octets(1, MAX_OCTETS - 1) + Octets(1, 1) == Octets(2, MAX_OCTETS)
+    assert (Octets(MAX_OCTETS, MAX_OCTETS).total, Octets(MAX_OCTETS - 1, 1).total) == (MAX_OCTETS, MAX_OCTETS)
+    assert Amount(MINUTE, MAX_OCTETS) + Amount(MINUTE, 1) == Amount(2 * MINUTE, MAX_OCTETS)
+
+
+def test_a_report_never_draws_more_than_can_be_stored() -> None:
+    """The largest totals in both directions are one largest number, and nothing comes after it."""
+    highest = replace(ONLINE, used=Octets(MAX_OCTETS, MAX_OCTETS))
+    assert drawn_between(ONLINE, highest).octets == MAX_OCTETS
+    assert drawn_between(replace(ONLINE, used=Octets(MAX_OCTETS, 5)), highest).octets == 0

@@ -116,9 +116,9 @@ async def report(server: MailSiteServer, token: str, mac: str = MAC, key: str = 
     return (await ask(server.port, f"/wifidog/auth/{key}?{urlencode(fields)}")).body.strip()
 
 
-async def splash(server: MailSiteServer) -> str:
-    """Get a token as any guest does."""
-    form = hidden(await server.login_page(mac=OTHER_MAC))
+async def splash(server: MailSiteServer, mac: str = MAC) -> str:
+    """Get a token as any guest does who opens the login page with a MAC."""
+    form = hidden(await server.login_page(mac=mac))
     return token_in((await server.post("login", form | {"splash": "1"})).headers["location"])
 
 
@@ -143,11 +143,34 @@ async def test_with_a_key_nobody_but_the_gateway_speaks_for_it(server: MailSiteS
 
 @ensureDeferred
 async def test_without_a_key_who_knows_a_mac_can_send_its_guest_away(server: MailSiteServer) -> None:
-    """What a key is for: the login that a guest forges for a token of their own names a neighbour's device."""
+    """What a key is for: the page that a guest opens and the login that they forge name a neighbour's device."""
     neighbour, own = await splash(server), await splash(server)
     assert await report(server, neighbour) == "Auth: 1"
     assert await report(server, own, mac=MAC) == "Auth: 1"
     assert await report(server, neighbour, stage="counters") == "Auth: 0"
+
+
+@ensureDeferred
+async def test_a_token_that_a_neighbour_hears_is_of_no_use_on_another_device(server: MailSiteServer) -> None:
+    """Neither before its guest has used it nor after; nor without a MAC, whatever the stage."""
+    token = await splash(server)
+    for stage in ("login", "counters", "logout"):
+        for other in (OTHER_MAC, "00:00:00:00:00:00", "", "N/A"):
+            assert await report(server, token, mac=other, stage=stage) == "Auth: 0"
+    assert await report(server, token, mac="0200.0000.0001") == "Auth: 1"
+    assert await report(server, token, mac=OTHER_MAC) == "Auth: 0"
+    assert await report(server, token, mac=OTHER_MAC, stage="counters") == "Auth: 0"
+    assert await report(server, token, mac="00:00:00:00:00:00", stage="counters") == "Auth: 1"
+
+
+@pytest.mark.parametrize("named", ["", "00:00:00:00:00:00", "garbage", "null"])
+@ensureDeferred
+async def test_a_token_is_of_the_first_device_where_the_page_named_none(server: MailSiteServer, named: str) -> None:
+    """Gateways before 1.2 name none; somebody who cuts it out of their own page loses what it is for."""
+    token = await splash(server, mac=named)
+    assert await report(server, token, mac="00-00-00-00-00-00") == "Auth: 1"
+    assert await report(server, token, mac=MAC, stage="counters") == "Auth: 1"
+    assert await report(server, token, mac=OTHER_MAC, stage="counters") == "Auth: 0"
 
 
 @ensureDeferred

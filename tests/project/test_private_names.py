@@ -294,9 +294,9 @@ async def test_a_connection_to_postgresql_has_psycopgs_and_the_wait_for_it(dsn: 
 
 
 def test_only_releases_that_have_been_tested_are_admitted() -> None:
-    """The newest is the one in requirements/constraints.txt; the next may have other private names."""
+    """The newest is the one in requirements/run.txt; the next may have other private names."""
     bound = re.search(r'"twisted\[tls\]>=([0-9.]+),<([0-9.]+)"', (ROOT / "setup.py").read_text("utf-8"))
-    tested = re.search(r"(?im)^twisted==(\d+)\.(\d+)", (ROOT / "requirements" / "constraints.txt").read_text("utf-8"))
+    tested = re.search(r"(?im)^twisted==(\d+)\.(\d+)", (ROOT / "requirements" / "run.txt").read_text("utf-8"))
     assert bound is not None
     assert tested is not None
     assert bound[2] == f"{tested[1]}.{int(tested[2]) + 1}"

@@ -82,7 +82,12 @@ FIFTH = """
 
 SIXTH = "INSERT INTO attempts (kind, name, tries, started_at) VALUES ('mails to address', 'eve@example.org', 14, now())"
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
+SEVENTH = f"""
+    INSERT INTO sessions (token_hash, gw_id, claimed_mac, opened_at)
+    VALUES (sha256('claimed'), 'lobby', '{DEVICE}', now())
+"""
+
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

@@ -73,14 +73,12 @@ class Identity:
 
     @ivar probation_until: until when the guest may be online on trust; None for others.
     @ivar device_id: the remembered device that the guest has come back on; None for others.
-    @ivar is_of_device: True when the allowance is the device's, so that the gateway must report that device.
     """
 
     account_id: int | None = None
     voucher_id: int | None = None
     probation_until: datetime | None = None
     device_id: int | None = None
-    is_of_device: bool = False
 
 
 UNIDENTIFIED = Identity()
@@ -112,6 +110,8 @@ async def open_pending_session(
     """
     Send a pending session, unless a limit of its allowance is reached, and remember the device if the guest wants that.
 
+    Only the device that the redirect named may use the token, if it named one: a neighbour may hear it.
+
     All of it is sent with COMMIT.  Remembering cannot fail on its own: it refers to nothing but the new session, its
     network, and an account or voucher that the transaction holds.
 
@@ -135,7 +135,7 @@ async def open_pending_session(
         time_limit=network.time_limit,
         quota_octets=network.quota_octets,
         allowance_id=None if usage is None else usage.allowance.allowance_id,
-        claimed_mac=request.mac if identity.is_of_device else None,
+        claimed_mac=request.mac,
         probation_until=identity.probation_until,
         terms_version=network.terms_version if network.terms else None,
     )

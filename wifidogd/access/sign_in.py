@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from wifidogd.access.open_session import (
     Admitted,
-    Identity,
     Refusal,
     Refused,
     open_account_session,
@@ -89,7 +88,7 @@ class AccountSignIn:
             return await open_pending_session(cursor, request, usage=None, mint=self._mint)
         owner = AllowanceOwner(mac=request.mac)
         usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
-        return await open_pending_session(cursor, request, Identity(is_of_device=True), usage=usage, mint=self._mint)
+        return await open_pending_session(cursor, request, usage=usage, mint=self._mint)
 
     async def _upgraded(self, account: Account, password: str) -> str | None:
         """

@@ -105,8 +105,7 @@ class ReportBatch:
             self.displaced.add(session.token_hash)
         drawn = drawn_between(before, session)
         if is_slotted(allowance.plan) and drawn != Amount():
-            known = self.drawn.get(allowance.allowance_id, Amount())
-            self.drawn[allowance.allowance_id] = Amount(known.time + drawn.time, known.octets + drawn.octets)
+            self.drawn[allowance.allowance_id] = self.drawn.get(allowance.allowance_id, Amount()) + drawn
 
     def _note(self, decision: Decision, session: Session) -> None:
         if decision.reason is not None and decision.ended_at is not None:

@@ -1,4 +1,4 @@
-"""Addresses of gateways in their guests' network, addresses that count as one source, and e-mail addresses; pure."""
+"""MAC addresses, addresses of gateways in their guests' network or of one source, and e-mail addresses; pure."""
 
 from __future__ import annotations
 
@@ -35,6 +35,37 @@ def is_private(address: str) -> bool:
     return any(literal in network for network in PRIVATE if network.version == literal.version)
 
 
+_USUAL_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_MAC = re.compile(
+    r"""
+    [0-9a-f]{2}([-:. ]?)[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}        # 00-1A-2B-3C-4D-5E, 001a2b3c4d5e
+    | [0-9a-f]{1,2}([-:])[0-9a-f]{1,2}(?:\2[0-9a-f]{1,2}){4}   # 0:1a:2b:3c:4d:5e: "arp -a" on BSD and macOS
+    | [0-9a-f]{4}([-:.])[0-9a-f]{4}\3[0-9a-f]{4}               # 001a.2b3c.4d5e: Cisco, with dashes Huawei
+    | [0-9a-f]{6}[-:.][0-9a-f]{6}                              # 001a2b-3c4d5e: HP
+    """,
+    re.VERBOSE,
+)
+_NO_DEVICE = ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")
+
+
+def read_mac(text: str | None) -> str | None:
+    """
+    Return the MAC address of a device in the one form in which it is stored and compared.
+
+    @param text: in any form that systems print, in any case, perhaps with blanks around it.
+    @return: lower-case with colons; None for anything else, for the zeros of an incomplete ARP entry, and for the
+        broadcast address, which no device has.
+    """
+    lower = (text or "").strip().lower()
+    if not _USUAL_MAC.fullmatch(lower):
+        if not _MAC.fullmatch(lower):
+            return None
+        octets = re.split("[-:. ]", lower)
+        digits = "".join(octet.zfill(2) for octet in octets) if len(octets) == 6 else "".join(octets)
+        lower = ":".join(digits[place : place + 2] for place in range(0, 12, 2))
+    return None if lower in _NO_DEVICE else lower
+
+
 def neighbourhood(address: str) -> str:
     """
     Return the block of addresses that one party has, so that it cannot pass for many.
@@ -48,6 +79,36 @@ def neighbourhood(address: str) -> str:
     if literal.version == 4 or literal.ipv4_mapped is not None:
         return address
     return str(ipaddress.ip_network((int(literal), 64), strict=False).network_address)
+
+
+_DELEGATIONS = (64, 56, 48)
+"""Prefix lengths of what a provider delegates to one customer (RFC 6177, RIPE-690)."""
+
+_IPV4_NETWORK = 24
+"""Prefix length of the smallest IPv4 network that the internet routes; more than one party may be in it."""
+
+
+def blocks_of(source: str) -> tuple[str, ...]:
+    """
+    Return the blocks of addresses from which one party may call, so that it cannot pass for many.
+
+    @param source: address of a connection, perhaps with a zone (C{fe80::1%eth0}).
+    @return: the narrowest first, in CIDR notation: the /64, /56 and /48 of an IPv6 address; an IPv4 address itself,
+        as it is, and its /24, also where it is written as IPv6 (C{::ffff:192.0.2.1}).  Any other text alone.
+    """
+    try:
+        literal = ipaddress.ip_address(source.partition("%")[0])
+    except ValueError:
+        return (source,)
+    if literal.version == 6 and literal.ipv4_mapped is not None:
+        literal = literal.ipv4_mapped
+    if literal.version == 4:
+        return str(literal), _block(literal, _IPV4_NETWORK)
+    return tuple(_block(literal, length) for length in _DELEGATIONS)
+
+
+def _block(literal: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:
+    return str(ipaddress.ip_network(f"{literal}/{length}", strict=False))
 
 
 LONGEST = 100

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from wifidogd.domain.quotas import Verdict
-from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.domain.sessions import AuthCode, Ended, Octets, Reason, Report, Session, Stage
 from wifidogd.domain.usage import AllowanceUsage, judge_entry
 
 FIRST_USE_WITHIN = timedelta(minutes=3)
@@ -22,6 +22,7 @@ class Refusal(Enum):
     UNKNOWN_TOKEN = "unknown token"
     WRONG_GATEWAY = "token of another gateway"
     WRONG_DEVICE = "token of another device"
+    NO_DEVICE = "the gateway reports no MAC, and its login page named one"
     GATEWAY_NOT_ADOPTED = "gateway not adopted, or its key is wrong"
 
 
@@ -56,17 +57,24 @@ def find_refusal(session: Session | None, report: Report) -> Refusal | None:
     """
     Return why a report does not belong to the session its token names, or None if it does.
 
-    What the gateway does not say (an old one sends no C{gw_id}; an incomplete
-    ARP entry has no MAC) is not held against the guest.
+    An old gateway sends no C{gw_id}: then it is the one the token was made for.  A report without a MAC, as an
+    incomplete ARP entry makes it, is accepted of a device that is known already, but never to find out which one
+    came (docs/protocol.md 3.4).
     """
     if session is None:
         return Refusal.UNKNOWN_TOKEN
     if report.gw_id not in (None, session.gw_id):
         return Refusal.WRONG_GATEWAY
     expected = session.mac or session.claimed_mac
-    if expected is not None and report.mac not in (None, expected):
+    if expected is None or report.mac == expected:
+        return None
+    if report.mac is not None:
         return Refusal.WRONG_DEVICE
-    return None
+    if session.mac is None:
+        return Refusal.NO_DEVICE
+    # Somebody else may have heard the token, and the gateway is about to let in whoever came with it.
+    is_elsewhere = report.stage is Stage.LOGIN and None not in (session.ip, report.ip) and session.ip != report.ip
+    return Refusal.WRONG_DEVICE if is_elsewhere else None
 
 
 def count_anew(session: Session, clock_set_at: datetime) -> Session:
@@ -145,14 +153,11 @@ def add_totals(used: Octets, last: Octets, new: Octets) -> Octets:
     start anew together, so either one is enough to tell.  What was counted before
     stays used (docs/protocol.md 6.6).
 
-    @return: never less than C{used}, never above L{MAX_OCTETS}.
+    @return: never less than C{used}, never above L{MAX_OCTETS<wifidogd.domain.sessions.MAX_OCTETS>}.
     """
     went_on = new.incoming >= last.incoming and new.outgoing >= last.outgoing
     base = last if went_on else Octets()
-    return Octets(
-        min(used.incoming + new.incoming - base.incoming, MAX_OCTETS),
-        min(used.outgoing + new.outgoing - base.outgoing, MAX_OCTETS),
-    )
+    return used + Octets(new.incoming - base.incoming, new.outgoing - base.outgoing)
 
 
 def _activate(session: Session, report: Report, now: datetime, inherited: Octets) -> Session:

@@ -9,7 +9,7 @@ from enum import Enum
 
 from wifidogd.domain.opening_hours import closing, is_open, midnight, next_opening
 from wifidogd.domain.plans import Allowance, Plan, TimeCounts
-from wifidogd.domain.sessions import Octets, Reason
+from wifidogd.domain.sessions import Octets, Reason, add_octets
 
 NOTHING = timedelta()
 NO_OCTETS = Octets()
@@ -46,6 +46,10 @@ class Amount:
 
     time: timedelta = NOTHING
     octets: int = 0
+
+    def __add__(self, other: Amount) -> Amount:
+        """Return the sums; of octets L{MAX_OCTETS<wifidogd.domain.sessions.MAX_OCTETS>} at most."""
+        return Amount(self.time + other.time, add_octets(self.octets, other.octets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +188,10 @@ def _is_spent(used: Amount, time: timedelta | None, octets: int | None) -> bool:
 
 def _span_lifts(plan: Plan, slots: Sequence[Slot]) -> datetime | None:
     """Return when enough of the window's oldest use has left it; None if the slots do not show that."""
-    time, octets = NOTHING, 0
+    used = Amount()
     for slot in reversed(slots):
-        time, octets = time + slot.used.time, octets + slot.used.octets
-        if plan.span is not None and _is_spent(Amount(time, octets), plan.span_time, plan.span_octets):
+        used += slot.used
+        if plan.span is not None and _is_spent(used, plan.span_time, plan.span_octets):
             return slot.starts_at + plan.span
     return None
 

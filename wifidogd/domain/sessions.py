@@ -18,6 +18,11 @@ MAX_OCTETS = 2**63 - 1
 """The largest count that fits PostgreSQL's bigint; sums stop there instead of failing."""
 
 
+def add_octets(*counts: int) -> int:
+    """Return the sum of counts that are not negative, L{MAX_OCTETS} at most."""
+    return min(sum(counts), MAX_OCTETS)
+
+
 class AuthCode(IntEnum):
     """The number after C{Auth:} (wifidog-gateway C{src/auth.h}; apfree's code agrees, its document does not)."""
 
@@ -78,10 +83,14 @@ class Octets:
     incoming: int = 0
     outgoing: int = 0
 
+    def __add__(self, other: Octets) -> Octets:
+        """Return the sum in each direction, L{MAX_OCTETS} at most."""
+        return Octets(add_octets(self.incoming, other.incoming), add_octets(self.outgoing, other.outgoing))
+
     @property
     def total(self) -> int:
-        """Both directions together; may exceed L{MAX_OCTETS}."""
-        return self.incoming + self.outgoing
+        """Both directions together, L{MAX_OCTETS} at most."""
+        return add_octets(self.incoming, self.outgoing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,8 @@ class Session:
     @ivar expires_at: when C{time_limit} is over; None while pending and for no limit.
     @ivar ending: why the next report must end the session (asked for by guest or operator); None normally.
     @ivar allowance_id: the allowance it draws on; None for a session with limits of its own only.
-    @ivar claimed_mac: the MAC that must turn out to be the guest's; None where it does not matter.
+    @ivar claimed_mac: the MAC that the login page was opened with, which must turn out to be the guest's; None if
+        it named none.
     @ivar probation_until: until when the guest is online on trust; None for others.
     """
 

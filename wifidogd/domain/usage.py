@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from wifidogd.domain.plans import Allowance, WhenFull
 from wifidogd.domain.quotas import NOTHING, Amount, Limit, Use, Verdict, judge
-from wifidogd.domain.sessions import MAX_OCTETS, Octets, Session
+from wifidogd.domain.sessions import Octets, Session
 
 UNUSED = Use()
 
@@ -34,9 +34,9 @@ class AllowanceUsage:
         incoming, outgoing = after.used.incoming - before.used.incoming, after.used.outgoing - before.used.outgoing
         use = Use(
             self.use.time + drawn.time,
-            add_octets(self.use.octets, Octets(incoming, outgoing)),
-            Amount(self.use.day.time + drawn.time, self.use.day.octets + drawn.octets),
-            Amount(self.use.span.time + drawn.time, self.use.span.octets + drawn.octets),
+            self.use.octets + Octets(incoming, outgoing),
+            self.use.day + drawn,
+            self.use.span + drawn,
         )
         allowance = self.allowance
         if allowance.first_used_at is None:
@@ -95,11 +95,6 @@ def time_of(session: Session) -> timedelta:
     if session.activated_at is None or session.reported_at is None:
         return NOTHING
     return max(NOTHING, session.reported_at - session.activated_at)
-
-
-def add_octets(one: Octets, other: Octets) -> Octets:
-    """Return the sums, L{MAX_OCTETS} at most."""
-    return Octets(min(one.incoming + other.incoming, MAX_OCTETS), min(one.outgoing + other.outgoing, MAX_OCTETS))
 
 
 def device_of(session: Session) -> str:

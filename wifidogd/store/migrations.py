@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from importlib.abc import Traversable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -51,6 +52,20 @@ def released(schema: Traversable = SCHEMA) -> list[tuple[int, str]]:
     """
     names = [entry.name for entry in schema.iterdir() if entry.name.endswith(".sql")]
     return sorted((int(name.partition("_")[0]), name) for name in names)
+
+
+def create(cursor: Any, newest: int) -> None:
+    """
+    Create the tables as an older wifidogd had them, in an empty database.
+
+    @param cursor: of a blocking connection.
+    @param newest: number of the last schema file to apply.
+    """
+    cursor.execute(CREATE_VERSIONS)
+    for number, name in released():
+        if number <= newest:
+            cursor.execute((SCHEMA / name).read_text("utf-8"))
+            cursor.execute(INSERT_VERSION, {"number": number, "name": name})
 
 
 async def migrate(database: Database, schema: Traversable = SCHEMA) -> None:

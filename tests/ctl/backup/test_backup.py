@@ -29,7 +29,7 @@ from tests.support.scratch import make_scratch
 from wifidogd.ctl.backup.restore import check_words, expect_fitting, expect_room
 from wifidogd.ctl.cli.command import CommandFailed, WrongUsage
 from wifidogd.domain.errors import ConfigurationError
-from wifidogd.store.backup.dump import Contents
+from wifidogd.store.backup.archive import Contents
 from wifidogd.store.backup.restore_script import Present
 from wifidogd.store.embedded.cluster import Cluster
 from wifidogd.store.embedded.data_directory import is_served

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from wifidogd.ctl.cli.arguments import duration, octets_or_none, retention, show_duration, show_octets
+from wifidogd.ctl.cli.arguments import duration, mac_address, octets_or_none, retention, show_duration, show_octets
 from wifidogd.domain.sessions import MAX_OCTETS
 
 
@@ -102,3 +102,16 @@ def test_lengths_of_time_are_shown_in_two_units(length: timedelta | None, text: 
 def test_sizes_are_shown_with_three_digits_or_so(octets: int | None, text: str) -> None:
     """Never as 1000 of something smaller."""
     assert show_octets(octets) == text
+
+
+@pytest.mark.parametrize("text", ["02:AB:CD:EF:01:01", "02ab.cdef.0101", "02abcdef0101", " 02-ab-cd-ef-01-01 "])
+def test_a_mac_is_read_as_operators_find_it(text: str) -> None:
+    """On a label, in a switch's table, with the blanks of a spreadsheet."""
+    assert mac_address(text) == "02:ab:cd:ef:01:01"
+
+
+@pytest.mark.parametrize("text", ["", "00:00", "00:00:00:00:00:00", "02ab.cdef", "zoe"])
+def test_what_no_device_has_is_no_mac(text: str) -> None:
+    """The error shows the form."""
+    with pytest.raises(ArgumentTypeError, match="write it like 00:1a:2b:3c:4d:5e"):
+        mac_address(text)

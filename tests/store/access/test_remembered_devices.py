@@ -142,6 +142,18 @@ async def test_a_gateway_that_cannot_tell_the_mac_forgets_nobody(database: Datab
     assert await rows(database, "SELECT mac, seen FROM devices") == [(None, True), (None, True)]
 
 
+@ensureDeferred
+async def test_a_gateway_that_cannot_tell_the_mac_overwrites_none(database: Database) -> None:
+    """The device that comes back with its cookie is still found by the MAC that was reported before."""
+    await prepare(database)
+    device = await remember(database, 1)
+    await let_in(database, 1, mac(1))
+    await open_pending(database, 2)
+    await run(database, attach_device, token_hash(2), device.device_id)
+    await let_in(database, 2, None)
+    assert await find_by_mac(database, "default", mac(1)) is not None
+
+
 @pytest.mark.parametrize(
     ("change", "how"),
     [

@@ -56,6 +56,6 @@ async def test_the_nearest_version_comes_first_and_older_ones_never(install: Ins
 async def test_without_any_that_fits_the_operator_learns_what_to_install(install: Install) -> None:
     """Half of them is none."""
     install("15.18")
-    (install("17.1") / "psql").unlink()
+    (install("17.1") / "pg_restore").unlink()
     with pytest.raises(ConfigurationError, match=r"of PostgreSQL 16 or newer; installed: 15\.18\. .*client-16"):
         await find(16)

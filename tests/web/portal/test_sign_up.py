@@ -314,7 +314,7 @@ async def test_the_portal_leads_who_has_an_account_to_its_page(server: MailSiteS
     assert "/account" not in (await server.get(f"portal?gw_id=gw1&token={token}")).body
     server.later(hours=1)
     own = token_in((await server.sign_up()).headers["location"])
-    await server.report(Stage.LOGIN, own, mac="02:00:00:00:00:02")
+    await server.report(Stage.LOGIN, own)
     portal = await server.get(f"portal?gw_id=gw1&token={own}")
     account = await server.get(link_in(portal, "account"))
     assert "Your account" in account.body

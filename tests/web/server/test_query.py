@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wifidogd.domain.errors import MalformedRequest
-from wifidogd.web.server.query import GATEWAY_ID, read_address, read_gw_id, read_mac, read_query
-
-MAC = "02:ab:cd:ef:01:01"
+from wifidogd.web.server.query import GATEWAY_ID, read_address, read_gw_id, read_query
 
 
 @pytest.mark.parametrize(
@@ -93,37 +91,6 @@ def test_gateways_cannot_be_called_that(gw_id: str) -> None:
     with pytest.raises(MalformedRequest) as refused:
         read_gw_id(gw_id)
     assert refused.value.parameter == "gw_id"
-
-
-@pytest.mark.parametrize("text", [MAC, MAC.upper(), "02-ab-cd-ef-01-01", "02-AB-cd-EF-01-01"])
-def test_macs_are_normalised(text: str) -> None:
-    """Any case, colons or dashes."""
-    assert read_mac(text) == MAC
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "",
-        "N/A",
-        "null",
-        "00:00:00:00:00:00",
-        "00-00-00-00-00-00",
-        "02:ab:cd:ef:01",
-        "02:ab:cd:ef:01:01:02",
-        "02:ab-cd:ef:01:01",
-        "02abcdef0101",
-        "2:ab:cd:ef:1:1",
-        "02:ab:cd:ef:01:0g",
-        " 02:ab:cd:ef:01:01",
-        "02:ab:cd:ef:01:01\n",
-        "02:ab:cd:ef:01:0１",
-    ],
-)
-def test_what_is_no_mac_is_absent(text: str | None) -> None:
-    """All zeros too: an incomplete ARP entry is nobody."""
-    assert read_mac(text) is None
 
 
 @pytest.mark.parametrize(

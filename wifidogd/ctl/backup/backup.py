@@ -14,9 +14,13 @@ from typing import Any
 from wifidogd.ctl.cli.arguments import show_octets
 from wifidogd.ctl.cli.command import CommandFailed, WrongUsage
 from wifidogd.ctl.cli.database import connected, interruptible, standing
-from wifidogd.store.backup.client_programs import find_clients
-from wifidogd.store.backup.dump import Clients
+from wifidogd.store.backup.archive import Archive
+from wifidogd.store.backup.client_programs import find_clients, reachable
+from wifidogd.store.backup.dump import Dump
 from wifidogd.store.backup.restore_script import look
+from wifidogd.store.embedded.data_directory import CLUSTER
+from wifidogd.store.embedded.ownership import choose_owner
+from wifidogd.store.embedded.threads import in_thread
 
 STDOUT = 1
 
@@ -102,9 +106,14 @@ async def _dump(reactor: Any, arguments: Namespace, target: int, written: Path |
             present = await database.transaction(look)
         if not present.schema:
             raise CommandFailed("No wifidogd has used this database yet: there is nothing to back up.")
-        clients = Clients((await find_clients(present.server, reactor=reactor))[0], dsn, reactor)
+        binaries = (await find_clients(present.server, reactor=reactor))[0]
+        dump = Dump(binaries, dsn, reactor)
         try:
-            await clients.dump(present.namespace, target)
-            return present.schema if written is None else (await clients.contents(written)).schema
+            await dump.write(present.namespace, target)
         finally:
-            await clients.stop()
+            await dump.stop()
+        if written is None:
+            return present.schema
+        owner = choose_owner(Path(arguments.data_dir) / CLUSTER)
+        with reachable(binaries, owner) as programs:
+            return (await in_thread(reactor, Archive(programs, written, owner).contents)).schema

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,14 @@ from wifidogd.ctl.cli.database import connected, interruptible, standing
 from wifidogd.ctl.cli.output import count, printable
 from wifidogd.domain.errors import StoreRefused
 from wifidogd.settings import checked_data_dir
-from wifidogd.store.backup.client_programs import find_clients
-from wifidogd.store.backup.dump import Clients, Contents, is_dump
-from wifidogd.store.backup.restore_script import EMPTY, Present, keep_servers_out, look
+from wifidogd.store.backup.archive import Archive, Contents, is_dump
+from wifidogd.store.backup.client_programs import find_clients, reachable
+from wifidogd.store.backup.load import Load
+from wifidogd.store.backup.restore_script import Present, keep_servers_out, look
 from wifidogd.store.driver.database import Cursor, Database
-from wifidogd.store.embedded.binaries import Binaries
-from wifidogd.store.embedded.data_directory import is_served
+from wifidogd.store.embedded.data_directory import CLUSTER, is_served
+from wifidogd.store.embedded.ownership import Owner, choose_owner
+from wifidogd.store.embedded.threads import in_thread
 from wifidogd.store.migrations import migrate, released
 
 LONGEST = timedelta(days=1)
@@ -67,34 +71,37 @@ async def _restore(reactor: Any, arguments: Namespace) -> None:
         raise CommandFailed(f"The server runs on {arguments.data_dir}: stop it first, and start it again afterwards.")
     async with standing(reactor, arguments, new=True) as dsn, connected(reactor, dsn) as database:
         present = await database.transaction(look)
-        installed = await find_clients(present.server, reactor=reactor)
-        clients, contents = await _open(arguments.file, installed, dsn, reactor)
-        try:
+        owner = choose_owner(Path(arguments.data_dir) / CLUSTER)
+        async with _opened(arguments.file, owner, present.server, reactor) as (archive, contents):
             expect_fitting(arguments.file, contents, present)
             expect_room(present, arguments.replace)
-            await _play(clients, arguments.file, database, present)
-            await migrate(database)
-            restored = await database.transaction(look)
-        finally:
-            await clients.stop()
+            left_out = await _load(Load(archive, contents, dsn, reactor), database)
+        await migrate(database)
+        restored = await database.transaction(look)
+    if left_out:
+        print(f"Left out, as wifidogd has no such tables: {_named(left_out)}.", file=sys.stderr)
     print(f"Restored {_said(restored)}.")
 
 
-async def _open(backup: Path, installed: list[Binaries], dsn: str, reactor: Any) -> tuple[Clients, Contents]:
+@asynccontextmanager
+async def _opened(backup: Path, owner: Owner, server: int, reactor: Any) -> AsyncIterator[tuple[Archive, Contents]]:
     """
-    Find programs that can read a backup, the nearest to the server's version if several can.
+    Open a backup with the first programs that can read it; the nearest to the server's version first.
 
     @raise CommandFailed: if none can.
     """
     problem = ""
+    installed = await find_clients(server, reactor=reactor)
     for binaries in installed:
-        clients = Clients(binaries, dsn, reactor)
-        try:
-            return clients, await clients.contents(backup)
-        except StoreRefused as error:
-            problem = problem or str(error)
-        finally:
-            await clients.stop()
+        with reachable(binaries, owner) as programs:
+            archive = Archive(programs, backup, owner)
+            try:
+                contents = await in_thread(reactor, archive.contents)
+            except StoreRefused as error:
+                problem = problem or str(error)
+                continue
+            yield archive, contents
+            return
     raise CommandFailed(
         f"{backup} cannot be read: it is damaged, or from a newer PostgreSQL than those installed"
         f" ({', '.join(each.version for each in installed)}). {problem}"
@@ -137,23 +144,27 @@ def expect_room(present: Present, replace: bool) -> None:
         raise CommandFailed(f"The database is not empty: it has {_said(present)}. To throw that away say --replace.")
 
 
-async def _play(clients: Clients, backup: Path, database: Database, present: Present) -> None:
-    """Replace what is there, while no server can start on it."""
+async def _load(load: Load, database: Database) -> list[str]:
+    """Replace what is there, while no server can start on it, and return the names of the tables that were left out."""
 
-    async def work(cursor: Cursor) -> None:
+    async def work(cursor: Cursor) -> list[str]:
         if not await keep_servers_out(cursor):
             raise CommandFailed("A server uses this database: stop it first, and start it again afterwards.")
-        await clients.replay(backup, present.namespace, EMPTY)
+        return await load.run()
 
-    await database.transaction(work, deadline=LONGEST)
+    return await database.transaction(work, deadline=LONGEST)
+
+
+def _named(tables: Sequence[str]) -> str:
+    """Return the first L{SHOWN} of some names, and how many more there are."""
+    more = len(tables) - SHOWN
+    return ", ".join(map(printable, tables[:SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 def _said(present: Present) -> str:
     """Return a description of what a database holds."""
     if not present.schema:
-        more = len(present.tables) - SHOWN
-        names = ", ".join(map(printable, present.tables[:SHOWN]))
-        return f"tables that are not wifidogd's ({names}{f' and {more} more' if more > 0 else ''})"
+        return f"tables that are not wifidogd's ({_named(present.tables)})"
     if present.schema > released()[-1][0]:
         return f"schema {present.schema}, of a newer wifidogd"
     counts = ((present.gateways, "gateway"), (present.accounts, "account"), (present.sessions, "open session"))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from ipaddress import ip_address
 from zoneinfo import ZoneInfo
 
-from wifidogd.domain.addresses import is_private
+from wifidogd.domain.addresses import is_private, read_mac
 from wifidogd.domain.sessions import MAX_OCTETS
 
 SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -113,10 +113,10 @@ def port(text: str) -> int:
 
 
 def mac_address(text: str) -> str:
-    """Read a MAC address with colons or dashes, in any case."""
-    mac = text.lower().replace("-", ":")
-    if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", mac):
-        raise ArgumentTypeError(f"{text!r} is no MAC address: write it like 00:1a:2b:3c:4d:5e")
+    """Read a MAC address in any common form, as L{read_mac} does."""
+    mac = read_mac(text)
+    if mac is None:
+        raise ArgumentTypeError(f"{text!r} is no MAC address of a device: write it like 00:1a:2b:3c:4d:5e")
     return mac
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 
 from wifidogd.domain.sessions import Octets
 from wifidogd.domain.tokens import hash_secret
@@ -104,11 +105,7 @@ def _distance(lines: list[HttpClient], found: list[HttpClient]) -> tuple[int, in
 
 
 def _sum(parts: Iterable[Octets]) -> Octets:
-    incoming = outgoing = 0
-    for part in parts:
-        incoming += part.incoming
-        outgoing += part.outgoing
-    return Octets(incoming, outgoing)
+    return reduce(Octets.__add__, parts, NO_OCTETS)
 
 
 def _said(lines: list[HttpClient]) -> str:

@@ -116,8 +116,7 @@ def _taken(session: ExpectedSession, event: Event) -> ExpectedSession:
     if event.stage is Stage.LOGIN:
         return session._replace(phase=phase)
     more = grown(session.last, event.totals)
-    used = Octets(session.used.incoming + more.incoming, session.used.outgoing + more.outgoing)
-    return session._replace(phase=phase, used=used, last=event.totals)
+    return session._replace(phase=phase, used=session.used + more, last=event.totals)
 
 
 def _with(sessions: ExpectedSessions, index: int, session: ExpectedSession) -> ExpectedSessions:

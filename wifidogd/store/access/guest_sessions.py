@@ -76,7 +76,7 @@ def open_session(
     """
     Send a pending session at a gateway.
 
-    @param claimed_mac: the device that the gateway must report; None for any.
+    @param claimed_mac: the device that the gateway must report, as the redirect named it; None for any.
     @param terms_version: of the terms accepted; None where there are none.
     """
     cursor.send(

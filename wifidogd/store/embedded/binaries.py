@@ -184,6 +184,7 @@ def transplant(binaries: Binaries, data_dir: Path) -> Path:
     if not home.is_dir():
         _remove_copies(data_dir)
         growing = Path(tempfile.mkdtemp(prefix=f"{PREFIX}new-", dir=data_dir))
+        growing.chmod(0o755)
         installation = binaries.directory.parent
         _copy(installation, growing / WHEEL / installation.name)
         for libraries in SHARED_LIBRARIES:

@@ -12,10 +12,11 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.errors import MalformedRequest
 from wifidogd.domain.gateways import Heartbeat
 from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Octets, Report, Stage
-from wifidogd.web.server.query import read_address, read_gw_id, read_mac
+from wifidogd.web.server.query import read_address, read_gw_id
 
 PONG = b"Pong"
 """The whole answer to a ping; wifidog-ng 1.x compares every byte."""

@@ -12,10 +12,11 @@ from collections.abc import Collection
 from enum import Enum
 from ipaddress import ip_address
 
+from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.web.rendering.destination import wanted_page
-from wifidogd.web.server.query import GATEWAY_ID, read_address, read_mac, read_query
+from wifidogd.web.server.query import GATEWAY_ID, read_address, read_query
 
 _ABSENT = (None, "", "N/A", "null")
 """What apfree-wifidog sends for values it does not have (its C{src/wd_client.c})."""

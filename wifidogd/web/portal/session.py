@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.session_view import SessionView, SessionViews
+from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.gateways.registry import Registry
@@ -16,7 +17,7 @@ from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.http import Answer, Caller, lead_to, stale
 from wifidogd.web.rendering import notices, session_pages, urls
 from wifidogd.web.rendering.session_pages import PortalDetails
-from wifidogd.web.server.query import read_address, read_mac, read_query
+from wifidogd.web.server.query import read_address, read_query
 
 
 class SessionPages:

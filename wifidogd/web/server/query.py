@@ -17,7 +17,6 @@ from urllib.parse import unquote_to_bytes
 from wifidogd.domain.errors import MalformedRequest
 
 GATEWAY_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}")
 _MOST_FIELDS = 100
 """Of a query; gateways are known to send 20 or so, and each takes time."""
 
@@ -50,14 +49,6 @@ def read_gw_id(text: str) -> str:
     if not GATEWAY_ID.fullmatch(text):
         raise MalformedRequest("gw_id", "must be 1 to 64 of A-Z a-z 0-9 . _ : -")
     return text
-
-
-def read_mac(text: str | None) -> str | None:
-    """Return a MAC in lower case with colons; None for none, and for the zeros of an incomplete ARP entry."""
-    lower = (text or "").lower()
-    if not _MAC.fullmatch(lower) or not lower.strip("0:-"):
-        return None
-    return lower.replace("-", ":")
 
 
 def read_address(text: str | None) -> str | None:
