@@ -182,11 +182,14 @@ def test_a_backup_goes_to_standard_output(full: str) -> None:
 async def test_what_is_no_backup_is_refused(backup: Path, dsn: str, tmp_path: Path) -> None:
     """A file that is missing, another one, and one that was cut off."""
     file = tmp_path / "backup"
-    for content in (None, b"CREATE TABLE accounts"):
-        if content is not None:
-            file.write_bytes(content)
+    with pytest.raises(WrongUsage, match=rf"^There is no file {re.escape(str(file))}\.$"):
+        check_words(Namespace(file=file))
+    for content in (b"CREATE TABLE accounts", b""):
+        file.write_bytes(content)
         with pytest.raises(WrongUsage, match="name a file that `wifidogctl backup` has written"):
             check_words(Namespace(file=file))
+    with pytest.raises(WrongUsage, match="name a file that `wifidogctl backup` has written"):
+        check_words(Namespace(file=tmp_path))
     file.write_bytes(backup.read_bytes()[:2000])
     assert "cannot be read: it is damaged, or from a newer PostgreSQL" in await fails(dsn, "restore", str(file))
 
