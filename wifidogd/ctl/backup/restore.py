@@ -55,10 +55,10 @@ def check_words(arguments: Namespace) -> None:
     @raise WrongUsage: if it is no backup.
     """
     try:
-        if arguments.file.is_dir() or not is_dump(arguments.file):
+        if not arguments.file.exists():
+            raise WrongUsage(f"There is no file {arguments.file}.")
+        if not arguments.file.is_file() or not is_dump(arguments.file):
             raise WrongUsage(f"{arguments.file} is no backup: name a file that `wifidogctl backup` has written.")
-    except FileNotFoundError:
-        raise WrongUsage(f"There is no file {arguments.file}.") from None
     except OSError as error:
         raise WrongUsage(f"{arguments.file} cannot be read ({error.strerror}): name another file.") from error
 
