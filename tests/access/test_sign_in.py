@@ -304,7 +304,8 @@ async def test_who_has_not_been_reported_for_three_intervals_counts_as_offline(h
 async def test_a_splash_in_a_network_with_a_plan_is_on_the_allowance_of_the_device(harness):
     """Which its gateway must have named, and must report."""
     await run(harness.database, save_plan, Plan("p", "P"))
-    request = replace(harness.request(), network=replace(OFFER, plan="p"))
+    keyed = replace(GATEWAY, key_hashes=(hash_secret("key"),))
+    request = replace(harness.request(), gateway=keyed, network=replace(OFFER, plan="p"))
     nameless = replace(request, query=LoginQuery("gw1"))
     assert await within(5, harness.account_sign_in.splash(nameless)) == Refused(Refusal.NO_DEVICE)
     assert isinstance(await within(5, harness.account_sign_in.splash(replace(nameless, network=OFFER))), Admitted)
@@ -313,6 +314,22 @@ async def test_a_splash_in_a_network_with_a_plan_is_on_the_allowance_of_the_devi
         "SELECT claimed_mac, allowances.mac, plan FROM sessions LEFT JOIN allowances USING (allowance_id) ORDER BY 1"
     )
     assert await rows(harness.database, drawn) == [(PHONE.mac, PHONE.mac, "p"), (None, None, None)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_stranger_spends_the_allowance_of_a_device_where_anybody_can_report_it(harness):
+    """Each sign-in has an allowance of its own there, unless the operator trusts the gateway all the same."""
+    await run(harness.database, save_plan, Plan("p", "P", time_limit=timedelta(hours=1)))
+    request = replace(harness.request(), network=replace(OFFER, plan="p"), even_if_online=True)
+    for query in (PHONE, PHONE, LoginQuery("gw1")):
+        admitted = await within(5, harness.account_sign_in.splash(replace(request, query=query)))
+        assert isinstance(admitted, Admitted)
+        assert await harness.report(admitted.token, Stage.LOGIN) == 1
+    drawn = "SELECT count(DISTINCT allowance_id), count(mac), count(first_used_at) FROM allowances"
+    assert await rows(harness.database, drawn) == [(3, 0, 3)]
+    trusted = replace(request, gateway=replace(GATEWAY, trust_macs=True))
+    assert isinstance(await within(5, harness.account_sign_in.splash(trusted)), Admitted)
+    assert await rows(harness.database, drawn) == [(4, 1, 3)]
 
 
 @pytest_twisted.ensureDeferred

@@ -119,9 +119,11 @@ def batch(size: int) -> dict[str, object]:
         "gw_ids": [f"gw{guest % 500}" for guest in guests],
         "macs": [f"02{guest:010x}" for guest in guests],
         "ips": ["10.0.0.2"] * size,
+        "left": ["10.0.0.3"] * size,
         "reasons": ["logged out"] * size,
         **{name: [NOON] * size for name in ("activated", "reported", "expires", "ended")},
         **{name: [7] * size for name in ("incoming", "outgoing", "last_incoming", "last_outgoing")},
+        **{name: [7] * size for name in ("doubtful_incoming", "doubtful_outgoing")},
     }
 
 
@@ -148,6 +150,7 @@ SESSION: dict[str, object] = {
     "quota_octets": None,
     "allowance_id": 7,
     "claimed_mac": None,
+    "by_mac": False,
     "probation_until": None,
     "terms_version": None,
     "reason": "logged out",
@@ -185,6 +188,7 @@ DEVICE: dict[str, object] = {
     "key_hash": token(37),
     "network": "default",
     "mac": "02:00:00:00:00:07",
+    "ip": "10.0.0.2",
     "device_id": 7,
     "session_id": 7,
     "reason": "logged out",
@@ -238,6 +242,7 @@ MINE: dict[str, object] = {
 REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.sessions.LOCK_BY_TOKEN": [batch(1), batch(300)],
     "accounting.sessions.LOCK_ONLINE": [batch(1), batch(300)],
+    "gateways.heartbeats.FIND_RESTARTS": [batch(1), batch(300)],
     "accounting.sessions.SAVE": [batch(1), batch(300)],
     "accounting.sessions.END": [batch(1), batch(300)],
     "access.guest_sessions.OPEN": [SESSION],
@@ -250,6 +255,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.allowances.CLAIM_OF_ACCOUNT": [ALLOWANCE],
     "accounting.allowances.CLAIM_OF_DEVICE": [ALLOWANCE | {"mac": "02:00:00:00:00:07"}],
     "accounting.allowances.CLAIM_OF_ADDRESS": [ALLOWANCE | {"address_hash": token(7)}],
+    "accounting.allowances.MAKE_NOBODYS": [ALLOWANCE],
     "accounting.allowances.HOLD_ACCOUNT": [ALLOWANCE],
     "accounting.allowances.BEGIN_USE": [drawn(1), drawn(300)],
     "accounting.allowances.HOLD": [drawn(1), drawn(300)],

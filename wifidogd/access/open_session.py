@@ -80,12 +80,14 @@ class Identity:
 
     @ivar probation_until: until when the guest may be online on trust; None for others.
     @ivar device_id: the remembered device that the guest has come back on; None for others.
+    @ivar by_mac: True when the MAC alone says so, which another device may imitate.
     """
 
     account_id: int | None = None
     voucher_id: int | None = None
     probation_until: datetime | None = None
     device_id: int | None = None
+    by_mac: bool = False
 
 
 UNIDENTIFIED = Identity()
@@ -102,7 +104,8 @@ async def refuse_if_online(cursor: Cursor, request: GuestRequest) -> Refused | N
     if request.even_if_online or request.mac is None:
         return None
     reported_since = request.now - 3 * request.gateway.interval
-    online = await is_online(cursor, request.gateway.gw_id, request.mac, request.now, reported_since)
+    gw_id, ip = request.gateway.gw_id, request.query.ip
+    online = await is_online(cursor, gw_id, request.mac, request.now, reported_since, ip=ip)
     return Refused(Refusal.ALREADY_ONLINE) if online else None
 
 
@@ -143,6 +146,7 @@ async def open_pending_session(
         quota_octets=network.quota_octets,
         allowance_id=None if usage is None else usage.allowance.allowance_id,
         claimed_mac=request.mac,
+        by_mac=identity.by_mac,
         probation_until=identity.probation_until,
         terms_version=network.terms_version if network.terms else None,
     )

@@ -21,7 +21,7 @@ from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.accounting.usage import claim_allowance
+from wifidogd.store.accounting.usage import claim_allowance, claim_nobodys
 from wifidogd.store.accounts.accounts import upgrade_password
 from wifidogd.store.driver.database import Cursor, Database
 
@@ -47,11 +47,12 @@ class AccountSignIn:
         Admit anybody who accepts the terms.
 
         In a network with a plan the allowance is the device's, so its gateway
-        must have named one.
+        must have named one.  Where anybody could report that device, it is the
+        session's alone, or a stranger would spend the allowance of others.
 
         @raise StoreError: as L{Database.transaction}.
         """
-        if request.network.plan is not None and request.mac is None:
+        if request.network.plan is not None and request.mac is None and request.gateway.proves_macs:
             return Refused(Refusal.NO_DEVICE)
         return await self._database.transaction(lambda cursor: self._open(cursor, request))
 
@@ -86,8 +87,11 @@ class AccountSignIn:
         plan, network = request.network.plan, request.network
         if plan is None:
             return await open_pending_session(cursor, request, usage=None, mint=self._mint)
-        owner = AllowanceOwner(mac=request.mac)
-        usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
+        if request.gateway.proves_macs:
+            owner = AllowanceOwner(mac=request.mac)
+            usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
+        else:
+            usage = await claim_nobodys(cursor, network.name, plan, request.now)
         return await open_pending_session(cursor, request, usage=usage, mint=self._mint)
 
     async def _upgraded(self, password: str, source: str | None) -> str | None:

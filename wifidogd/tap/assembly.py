@@ -47,6 +47,7 @@ from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
+from wifidogd.web.server.tls import StrictTls
 
 
 def utc_now() -> datetime:
@@ -69,7 +70,7 @@ def private_cluster(settings: Settings, reactor: Any) -> Cluster | None:
 
 def endpoints(settings: Settings, reactor: Any) -> list[IStreamServerEndpoint]:
     """Make the endpoints that will be listened at."""
-    return [serverFromString(reactor, with_backlog(text)) for text in settings.listen]
+    return [serverFromString(StrictTls(reactor), with_backlog(text)) for text in settings.listen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def auth_server(
         heartbeats=heartbeats,
         passwords=common.passwords,
         expiry=expiry,
+        clock_watch=common.clock_watch,
         timers=timers + make_mail_timers(outbox, mail, reactor),
         site=make_site(common, ledger, heartbeats, mail, lag),
     )

@@ -14,6 +14,7 @@ from wifidogd.domain.account_names import fold_name, is_name, spellings_of
 from wifidogd.domain.guests import Account
 from wifidogd.domain.tokens import LONGEST_PASSWORD, SHORTEST_PASSWORD, PasswordFlaw, flaw_of
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.settings.text_files import read_line
 from wifidogd.store.accounts.accounts import (
     add_account,
     list_accounts,
@@ -62,16 +63,15 @@ def ask_password(arguments: Namespace) -> None:
         if getpass("Again: ") != password:
             raise WrongUsage("The two passwords differ: try again.")
     else:
-        password = sys.stdin.readline(LONGEST_PASSWORD + 3).rstrip("\r\n")
+        try:
+            password = read_line(sys.stdin.buffer)
+        except ValueError:
+            raise WrongUsage("The password is not plain text: write it in UTF-8.") from None
     flaw = flaw_of(password)
     if flaw in (PasswordFlaw.SHORT, PasswordFlaw.LONG):
         raise WrongUsage(
             f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; this one has {len(password)}."
         )
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        raise WrongUsage("The password is not written in UTF-8.") from None
     if flaw is not None:
         raise WrongUsage(f"The password has {flaw.value}, which guests would hardly type: choose another.")
     arguments.password = password

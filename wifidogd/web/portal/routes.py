@@ -221,5 +221,6 @@ class GuestPages:
         body = answer.body
         if not isinstance(body, bytes):
             body = self._pages.write(body, language, switch_of(request, answer), origin_of(request))
-        put(request, answer, self._pages.policy(answer.body, answer.forms, answer.images))
+        policy = self._pages.policy(answer.body, answer.forms, answer.images)
+        put(request, answer, policy, is_public_over_tls=(self._public_url or "").startswith("https:"))
         return packed_for(request, body)
