@@ -51,7 +51,7 @@ ALTER TABLE attempts
         ELSE false END);
 COMMENT ON COLUMN attempts.name IS 'What was typed: a name that no account has';
 
--- Names are folded by wifidogd.domain.account_names.fold_name, which knows more letters than lower() does in any locale.
+-- Names are folded by wifidogd.domain.tokens.fold_name, which knows more letters than lower() does in any locale.
 ALTER TABLE accounts
     DROP CONSTRAINT accounts_name_check,
     ADD CONSTRAINT accounts_name_check CHECK (length(name) BETWEEN 1 AND 100);
