@@ -64,7 +64,7 @@ class SelfService:
             return Refused(Refusal.NO_ADDRESS)
 
         async def write(cursor: Cursor) -> Outcome | Refused:
-            counted = await count(cursor, [mails_from(source), mails_to(address)], self._utc_now())
+            counted = await count(cursor, [*mails_from(source), mails_to(address)], self._utc_now())
             if counted.wait is not None:
                 return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
             account = await fetch_account(cursor, address)
