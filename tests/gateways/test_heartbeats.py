@@ -113,6 +113,23 @@ async def test_a_stranger_who_invents_gateways_keeps_no_other_off_the_list(
     assert waiting >= {"early", "late0", "late1", "late2"}
 
 
+@pytest.mark.parametrize("block", ["2001:db8:0:{:x}::1", "198.51.100.{}"])
+@ensureDeferred
+async def test_a_delegation_cannot_fill_the_list(database: Database, heartbeats: Heartbeats, block: str) -> None:
+    """Not even from as many networks, or addresses, as there is room."""
+    heartbeats.beat(replace(beat("early"), source="192.0.2.8"))
+    for turn in range(2):
+        for number in range(MOST_WAITING + 49):
+            source = block.format(number)
+            heartbeats.beat(replace(beat(f"{turn}-{number}", NOON + MINUTE), source=source))
+            heartbeats.beat(replace(beat(f"{turn}-again{number}", NOON + MINUTE), source=source))
+        heartbeats.beat(replace(beat(f"late{turn}"), source=f"192.0.{turn}.9"))
+        await within(10, heartbeats.flush())
+    waiting = {one.gw_id for one in await run(database, list_waiting)}
+    assert len(waiting) == MOST_WAITING
+    assert waiting >= {"early", "late0", "late1"}
+
+
 @ensureDeferred
 async def test_a_stranger_is_known_by_all_it_said(database: Database, heartbeats: Heartbeats) -> None:
     """Its guests tell the address, its pings the version; within a flush and over several."""
@@ -226,11 +243,11 @@ def test_a_full_waiting_list_makes_no_ping_dearer(heartbeats: Heartbeats, monkey
     """Whoever is taken up, the others on it need not be looked at: invented names come by the thousand."""
     asked: list[str] = []
 
-    def neighbourhood(source: str) -> str:
+    def blocks_of(source: str) -> tuple[str, ...]:
         asked.append(source)
-        return source
+        return (source,)
 
-    monkeypatch.setattr("wifidogd.gateways.heartbeats.neighbourhood", neighbourhood)
+    monkeypatch.setattr("wifidogd.gateways.heartbeats.blocks_of", blocks_of)
     pings = 3 * MOST_WAITING
     for number in range(pings):
         heartbeats.wait(replace(STRANGER, gw_id=f"invented-{number}", source=f"192.0.2.{number % 250}"))

@@ -136,7 +136,7 @@ class PasswordCheck:
         if request is not None and request.mac is not None:
             subjects.append(tries_of_device(request.gateway.gw_id, request.mac))
         if source is not None:
-            subjects.append(passwords_from(source))
+            subjects += passwords_from(source)
         return account, await count(cursor, subjects, now)
 
     async def _forgive(self, counted: Counted) -> None:
