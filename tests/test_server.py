@@ -48,6 +48,22 @@ async def test_it_answers_before_its_database_does_and_serves_once_it_does():
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_start_that_took_long_is_no_suspension(dsn, monkeypatch):
+    """Made a minute ago, on a slow disk or a busy machine; the first report has its verdict all the same."""
+    steady = reactor.seconds
+    with monkeypatch.context() as slow:
+        slow.setattr(reactor, "seconds", lambda: steady() - 60)
+        server = RunningServer(dsn, "--trust-new-gateways")
+    await within(20, server.start())
+    try:
+        report = await within(10, server.get("/wifidog/auth/?stage=counters&token=x&gw_id=g"))
+        assert (report.code, report.text) == (403, "Auth: 0\n")
+        assert server.service.components.clock_watch.woke_at is None
+    finally:
+        await within(15, server.stop())
+
+
+@pytest_twisted.ensureDeferred
 async def test_timers_are_children_that_run_once_the_database_is_prepared(dsn):
     """They can be seen in the service tree by the names that the log has; those that end sessions are among them."""
     server = RunningServer(dsn)

@@ -19,6 +19,7 @@ from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
+from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.runtime.startup import Refuse, StartupService, log_refusal
@@ -62,6 +63,7 @@ class Components:
     heartbeats: Heartbeats
     passwords: Passwords
     expiry: Expiry
+    clock_watch: ClockWatch
     timers: Sequence[Service]
     site: WifidogdSite
 
@@ -142,8 +144,9 @@ class AuthServer(StartupService):
         """Open the ports, prepare the database, start the timers."""
         await self._open()
         await self._prepare()
-        await self._record_address()
+        self.components.clock_watch.begin()
         self.timers.startService()
+        await self._record_address()
         self._on_ready()
 
     async def _open(self) -> None:

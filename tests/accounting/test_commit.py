@@ -51,7 +51,7 @@ def may_ask(gw_id: str, key: str | None) -> bool:
 def entry(number: int, stage: Stage, octets: int = 0, device: int | None = None) -> Entry:
     """Make a report on the session of a number, from the device of the same number unless another is named."""
     at = mac(number if device is None else device)
-    report = Report(stage, Dialect.WIFIDOG, "", "lobby", at, "10.0.0.9", Octets(octets, 0))
+    report = Report(stage, Dialect.WIFIDOG, "", "lobby", at, "10.0.0.2", Octets(octets, 0))
     return Entry(report, token_hash(number), Deferred(), 0.0)
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wifidogd.domain.counters import Counted, count_on
 from wifidogd.domain.decisions import (
     Decision,
     Refusal,
-    add_totals,
     count_anew,
     decide,
     end_replaced,
@@ -312,13 +312,13 @@ def test_totals_are_inherited_once() -> None:
 )
 def test_totals_grow_or_start_over(last: Octets, new: Octets, used: Octets) -> None:
     """Starting over is both directions' at once; sums stop at the largest that can be stored."""
-    assert add_totals(Octets(1000, 1000), last, new) == used
+    assert count_on(Counted(Octets(1000, 1000), last), new) == Counted(used, new)
 
 
 @given(OCTETS, OCTETS, OCTETS)
 def test_what_was_used_never_falls(used: Octets, last: Octets, new: Octets) -> None:
     """And always fits its columns."""
-    after = add_totals(used, last, new)
+    after = count_on(Counted(used, last), new).used
     assert used.incoming <= after.incoming <= MAX_OCTETS
     assert used.outgoing <= after.outgoing <= MAX_OCTETS
 
@@ -330,11 +330,11 @@ def test_every_octet_is_counted_once_over_restarts(epochs: list[list[Octets]]) -
 
     A gateway that has just started says zero first.
     """
-    used, last = Octets(), Octets()
+    counted = Counted(Octets(), Octets())
     for growth in epochs:
         for total in accumulate([Octets(), *growth], _plus):
-            used, last = add_totals(used, last, total), total
-    assert used == reduce(_plus, (octets for growth in epochs for octets in growth), Octets())
+            counted = count_on(counted, total)
+    assert counted.used == reduce(_plus, (octets for growth in epochs for octets in growth), Octets())
 
 
 @given(st.lists(SMALL_OCTETS, min_size=1))

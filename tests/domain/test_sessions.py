@@ -50,6 +50,7 @@ def test_the_log_tells_operators_why_a_report_was_refused() -> None:
         "UNKNOWN_TOKEN": "unknown token",
         "WRONG_GATEWAY": "token of another gateway",
         "WRONG_DEVICE": "token of another device",
+        "LEFT_ADDRESS": "the guest has another address now",
         "NO_DEVICE": "the gateway reports no MAC, and its login page named one",
         "GATEWAY_NOT_ADOPTED": "gateway not adopted, or its key is wrong",
     }

@@ -363,6 +363,7 @@ async def live(server: MailSiteServer) -> list[str]:
     await server.sign_up("zoe@example.org", "another horse")
     [link] = await server.links()
     await server.get(link)
+    await server.post(link, {"password": "another horse"})
     form = hidden(await server.login_page()) | {"name": "anna", "remember": "1"}
     wrong = "wrong password"
     await server.post("login", form | {"password": wrong})

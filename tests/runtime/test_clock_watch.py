@@ -90,6 +90,17 @@ def test_it_knows_when_a_process_that_was_stopped_went_on() -> None:
     assert clocks.clock_watch.woke_at == clocks.clock.seconds()
 
 
+def test_a_start_is_no_gap() -> None:
+    """However long it took, and whatever was done to the clocks meanwhile."""
+    clocks = Clocks()
+    clocks.pass_unseen(3600)
+    clocks.now += timedelta(hours=1)
+    clocks.clock_watch.begin()
+    assert (clocks.clock_watch.woke_at, clocks.clock_watch.set_at, clocks.clock_watch.since) == (None, None, 3600)
+    clocks.pass_unseen(MISSED + 0.1)
+    assert clocks.clock_watch.woke_at == clocks.clock.seconds()
+
+
 @pytest.mark.parametrize("hours", [1, -1])
 def test_it_knows_when_the_clock_was_set(hours: int) -> None:
     """By the clock as it is now; a process that was stopped has nothing to do with it."""

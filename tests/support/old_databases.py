@@ -87,7 +87,18 @@ SEVENTH = f"""
     VALUES (sha256('claimed'), 'lobby', '{DEVICE}', now())
 """
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
+EIGHTH = """
+    UPDATE email_links SET used_at = now();
+    INSERT INTO mails (recipient, message, source, queued_at, next_try)
+    VALUES ('eve@example.org', 'Dear', '192.0.2.1', now(), now());
+    INSERT INTO mail_limits (subject_hash, spent_until) VALUES (sha256('mails to eve@example.org'), now());
+    INSERT INTO probations (address_hash, device_hash, began_at)
+    VALUES (sha256('eve@example.org'), sha256('02:51:4d:00:00:01'), now())
+"""
+
+NINTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtful_outgoing = 6 WHERE mac IS NOT NULL"
+
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

@@ -27,8 +27,6 @@ MOST: Mapping[SubjectKind, int] = {
     # Whichever gateways the source names: a conference arrives at a site, a stranger has no more.
     SubjectKind.SIGN_UPS_FROM_SOURCE: 300,
     SubjectKind.SIGN_UPS_AT_GATEWAY: 1_000,
-    # Whoever types the address: sign-ups, forgotten passwords and changes count together.
-    SubjectKind.MAILS_TO_ADDRESS: 3,
     SubjectKind.MAILS_FROM_SOURCE: 100,
 }
 """Tries in a window, at most, by what they count against."""
@@ -99,19 +97,14 @@ def codes(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
     return [*subjects, Subject(SubjectKind.CODES_AT_GATEWAY, gw_id)]
 
 
-def sign_ups(gw_id: str, mac: str | None, source: str | None, address: str) -> list[Subject]:
+def sign_ups(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
     """Return what a sign-up, which may send a mail, counts against."""
     subjects = [] if mac is None else [Subject(SubjectKind.SIGN_UPS_ON_DEVICE, gw_id, mac)]
     if source is not None:
         subjects.append(Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=neighbourhood(source)))
-    return [*subjects, Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, gw_id), mails_to(address)]
+    return [*subjects, Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, gw_id)]
 
 
 def mails_from(source: str) -> Subject:
     """Return what addresses typed from a source count against."""
     return Subject(SubjectKind.MAILS_FROM_SOURCE, source=neighbourhood(source))
-
-
-def mails_to(address: str) -> Subject:
-    """Return what mails to an address count against."""
-    return Subject(SubjectKind.MAILS_TO_ADDRESS, name=address)

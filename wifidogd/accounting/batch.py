@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from wifidogd.domain.decisions import Decision, Refusal, decide, end_replaced, refuse, takes_place
+from wifidogd.domain.decisions import Decision, Refusal, decide, end_replaced, place_of, refuse, takes_place
 from wifidogd.domain.quotas import Amount, Verdict, is_slotted
 from wifidogd.domain.sessions import Ended, Octets, Reason, Report, Session
 from wifidogd.domain.usage import AllowanceUsage, drawn_between
 
 NO_USAGE: Mapping[int, AllowanceUsage] = {}
+NO_RESTARTS: Mapping[str, datetime] = {}
 
 
 class ReportBatch:
@@ -29,22 +30,23 @@ class ReportBatch:
         online: Iterable[Session],
         may_ask: Callable[[str, str | None], bool],
         usage: Mapping[int, AllowanceUsage] = NO_USAGE,
+        restarts: Mapping[str, datetime] = NO_RESTARTS,
     ) -> None:
         """
         @param sessions: the open sessions that the batch's tokens name, by token hash.
         @param online: live sessions that a report of the batch may replace.
         @param may_ask: returns whether a gateway, by gw_id, is adopted and a key is good for it.
         @param usage: of the allowances of all these sessions, by allowance_id.
+        @param restarts: when gateways whose totals fell last restarted, as their pings show, by gw_id.
         """
         self._open = {session.token_hash: session for session in online} | dict(sessions)
-        self._online: dict[tuple[str, str | None], bytes] = {
-            (session.gw_id, session.mac): session.token_hash
-            for session in self._open.values()
-            if session.mac is not None
+        self._online = {
+            place: session.token_hash for session in self._open.values() if (place := place_of(session)) is not None
         }
         self._may_ask = may_ask
         self._changed: set[bytes] = set()
         self._usage_before = usage
+        self._restarts = restarts
         self._usage = dict(usage)
         self.ended: list[Ended] = []
         self.verdicts: dict[bytes, Verdict] = {}
@@ -77,7 +79,9 @@ class ReportBatch:
             return refuse(Refusal.GATEWAY_NOT_ADOPTED)
         rival = self._rival(session, report)
         usage = None if session is None else self.usage_of(session)
-        decision = decide(session, report, now, Octets() if rival is None else rival.last, usage)
+        inherited = Octets() if rival is None else rival.last
+        restarted_at = None if session is None else self._restarts.get(session.gw_id)
+        decision = decide(session, report, now, inherited, usage, restarted_at=restarted_at)
         if session is not None and decision.session is not None:
             self._draw(session, decision)
             if rival is not None and decision.session.mac is not None:
@@ -89,7 +93,8 @@ class ReportBatch:
         """Return the live session that C{session} replaces with this report; None if there is none."""
         if session is None or not takes_place(session, report):
             return None
-        token_hash = self._online.get((session.gw_id, report.mac))
+        place = place_of(session, report)
+        token_hash = None if place is None else self._online.get(place)
         return None if token_hash is None else self._open[token_hash]
 
     def _draw(self, before: Session, decision: Decision) -> None:
@@ -111,18 +116,24 @@ class ReportBatch:
         if decision.reason is not None and decision.ended_at is not None:
             self._close(Ended(session, decision.ended_at, decision.reason))
             return
+        self._leave(self._open[session.token_hash])
         self._open[session.token_hash] = session
         self._changed.add(session.token_hash)
-        if session.mac is not None:
-            self._online[session.gw_id, session.mac] = session.token_hash
+        place = place_of(session)
+        if place is not None:
+            self._online[place] = session.token_hash
 
     def _close(self, ended: Ended) -> None:
         session = ended.session
-        del self._open[session.token_hash]
+        self._leave(self._open.pop(session.token_hash))
         self._changed.discard(session.token_hash)
-        if self._online.get((session.gw_id, session.mac)) == session.token_hash:
-            del self._online[session.gw_id, session.mac]
         usage = self.usage_of(session)
         if usage is not None:
             self._usage[usage.allowance.allowance_id] = usage.leave(session)
         self.ended.append(ended)
+
+    def _leave(self, session: Session) -> None:
+        """Make the place free where a session was before a report."""
+        place = place_of(session)
+        if place is not None and self._online.get(place) == session.token_hash:
+            del self._online[place]

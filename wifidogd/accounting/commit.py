@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -10,9 +10,12 @@ from typing import NamedTuple
 from wifidogd.accounting.allowances import lock_allowances_of, write_usage
 from wifidogd.accounting.batch import ReportBatch
 from wifidogd.accounting.report_queue import Entry
-from wifidogd.domain.decisions import Decision, count_anew, takes_place
+from wifidogd.domain.counters import fell
+from wifidogd.domain.decisions import Decision, count_anew, place_of, takes_place
+from wifidogd.domain.sessions import Session, Stage
 from wifidogd.store.accounting.sessions import end_sessions, lock_online, lock_sessions, save_sessions
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.gateways.heartbeats import fetch_restarts
 
 
 class Settled(NamedTuple):
@@ -50,11 +53,13 @@ async def settle(
         sessions = {token: count_anew(session, clock_set_at) for token, session in sessions.items()}
     arriving = [entry for entry in batch if takes_place(sessions.get(entry.token_hash), entry.report)]
     late = _too_late(arriving)
-    places = {(sessions[entry.token_hash].gw_id, str(entry.report.mac)) for entry in arriving if entry not in late}
-    online = await lock_online(cursor, sorted(places)) if places else []
+    places = {place_of(sessions[entry.token_hash], entry.report) for entry in arriving if entry not in late}
+    online = await lock_online(cursor, list(filter(None, places))) if places else []
     usages = await lock_allowances_of(cursor, (*sessions.values(), *online), now)
     timely = [entry for entry in batch if entry not in late]
-    known = partial(ReportBatch, sessions, online, may_ask, usages)
+    restarted = _with_lower_totals(timely, sessions)
+    restarts = await fetch_restarts(cursor, restarted) if restarted else {}
+    known = partial(ReportBatch, sessions, online, may_ask, usages, restarts)
     reports, decisions = _enter(timely, known(), now)
     involved: set[bytes] = set()
     while spares_endings and (more := _involved(decisions, reports) - involved):
@@ -79,9 +84,22 @@ def _involved(decisions: Iterable[tuple[Entry, Decision]], reports: ReportBatch)
     if not reports.ended:
         return set()
     ended = {each.session.token_hash for each in reports.ended}
-    places = {(each.session.gw_id, each.session.mac) for each in reports.ended}
+    places = {place_of(each.session) for each in reports.ended}
     successors = (decision.session for _, decision in decisions if decision.session is not None)
-    return ended | {each.token_hash for each in successors if (each.gw_id, each.mac) in places}
+    return ended | {each.token_hash for each in successors if place_of(each) in places}
+
+
+def _with_lower_totals(entries: Iterable[Entry], sessions: Mapping[bytes, Session]) -> set[str]:
+    """Return the gateways, by gw_id, that report lower totals than before: they may have restarted."""
+    gw_ids: set[str] = set()
+    last = {token_hash: session.last for token_hash, session in sessions.items()}
+    for entry in entries:
+        before, octets = last.get(entry.token_hash), entry.report.octets
+        if before is not None and octets is not None and entry.report.stage is not Stage.LOGIN:
+            if fell(before, octets):
+                gw_ids.add(sessions[entry.token_hash].gw_id)
+            last[entry.token_hash] = octets
+    return gw_ids
 
 
 def _too_late(arriving: Iterable[Entry]) -> set[Entry]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
+from wifidogd.domain.counters import Counted, count_on
 from wifidogd.domain.quotas import Verdict
-from wifidogd.domain.sessions import AuthCode, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.domain.sessions import AuthCode, Ended, Octets, Place, Reason, Report, Session, Stage
 from wifidogd.domain.usage import AllowanceUsage, judge_entry
 
 FIRST_USE_WITHIN = timedelta(minutes=3)
@@ -22,6 +23,7 @@ class Refusal(Enum):
     UNKNOWN_TOKEN = "unknown token"
     WRONG_GATEWAY = "token of another gateway"
     WRONG_DEVICE = "token of another device"
+    LEFT_ADDRESS = "the guest has another address now"
     NO_DEVICE = "the gateway reports no MAC, and its login page named one"
     GATEWAY_NOT_ADOPTED = "gateway not adopted, or its key is wrong"
 
@@ -65,15 +67,17 @@ def find_refusal(session: Session | None, report: Report) -> Refusal | None:
         return Refusal.UNKNOWN_TOKEN
     if report.gw_id not in (None, session.gw_id):
         return Refusal.WRONG_GATEWAY
-    expected = session.mac or session.claimed_mac
-    if expected is None or report.mac == expected:
-        return None
-    if report.mac is not None:
+    expected, is_login = session.mac or session.claimed_mac, report.stage is Stage.LOGIN
+    if expected is not None and report.mac not in (None, expected):
         return Refusal.WRONG_DEVICE
+    if not is_login and report.ip is not None and report.ip == session.left_ip:
+        return Refusal.LEFT_ADDRESS
+    if expected is None or report.mac is not None:
+        return None
     if session.mac is None:
         return Refusal.NO_DEVICE
     # Somebody else may have heard the token, and the gateway is about to let in whoever came with it.
-    is_elsewhere = report.stage is Stage.LOGIN and None not in (session.ip, report.ip) and session.ip != report.ip
+    is_elsewhere = is_login and None not in (session.ip, report.ip) and session.ip != report.ip
     return Refusal.WRONG_DEVICE if is_elsewhere else None
 
 
@@ -90,12 +94,20 @@ def count_anew(session: Session, clock_set_at: datetime) -> Session:
 
 def takes_place(session: Session | None, report: Report) -> bool:
     """
-    Return whether a report is the first to say which device a session belongs to.
+    Return whether a report is the first to say which device a session belongs to, or at which address it is now.
 
-    Such a session replaces any other open one of that device there.
+    Such a session replaces any other open one in that place.
     """
-    is_nameless = session is not None and session.mac is None
-    return is_nameless and report.mac is not None and find_refusal(session, report) is None
+    if session is None or place_of(session, report) in (None, place_of(session)):
+        return False
+    return find_refusal(session, report) is None
+
+
+def place_of(session: Session, report: Report | None = None) -> Place | None:
+    """Return where a session is, or where a report puts it; None while nobody knows its device."""
+    mac = session.mac or (None if report is None else report.mac)
+    ip = session.ip if report is None else report.ip or session.ip
+    return None if mac is None else Place(session.gw_id, mac, ip)
 
 
 def decide(
@@ -104,6 +116,8 @@ def decide(
     now: datetime,
     inherited: Octets = NO_OCTETS,
     tally: AllowanceUsage | None = None,
+    *,
+    restarted_at: datetime | None = None,
 ) -> Decision:
     """
     Judge one report about one session.
@@ -117,8 +131,9 @@ def decide(
     @param now: the moment of judgement.
     @param inherited: totals which the gateway last reported for the open session
         that this one replaces, and from which it continues counting
-        (docs/protocol.md 6.6).  Only read on activation.
+        (docs/protocol.md 6.6).  Only read on activation, and by a login from another address.
     @param tally: what is known of the session's allowance; None if it has none.
+    @param restarted_at: when the gateway last restarted, as its pings show; None for never.
     """
     refusal = find_refusal(session, report)
     if session is None or refusal is not None:
@@ -127,8 +142,8 @@ def decide(
     if is_new:
         if now >= session.opened_at + FIRST_USE_WITHIN:
             return Decision(AuthCode.DENIED, session, Reason.NEVER_USED, session.opened_at + FIRST_USE_WITHIN)
-        session = _activate(session, report, now, inherited)
-    session = _take(session, report, now)
+        session = _activate(session, now, inherited)
+    session = _take(_move(session, report, inherited), report, now, restarted_at)
     if tally is None:
         return _conclude(session, report.stage, now)
     entered = tally.enter(before, session, now)
@@ -145,37 +160,36 @@ def end_replaced(session: Session, now: datetime) -> Ended:
     return Ended(session, _end(session, now, reason), reason)
 
 
-def add_totals(used: Octets, last: Octets, new: Octets) -> Octets:
-    """
-    Add what a gateway's totals have grown by since its last report.
-
-    Totals that fell mean that the gateway counts from zero again; both directions
-    start anew together, so either one is enough to tell.  What was counted before
-    stays used (docs/protocol.md 6.6).
-
-    @return: never less than C{used}, never above L{MAX_OCTETS<wifidogd.domain.sessions.MAX_OCTETS>}.
-    """
-    went_on = new.incoming >= last.incoming and new.outgoing >= last.outgoing
-    base = last if went_on else Octets()
-    return used + Octets(new.incoming - base.incoming, new.outgoing - base.outgoing)
-
-
-def _activate(session: Session, report: Report, now: datetime, inherited: Octets) -> Session:
+def _activate(session: Session, now: datetime, inherited: Octets) -> Session:
     limit = session.time_limit
     return replace(session, activated_at=now, last=inherited, expires_at=None if limit is None else now + limit)
 
 
-def _take(session: Session, report: Report, now: datetime) -> Session:
-    """Enter a report into a session: its time, the device, the octets."""
-    octets = session.last if report.octets is None or report.stage is Stage.LOGIN else report.octets
-    return replace(
-        session,
-        mac=session.mac or report.mac,
-        ip=report.ip or session.ip,
-        reported_at=now,
-        used=add_totals(session.used, session.last, octets),
-        last=octets,
-    )
+def _move(session: Session, report: Report, inherited: Octets) -> Session:
+    """
+    Put a session where its guest is now; what a gateway does not say stays as it was.
+
+    A login from another address is listed anew, and its totals begin there.  A gateway that merely reports another
+    address has kept the guest on its list, and the totals.
+    """
+    session = replace(session, mac=session.mac or report.mac)
+    if report.ip is None or report.ip == session.ip:
+        return session
+    if session.ip is None:
+        return replace(session, ip=report.ip)
+    session = replace(session, ip=report.ip, left_ip=session.ip)
+    return replace(session, last=inherited, doubtful=None) if report.stage is Stage.LOGIN else session
+
+
+def _take(session: Session, report: Report, now: datetime, restarted_at: datetime | None) -> Session:
+    """Enter the time and the octets of a report into a session."""
+    before = Counted(session.used, session.last, session.doubtful)
+    if report.octets is None or report.stage is Stage.LOGIN:
+        return replace(session, reported_at=now)
+    heard_at = session.reported_at
+    has_restarted = restarted_at is not None and heard_at is not None and heard_at < restarted_at
+    after = count_on(before, report.octets, has_restarted=has_restarted)
+    return replace(session, reported_at=now, used=after.used, last=after.last, doubtful=after.doubtful)
 
 
 def _conclude(

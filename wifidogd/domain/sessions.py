@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 UtcNow = Callable[[], datetime]
 """Returns the wall clock's time, as aware UTC."""
@@ -69,6 +70,19 @@ class Reason(Enum):
     NOT_VALIDATED = "address not validated in time"
     ERASED = "erased by the guest"
     DEVICES = "too many devices"
+    PASSWORD_CHANGED = "password changed"
+
+
+class Place(NamedTuple):
+    """
+    What a gateway lists a guest by: guests behind one repeater share a MAC, and one address is another guest's later.
+
+    @ivar ip: None where the gateway does not say.
+    """
+
+    gw_id: str
+    mac: str
+    ip: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +115,8 @@ class Report:
     @ivar token: as sent; anything but a token of ours is unknown, not an error.
     @ivar gw_id: None from gateways older than wifidog 1.1.5, which do not name themselves.
     @ivar mac: lower-case with colons; None when the gateway could not tell.
-    @ivar octets: cumulative totals since the gateway listed the guest; None when it sent no usable data.
+    @ivar octets: cumulative totals since the gateway listed the guest, as it prints them: from -2^31, which stands
+        for a counter of 32 bits printed as signed; None when it sent no usable data.
     @ivar key: the secret from the path of a keyed gateway; None when it sent none.
     """
 
@@ -126,6 +141,7 @@ class Session:
     @ivar reported_at: the last report of any stage; None while pending.
     @ivar used: octets of this session, over all restarts of the gateway's counters.
     @ivar last: the gateway's raw totals at the last report, or those inherited from a replaced session.
+    @ivar doubtful: totals lower than C{last} that came after them, and may have been late; None normally.
     @ivar time_limit: how long the session may last once activated; None for no limit.
     @ivar quota_octets: both directions together; None for no limit.
     @ivar expires_at: when C{time_limit} is over; None while pending and for no limit.
@@ -134,6 +150,7 @@ class Session:
     @ivar claimed_mac: the MAC that the login page was opened with, which must turn out to be the guest's; None if
         it named none.
     @ivar probation_until: until when the guest is online on trust; None for others.
+    @ivar left_ip: the address before C{ip}, under which the gateway may still list the guest; None for none.
     """
 
     token_hash: bytes = field(repr=False)
@@ -152,6 +169,8 @@ class Session:
     allowance_id: int | None = None
     claimed_mac: str | None = None
     probation_until: datetime | None = None
+    left_ip: str | None = None
+    doubtful: Octets | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,16 @@ class ClockWatch:
         """
         self._clock = clock
         self._utc_now = utc_now
-        self._since = self._looked_at = clock.seconds()
-        self._wall = utc_now()
+        self.begin()
+
+    def begin(self) -> None:
+        """
+        Begin to watch; to be called when everything is ready, before L{look} is called every L{LOOK}.
+
+        What came before is a start, however long it took, and no gap: nobody looked at the clocks yet.
+        """
+        self._since = self._looked_at = self._clock.seconds()
+        self._wall = self._utc_now()
         self._woke_at: float | None = None
         self._set_at: float | None = None
 

@@ -20,6 +20,7 @@ from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import TRANSACTIONS, Ledger
+from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.outbox import Outbox
 from wifidogd.accounts.personal_data import PersonalData
@@ -110,6 +111,7 @@ def auth_server(
         heartbeats=heartbeats,
         passwords=common.passwords,
         expiry=expiry,
+        clock_watch=common.clock_watch,
         timers=timers + make_mail_timers(outbox, mail, reactor),
         site=make_site(common, ledger, heartbeats, mail, lag),
     )
@@ -182,7 +184,9 @@ def make_mail(common: Common) -> tuple[Outbox | None, MailServices | None]:
     send = partial(deliver, server, sender, reactor=common.reactor)
     registration = Registration(database, common.passwords, composer, utc_now=utc_now, mint=common.mint)
     self_service = SelfService(database, common.passwords, composer, utc_now=utc_now)
-    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), MailServices(registration, self_service)
+    mailed_links = MailedLinks(database, common.passwords, utc_now=utc_now)
+    mail = MailServices(registration, self_service, mailed_links)
+    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), mail
 
 
 def make_site(

@@ -25,7 +25,7 @@ from tests.support.builders import (
     token_hash,
 )
 from wifidogd.domain.errors import StoreConflict, StoreRefused
-from wifidogd.domain.sessions import MAX_OCTETS, Ended, Octets, Reason, Session
+from wifidogd.domain.sessions import MAX_OCTETS, Ended, Octets, Place, Reason, Session
 from wifidogd.store.access.guest_sessions import open_session
 from wifidogd.store.accounting.sessions import end_sessions, lock_online, lock_sessions, save_sessions
 from wifidogd.store.driver.database import Cursor, Database
@@ -43,8 +43,15 @@ FULL = Session(
     time_limit=2 * MINUTE,
     quota_octets=MAX_OCTETS,
     expires_at=NOON + 2 * MINUTE,
+    left_ip="10.0.0.1",
+    doubtful=Octets(MAX_OCTETS, 0),
 )
 """Every column at an end of its range."""
+
+
+def at_home(gw_id: str, number: int) -> Place:
+    """Return where L{open_online} puts the device of a number."""
+    return Place(gw_id, mac(number), "10.0.0.2")
 
 
 async def open_full(database: Database) -> None:
@@ -164,7 +171,7 @@ async def test_a_device_is_online_once_at_a_gateway(database: Database) -> None:
     await run(database, save, [elsewhere])
     with pytest.raises(StoreConflict):
         await run(database, save, [replace(first, used=Octets(9, 9)), replace(first, token_hash=token_hash(2))])
-    assert await run(database, lock_online, [("lobby", mac(1)), ("bar", mac(1))]) == [first, elsewhere]
+    assert await run(database, lock_online, [at_home("lobby", 1), at_home("bar", 1)]) == [first, elsewhere]
 
 
 @ensureDeferred
@@ -180,7 +187,7 @@ async def test_a_device_is_taken_over_in_one_transaction(database: Database) -> 
         save_sessions(cursor, [new])
 
     await run(database, replace_session)
-    assert await run(database, lock_online, [("lobby", mac(1))]) == [new]
+    assert await run(database, lock_online, [at_home("lobby", 1)]) == [new]
 
 
 @ensureDeferred
@@ -191,7 +198,7 @@ async def test_only_live_sessions_are_online(database: Database) -> None:
     await open_online(database, 2, gw_id="bar")
     await open_pending(database, 3)
     await put(database, "UPDATE sessions SET mac = %(mac)s WHERE activated_at IS NULL", {"mac": mac(3)})
-    devices = [("lobby", mac(1)), ("lobby", mac(2)), ("bar", mac(1)), ("lobby", mac(3)), ("nowhere", mac(1))]
+    devices = [at_home(*each) for each in [("lobby", 1), ("lobby", 2), ("bar", 1), ("lobby", 3), ("nowhere", 1)]]
     assert await run(database, lock_online, devices) == [first]
 
 
@@ -201,13 +208,13 @@ async def test_batches_lock_in_key_order(database: Database) -> None:
     await adopt_all(database, LOBBY)
     sessions = [await open_online(database, number) for number in range(1, 41)]
     hashes = [session.token_hash for session in sessions]
-    devices = [(session.gw_id, str(session.mac)) for session in sessions]
+    devices = [Place(session.gw_id, str(session.mac), session.ip) for session in sessions]
 
     async def count_up(turn: int) -> None:
         for _ in range(10):
             await run(database, add_one, hashes[::turn], devices[::-turn])
 
-    async def add_one(cursor: Cursor, hashes: list[bytes], devices: list[tuple[str, str]]) -> None:
+    async def add_one(cursor: Cursor, hashes: list[bytes], devices: list[Place]) -> None:
         locked = await lock_sessions(cursor, hashes)
         assert list(locked) == sorted(hashes)
         online = await lock_online(cursor, devices)
@@ -269,5 +276,5 @@ async def test_a_gateway_that_restarted_has_forgotten_what_it_reported(
         database,
         f"INSERT INTO heartbeats (gw_id, seen_at, source, restarted_at) VALUES ('lobby', now(), '::1', {restarted})",
     )
-    assert await run(database, lock_online, [("lobby", mac(1))]) == [replace(session, last=last)]
+    assert await run(database, lock_online, [at_home("lobby", 1)]) == [replace(session, last=last)]
     assert await run(database, lock_sessions, [session.token_hash]) == {session.token_hash: session}

@@ -186,6 +186,14 @@ def test_counts_go_to_the_largest_that_can_be_stored(text: str, count: int) -> N
     assert octets_of(incoming="5", outgoing=text) == Octets(5, count)
 
 
+@pytest.mark.parametrize(("text", "count"), [("-2", -2), ("-2147483648", -(2**31)), ("-2147483649", None)])
+def test_a_counter_of_32_bits_may_be_printed_as_signed(text: str, count: int | None) -> None:
+    """What it means depends on what was reported before."""
+    expected = None if count is None else Octets(count, 5)
+    assert octets_of(incoming=text, outgoing="5") == expected
+    assert octets_of(outgoing_bytes=text, incoming_bytes="5") is None
+
+
 @pytest.mark.parametrize("text", NONSENSE)
 def test_nonsense_is_no_data(text: str) -> None:
     """In either direction, under either name; half a report is none."""
@@ -231,7 +239,8 @@ def test_sums_stop_where_counts_do() -> None:
 def test_octets_fit_their_columns(fields: dict[str, str]) -> None:
     """Or there is no data."""
     octets = octets_of(**fields)
-    assert octets is None or (0 <= octets.incoming <= MAX_OCTETS and 0 <= octets.outgoing <= MAX_OCTETS)
+    assert octets is None or (min(octets.incoming, octets.outgoing) >= -(2**31))
+    assert octets is None or (max(octets.incoming, octets.outgoing) <= MAX_OCTETS)
 
 
 @given(st.integers(0, MAX_OCTETS), st.integers(0, MAX_OCTETS))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wifidogd.domain.errors import MalformedRequest
-from wifidogd.web.server.query import GATEWAY_ID, read_address, read_gw_id, read_query
+from wifidogd.web.server.query import GATEWAY_ID, read_address, read_guest_ip, read_gw_id, read_query
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,26 @@ def test_an_address_is_one_or_none(text: str | None) -> None:
     """Whatever is read can be stored."""
     address = read_address(text)
     assert address is None or str(ip_address(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "ip"),
+    [
+        ("10.0.0.9", "10.0.0.9"),
+        ("::ffff:10.0.0.9", "10.0.0.9"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("::1:0:0", "::1:0:0"),
+        ("0.0.0.0", None),
+        ("::ffff:0.0.0.0", None),
+        ("::", None),
+        ("::10.0.0.9", None),
+        ("N/A", None),
+        (None, None),
+    ],
+)
+def test_a_guest_has_one_address_in_one_form(text: str | None, ip: str | None) -> None:
+    """Or none: what says nothing of the guest must not look like a place."""
+    assert read_guest_ip(text) == ip
 
 
 @given(st.from_regex(GATEWAY_ID, fullmatch=True))

@@ -7,27 +7,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from wifidogd.ctl.migration.dump_formats import codec_of, expect_plain, expect_postgresql
 from wifidogd.ctl.migration.pg_values import Quotes, read_field, read_lists
-from wifidogd.domain.errors import ConfigurationError
+from wifidogd.settings.text_files import WESTERN, as_utf8
 
 PIECE = 65_536
 """Octets of a line that are looked at together; a row of COPY that is longer is not read."""
 
 LONGEST_STATEMENT = 1_048_576
 """Octets of an INSERT; a longer one is not read."""
-
-ENCODINGS = {
-    b"UTF8": "utf-8",
-    b"UNICODE": "utf-8",
-    b"SQL_ASCII": "utf-8",
-    b"LATIN1": "latin-1",
-    b"LATIN2": "iso8859-2",
-    b"LATIN5": "iso8859-9",
-    b"LATIN9": "iso8859-15",
-    b"WIN1250": "cp1250",
-    b"WIN1252": "cp1252",
-}
-"""What a dump may be written in; all of them keep ASCII as it is."""
 
 NAME = rb'(?:"?\w+"?\.)?"?(?P<table>\w+)"?'
 
@@ -82,32 +70,35 @@ class _Piece:
     ends: bool
 
 
-def read_rows(file: BinaryIO, tables: Collection[str]) -> Iterator[Row | Unreadable]:
+class Dump:
     """
-    Read the rows of some tables, whether written as COPY or as INSERT.
+    One reading of one dump.
 
-    Rows of other tables are skipped with care: text that guests typed may
-    look like a statement.
-
-    @param tables: names without schema.
-    @raise ConfigurationError: if this is no plain dump, or in an unknown encoding.
+    @ivar seen: the names of all tables that it has made or filled so far.
     """
-    return _Dump(file, tables).rows()
 
-
-class _Dump:
-    """One reading of one dump."""
-
-    def __init__(self, file: BinaryIO, tables: Collection[str]) -> None:
-        self._pieces = _pieces(file)
-        self._wanted = {table.encode() for table in tables}
+    def __init__(self, file: BinaryIO, tables: Mapping[str, Collection[str]]) -> None:
+        """
+        @param tables: names without schema, and the columns without which a row is of no use.
+        """
+        text, self._is_converted = as_utf8(file)
+        self._pieces = _pieces(text)
+        self._wanted = {table.encode(): frozenset(columns) for table, columns in tables.items()}
         self._columns: dict[bytes, list[str]] = {}
-        self._encoding = "utf-8"
+        self._encoding: str | None = None
         self._conforming = False
+        self.seen: set[str] = set()
 
     def rows(self) -> Iterator[Row | Unreadable]:
-        """Go through the file from statement to statement."""
+        """
+        Read the rows of the wanted tables, whether written as COPY or as INSERT.
+
+        Rows of other tables are skipped with care: text that guests typed may look like a statement.
+
+        @raise ConfigurationError: if this is no plain dump, or in an unknown encoding.
+        """
         for piece in self._pieces:
+            expect_postgresql(piece.text)
             if piece.starts and (match := COPY.match(piece.text)):
                 yield from self._copy(match, piece.line)
             elif piece.starts and piece.text.startswith(b"INSERT INTO "):
@@ -115,13 +106,14 @@ class _Dump:
             elif match := CREATE.match(piece.text):
                 self._create(match["table"])
             elif match := ENCODING.match(piece.text):
-                self._encoding = _codec(match[1])
+                self._encoding = "utf-8" if self._is_converted else codec_of(match[1])
             elif match := CONFORMING.match(piece.text):
                 self._conforming = match[1] == b"on"
 
     def _create(self, table: bytes) -> None:
         """Note the columns of a table, for statements that do not name them."""
         columns = []
+        self.seen.add(table.decode())
         for piece in self._pieces:
             if piece.text.startswith(b")"):
                 break
@@ -132,6 +124,7 @@ class _Dump:
     def _copy(self, match: re.Match[bytes], line: int) -> Iterator[Row | Unreadable]:
         """Read the lines up to the full stop after a backslash."""
         table = match["table"]
+        self.seen.add(table.decode())
         columns = self._named(match)
         for piece in self._pieces:
             if piece.starts and piece.text == b"\\.":
@@ -149,6 +142,8 @@ class _Dump:
         """Read one statement, however many lines and rows it has."""
         line, quotes, statement, is_whole = piece.line, Quotes(self._conforming), bytearray(), False
         match = INSERT.match(piece.text + b"\n")
+        if match is not None:
+            self.seen.add(match["table"].decode())
         wanted = match is not None and match["table"] in self._wanted
         while True:
             text = piece.text + b"\n" * piece.ends
@@ -181,17 +176,29 @@ class _Dump:
         """List the columns that a statement names, or its table has."""
         if match["columns"] is None:
             return self._columns.get(match["table"], [])
-        return [name.strip().strip(b'"').decode(self._encoding, "replace") for name in match["columns"].split(b",")]
+        return [name.strip().strip(b'"').decode("utf-8", "replace") for name in match["columns"].split(b",")]
 
     def _row(self, line: int, table: bytes, columns: list[str], fields: list[bytes | None]) -> Row | Unreadable:
-        """Put fields under their columns."""
+        """Put fields under their columns; only those that are needed must be readable."""
         if len(fields) != len(columns):
             return Unreadable(line, table.decode(), f"has {len(fields)} fields instead of {len(columns)}")
+        values: dict[str, str | None] = {}
+        for column, field in zip(columns, fields, strict=True):
+            needed = column in self._wanted[table]
+            try:
+                values[column] = None if field is None else self._decoded(field, "strict" if needed else "replace")
+            except UnicodeDecodeError:
+                return Unreadable(line, table.decode(), f"is not written in {self._encoding}")
+        return Row(line, table.decode(), values)
+
+    def _decoded(self, field: bytes, errors: str) -> str:
+        """Return a field as text; old databases that took any octets have Latin-1 beside UTF-8."""
+        if self._encoding is not None:
+            return field.decode(self._encoding, errors)
         try:
-            texts = [None if field is None else field.decode(self._encoding) for field in fields]
+            return field.decode("utf-8")
         except UnicodeDecodeError:
-            return Unreadable(line, table.decode(), f"is not written in {self._encoding}")
-        return Row(line, table.decode(), dict(zip(columns, texts, strict=True)))
+            return field.decode(WESTERN, errors)
 
 
 def _pieces(file: BinaryIO) -> Iterator[_Piece]:
@@ -200,27 +207,8 @@ def _pieces(file: BinaryIO) -> Iterator[_Piece]:
     while text := file.readline(PIECE):
         line += starts
         if line == 1 and starts:
-            _expect_plain(text)
+            expect_plain(text)
         ends = text.endswith(b"\n")
         whole = text.removesuffix(b"\n").removesuffix(b"\r") if ends else text
         yield _Piece(line, whole, starts, ends or len(text) < PIECE)
         starts = ends
-
-
-def _expect_plain(text: bytes) -> None:
-    """Refuse what pg_dump and its friends write in other formats."""
-    if text.startswith(b"PGDMP"):
-        raise ConfigurationError(
-            "This is a dump in the custom format: turn it into text with `pg_restore -f TEXT FILE`."
-        )
-    if text.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")):
-        raise ConfigurationError("This file is compressed: unpack it first.")
-
-
-def _codec(name: bytes) -> str:
-    """Look up Python's name of an encoding of PostgreSQL."""
-    if name.upper() not in ENCODINGS:
-        raise ConfigurationError(
-            f"The dump is written in {name.decode('ascii', 'replace')}: make one with `pg_dump --encoding=UTF8`."
-        )
-    return ENCODINGS[name.upper()]

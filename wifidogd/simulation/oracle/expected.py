@@ -38,12 +38,14 @@ class ExpectedSession(NamedTuple):
 
     @ivar used: octets that belong to this session.
     @ivar last: the totals last reported for it, or taken over from the session that it replaced.
+    @ivar doubtful: lower ones that came after these; None for none.
     """
 
     token: str
     phase: Phase = Phase.PENDING
     used: Octets = Octets()
     last: Octets = Octets()
+    doubtful: Octets | None = None
 
 
 ExpectedSessions = tuple[ExpectedSession, ...]
@@ -79,7 +81,8 @@ def outcomes(sessions: ExpectedSessions, event: Event) -> Iterator[tuple[Expecte
     """
     List what a right server may make of an event: the sessions afterwards, and its answer.
 
-    More than one only where a token may have lapsed.  The answer to a log-out button counts as 0.
+    More than one only where a token may have lapsed, or where pings may have told why totals fell.  The answer to a
+    log-out button counts as 0.
     """
     index = next((at for at, session in enumerate(sessions) if session.token == event.token), None)
     session = None if index is None else sessions[index]
@@ -94,8 +97,8 @@ def outcomes(sessions: ExpectedSessions, event: Event) -> Iterator[tuple[Expecte
         if event.may_have_lapsed:
             yield _with(sessions, index, session._replace(phase=Phase.UNUSED)), AuthCode.DENIED
         sessions, session = _replaced(sessions, session)
-    session = _taken(session, event)
-    yield _with(sessions, index, session), AuthCode.ALLOWED if session.phase is Phase.ONLINE else AuthCode.DENIED
+    for read in _taken(session, event):
+        yield _with(sessions, index, read), AuthCode.ALLOWED if read.phase is Phase.ONLINE else AuthCode.DENIED
 
 
 def swept(sessions: ExpectedSessions) -> ExpectedSessions:
@@ -109,14 +112,28 @@ def _replaced(sessions: ExpectedSessions, session: ExpectedSession) -> tuple[Exp
     return swept(sessions), session._replace(phase=Phase.ONLINE, last=last)
 
 
-def _taken(session: ExpectedSession, event: Event) -> ExpectedSession:
+def _taken(session: ExpectedSession, event: Event) -> Iterator[ExpectedSession]:
     """Enter a report; at login a gateway always says 0, which is no news."""
     is_over = session.phase is Phase.ENDING or event.stage is Stage.LOGOUT
-    phase = Phase.ENDED if is_over else Phase.ONLINE
+    session = session._replace(phase=Phase.ENDED if is_over else Phase.ONLINE)
     if event.stage is Stage.LOGIN:
-        return session._replace(phase=phase)
-    more = grown(session.last, event.totals)
-    return session._replace(phase=phase, used=session.used + more, last=event.totals)
+        yield session
+        return
+    used = session.used + grown(session.last, event.totals)
+    yield session._replace(used=used, last=event.totals, doubtful=None)
+    if session.used != NO_OCTETS and _may_be_late(session, event.totals):
+        yield session._replace(doubtful=event.totals)
+
+
+def _may_be_late(session: ExpectedSession, totals: Octets) -> bool:
+    """Return whether totals may be older than the last (docs/protocol.md 3.6)."""
+    doubtful = session.doubtful
+    goes_on = doubtful is not None and totals.incoming >= doubtful.incoming and totals.outgoing >= doubtful.outgoing
+    is_near = all(
+        count == last or last / 2 < count < last
+        for count, last in ((totals.incoming, session.last.incoming), (totals.outgoing, session.last.outgoing))
+    )
+    return is_near and totals != session.last and not goes_on
 
 
 def _with(sessions: ExpectedSessions, index: int, session: ExpectedSession) -> ExpectedSessions:

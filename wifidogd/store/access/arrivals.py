@@ -17,6 +17,7 @@ FIND_ONLINE = """
       LEFT JOIN heartbeats USING (gw_id)
      WHERE gw_id = %(gw_id)s
        AND mac = %(mac)s
+       AND (ip = %(ip)s OR ip IS NULL OR %(ip)s::inet IS NULL)
        AND activated_at IS NOT NULL
        AND ending IS NULL
        AND reported_at >= %(reported_since)s
@@ -86,13 +87,17 @@ class Arrival:
     by_mac: RememberedDevice | None = None
 
 
-async def is_online(cursor: Cursor, gw_id: str, mac: str, now: datetime, reported_since: datetime) -> bool:
+async def is_online(
+    cursor: Cursor, gw_id: str, mac: str, now: datetime, reported_since: datetime, *, ip: str | None = None
+) -> bool:
     """
     Return whether a device has a live session at a gateway.
 
+    @param ip: of the device; a session of its MAC at another address is that of another guest behind the same
+        repeater, or over.  None if unknown: any address counts then.
     @param reported_since: a session without a report since then, or since the gateway restarted, is not live.
     """
-    values = {"gw_id": gw_id, "mac": mac, "now": now, "reported_since": reported_since}
+    values = {"gw_id": gw_id, "mac": mac, "ip": ip, "now": now, "reported_since": reported_since}
     await cursor.execute(FIND_ONLINE, values)
     return cursor.fetchone() is not None
 
@@ -108,6 +113,7 @@ async def fetch_arrival(
     now: datetime,
     reported_since: datetime,
     ended_since: datetime,
+    ip: str | None = None,
 ) -> Arrival:
     """
     Fetch what the login page shows of a guest.
@@ -117,11 +123,13 @@ async def fetch_arrival(
     @param remembered_mac: the MAC, where that is enough to be remembered by; None elsewhere.
     @param reported_since: as L{is_online} takes it.
     @param ended_since: end notices of before are of no interest, unless the guest may not come back yet.
+    @param ip: as L{is_online} takes it.
     """
     values: dict[str, object] = {
         "gw_id": gw_id,
         "network": network,
         "mac": mac,
+        "ip": ip,
         "key_hash": key_hash,
         "remembered_mac": remembered_mac,
         "now": now,

@@ -85,7 +85,6 @@ class SubjectKind(Enum):
     SIGN_UPS_ON_DEVICE = "sign-ups on device"
     SIGN_UPS_AT_GATEWAY = "sign-ups at gateway"
     SIGN_UPS_FROM_SOURCE = "sign-ups from source"
-    MAILS_TO_ADDRESS = "mails to address"
     MAILS_FROM_SOURCE = "mails from source"
 
 
@@ -95,7 +94,7 @@ class Subject:
     What tries are counted by; which of the fields are set depends on the kind.
 
     @ivar source: an address, as L{wifidogd.domain.addresses.neighbourhood} returns it.
-    @ivar name: what a guest typed: a name without an account, or an e-mail address.
+    @ivar name: what a guest typed: a name without an account.
     """
 
     kind: SubjectKind

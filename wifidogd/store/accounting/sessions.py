@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from wifidogd.domain.sessions import Ended, Octets, Reason, Session
+from wifidogd.domain.sessions import Ended, Octets, Place, Reason, Session
 from wifidogd.store.accounting.allowances import add_use
 from wifidogd.store.driver.array_literals import of_addresses, of_counts, of_instants, of_octets
 from wifidogd.store.driver.database import Cursor
@@ -14,7 +14,7 @@ from wifidogd.store.driver.rows import RowReader
 LOCK_BY_TOKEN = """
     SELECT token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
            last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac,
-           probation_until
+           probation_until, left_ip, doubtful_incoming, doubtful_outgoing
       FROM sessions
      WHERE token_hash = ANY(%(token_hashes)s::bytea[])
      ORDER BY token_hash
@@ -22,13 +22,17 @@ LOCK_BY_TOKEN = """
 """
 
 LOCK_ONLINE = """
-    SELECT token_hash, sessions.gw_id, sessions.mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
+    SELECT token_hash, sessions.gw_id, sessions.mac, sessions.ip, opened_at, activated_at, reported_at, incoming,
+           outgoing,
            CASE WHEN has_restarted THEN 0 ELSE last_incoming END AS last_incoming,
            CASE WHEN has_restarted THEN 0 ELSE last_outgoing END AS last_outgoing,
-           time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac, probation_until
+           time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac, probation_until, left_ip,
+           doubtful_incoming, doubtful_outgoing
       FROM sessions
-      JOIN unnest(%(gw_ids)s::text[], %(macs)s::macaddr[]) AS place (gw_id, mac)
-        ON sessions.gw_id = place.gw_id AND sessions.mac = place.mac
+      JOIN unnest(%(gw_ids)s::text[], %(macs)s::macaddr[], %(ips)s::inet[]) AS place (gw_id, mac, ip)
+        ON sessions.gw_id = place.gw_id
+       AND sessions.mac = place.mac
+       AND coalesce(sessions.ip, '0.0.0.0'::inet) = coalesce(place.ip, '0.0.0.0'::inet)
      CROSS JOIN LATERAL (SELECT coalesce((SELECT restarted_at > reported_at
                                             FROM heartbeats
                                            WHERE heartbeats.gw_id = sessions.gw_id), false)) AS known (has_restarted)
@@ -41,12 +45,15 @@ SAVE = """
     UPDATE sessions
        SET mac = said.mac, ip = said.ip, activated_at = said.activated_at, reported_at = said.reported_at,
            incoming = said.incoming, outgoing = said.outgoing,
-           last_incoming = said.last_incoming, last_outgoing = said.last_outgoing, expires_at = said.expires_at
+           last_incoming = said.last_incoming, last_outgoing = said.last_outgoing, expires_at = said.expires_at,
+           left_ip = said.left_ip,
+           doubtful_incoming = said.doubtful_incoming, doubtful_outgoing = said.doubtful_outgoing
       FROM unnest(%(token_hashes)s::bytea[], %(macs)s::macaddr[], %(ips)s::inet[], %(activated)s::timestamptz[],
                   %(reported)s::timestamptz[], %(incoming)s::bigint[], %(outgoing)s::bigint[],
-                  %(last_incoming)s::bigint[], %(last_outgoing)s::bigint[], %(expires)s::timestamptz[])
+                  %(last_incoming)s::bigint[], %(last_outgoing)s::bigint[], %(expires)s::timestamptz[],
+                  %(left)s::inet[], %(doubtful_incoming)s::bigint[], %(doubtful_outgoing)s::bigint[])
         AS said (token_hash, mac, ip, activated_at, reported_at, incoming, outgoing, last_incoming, last_outgoing,
-                 expires_at)
+                 expires_at, left_ip, doubtful_incoming, doubtful_outgoing)
      WHERE sessions.token_hash = said.token_hash
 """
 
@@ -84,20 +91,21 @@ async def lock_sessions(cursor: Cursor, token_hashes: Sequence[bytes]) -> dict[b
     return {session.token_hash: session for session in SESSIONS.all(cursor)}
 
 
-async def lock_online(cursor: Cursor, places: Sequence[tuple[str, str]]) -> list[Session]:
+async def lock_online(cursor: Cursor, places: Collection[Place]) -> list[Session]:
     """
-    Return the live session of each device at its gateway, and lock it until the transaction ends.
+    Return the live session in each place, and lock it until the transaction ends.
 
-    @param places: pairs of gw_id and mac.
-    @return: at most one for each pair; a unique index sees to that.  The gateway's last totals are 0 if its
+    @return: at most one for each; a unique index sees to that.  The gateway's last totals are 0 if its
         pings show that it has restarted since.
     """
-    await cursor.execute(LOCK_ONLINE, {"gw_ids": [gw_id for gw_id, _ in places], "macs": [mac for _, mac in places]})
+    gw_ids, macs, ips = ([getattr(place, name) for place in places] for name in Place._fields)
+    await cursor.execute(LOCK_ONLINE, {"gw_ids": gw_ids, "macs": macs, "ips": ips})
     return SESSIONS.all(cursor)
 
 
 def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
     """Save sessions that continue; all must have been locked in this transaction."""
+    doubtful = [session.doubtful for session in sessions]
     cursor.send(
         SAVE,
         {
@@ -111,6 +119,9 @@ def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
             "last_incoming": of_counts([session.last.incoming for session in sessions]),
             "last_outgoing": of_counts([session.last.outgoing for session in sessions]),
             "expires": of_instants([session.expires_at for session in sessions]),
+            "left": of_addresses([session.left_ip for session in sessions]),
+            "doubtful_incoming": of_counts([None if each is None else each.incoming for each in doubtful]),
+            "doubtful_outgoing": of_counts([None if each is None else each.outgoing for each in doubtful]),
         },
     )
 
@@ -157,6 +168,9 @@ def session_of(
     allowance_id: int | None = None,
     claimed_mac: str | None = None,
     probation_until: datetime | None = None,
+    left_ip: str | None = None,
+    doubtful_incoming: int | None = None,
+    doubtful_outgoing: int | None = None,
 ) -> Session:
     """Return the session that a row of the table stands for; usage asks for the first columns alone."""
     return Session(
@@ -176,6 +190,10 @@ def session_of(
         allowance_id,
         claimed_mac,
         probation_until,
+        left_ip,
+        None
+        if doubtful_incoming is None or doubtful_outgoing is None
+        else Octets(doubtful_incoming, doubtful_outgoing),
     )
 
 

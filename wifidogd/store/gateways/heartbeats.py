@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from wifidogd.domain.gateways import Heartbeat
@@ -29,6 +29,11 @@ SAVE_HEARTBEATS = """
                                THEN excluded.seen_at - excluded.wifidog_uptime
                                ELSE known.restarted_at END
      WHERE known.seen_at < excluded.seen_at
+"""
+
+FIND_RESTARTS = """
+    SELECT gw_id, (SELECT restarted_at FROM heartbeats WHERE heartbeats.gw_id = asked.gw_id) AS restarted_at
+      FROM unnest(%(gw_ids)s::text[]) AS asked (gw_id)
 """
 
 HEARTBEATS = RowReader(Heartbeat)
@@ -61,3 +66,9 @@ async def save_heartbeats(
             "clock_set_at": clock_set_at,
         },
     )
+
+
+async def fetch_restarts(cursor: Cursor, gw_ids: Collection[str]) -> dict[str, datetime]:
+    """Return when gateways last restarted, as their pings show, by gw_id; those that never did are absent."""
+    await cursor.execute(FIND_RESTARTS, {"gw_ids": list(gw_ids)})
+    return {gw_id: restarted_at for gw_id, restarted_at in cursor.fetchall() if restarted_at is not None}

@@ -16,7 +16,7 @@ from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.errors import MalformedRequest
 from wifidogd.domain.gateways import Heartbeat
 from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Octets, Report, Stage
-from wifidogd.web.server.query import read_address, read_gw_id
+from wifidogd.web.server.query import read_guest_ip, read_gw_id
 
 PONG = b"Pong"
 """The whole answer to a ping; wifidog-ng 1.x compares every byte."""
@@ -25,6 +25,8 @@ LONGEST_UPTIME = timedelta(days=3650)
 """A router whose clock stepped back reports an uptime near 2^32 or 2^64 (docs/protocol.md 6.3): no data."""
 
 HIGHEST_LOAD = 100_000.0
+
+_MOST_BELOW_ZERO = 2**31
 
 _STAGES = {stage.value: stage for stage in Stage}
 _COUNT = re.compile("[0-9]{1,19}")
@@ -70,7 +72,7 @@ def read_report(query: Query, dialect: Dialect, key: str | None) -> Report:
         token=query.get("token", ""),
         gw_id=read_gw_id(query["gw_id"]) if query.get("gw_id") else None,
         mac=read_mac(query.get("mac")),
-        ip=read_address(query.get("ip")),
+        ip=read_guest_ip(query.get("ip")),
         octets=_octets(query),
         key=key or query.get("k"),
     )
@@ -120,7 +122,7 @@ def _octets(query: Query) -> Octets | None:
         to_guest = _sum(query.get("outgoing_bytes"), query.get("outgoing_bytes_v6", "0"))
         from_guest = _sum(query.get("incoming_bytes"), query.get("incoming_bytes_v6", "0"))
     else:
-        to_guest, from_guest = _count(query.get("incoming")), _count(query.get("outgoing"))
+        to_guest, from_guest = _signed_count(query.get("incoming")), _signed_count(query.get("outgoing"))
     return None if to_guest is None or from_guest is None else Octets(to_guest, from_guest)
 
 
@@ -136,6 +138,18 @@ def _count(text: str | None) -> int | None:
         return None
     count = int(text)
     return count if count <= MAX_OCTETS else None
+
+
+def _signed_count(text: str | None) -> int | None:
+    """
+    Return a count, or a negative number that stands for one of 32 bits (docs/protocol.md 3.6).
+
+    @return: None for anything else, also for -1, which is how programs say that they do not know.
+    """
+    if text is None or not text.startswith("-"):
+        return _count(text)
+    count = _count(text[1:])
+    return -count if count is not None and 1 < count <= _MOST_BELOW_ZERO else None
 
 
 def _version(user_agent: str) -> str | None:

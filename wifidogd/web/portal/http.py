@@ -181,6 +181,9 @@ _STATUS = {
     Refusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     Refusal.NO_ADDRESS: HTTPStatus.BAD_REQUEST,
     Refusal.WEAK_PASSWORD: HTTPStatus.BAD_REQUEST,
+    Refusal.LONG_PASSWORD: HTTPStatus.BAD_REQUEST,
+    Refusal.PADDED_PASSWORD: HTTPStatus.BAD_REQUEST,
+    Refusal.UNSEEN_PASSWORD: HTTPStatus.BAD_REQUEST,
 }
 """Status of each refusal; others are 403."""
 

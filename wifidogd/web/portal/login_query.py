@@ -16,7 +16,7 @@ from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.web.rendering.destination import wanted_page
-from wifidogd.web.server.query import GATEWAY_ID, read_address, read_query
+from wifidogd.web.server.query import GATEWAY_ID, read_address, read_guest_ip, read_query
 
 _ABSENT = (None, "", "N/A", "null")
 """What apfree-wifidog sends for values it does not have (its C{src/wd_client.c})."""
@@ -52,7 +52,7 @@ def read_login_query(query: bytes, own_hosts: Collection[str]) -> LoginQuery | F
         gw_address=gw_address,
         gw_port=_port(fields.get("gw_port", "")),
         mac=read_mac(fields.get("mac")),
-        ip=read_address(fields.get("ip")),
+        ip=read_guest_ip(fields.get("ip")),
         url=wanted_page(fields.get("url", ""), {*own_hosts, gw_address or ""}),
     )
 

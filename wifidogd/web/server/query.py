@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from socket import AF_INET, inet_ntop, inet_pton
 from urllib.parse import unquote_to_bytes
 
@@ -59,6 +59,21 @@ def read_address(text: str | None) -> str | None:
         return inet_ntop(AF_INET, inet_pton(AF_INET, text)) if ":" not in text else str(ip_address(text))
     except (OSError, ValueError):
         return None
+
+
+def read_guest_ip(text: str | None) -> str | None:
+    """
+    Return the address of a guest as PostgreSQL writes it, so that it equals the one that is stored.
+
+    @return: IPv4 also where it is written as IPv6; None where it names nobody (C{0.0.0.0}, C{::}, C{::10.0.0.9}).
+    """
+    address = read_address(text)
+    if address is None or ":" not in address:
+        return None if address == "0.0.0.0" else address
+    literal = IPv6Address(address)
+    if literal.ipv4_mapped is not None:
+        return read_guest_ip(str(literal.ipv4_mapped))
+    return None if int(literal) < 2**32 else address
 
 
 def _text(raw: bytes) -> str:
