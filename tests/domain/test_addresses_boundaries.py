@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wifidogd.domain.addresses import delegation_of, neighbourhood, read_mail_address
+from wifidogd.domain.addresses import delegation_of, read_mail_address
 
 LOCAL = "z" * 64
 
@@ -38,20 +38,6 @@ def test_a_mail_address_has_a_hundred_characters_at_most(domain: str, is_address
 def test_a_domain_is_what_dns_can_hold(typed: str, address: str | None) -> None:
     """ASCII is taken as it is; wide letters of a keyboard mean the plain ones; a number at the end is no name."""
     assert read_mail_address(typed) == address
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("2001:db8:1:3::1", "2001:db8:1:3::"),
-        ("2001:db8:1:2:8000::1", "2001:db8:1:2::"),
-        ("fe80::1%eth0", "fe80::"),
-    ],
-)
-def test_of_ipv6_a_customer_has_sixty_four_bits(address: str, network: str) -> None:
-    """The neighbour has another network; the upper half of one's own is still one's own."""
-    assert neighbourhood(address) == network
 
 
 @pytest.mark.parametrize(

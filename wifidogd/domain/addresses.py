@@ -67,21 +67,6 @@ def read_mac(text: str | None) -> str | None:
     return None if lower in _NO_DEVICE else lower
 
 
-def neighbourhood(address: str) -> str:
-    """
-    Return the block of addresses that one party has, so that it cannot pass for many.
-
-    @return: an IPv4 address itself; for IPv6 the /64 that each customer gets; any other text unchanged.
-    """
-    try:
-        literal = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if literal.version == 4 or literal.ipv4_mapped is not None:
-        return address
-    return str(ipaddress.ip_network((int(literal), 64), strict=False).network_address)
-
-
 _DELEGATIONS = (64, 56, 48)
 """Prefix lengths of what a provider delegates to one customer (RFC 6177, RIPE-690)."""
 
