@@ -115,7 +115,8 @@ class AccountServices:
         return await within(10, self.mailed_links.choose_password(secret, password, "192.0.2.1"))
 
     async def look(self, secret: str) -> Outcome:
-        return await within(5, self.mailed_links.look(secret))
+        asked, _ = await within(5, self.mailed_links.look(secret))
+        return asked
 
     async def ask(self, kind: MailKind = MailKind.RECOVER, address: str = ZOE, source: str = "192.0.2.1") -> object:
         return await within(5, self.self_service.write_again(kind, address, self.reader, source))

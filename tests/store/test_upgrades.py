@@ -109,7 +109,7 @@ async def test_an_old_database_keeps_every_row(postgres: ThrowawayPostgres, dsn:
     del before["directory_revision"]
     before["attempts"] = [row for row in before["attempts"] if not is_about_mails(row)]
     assert lost(before, after) == []
-    assert [row["number"] for row in after["schema_versions"]] == list(range(1, NEWEST + 1))
+    assert sorted(row["number"] for row in after["schema_versions"]) == list(range(1, NEWEST + 1))
     fresh = make_database(postgres)
     await upgrade(fresh)
     assert structure(dsn) == structure(fresh)

@@ -41,17 +41,18 @@ class MailedLinks:
         self._check = PasswordCheck(database, passwords, utc_now=utc_now)
         self._utc_now = utc_now
 
-    async def look(self, secret: str) -> Outcome:
+    async def look(self, secret: str) -> tuple[Outcome, str]:
         """
-        Return what a link asks for, without using it up; C{USED} or C{NO_LINK} if it asks for nothing.
+        Return what a link asks for, without using it up, and the address it was sent to.
 
+        @return: C{USED} or C{NO_LINK}, and no address, if it asks for nothing.
         @raise StoreError: as L{Database.transaction}.
         """
         link_hash, now = hash_secret(secret), self._utc_now()
         link = await self._database.transaction(lambda cursor: find_link(cursor, link_hash, now))
         if link is None or link.is_used:
-            return Outcome.NO_LINK if link is None else Outcome.USED
-        return _ASKED[link.purpose]
+            return Outcome.NO_LINK if link is None else Outcome.USED, ""
+        return _ASKED[link.purpose], link.email
 
     async def confirm(self, secret: str, password: str, source: str) -> Outcome | Refused:
         """

@@ -85,12 +85,12 @@ class AccountPages:
 
         Programs that scan mails open links before people do, so that opening one does nothing.
         """
-        asked = await self._mailed_links.look(secret)
-        return Answer(_link_page(asked, secret)) if asked in _FORMS else self._done(asked)
+        asked, email = await self._mailed_links.look(secret)
+        return Answer(_link_page(asked, secret, email)) if asked in _FORMS else self._done(asked)
 
     async def use_link(self, secret: str, form: Mapping[str, str], caller: Caller) -> Answer:
         """Confirm an address, or replace a forgotten password."""
-        asked = await self._mailed_links.look(secret)
+        asked, email = await self._mailed_links.look(secret)
         if asked not in _FORMS:
             return self._done(asked)
         outcome: Outcome | Refused
@@ -100,7 +100,7 @@ class AccountPages:
         else:
             outcome = await self._mailed_links.confirm(secret, form.get("password", ""), caller.source)
         if isinstance(outcome, Refused):
-            return refusal(_link_page(asked, secret, outcome), outcome)
+            return refusal(_link_page(asked, secret, email, outcome), outcome)
         return self._done(outcome)
 
     def _form(
@@ -143,5 +143,6 @@ class AccountPages:
         return self._registry.network(DEFAULT_NETWORK if gateway is None else gateway.network)
 
 
-def _link_page(asked: Outcome, secret: str, refused: Refused | None = None) -> Page:
-    return page_of(_FORMS[asked], secret=secret, asked=asked.name, **why_of(refused))
+def _link_page(asked: Outcome, secret: str, email: str, refused: Refused | None = None) -> Page:
+    """Describe the page of a link; the address tells programs that keep passwords which one it is about."""
+    return page_of(_FORMS[asked], secret=secret, asked=asked.name, email=email, **why_of(refused))
