@@ -77,7 +77,8 @@ def test_a_made_up_mac_shows_in_its_second_lowest_bit(mac: str, random: bool) ->
     assert is_random(mac) is random
 
 
-REQUEST = GuestRequest(Gateway("gw1", "default", "10.0.0.1"), NETWORK, LoginQuery("gw1", mac=RANDOM), NOON)
+GATEWAY = Gateway("gw1", "default", "10.0.0.1", key_hashes=(hash_secret("key"),))
+REQUEST = GuestRequest(GATEWAY, NETWORK, LoginQuery("gw1", mac=RANDOM), NOON)
 OTHER = replace(DEVICE, device_id=2, mac=RANDOM)
 
 
@@ -148,6 +149,9 @@ NAMELESS = LoginQuery("gw1")
         ({"device_key": "k" * 32}, False),
         ({"device_key": "0" * 32}, True),
         ({}, True),
+        ({"gateway": replace(GATEWAY, key_hashes=())}, None),
+        ({"gateway": replace(GATEWAY, key_hashes=()), "device_key": "k" * 32}, False),
+        ({"gateway": replace(GATEWAY, key_hashes=(), trust_macs=True)}, True),
         ({"query": LoginQuery("gw1", mac=LASTING)}, None),
         ({"network": replace(NETWORK, remember_mac=False)}, None),
         ({"network": replace(NETWORK, remember_mac=False), "device_key": "k" * 32}, False),
@@ -158,7 +162,7 @@ NAMELESS = LoginQuery("gw1")
 async def test_a_remembered_device_is_found_by_its_key_or_where_that_is_enough_by_its_mac(
     database: Database, changes: dict[str, Any], by_mac: bool | None
 ) -> None:
-    """Neither key nor MAC of another; and not where the network does not remember."""
+    """Neither key nor MAC of another; not where the network does not remember, nor by a MAC that anybody can report."""
     await run(database, save_network, NETWORK)
     await run(database, add_account, "zoe", "hash", NOON)
     await put(database, REMEMBER, {"key_hash": hash_secret("k" * 32), "mac": RANDOM, "noon": NOON})

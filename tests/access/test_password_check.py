@@ -11,14 +11,14 @@ from pytest_twisted import async_yield_fixture, ensureDeferred
 from tests.support.builders import LOBBY, NOON, SECOND, adopt_all, mac, rows, run
 from tests.support.deadline import within
 from wifidogd.access.open_session import Refusal, Refused
-from wifidogd.access.password_check import LONGEST_NAME, Identified, PasswordCheck
+from wifidogd.access.password_check import Identified, PasswordCheck, refuse_password
 from wifidogd.access.throttle import MOST
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.store.access.rate_limits import TRIES_WINDOW, SubjectKind
-from wifidogd.store.accounts.accounts import add_account, set_disabled
+from wifidogd.store.accounts.accounts import add_account, set_disabled, set_password
 from wifidogd.store.driver.database import Database
 
 TRIES = "SELECT kind, gw_id, mac, source, name, tries FROM attempts ORDER BY attempt_id"
@@ -36,7 +36,9 @@ class PlainPasswords:
         self.verified: list[tuple[str | None, str, str | None]] = []
         self.is_busy = False
 
-    async def verify(self, password_hash: str | None, password: str, old_hash: str | None = None) -> bool:
+    async def verify(
+        self, password_hash: str | None, password: str, old_hash: str | None = None, source: str | None = None
+    ) -> bool:
         """As L{Passwords.verify}."""
         if self.is_busy:
             raise Overloaded("busy")
@@ -122,7 +124,6 @@ async def test_tries_at_no_account_count_against_what_was_typed(scene: Scene, ty
 @ensureDeferred
 async def test_the_longest_name_has_100_characters(scene: Scene) -> None:
     """As the table of accounts has it."""
-    assert LONGEST_NAME == 100
     assert await scene.identify("Y" * 100, "right") == "y" * 100
 
 
@@ -157,3 +158,43 @@ async def test_no_password_is_checked_once_the_tries_are_used_up(scene: Scene, m
     outcome = await within(5, scene.check.identify("zoe", "right"))
     assert outcome == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
     assert len(scene.passwords.verified) == 1
+
+
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("correct horse", None),
+        ("パスワードを長く", None),
+        ("short", Refusal.WEAK_PASSWORD),
+        ("", Refusal.WEAK_PASSWORD),
+        ("x" * 1001, Refusal.LONG_PASSWORD),
+        (" correct horse", Refusal.PADDED_PASSWORD),
+        ("correct horse\xa0", Refusal.PADDED_PASSWORD),
+        ("correct\xa0horse", Refusal.UNSEEN_PASSWORD),
+        ("correct\u200bhorse", Refusal.UNSEEN_PASSWORD),
+        ("eight\0nul", Refusal.UNSEEN_PASSWORD),
+    ],
+)
+def test_a_password_that_the_next_device_would_type_differently_is_refused(password: str, why: Refusal | None) -> None:
+    """With the reason."""
+    assert refuse_password(password) == (None if why is None else Refused(why))
+
+
+@ensureDeferred
+async def test_a_password_is_checked_in_its_normal_form_and_then_as_it_was_typed(scene: Scene) -> None:
+    """A hash of before may be of either; what is typed decides how often the work is done, never who it is for."""
+    decomposed, composed = "Gru\u0308n-Tee", "Gr\xfcn-Tee"
+    for name in ("zoe", "nobody"):
+        assert await scene.identify(name, decomposed) is Refusal.WRONG_PASSWORD
+        assert await scene.identify(name, composed) is Refusal.WRONG_PASSWORD
+    tried = [password for _, password, _ in scene.passwords.verified]
+    assert tried == [composed, decomposed, composed] * 2
+    for stored, typed, is_stale in (
+        (composed, decomposed, False),
+        (composed, composed, False),
+        (decomposed, decomposed, True),
+    ):
+        await run(scene.database, set_password, "zoe", stored)
+        checked = await within(5, scene.check.check("zoe", typed))
+        assert isinstance(checked, Identified)
+        assert checked.is_stale is is_stale

@@ -33,7 +33,8 @@ CAFE = Network(
     remember_random=DAY,
     remember_mac=True,
 )
-REQUEST = GuestRequest(LOBBY, CAFE, LoginQuery("lobby", mac=mac(9)), NOON + MINUTE)
+KEYED = replace(LOBBY, key_hashes=(hash_secret("key"),))
+REQUEST = GuestRequest(KEYED, CAFE, LoginQuery("lobby", mac=mac(9)), NOON + MINUTE)
 
 DEVICE = """
     INSERT INTO devices (key_hash, network, mac, account_id, voucher_id, remembered_at, expires_at)
@@ -45,7 +46,7 @@ VOUCHER = """
     VALUES (sha256('code'), 'b', 'voucher', 'default', %(noon)s + interval '2 minutes', %(noon)s)
 """
 OPENED = """
-    SELECT sessions.account_id IS NOT NULL, key_hash, claimed_mac, plan, allowances.account_id IS NOT NULL,
+    SELECT sessions.account_id IS NOT NULL, key_hash, claimed_mac, by_mac, plan, allowances.account_id IS NOT NULL,
            allowances.voucher_id IS NOT NULL, allowances.valid_until
       FROM sessions
       LEFT JOIN devices USING (device_id)
@@ -62,7 +63,7 @@ async def remember(database: Database, key: str, device: int, *, is_of_account: 
 @async_yield_fixture
 async def shop(database: Database) -> object:
     """A phone of an account, with device 1, and a laptop of a voucher, with device 2."""
-    await adopt_all(database, LOBBY)
+    await adopt_all(database, KEYED)
     await run(database, save_network, CAFE)
     for name in ("account", "voucher", "network"):
         await run(database, save_plan, Plan(name, name))
@@ -91,19 +92,19 @@ UNTIL = NOON + 2 * MINUTE
 @pytest.mark.parametrize(
     ("changes", "session"),
     [
-        ({"device_key": PHONE_KEY}, (True, PHONE, mac(9), None, False, False, None)),
+        ({"device_key": PHONE_KEY}, (True, PHONE, mac(9), False, None, False, False, None)),
         (
             {"device_key": PHONE_KEY, "network": replace(CAFE, plan="network")},
-            (True, PHONE, mac(9), "network", True, False, None),
+            (True, PHONE, mac(9), False, "network", True, False, None),
         ),
         (
             {"device_key": LAPTOP_KEY, "network": replace(CAFE, plan="network")},
-            (False, LAPTOP, mac(9), "voucher", False, True, UNTIL),
+            (False, LAPTOP, mac(9), False, "voucher", False, True, UNTIL),
         ),
-        ({"query": LoginQuery("lobby", mac=mac(1))}, (True, PHONE, mac(1), None, False, False, None)),
+        ({"query": LoginQuery("lobby", mac=mac(1))}, (True, PHONE, mac(1), True, None, False, False, None)),
         (
             {"query": LoginQuery("lobby", mac=mac(2))},
-            (False, LAPTOP, mac(2), "voucher", False, True, UNTIL),
+            (False, LAPTOP, mac(2), True, "voucher", False, True, UNTIL),
         ),
     ],
 )
@@ -125,13 +126,24 @@ async def test_the_plan_of_an_account_comes_before_that_of_the_network(shop: Dat
     assert await come_back(shop, device_key=PHONE_KEY, network=vouchers_only) is None
     assert await rows(shop, OPENED) == []
     assert await come_back(shop, device_key=PHONE_KEY, network=network) == Admitted(TOKEN)
-    assert await opened(shop) == [(True, PHONE, mac(9), "account", True, False, None)]
+    assert await opened(shop) == [(True, PHONE, mac(9), False, "account", True, False, None)]
 
 
 @ensureDeferred
 async def test_a_voucher_that_is_over_brings_nobody_back(shop: Database) -> None:
     """At the very second."""
     assert await come_back(shop, device_key=LAPTOP_KEY, now=UNTIL) == Refused(Refusal.SPENT, limit=Limit.NOT_VALID)
+
+
+@ensureDeferred
+async def test_a_mac_that_anybody_can_report_brings_nobody_back(shop: Database) -> None:
+    """Unless the operator trusts it; the key in the cookie is enough everywhere."""
+    query = LoginQuery("lobby", mac=mac(1))
+    assert await come_back(shop, query=query, gateway=LOBBY) is None
+    assert await rows(shop, OPENED) == []
+    assert await come_back(shop, query=query, gateway=LOBBY, device_key=PHONE_KEY) == Admitted(TOKEN)
+    await put(shop, "DELETE FROM sessions")
+    assert await come_back(shop, query=query, gateway=replace(LOBBY, trust_macs=True)) == Admitted(TOKEN)
 
 
 @ensureDeferred

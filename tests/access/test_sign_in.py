@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import argon2
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
@@ -146,6 +147,31 @@ async def test_an_imported_account_gets_a_better_hash_at_its_first_sign_in(harne
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_password_is_the_same_however_it_is_typed(harness):
+    """Decomposed as macOS does, or in full width; a hash of before, of what was typed then, is replaced once."""
+    decomposed, composed = "Gru\u0308n-Tee", "Gr\xfcn-Tee"
+    old = argon2.PasswordHasher().hash(decomposed)
+    await within(5, harness.database.transaction(lambda cursor: set_password(cursor, "zoë", old)))
+    assert await harness.sign_in(composed) == Refused(Refusal.WRONG_PASSWORD)
+    assert isinstance(await harness.sign_in(decomposed), Admitted)
+    upgraded = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "zoë")))
+    assert upgraded.password_hash != old
+    for typed in (composed, decomposed, "\uff27r\xfcn\uff0d\uff34ee"):
+        assert isinstance(await harness.sign_in(typed), Admitted)
+    after = await within(5, harness.database.transaction(lambda cursor: fetch_account(cursor, "zoë")))
+    assert after == upgraded
+
+
+@pytest.mark.parametrize("stored", ["Gr\xfcn-Tee", "Gru\u0308n-Tee"])
+@pytest_twisted.ensureDeferred
+async def test_an_imported_password_is_found_in_both_forms(harness, stored):
+    """The old server took the MD5 of what was sent."""
+    await bring_over(harness.database, stored)
+    assert isinstance(await harness.sign_in("Gru\u0308n-Tee", "otto"), Admitted)
+    assert isinstance(await harness.sign_in("Gr\xfcn-Tee", "otto"), Admitted)
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_wrong_password_upgrades_nothing(harness):
     """Nor does the right one while the account is disabled."""
     await bring_over(harness.database, "right")
@@ -278,7 +304,8 @@ async def test_who_has_not_been_reported_for_three_intervals_counts_as_offline(h
 async def test_a_splash_in_a_network_with_a_plan_is_on_the_allowance_of_the_device(harness):
     """Which its gateway must have named, and must report."""
     await run(harness.database, save_plan, Plan("p", "P"))
-    request = replace(harness.request(), network=replace(OFFER, plan="p"))
+    keyed = replace(GATEWAY, key_hashes=(hash_secret("key"),))
+    request = replace(harness.request(), gateway=keyed, network=replace(OFFER, plan="p"))
     nameless = replace(request, query=LoginQuery("gw1"))
     assert await within(5, harness.account_sign_in.splash(nameless)) == Refused(Refusal.NO_DEVICE)
     assert isinstance(await within(5, harness.account_sign_in.splash(replace(nameless, network=OFFER))), Admitted)
@@ -287,6 +314,22 @@ async def test_a_splash_in_a_network_with_a_plan_is_on_the_allowance_of_the_devi
         "SELECT claimed_mac, allowances.mac, plan FROM sessions LEFT JOIN allowances USING (allowance_id) ORDER BY 1"
     )
     assert await rows(harness.database, drawn) == [(PHONE.mac, PHONE.mac, "p"), (None, None, None)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_stranger_spends_the_allowance_of_a_device_where_anybody_can_report_it(harness):
+    """Each sign-in has an allowance of its own there, unless the operator trusts the gateway all the same."""
+    await run(harness.database, save_plan, Plan("p", "P", time_limit=timedelta(hours=1)))
+    request = replace(harness.request(), network=replace(OFFER, plan="p"), even_if_online=True)
+    for query in (PHONE, PHONE, LoginQuery("gw1")):
+        admitted = await within(5, harness.account_sign_in.splash(replace(request, query=query)))
+        assert isinstance(admitted, Admitted)
+        assert await harness.report(admitted.token, Stage.LOGIN) == 1
+    drawn = "SELECT count(DISTINCT allowance_id), count(mac), count(first_used_at) FROM allowances"
+    assert await rows(harness.database, drawn) == [(3, 0, 3)]
+    trusted = replace(request, gateway=replace(GATEWAY, trust_macs=True))
+    assert isinstance(await within(5, harness.account_sign_in.splash(trusted)), Admitted)
+    assert await rows(harness.database, drawn) == [(4, 1, 3)]
 
 
 @pytest_twisted.ensureDeferred
@@ -301,7 +344,7 @@ async def test_a_session_begins_once_the_password_has_been_checked(harness):
 async def test_a_server_without_time_to_hash_a_password_anew_lets_its_guest_in(harness, monkeypatch):
     """The next sign-in will do."""
 
-    async def refuse(password: str) -> str:
+    async def refuse(password: str, source: str | None) -> str:
         raise Overloaded("busy")
 
     await bring_over(harness.database, "right")

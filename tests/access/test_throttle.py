@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.support.builders import NOON, SECOND
-from wifidogd.access.throttle import MOST, codes, mails_from, mails_to, most_of, passwords_from, sign_ups, wait_after
+from wifidogd.access.throttle import MOST, codes, mails_from, most_of, passwords_from, sign_ups, wait_after
 from wifidogd.store.access.rate_limits import TRIES_WINDOW, Subject, SubjectKind, Tries
 
 ACCOUNT, DEVICE = SubjectKind.PASSWORDS_OF_ACCOUNT, SubjectKind.DEVICE
@@ -24,7 +24,6 @@ def test_nobody_raises_a_limit_unnoticed() -> None:
         SubjectKind.SIGN_UPS_ON_DEVICE: 5,
         SubjectKind.SIGN_UPS_FROM_SOURCE: 300,
         SubjectKind.SIGN_UPS_AT_GATEWAY: 1_000,
-        SubjectKind.MAILS_TO_ADDRESS: 3,
         SubjectKind.MAILS_FROM_SOURCE: 100,
     }
     assert timedelta(minutes=15) == TRIES_WINDOW
@@ -38,7 +37,7 @@ def test_nobody_raises_a_limit_unnoticed() -> None:
         ([(ACCOUNT, 10, NOON)], None),
         ([(ACCOUNT, 11, NOON)], TRIES_WINDOW),
         ([(SubjectKind.PASSWORDS_FROM_SOURCE, 11, NOON)], None),
-        ([(SubjectKind.MAILS_TO_ADDRESS, 4, NOON)], TRIES_WINDOW),
+        ([(SubjectKind.SIGN_UPS_ON_DEVICE, 6, NOON)], TRIES_WINDOW),
         ([(ACCOUNT, 11, NOON - TRIES_WINDOW + SECOND)], SECOND),
         ([(ACCOUNT, 10, NOON), (DEVICE, 11, NOON - SECOND)], TRIES_WINDOW - SECOND),
         ([(ACCOUNT, 11, NOON), (DEVICE, 2**31, NOON - SECOND)], TRIES_WINDOW),
@@ -52,7 +51,7 @@ def test_too_many_tries_wait_for_the_end_of_their_window(
 
 
 PHONE = "02:00:00:00:00:01"
-SIGN_UP = [SubjectKind.SIGN_UPS_AT_GATEWAY, SubjectKind.MAILS_TO_ADDRESS]
+SIGN_UP = [SubjectKind.SIGN_UPS_AT_GATEWAY]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +70,7 @@ def test_the_narrowest_limit_comes_first(
 ) -> None:
     """So that whoever has reached it spares those that others share; what is unknown limits nobody."""
     assert [subject.kind for subject in codes("gw1", mac, source)] == of_codes
-    assert [subject.kind for subject in sign_ups("gw1", mac, source, "zoe@example.org")] == of_sign_ups
+    assert [subject.kind for subject in sign_ups("gw1", mac, source)] == of_sign_ups
 
 
 def test_an_ipv6_network_is_one_source() -> None:
@@ -82,13 +81,11 @@ def test_an_ipv6_network_is_one_source() -> None:
         *(Subject(SubjectKind.CODES_FROM_SOURCE, "gw1", source=network) for network in networks),
         Subject(SubjectKind.CODES_AT_GATEWAY, "gw1", spared=networks[0]),
     ]
-    assert sign_ups("gw1", PHONE, address, "zoe@example.org") == [
+    assert sign_ups("gw1", PHONE, address) == [
         Subject(SubjectKind.SIGN_UPS_ON_DEVICE, "gw1", PHONE),
         *(Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=network) for network in networks),
         Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, "gw1", spared=networks[0]),
-        mails_to("zoe@example.org"),
     ]
-    assert mails_to("zoe@example.org") == Subject(SubjectKind.MAILS_TO_ADDRESS, name="zoe@example.org")
     for subjects, kind in (
         (mails_from(address), SubjectKind.MAILS_FROM_SOURCE),
         (passwords_from(address), SubjectKind.PASSWORDS_FROM_SOURCE),

@@ -173,6 +173,10 @@ class Mute(Protocol):
         (b"554 go away\r\n", "554 go away"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "Invalid response"),
         (b"220 hi\r\n502 no EHLO here\r\n", "502"),
+        (b"220-hi\r\n" * 501, "says too much"),
+        (b"220 hi\r\n" + b"000 hm\r\n" * 60, "says too much"),
+        ((b"220-" + b"x" * 1000 + b"\r\n") * 70, "says too much"),
+        (b"220 " + b"x" * 70_000, "says too much"),
     ],
 )
 @pytest.mark.parametrize("security", [Security.STARTTLS])
@@ -192,3 +196,45 @@ async def test_what_is_no_mail_server(
             await within(20, deliver(server, "wifi@example.org", ZOE, MESSAGE, reactor=reactor))
     finally:
         await within(5, port.stopListening())
+
+
+class Flood(Protocol):
+    """Goes on greeting for as long as somebody takes it."""
+
+    sent = 0
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, streaming=False)
+
+    def resumeProducing(self) -> None:
+        words = (b"220-" + b"x" * 1000 + b"\r\n") * 64
+        Flood.sent += len(words)
+        self.transport.write(words)
+
+    def stopProducing(self) -> None:
+        """Nothing more is asked for."""
+
+
+@ensureDeferred
+async def test_a_mail_server_that_never_stops_is_cut_off() -> None:
+    """At once, and not at the deadline: it would be kept in memory until then."""
+    factory = ServerFactory.forProtocol(Flood)
+    factory.noisy = False
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    server = MailServer("127.0.0.1", port.getHost().port, Security.STARTTLS, "user", "password")
+    try:
+        with pytest.raises(NotSent, match="says too much") as caught:
+            await within(20, deliver(server, "wifi@example.org", ZOE, MESSAGE, reactor=reactor))
+    finally:
+        await within(5, port.stopListening())
+    assert not caught.value.is_final
+    assert Flood.sent < 16_000_000
+
+
+@pytest.mark.parametrize("local", ["a..b", ".a", "a."])
+@ensureDeferred
+async def test_a_local_part_with_odd_dots_is_quoted(mailbox: Mailbox, local: str) -> None:
+    """As RFC 5321 wants it; the mail server reads what the address is."""
+    how = {"reactor": reactor, "trust_root": mailbox.identity.trust}
+    await within(20, deliver(mailbox.server(), "wifi@example.org", f"{local}@docomo.ne.jp", MESSAGE, **how))
+    assert mailbox.received[0][1] == f'"{local}"@docomo.ne.jp'

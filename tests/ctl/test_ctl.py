@@ -24,7 +24,8 @@ from tests.support.deadline import within
 from wifidogd.ctl import main
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.runtime.endpoints import ctl_command
-from wifidogd.store.accounts.accounts import fetch_account, sign_up
+from wifidogd.store.accounts.accounts import fetch_account
+from wifidogd.store.accounts.confirmations import sign_up
 from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.gateways.gateways import fetch_gateways
 
@@ -33,6 +34,8 @@ OPEN_SESSIONS = """
     VALUES (sha256('1'), 'lobby', NULL, '00:00:00:00:00:01', now(), now(), 1500000),
            (sha256('2'), 'lobby', NULL, NULL, now(), NULL, 0)
 """
+
+ADOPT = ("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--expect", "--no-key")
 
 WAIT = """
     INSERT INTO waiting_gateways (gw_id, first_seen, last_seen, source, address, port, version)
@@ -164,7 +167,7 @@ async def test_a_fresh_installation_shows_itself(operator: Operator) -> None:
 async def test_a_gateway_is_adopted_changed_and_removed(operator: Operator) -> None:
     """Options that are not given again keep their values."""
     words = ("gateway", "adopt", "lobby")
-    said = await operator.does(*words, "--address", "192.168.1.1", "--interval", "30")
+    said = await operator.does(*ADOPT, "--interval", "30")
     assert said == "Adopted lobby of network default: guests go to http://192.168.1.1:2060/\n"
     said = await operator.does(*words, "--address", "fd00:0::1", "--port", "80")
     assert said == "Changed lobby of network default: guests go to http://[fd00::1]:80/\n"
@@ -177,6 +180,7 @@ async def test_a_gateway_is_adopted_changed_and_removed(operator: Operator) -> N
         "port": 80,
         "check_interval_seconds": 30,
         "keys": 0,
+        "trust_macs": False,
         "sessions_online": 0,
         "heartbeat": None,
     }
@@ -195,7 +199,7 @@ async def test_waiting_gateways_come_with_the_command_to_type(operator: Operator
     assert "?[31mred" in table
     assert "http://192.168.7.1:2061/" in await operator.does("gateway", "adopt", "attic")
     for unknown in ("evil", "mute", "never-seen"):
-        assert "add --address" in await operator.fails("gateway", "adopt", unknown, code=1)
+        assert "add --address" in await operator.fails("gateway", "adopt", unknown, "--expect", code=1)
     waiting = (await operator.reads("gateway", "list"))["waiting"]
     assert [one["gw_id"] for one in waiting] == ["evil", "mute"]
 
@@ -203,7 +207,8 @@ async def test_waiting_gateways_come_with_the_command_to_type(operator: Operator
 @ensureDeferred
 async def test_a_key_is_shown_once_and_kept_as_a_hash(operator: Operator, database: Database) -> None:
     """The last one stays valid beside a new one; the one before does not."""
-    adopted = await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--with-key")
+    words = ("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--expect")
+    adopted = await operator.does(*words)
     keys = [adopted.partition("auth/?k=")[2].partition("&")[0]]
     assert f"    PingScriptPathFragment ping/?k={keys[0]}&\n" in adopted
     assert len(keys[0]) == 32
@@ -213,23 +218,72 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(operator: Operator, databa
         keys.append(config["key"])
     (gateway,) = await within(5, database.transaction(fetch_gateways))
     assert gateway.key_hashes == (hash_secret(keys[2]), hash_secret(keys[1]))
+    assert "AuthServer" not in await operator.does(*words)
+    assert "has a key" in await operator.fails(*words, "--no-key", code=1)
+    assert await within(5, database.transaction(fetch_gateways)) == [gateway]
 
 
 @ensureDeferred
 async def test_a_gateway_without_a_key_is_pointed_out_once(dsn: str, database: Database) -> None:
     """When it is adopted, with the command that makes one; not to scripts, which read standard output."""
-    words = ("--database", dsn, "gateway", "adopt", "lobby", "--address", "192.168.1.1")
-    outcome = await wifidogctl(*words)
+    outcome = await wifidogctl("--database", dsn, *ADOPT)
+    assert "whoever reaches the server can speak for it" in outcome.err
     assert "`wifidogctl gateway config lobby --new-key`" in outcome.err
     assert "key" not in outcome.out
-    assert (await wifidogctl(*words)).err == ""
-    assert "has no key" not in (await wifidogctl(*words[:4], "bar", *words[5:], "--with-key")).err
+    assert (await wifidogctl("--database", dsn, *ADOPT)).err == ""
+    keyed = await wifidogctl("--database", dsn, "gateway", "config", "lobby", "--new-key")
+    assert "Until then the server refuses its reports" in keyed.err
+    for option in ((), ("--with-key",)):
+        words = ("gateway", "adopt", f"bar{len(option)}", "--address", "192.168.1.1", "--expect", *option)
+        outcome = await wifidogctl("--database", dsn, *words)
+        assert "has no key" not in outcome.err
+        assert "Until then the server refuses its reports" in outcome.err
+        assert "auth/?k=" in outcome.out
+
+
+@ensureDeferred
+async def test_a_gateway_that_nobody_has_heard_of_is_not_adopted_by_mistake(dsn: str, operator: Operator) -> None:
+    """A script is refused, with the way out; somebody at a terminal is asked."""
+    await operator.does("gateway", "adopt", "Lobby-01", *ADOPT[3:])
+    words = ("gateway", "adopt", "lobby.O1", "--address", "192.168.1.1", "--no-key")
+    told = await operator.fails(*words, code=1)
+    assert "No router called lobby.O1 has called this server yet.  Did you mean Lobby-01?" in told
+    assert "add --expect" in told
+    for answer, code in (("n", 1), ("", 1), ("y", 0)):
+        outcome = await finish(Typing(answer), ("--database", dsn, *words), {})
+        assert outcome.code == code
+        assert "Did you mean Lobby-01?" in outcome.out
+    known = [one["gw_id"] for one in (await operator.reads("gateway", "list"))["adopted"]]
+    assert known == ["Lobby-01", "lobby.O1"]
+
+
+@ensureDeferred
+async def test_settings_that_are_about_devices_are_doubted_without_a_key(dsn: str, operator: Operator) -> None:
+    """Whichever was there first, and whenever gateways are listed, until the operator has decided."""
+    await operator.does(*ADOPT)
+    await operator.does("plan", "set", "day", "--title", "Day")
+    words = ("network", "set", "default", "--remember", "30d", "--remember-mac", "yes", "--plan", "day")
+    known = (
+        "Network default lets no device come back by its MAC address and gives plan day to each sign-in instead of "
+        "each device at lobby, as anybody can report a device where there is no key."
+    )
+    for doubtful in (words, ("gateway", "list"), ADOPT):
+        outcome = await wifidogctl("--database", dsn, *doubtful)
+        assert (outcome.code, known in outcome.err) == (0, True)
+        assert "`wifidogctl gateway adopt lobby --trust-macs`" in outcome.err
+    await operator.does("gateway", "adopt", "lobby", "--trust-macs")
+    outcome = await wifidogctl("--database", dsn, "gateway", "list")
+    assert ("trusted" in outcome.out, outcome.err) == (True, "")
+    await operator.does("gateway", "adopt", "lobby", "--port", "2061")
+    assert (await operator.reads("gateway", "list"))["adopted"][0]["trust_macs"] is True
+    outcome = await wifidogctl("--database", dsn, "gateway", "adopt", "lobby", "--no-trust-macs")
+    assert known in outcome.err
 
 
 @ensureDeferred
 async def test_the_configuration_can_be_pasted_into_a_router(dsn: str, operator: Operator) -> None:
     """Standard output holds nothing else; advice goes to standard error."""
-    await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--port", "2061", "--interval", "2m")
+    await operator.does(*ADOPT, "--port", "2061", "--interval", "2m")
     words = ("--database", dsn, "gateway", "config", "lobby", "--server", "https://wifi.example")
     outcome = await wifidogctl(*words)
     assert outcome.out == (
@@ -276,7 +330,7 @@ async def test_the_server_is_described_as_it_was_started(
     server: tuple[str, int, bool, str],
 ) -> None:
     """On the command line, or in the environment that the server reads too."""
-    await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1")
+    await operator.does(*ADOPT)
     outcome = await wifidogctl("gateway", "config", "lobby", "--json", *words, env={"WIFIDOGD_DATABASE": dsn, **env})
     assert tuple(json.loads(outcome.out)["auth_server"].values()) == server
 
@@ -385,7 +439,7 @@ async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path)
 @ensureDeferred
 async def test_a_gateway_cannot_join_a_network_that_is_not_there(operator: Operator) -> None:
     """The networks there are, and how to make one, are said."""
-    words = ("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--network", "hotel")
+    words = (*ADOPT, "--network", "hotel")
     assert "(there is default)" in await operator.fails(*words, code=1)
     await operator.does("network", "set", "hotel")
     assert "of network hotel" in await operator.does(*words)
@@ -394,7 +448,7 @@ async def test_a_gateway_cannot_join_a_network_that_is_not_there(operator: Opera
 @ensureDeferred
 async def test_sessions_are_listed_and_kicked(operator: Operator, database: Database) -> None:
     """Who is online leaves with the gateway's next report, and one is told so."""
-    await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1")
+    await operator.does(*ADOPT)
     await execute(database, OPEN_SESSIONS)
     pending, online = await operator.reads("session", "list")
     assert (pending["state"], online["state"], online["incoming_octets"]) == ("pending", "online", 1_500_000)
@@ -412,7 +466,7 @@ async def test_sessions_are_listed_and_kicked(operator: Operator, database: Data
 @ensureDeferred
 async def test_a_cut_list_says_that_it_is(dsn: str, operator: Operator, database: Database) -> None:
     """Standard output stays clean for scripts."""
-    await operator.does("gateway", "adopt", "lobby", "--address", "192.168.1.1")
+    await operator.does(*ADOPT)
     await execute(database, OPEN_SESSIONS)
     outcome = await wifidogctl("--database", dsn, "session", "list", "--limit", "1", "--json")
     assert len(json.loads(outcome.out)) == 1

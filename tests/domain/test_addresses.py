@@ -105,17 +105,17 @@ def test_a_whole_block_is_private(address: object) -> None:
     ("address", "whose"),
     [
         ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("2001:db8:1:2::", "2001:db8:1:2::"),
-        ("2001:db8:1:3:7fff::1", "2001:db8:1:3::"),
-        ("2001:db8:1:3:8000::1", "2001:db8:1:3::"),
-        ("fe80::1%eth0", "fe80::"),
-        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("2001:db8:1::", "2001:db8:1::/48"),
+        ("2001:db8:2:7fff::1", "2001:db8:2::/48"),
+        ("2001:db8:2:8000::1", "2001:db8:2::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
         ("somewhere", "somewhere"),
     ],
 )
 def test_a_party_has_one_address_of_version_4_or_a_network_of_version_6(address: str, whose: str) -> None:
-    """Whoever has one address of an IPv6 network has 2^64 of them."""
+    """Whoever has one address of IPv6 may have 2^80 of them."""
     assert neighbourhood(address) == whose
 
 

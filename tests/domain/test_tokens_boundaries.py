@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from wifidogd.domain.tokens import hash_secret, is_acceptable
+from wifidogd.domain.tokens import PasswordFlaw, flaw_of, hash_secret, normal_password
 
 
-@pytest.mark.parametrize(("length", "is_good"), [(0, False), (7, False), (8, True), (1_000, True), (1_001, False)])
-def test_a_password_has_eight_to_a_thousand_characters(length: int, is_good: bool) -> None:
+@pytest.mark.parametrize(
+    ("length", "flaw"),
+    [(0, PasswordFlaw.SHORT), (7, PasswordFlaw.SHORT), (8, None), (1_000, None), (1_001, PasswordFlaw.LONG)],
+)
+def test_a_password_has_eight_to_a_thousand_characters(length: int, flaw: PasswordFlaw | None) -> None:
     """NIST SP 800-63B asks for 8; a thousand bound the work of hashing."""
-    assert is_acceptable("x" * length) is is_good
+    assert flaw_of("x" * length) is flaw
+    assert flaw_of("\ufb01" * (length // 2) + "x" * (length % 2)) is flaw
+
+
+@pytest.mark.parametrize("password", ["Gr\xfcn-Tee", "Gru\u0308n-Tee", "\uff27r\xfcn-Tee"])
+def test_a_password_has_one_form(password: str) -> None:
+    """However a keyboard writes it."""
+    assert normal_password(password) == "Gr\xfcn-Tee"
 
 
 def test_a_lone_surrogate_has_a_hash_of_its_own() -> None:

@@ -40,6 +40,7 @@ def test_the_operator_is_told_what_to_do_next() -> None:
     assert "AuthServer {\n    Hostname 192.168.1.2\n    HTTPPort 8080\n    Path /wifidog/\n}\n" in text
     assert "wifidogctl --data-dir /srv/wifidogd gateway list\n" in text
     assert "wifidogctl --data-dir /srv/wifidogd gateway adopt GATEWAY_ID" in text
+    assert text.index("gateway adopt") < text.index("they have the router's key") < text.index("Reload the page")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tests.support.deadline import within
 from tests.support.mailbox import Mailbox
 from tests.support.site_server import GATEWAY, MAC, SiteServer
 from wifidogd.access.voucher_batches import make_batch
+from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.outbox import Outbox
 from wifidogd.accounts.registration import Registration
@@ -76,6 +77,7 @@ class WritingSiteServer(SiteServer):
         return MailServices(
             Registration(self.database, self.passwords, letters, utc_now=lambda: self.now),
             SelfService(self.database, self.passwords, letters, utc_now=lambda: self.now),
+            MailedLinks(self.database, self.passwords, utc_now=lambda: self.now),
         )
 
 
@@ -252,7 +254,10 @@ async def test_by_signing_up(site: Site, scripts: bool) -> None:
         link = blockingCallFromThread(reactor, lambda: ensure(site.server.read_mail(number)))
         blockingCallFromThread(reactor, lambda: ensure(site.gateway.count()))
         browser.open(link)
-        looks_right(browser, f"{name}-3-confirmed")
+        looks_right(browser, f"{name}-3-confirm")
+        browser.type("password", "correct horse")
+        browser.touch("main form button", then="/mail/")
+        looks_right(browser, f"{name}-4-confirmed")
         blockingCallFromThread(reactor, lambda: ensure(site.gateway.count()))
         assert site.gateway.heard == ["Auth: 5", "Auth: 5", "Auth: 1"]
         browser.open(f"{site.gateway.portal}?gw_id=gw1&token={min(site.gateway.online)}")

@@ -71,7 +71,8 @@ POSTS = ("login", "sign-up", "forgotten", "account", "logout", "disconnect", "fo
 
 HEADS = {
     "date", "content-length", "content-type", "content-security-policy", "cache-control", "referrer-policy", "location",
-    "x-content-type-options", "x-frame-options", "vary", "content-encoding", "retry-after", "set-cookie", "allow",
+    "x-content-type-options", "x-frame-options", "vary", "permissions-policy", "strict-transport-security",
+    "content-encoding", "retry-after", "set-cookie", "allow",
     "server", "connection", "content-disposition",
 }  # fmt: skip
 
@@ -244,6 +245,8 @@ async def test_every_page_says_what_browsers_must_not_do(server: MailSiteServer)
         assert reply.headers["cache-control"] == "no-store"
         assert reply.headers["referrer-policy"] == "no-referrer, same-origin"
         assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["strict-transport-security"] == "max-age=15552000"
+        assert reply.headers["permissions-policy"] == "camera=(), geolocation=(), microphone=()"
 
 
 @ensureDeferred
@@ -330,7 +333,29 @@ async def test_the_cookie_of_a_device_stays_with_tls_behind_a_proxy(server: Mail
     """The proxy ends TLS, so that the request itself comes without; scripts and other sites never get it."""
     form = hidden(await server.login_page()) | {"name": "anna", "password": PASSWORD, "remember": "1"}
     cookie = (await server.post("login", form)).headers["set-cookie"]
-    assert {part.strip() for part in cookie.split(";")[2:]} == {"Path=/wifidog/", "HttpOnly", "SameSite=Lax", "Secure"}
+    assert cookie.startswith("__Host-device-default=")
+    assert {part.strip() for part in cookie.split(";")[2:]} == {"Path=/", "HttpOnly", "SameSite=Lax", "Secure"}
+
+
+@ensureDeferred
+async def test_a_device_that_was_remembered_under_another_name_is_remembered_still(server: MailSiteServer) -> None:
+    """By the cookie from before; it gets the name of TLS when it is used, and keeps its key."""
+    form = hidden(await server.login_page()) | {"name": "anna", "password": PASSWORD, "remember": "1"}
+    reply = await server.post("login", form)
+    key = reply.headers["set-cookie"].partition(";")[0].partition("=")[2]
+    token = token_in(reply.headers["location"])
+    await report(server, token)
+    await report(server, token, stage="logout")
+    for cookie, moves in ((f"device-default={key}", True), (f"__Host-device-default={key}", False)):
+        server.cookie = cookie
+        page = await server.login_page()
+        assert "Welcome back" in page.body
+        reply = await server.post("login", hidden(page) | {"back": "1"})
+        assert reply.status == 303
+        moved = reply.headers.get("set-cookie", "").startswith(
+            f"__Host-device-default={key}; Max-Age=34560000; Path=/;"
+        )
+        assert moved is moves
 
 
 async def live(server: MailSiteServer) -> list[str]:
@@ -338,6 +363,7 @@ async def live(server: MailSiteServer) -> list[str]:
     await server.sign_up("zoe@example.org", "another horse")
     [link] = await server.links()
     await server.get(link)
+    await server.post(link, {"password": "another horse"})
     form = hidden(await server.login_page()) | {"name": "anna", "remember": "1"}
     wrong = "wrong password"
     await server.post("login", form | {"password": wrong})

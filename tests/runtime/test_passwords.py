@@ -45,6 +45,12 @@ async def test_a_wrong_password_is_wrong(passwords: Passwords, wrong: str) -> No
     assert not await within(20, passwords.verify(argon2.PasswordHasher().hash("open sesame"), wrong))
 
 
+@ensureDeferred
+async def test_a_password_is_hashed_in_its_normal_form(passwords: Passwords) -> None:
+    """As it is checked, however the keyboard writes it."""
+    assert await within(20, passwords.verify(await within(20, passwords.hash("Gru\u0308n-Tee")), "Gr\xfcn-Tee"))
+
+
 @pytest.mark.parametrize("password", ["pass wörd ☕", "a\0b", "caf\udce9"])
 @ensureDeferred
 async def test_a_password_may_be_any_text(passwords: Passwords, password: str) -> None:
@@ -147,6 +153,38 @@ async def test_hanging_up_does_not_make_room(passwords: Passwords) -> None:
     gate.opened.set()
     passwords.stop()
     assert gate.done == 3
+
+
+@ensureDeferred
+async def test_no_source_keeps_others_out(passwords: Passwords) -> None:
+    """Whoever waits for most gives up a place to another; an IPv6 network is one source."""
+    passwords._hasher = gate = Gate()
+    flood = [Deferred.fromCoroutine(passwords.hash("x", f"2001:db8::{number}")) for number in range(3)]
+    with pytest.raises(Overloaded):
+        await within(5, passwords.hash("x", "2001:db8::3"))
+    guest = Deferred.fromCoroutine(passwords.hash("x", "192.0.2.1"))
+    with pytest.raises(Overloaded):
+        await within(5, passwords.hash("x", "192.0.2.2"))
+    gate.opened.set()
+    outcomes = await within(20, DeferredList([*flood, guest], consumeErrors=True))
+    assert [success for success, _ in outcomes] == [True, True, False, True]
+
+
+@ensureDeferred
+async def test_sources_take_turns() -> None:
+    """Not the one that came first with many."""
+    passwords = Passwords(reactor, threads=1, max_waiting=9)
+    passwords.start()
+    passwords._hasher = gate = Gate()
+    done: list[str] = []
+    sources = ["192.0.2.1"] * 4 + ["192.0.2.2"] * 2 + [None, "192.0.2.3"]
+    asked = [Deferred.fromCoroutine(passwords.hash("x", source)) for source in sources]
+    for answer, source in zip(asked, sources, strict=True):
+        answer.addCallback(lambda _, source=source: done.append(str(source)[-1]))
+    gate.opened.set()
+    await within(20, DeferredList(asked))
+    passwords.stop()
+    assert "".join(done) == "112e3121"
 
 
 def test_stopping_what_never_started_is_fine() -> None:

@@ -33,6 +33,8 @@ BIG = {
     "allowance_slots",
     "farewells",
     "devices",
+    "probations",
+    "mail_limits",
 }
 
 FILL = """
@@ -67,6 +69,16 @@ FILL = """
            CASE WHEN n BETWEEN 45001 AND 50000 THEN sha256(n::text::bytea) END,
            'default', 'free', %(noon)s
       FROM generate_series(1, 50000) AS n;
+
+    INSERT INTO probations (address_hash, device_hash, began_at)
+    SELECT sha256(n::text::bytea), sha256((n %% 5000)::text::bytea), %(noon)s FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO mail_limits (subject_hash, spent_until)
+    SELECT sha256(n::text::bytea), %(noon)s FROM generate_series(1, 20000) AS n;
+
+    INSERT INTO mails (recipient, message, source, queued_at, next_try)
+    SELECT 'guest' || n || '@example.org', '', '192.0.2.' || n %% 200, %(noon)s, %(noon)s
+      FROM generate_series(1, 9000) AS n;
 
     INSERT INTO allowance_slots (allowance_id, starts_at, used_time, octets)
     SELECT a, %(noon)s - m * interval '1 minute', '1 minute', 1
@@ -141,6 +153,7 @@ SESSION: dict[str, object] = {
     "quota_octets": None,
     "allowance_id": 7,
     "claimed_mac": None,
+    "by_mac": False,
     "probation_until": None,
     "terms_version": None,
     "reason": "logged out",
@@ -196,7 +209,7 @@ DEVICE: dict[str, object] = {
     "reported_since": NOON,
     "ended_since": NOON,
 }
-NAME: dict[str, object] = {"name": "guest7"}
+NAME: dict[str, object] = {"names": ["guest7", "guest8"]}
 VOUCHER: dict[str, object] = {"code_hash": token(7), "voucher_id": 7}
 MAIL: dict[str, object] = {
     "account_id": 7,
@@ -210,6 +223,17 @@ MAIL: dict[str, object] = {
     "recipient": "guest7@example.org",
     "message": "",
     "most": 5,
+    "reason": "password changed",
+    "source": "192.0.2.1",
+    "most_of_source": 1000,
+    "subject_hash": token(7),
+    "pause": timedelta(hours=1),
+    "at_once": 3,
+    "address_hash": token(7),
+    "device_hash": token(8),
+    "has_device": True,
+    "day_ago": NOON - timedelta(days=1),
+    "kept_since": NOON - timedelta(days=7),
 }
 
 MINE: dict[str, object] = {
@@ -217,6 +241,7 @@ MINE: dict[str, object] = {
     "account_id": 7,
     "device_id": 7,
     "erased": "erased by the guest",
+    "cut_off": "password changed",
     "most": 1000,
     "places": ["(0,1)", "(1,1)"],
 }
@@ -237,6 +262,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.allowances.CLAIM_OF_ACCOUNT": [ALLOWANCE],
     "accounting.allowances.CLAIM_OF_DEVICE": [ALLOWANCE | {"mac": "02:00:00:00:00:07"}],
     "accounting.allowances.CLAIM_OF_ADDRESS": [ALLOWANCE | {"address_hash": token(7)}],
+    "accounting.allowances.MAKE_NOBODYS": [ALLOWANCE],
     "accounting.allowances.HOLD_ACCOUNT": [ALLOWANCE],
     "accounting.allowances.BEGIN_USE": [drawn(1), drawn(300)],
     "accounting.allowances.HOLD": [drawn(1), drawn(300)],
@@ -257,7 +283,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "access.rate_limits.RECORD_SOURCE": [TRY],
     "access.vouchers.LOCK_VOUCHER": [VOUCHER],
     "access.vouchers.FORGET_CODE": [VOUCHER],
-    "accounts.accounts.UPGRADE_PASSWORD": [{"account_id": 7, "old_hash": "", "password_hash": ""}],
+    "accounts.accounts.UPGRADE_PASSWORD": [{"account_id": 7, "known_hash": "", "old_hash": "", "password_hash": ""}],
     "accounts.personal_data.FIND_OWN": [MINE],
     "accounts.personal_data.FIND_OPEN": [MINE],
     "accounts.personal_data.FIND_PAST": [MINE],
@@ -273,15 +299,20 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounts.personal_data.REMOVE_ACCOUNT": [MINE],
     "accounts.accounts.FETCH_ACCOUNT": [NAME],
     "accounts.accounts.FETCH_BY_ID": [MAIL],
-    "accounts.accounts.SIGN_UP": [MAIL],
-    "accounts.accounts.VALIDATE": [MAIL],
-    "accounts.accounts.END_PROBATION": [MAIL],
-    "accounts.accounts.SET_EMAIL": [MAIL],
+    "accounts.confirmations.SIGN_UP": [MAIL],
+    "accounts.confirmations.VALIDATE": [MAIL],
+    "accounts.confirmations.END_PROBATION": [MAIL],
+    "accounts.confirmations.SET_EMAIL": [MAIL],
+    "accounts.accounts.END_SESSIONS": [MAIL],
     "accounts.email_links.ADD_LINK": [MAIL],
     "accounts.email_links.FIND_LINK": [MAIL],
     "accounts.email_links.USE_LINK": [MAIL],
+    "accounts.email_links.USE_LIKE": [MAIL],
     "accounts.email_links.REMOVE_LINKS": [MAIL],
     "accounts.outbox.QUEUE": [MAIL],
+    "accounts.mail_limits.COUNT_MAIL": [MAIL],
+    "accounts.probations.BEGIN_PROBATION": [MAIL],
+    "accounts.probations.END_PROBATIONS": [MAIL],
     "access.remembered_devices.REMEMBER": [DEVICE],
     "access.remembered_devices.ATTACH": [DEVICE],
     "access.remembered_devices.FORGET": [DEVICE],
@@ -303,7 +334,7 @@ ELSEWHERE = {
         "migrations.FIND_VERSIONS",
     },
     "timers": {
-        "accounts.accounts.FORGET_UNVALIDATED",
+        "accounts.confirmations.FORGET_UNVALIDATED",
         "accounting.allowances.FORGET_ALLOWANCES",
         "accounting.recent_use.FORGET_SLOTS",
         "access.rate_limits.FORGET_SOURCES",
@@ -311,6 +342,8 @@ ELSEWHERE = {
         "access.remembered_devices.FORGET_OLD",
         "access.end_notices.FORGET_END_NOTICES",
         "accounts.email_links.FORGET_LINKS",
+        "accounts.mail_limits.FORGET_COUNTS",
+        "accounts.probations.FORGET_PROBATIONS",
         "accounts.outbox.CLAIM",
         "accounts.outbox.REMOVE",
         "accounts.outbox.PUT_OFF",

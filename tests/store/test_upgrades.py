@@ -28,6 +28,7 @@ from tests.support.old_databases import (
 )
 from tests.support.postgres import ThrowawayPostgres, newest_binaries
 from tests.support.running_server import RunningServer
+from wifidogd.domain.account_names import fold_name
 from wifidogd.domain.errors import StoreRefused
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.driver.database import Database
@@ -50,7 +51,6 @@ OF_SECOND = [
     ("sign-ups on device", "lobby", DEVICE, None, None, None, 9),
     ("sign-ups at gateway", "attic", None, None, None, None, 10),
     ("sign-ups from source", None, None, "192.0.2.1", None, None, 11),
-    ("mails to address", None, None, None, None, "zoe@example.org", 12),
     ("mails from source", None, None, "192.0.2.1", None, None, 13),
 ]
 """Subjects of tries, taken apart: kind, gateway, device, source, account, name, and how many."""
@@ -83,6 +83,11 @@ def lost(before: dict[str, list[dict[str, Any]]], after: dict[str, list[dict[str
     ]
 
 
+def is_about_mails(row: dict[str, Any]) -> bool:
+    """Whether a row counts mails to an address, which have limits of their own since the eighth schema."""
+    return str(row.get("subject", "")).startswith("mail ") or row.get("kind") == "mails to address"
+
+
 def keeps(table: str, row: dict[str, Any], found: dict[str, Any]) -> bool:
     """Whether a row still holds what it held."""
     return all(found.get(name) == value for name, value in row.items() if (table, name) not in MOVED)
@@ -103,6 +108,7 @@ async def test_an_old_database_keeps_every_row(postgres: ThrowawayPostgres, dsn:
     await upgrade(dsn)
     after = all_rows(dsn)
     del before["directory_revision"]
+    before["attempts"] = [row for row in before["attempts"] if not is_about_mails(row)]
     assert lost(before, after) == []
     assert [row["number"] for row in after["schema_versions"]] == list(range(1, NEWEST + 1))
     fresh = make_database(postgres)
@@ -143,6 +149,44 @@ async def test_tries_are_counted_on_from_what_was_counted(dsn: str, schema: int,
         *known,
         ("passwords of account", None, None, None, None, "gateway lobby", 100),
     ]
+
+
+@ensureDeferred
+async def test_names_are_folded_where_nobody_else_is_called_so(dsn: str) -> None:
+    """Those of two who would be called the same stay, as does one that is the address of another."""
+    make_old_database(dsn, 7)
+    query(
+        dsn,
+        """
+        INSERT INTO accounts (name, email, password_hash, created_at)
+        SELECT name, email, '$', now()
+          FROM (VALUES ('ｚｏｅ', NULL), ('ışık', NULL), (U&'i\\0307pek', NULL), ('οδυσσεύς', NULL), ('straße', NULL),
+                       ('strasse', NULL), ('ｅｖｅ', NULL), ('eve', NULL), ('ﬁx', NULL), ('ｆix', NULL),
+                       ('ｂob@example.org', NULL), ('bob', 'bob@example.org'))
+               AS known (name, email)
+        """,
+    )
+    await upgrade(dsn)
+    names = [name for (name,) in query(dsn, "SELECT name FROM accounts WHERE password_hash = '$'")]
+    assert sorted(names) == sorted(
+        [
+            "zoe",
+            "işik",
+            "ipek",
+            "οδυσσεύσ",
+            "straße",
+            "strasse",
+            "ｅｖｅ",
+            "eve",
+            "ﬁx",
+            "ｆix",
+            "ｂob@example.org",
+            "bob",
+        ]
+    )
+    assert all(
+        fold_name(name) == name or name in ("straße", "ｅｖｅ", "ﬁx", "ｆix", "ｂob@example.org") for name in names
+    )
 
 
 @pytest.mark.parametrize("schema", [2, 3])

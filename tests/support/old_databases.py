@@ -86,11 +86,21 @@ SEVENTH = f"""
     INSERT INTO sessions (token_hash, gw_id, claimed_mac, opened_at)
     VALUES (sha256('claimed'), 'lobby', '{DEVICE}', now())
 """
-EIGHTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtful_outgoing = 6 WHERE mac IS NOT NULL"
 
-NINTH = "INSERT INTO guest_sources (gw_id, source, signed_in_at) VALUES ('lobby', '2001:db8::/64', now())"
+EIGHTH = """
+    UPDATE email_links SET used_at = now();
+    INSERT INTO mails (recipient, message, source, queued_at, next_try)
+    VALUES ('eve@example.org', 'Dear', '192.0.2.1', now(), now());
+    INSERT INTO mail_limits (subject_hash, spent_until) VALUES (sha256('mails to eve@example.org'), now());
+    INSERT INTO probations (address_hash, device_hash, began_at)
+    VALUES (sha256('eve@example.org'), sha256('02:51:4d:00:00:01'), now())
+"""
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH)
+NINTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtful_outgoing = 6 WHERE mac IS NOT NULL"
+
+TENTH = "INSERT INTO guest_sources (gw_id, source, signed_in_at) VALUES ('lobby', '2001:db8::/64', now())"
+
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
@@ -114,7 +124,7 @@ def all_rows(dsn: str) -> dict[str, list[dict[str, Any]]]:
         cursor.execute(FIND_TABLES)
         found = {}
         for (table,) in cursor.fetchall():
-            cursor.execute(f"SELECT to_json({table}) FROM {table} ORDER BY {table}::text")
+            cursor.execute(f"SELECT to_json({table}) FROM {table} ORDER BY {table}")
             found[table] = [row for (row,) in cursor.fetchall()]
     connection.close()
     return found

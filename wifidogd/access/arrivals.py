@@ -82,7 +82,7 @@ async def fetch_arrival(cursor: Cursor, request: GuestRequest) -> Arrival:
         mac=request.mac,
         ip=request.query.ip,
         key_hash=None if key is None or network.remember is None else hash_secret(key),
-        remembered_mac=request.mac if network.remember_mac and network.remember is not None else None,
+        remembered_mac=request.mac if network.recognizes_macs and request.gateway.proves_macs else None,
         now=now,
         reported_since=now - 3 * request.gateway.interval,
         ended_since=now - SHOW_END_FOR,
@@ -98,7 +98,8 @@ def recognize(
     Pick the remembered device that a guest may come back on, if any.
 
     The key in a cookie is enough.  A MAC is only what a URL claims: a guest
-    found by it is let in only if the gateway then reports the same.
+    found by it is let in only if the gateway then reports the same, and
+    nobody else can report it.
     """
     until = None if by_key is None else good_until(by_key, request.network)
     if by_key is not None and until is not None and request.now < until:

@@ -10,7 +10,7 @@ from enum import Enum
 from wifidogd.domain.guests import Account, DeviceCookie, GuestRequest
 from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.quotas import Limit, Verdict, judge
-from wifidogd.domain.tokens import hash_secret
+from wifidogd.domain.tokens import PasswordFlaw, hash_secret
 from wifidogd.domain.usage import AllowanceUsage
 from wifidogd.store.access.arrivals import is_online
 from wifidogd.store.access.guest_sessions import open_session
@@ -33,8 +33,13 @@ class Refusal(Enum):
     REVOKED = "taken back"
     NO_DEVICE = "nobody knows which device it is"
     NOT_VALIDATED = "address not validated in time"
+    UNCONFIRMED = "address not validated yet"
+    UNCONFIRMED_TOO_OFTEN = "too many sign-ups without a validated address"
     NO_ADDRESS = "no e-mail address"
-    WEAK_PASSWORD = "no password that can be used"
+    WEAK_PASSWORD = "password too short"
+    LONG_PASSWORD = "password too long"
+    PADDED_PASSWORD = "password with a blank at its beginning or end"
+    UNSEEN_PASSWORD = "password with a character that cannot be seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,14 @@ class Refused:
     @ivar wait: how long until another try is allowed; None when it is allowed now.
     @ivar limit: which one is reached, for L{Refusal.SPENT}; None for others.
     @ivar back_at: when that limit lifts; None when it never does by itself, or nobody knows.
+    @ivar flaw: what is odd about a wrong password, which may be why it is wrong; None for nothing.
     """
 
     why: Refusal
     wait: timedelta | None = None
     limit: Limit | None = None
     back_at: datetime | None = None
+    flaw: PasswordFlaw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +80,14 @@ class Identity:
 
     @ivar probation_until: until when the guest may be online on trust; None for others.
     @ivar device_id: the remembered device that the guest has come back on; None for others.
+    @ivar by_mac: True when the MAC alone says so, which another device may imitate.
     """
 
     account_id: int | None = None
     voucher_id: int | None = None
     probation_until: datetime | None = None
     device_id: int | None = None
+    by_mac: bool = False
 
 
 UNIDENTIFIED = Identity()
@@ -137,6 +146,7 @@ async def open_pending_session(
         quota_octets=network.quota_octets,
         allowance_id=None if usage is None else usage.allowance.allowance_id,
         claimed_mac=request.mac,
+        by_mac=identity.by_mac,
         probation_until=identity.probation_until,
         terms_version=network.terms_version if network.terms else None,
     )

@@ -7,14 +7,21 @@ from datetime import datetime
 
 from wifidogd.access.open_session import Refusal, Refused, refuse_if_online
 from wifidogd.access.throttle import Counted, count, forgive, passwords_from, passwords_of, tries_of_device
+from wifidogd.domain.account_names import fold_name, is_name
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.guests import Account, GuestRequest
 from wifidogd.domain.sessions import UtcNow
+from wifidogd.domain.tokens import PasswordFlaw, flaw_of, normal_password
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.accounts.accounts import fetch_account, fold_name
+from wifidogd.store.accounts.accounts import fetch_account
 from wifidogd.store.driver.database import Cursor, Database
 
-LONGEST_NAME = 100
+_FLAWS = {
+    PasswordFlaw.SHORT: Refusal.WEAK_PASSWORD,
+    PasswordFlaw.LONG: Refusal.LONG_PASSWORD,
+    PasswordFlaw.PADDED: Refusal.PADDED_PASSWORD,
+    PasswordFlaw.UNSEEN: Refusal.UNSEEN_PASSWORD,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +30,12 @@ class Identified:
     The owner of an account has typed its password.
 
     @ivar counted: the try, which the next transaction is to forgive.
+    @ivar is_stale: True if the stored hash is not of the password's normal form in argon2id, and should be replaced.
     """
 
     account: Account
     counted: Counted
+    is_stale: bool = False
 
 
 class PasswordCheck:
@@ -45,16 +54,23 @@ class PasswordCheck:
         self._utc_now = utc_now
 
     async def identify(
-        self, typed: str, password: str, *, source: str | None = None, even_locked: bool = False
+        self,
+        typed: str,
+        password: str,
+        *,
+        source: str | None = None,
+        even_locked: bool = False,
+        asker: str | None = None,
     ) -> Account | Refused:
         """
         Find the account of a name and its password, for a guest who may be anywhere.
 
         @param source: address of the connection; None where tries are limited otherwise.
         @param even_locked: whether the operator's lock does not matter.
+        @param asker: address of the connection, where tries are not counted by it.
         @raise StoreError: as L{Database.transaction}.
         """
-        outcome = await self.check(typed, password, source=source, even_locked=even_locked)
+        outcome = await self.check(typed, password, source=source, even_locked=even_locked, asker=asker)
         if isinstance(outcome, Refused):
             return outcome
         await self._forgive(outcome.counted)
@@ -68,6 +84,7 @@ class PasswordCheck:
         request: GuestRequest | None = None,
         source: str | None = None,
         even_locked: bool = False,
+        asker: str | None = None,
     ) -> Identified | Refused:
         """
         Find the account of a name and its password, and leave it to the caller to forgive the try.
@@ -77,22 +94,36 @@ class PasswordCheck:
         @param request: of a guest at a gateway, who is refused when online; the try then counts against the device too.
         @raise StoreError: as L{Database.transaction}.
         """
-        now, name = self._utc_now(), _known_form(typed)
+        now, name = self._utc_now(), typed if is_name(fold_name(typed)) else ""
         begun = await self._database.transaction(lambda cursor: self._begin(cursor, name, request, source, now))
         if isinstance(begun, Refused):
             return begun
         account, counted = begun
         if counted.wait is not None:
             return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
-        hashes = (None, None) if account is None else (account.password_hash, account.old_hash)
         try:
-            is_right = await self._passwords.verify(hashes[0], password, hashes[1])
+            is_right, is_stale = await self._verify(account, password, source or asker)
         except Overloaded:
             await self._forgive(counted)
             return Refused(Refusal.BUSY)
         if account is None or not is_right or (account.disabled and not even_locked):
-            return Refused(Refusal.WRONG_PASSWORD)
-        return Identified(account, counted)
+            flaw = flaw_of(password)
+            return Refused(Refusal.WRONG_PASSWORD, flaw=None if flaw is PasswordFlaw.SHORT else flaw)
+        return Identified(account, counted, is_stale)
+
+    async def _verify(self, account: Account | None, password: str, asker: str | None) -> tuple[bool, bool]:
+        """
+        Return whether a password is right, and whether the hash that says so is to be replaced.
+
+        Hashes of before passwords were hashed in their normal form get a second
+        try, with what was typed.  What was typed decides about that, never the
+        account, so that the time it takes tells nothing.
+        """
+        new, old = (None, None) if account is None else (account.password_hash, account.old_hash)
+        for number, form in enumerate(dict.fromkeys((normal_password(password), password))):
+            if await self._passwords.verify(new, form, old, asker):
+                return True, new is None or number > 0
+        return False, False
 
     async def _begin(
         self, cursor: Cursor, name: str, request: GuestRequest | None, source: str | None, now: datetime
@@ -102,7 +133,7 @@ class PasswordCheck:
         if refused is not None:
             return refused
         account = await fetch_account(cursor, name)
-        subjects = [passwords_of(account, name)]
+        subjects = [passwords_of(account, fold_name(name))]
         if request is not None and request.mac is not None:
             subjects.append(tries_of_device(request.gateway.gw_id, request.mac))
         if source is not None:
@@ -116,7 +147,7 @@ class PasswordCheck:
         await self._database.transaction(forgive_it)
 
 
-def _known_form(typed: str) -> str:
-    """Return a name in the form in which accounts are stored; empty for one that no account can have."""
-    name = fold_name(typed)
-    return name if len(name) <= LONGEST_NAME and name.isprintable() else ""
+def refuse_password(password: str) -> Refused | None:
+    """Refuse a password that somebody wants to choose and cannot; None for one that they can."""
+    flaw = flaw_of(password)
+    return None if flaw is None else Refused(_FLAWS[flaw])

@@ -70,5 +70,5 @@ class RememberedDevices:
             usage = await claim_allowance(
                 cursor, owner, network.name, plan, request.now, valid_until=device.valid_until
             )
-        identity = Identity(device.account_id, device_id=device.device_id)
+        identity = Identity(device.account_id, device_id=device.device_id, by_mac=found.by_mac)
         return await open_pending_session(cursor, request, identity, usage=usage, mint=self._mint)

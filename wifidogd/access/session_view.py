@@ -34,8 +34,8 @@ class SessionView:
     @ivar used_of_allowance: by all sessions that draw on it; None for no allowance.
     @ivar octets_limit: which limit of the allowance C{octets_left} is about; None for the session's own, or none.
     @ivar time_limit: which one C{time_left} is about; likewise.
-    @ivar has_account: True when the guest signed in by account.
-    @ivar other_devices: those online on the same allowance.
+    @ivar has_account: True when the guest signed in by account, and did not come in by the MAC alone.
+    @ivar other_devices: those online on the same allowance; none for a guest who came in by the MAC alone.
     @ivar remembered_until: how long this device is remembered; None if it is not.
     """
 

@@ -16,12 +16,12 @@ from wifidogd.access.open_session import (
 from wifidogd.access.password_check import PasswordCheck
 from wifidogd.access.throttle import forgive, spare
 from wifidogd.domain.errors import Overloaded
-from wifidogd.domain.guests import Account, GuestRequest
+from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.runtime.passwords import Passwords
-from wifidogd.store.accounting.usage import claim_allowance
+from wifidogd.store.accounting.usage import claim_allowance, claim_nobodys
 from wifidogd.store.accounts.accounts import upgrade_password
 from wifidogd.store.driver.database import Cursor, Database
 
@@ -47,11 +47,12 @@ class AccountSignIn:
         Admit anybody who accepts the terms.
 
         In a network with a plan the allowance is the device's, so its gateway
-        must have named one.
+        must have named one.  Where anybody could report that device, it is the
+        session's alone, or a stranger would spend the allowance of others.
 
         @raise StoreError: as L{Database.transaction}.
         """
-        if request.network.plan is not None and request.mac is None:
+        if request.network.plan is not None and request.mac is None and request.gateway.proves_macs:
             return Refused(Refusal.NO_DEVICE)
         return await self._database.transaction(lambda cursor: self._open(cursor, request))
 
@@ -68,7 +69,7 @@ class AccountSignIn:
         if isinstance(identified, Refused):
             return identified
         account, counted = identified.account, identified.counted
-        upgraded = await self._upgraded(account, password)
+        upgraded = await self._upgraded(password, request.source) if identified.is_stale else None
         checked = replace(request, now=self._utc_now())
 
         async def finish(cursor: Cursor) -> Admitted | Refused:
@@ -87,19 +88,20 @@ class AccountSignIn:
         plan, network = request.network.plan, request.network
         if plan is None:
             return await open_pending_session(cursor, request, usage=None, mint=self._mint)
-        owner = AllowanceOwner(mac=request.mac)
-        usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
+        if request.gateway.proves_macs:
+            owner = AllowanceOwner(mac=request.mac)
+            usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
+        else:
+            usage = await claim_nobodys(cursor, network.name, plan, request.now)
         return await open_pending_session(cursor, request, usage=usage, mint=self._mint)
 
-    async def _upgraded(self, account: Account, password: str) -> str | None:
+    async def _upgraded(self, password: str, source: str | None) -> str | None:
         """
-        Hash the right password anew for an account that was imported.
+        Hash the right password of an account anew.
 
-        @return: None where there is nothing to upgrade, or no time for it now: the next sign-in will do.
+        @return: None where there is no time for it now: the next sign-in will do.
         """
-        if account.password_hash is not None:
-            return None
         try:
-            return await self._passwords.hash(password)
+            return await self._passwords.hash(password, source)
         except Overloaded:
             return None

@@ -35,8 +35,6 @@ MOST: Mapping[SubjectKind, int] = {
     # Whichever gateways the source names: a conference arrives at a site, a stranger has no more.
     SubjectKind.SIGN_UPS_FROM_SOURCE: 300,
     SubjectKind.SIGN_UPS_AT_GATEWAY: 1_000,
-    # Whoever types the address: sign-ups, forgotten passwords and changes count together.
-    SubjectKind.MAILS_TO_ADDRESS: 3,
     SubjectKind.MAILS_FROM_SOURCE: 100,
 }
 """
@@ -134,20 +132,15 @@ def codes(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
     return [*device, *sources, Subject(SubjectKind.CODES_AT_GATEWAY, gw_id, spared=blocks[0] if blocks else None)]
 
 
-def sign_ups(gw_id: str, mac: str | None, source: str | None, address: str) -> list[Subject]:
+def sign_ups(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
     """Return what a sign-up, which may send a mail, counts against."""
     device = [] if mac is None else [Subject(SubjectKind.SIGN_UPS_ON_DEVICE, gw_id, mac)]
     blocks = () if source is None else blocks_of(source)
     sources = [Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=block) for block in blocks]
     gateway = Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, gw_id, spared=blocks[0] if blocks else None)
-    return [*device, *sources, gateway, mails_to(address)]
+    return [*device, *sources, gateway]
 
 
 def mails_from(source: str) -> list[Subject]:
     """Return what addresses typed from a source count against."""
     return [Subject(SubjectKind.MAILS_FROM_SOURCE, source=block) for block in blocks_of(source)]
-
-
-def mails_to(address: str) -> Subject:
-    """Return what mails to an address count against."""
-    return Subject(SubjectKind.MAILS_TO_ADDRESS, name=address)

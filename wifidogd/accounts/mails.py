@@ -11,12 +11,14 @@ from email.utils import format_datetime
 from enum import Enum
 from typing import Protocol
 
+from wifidogd.domain.addresses import LONGEST_STORED, neighbourhood, quoted_mail_address, read_mail_address
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.guests import Account
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.store.accounts.email_links import Link, Purpose, add_link
+from wifidogd.store.accounts.mail_limits import count_mail_to
 from wifidogd.store.accounts.outbox import queue_mail
 from wifidogd.store.driver.database import Cursor
 
@@ -95,31 +97,46 @@ class MailComposer:
         self._utc_now = utc_now
         self._mint = mint
 
-    async def send(self, cursor: Cursor, kind: MailKind, account: Account, recipient: str, reader: Reader) -> None:
+    async def send(
+        self,
+        cursor: Cursor,
+        kind: MailKind,
+        account: Account,
+        recipient: str,
+        reader: Reader,
+        *,
+        source: str | None = None,
+    ) -> bool:
         """
         Queue a mail, to be sent once the transaction is committed.
 
-        Nothing is queued while L{MOST_LINKS} links of its kind work.
-
+        @param source: address of the connection that had it written; None when unknown.
+        @return: False if the mail is not to be sent: the address is none, as those of accounts from elsewhere may be;
+            it was sent too many lately; or L{MOST_LINKS} links of this kind work.
         @raise Overloaded: if too many mails are waiting.
         """
         now, purpose, secret = self._utc_now(), _PURPOSES.get(kind), self._mint()
+        if read_mail_address(recipient, LONGEST_STORED) != recipient or not await count_mail_to(cursor, recipient, now):
+            return False
         if purpose is not None:
             link = Link(account.account_id, purpose, recipient)
             expires_at = now + LIFETIMES[purpose]
             if not await add_link(cursor, hash_secret(secret), link, now=now, expires_at=expires_at, most=MOST_LINKS):
-                return
+                return False
+        # What a stranger may have chosen, such as the name of an account, is for those only whose address is proven.
+        is_proven = account.validated_at is not None and recipient == account.email
         subject, text = self._writer.write(
             kind,
             reader.language,
             title=reader.network.title,
-            name=account.name,
+            name=account.name if is_proven else None,
             link=self._base + secret,
             minutes=reader.network.grace // timedelta(minutes=1),
         )
         message = self._compose(recipient, reader, subject, text, now)
-        if not await queue_mail(cursor, recipient, message, now):
+        if not await queue_mail(cursor, recipient, message, now, None if source is None else neighbourhood(source)):
             raise Overloaded("too many mails are waiting to be sent")
+        return True
 
     def _compose(self, recipient: str, reader: Reader, subject: str, text: str, now: datetime) -> str:
         """
@@ -129,7 +146,7 @@ class MailComposer:
         """
         message = EmailMessage()
         message["From"] = Address(_one_line(reader.network.title), addr_spec=self._sender)
-        message["To"] = Address(addr_spec=recipient)
+        message["To"] = quoted_mail_address(recipient)
         message["Subject"] = _one_line(subject)
         message["Date"] = format_datetime(now)
         message["Message-ID"] = f"<{self._mint()}@{self._sender.rpartition('@')[2]}>"

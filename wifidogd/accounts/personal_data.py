@@ -17,8 +17,9 @@ class PersonalData:
     """
     Shows and erases what is stored about the guest of a token.
 
-    The token of an open session stands for the account that signed in with it,
-    otherwise for that session alone, since a MAC proves nothing.
+    The token of an open session stands for the account that signed in with it
+    by password or by the cookie of its device, otherwise for that session
+    alone, since a MAC proves nothing.
     """
 
     def __init__(self, database: Database, passwords: Passwords, *, utc_now: UtcNow) -> None:

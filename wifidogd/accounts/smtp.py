@@ -20,10 +20,16 @@ from twisted.mail.smtp import (
 from twisted.python.failure import Failure
 
 from wifidogd.accounts.smtp_server import MailServer, Security
+from wifidogd.domain.addresses import quoted_mail_address
 from wifidogd.domain.errors import WifidogdError
 
 DEADLINE = 40.0
 """Seconds for a whole mail, from looking up the server's name to QUIT."""
+
+MOST_OCTETS = 64 * 1024
+MOST_LINES = 500
+MOST_REPLIES = 50
+"""What a mail server may say in one conversation; it has ten replies or so to give, that to EHLO with a dozen lines."""
 
 
 class NotSent(WifidogdError):
@@ -102,10 +108,11 @@ class Delivery(ESMTPClient):
             self.registerAuthenticator(authenticator(user))
         self.done: Deferred[None] = Deferred()
         self._senders = [sender]
-        self._recipient = recipient.encode("ascii")
+        self._recipient = quoted_mail_address(recipient).encode("ascii")
         self._message = message.encode("ascii")
         self._outcome: NotSent | None = None
         self._is_decided = False
+        self._heard = self._lines = self._replies = 0
 
     def decide(self, outcome: NotSent | None) -> None:
         """Record the outcome, None for success; the first one recorded counts."""
@@ -118,6 +125,35 @@ class Delivery(ESMTPClient):
         host = self.transport.getHost().host
         self.identity = f"[{'IPv6:' if ':' in host else ''}{host}]".encode()
         super().connectionMade()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what the server says, unless it says more than a conversation needs."""
+        self._heard += len(data)
+        if self._heard > MOST_OCTETS:
+            self._cut()
+        else:
+            super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> object:
+        """Take a line, unless there are more than a conversation needs."""
+        self._lines += 1
+        self._replies += line[3:4] != b"-"
+        if self._lines > MOST_LINES or self._replies > MOST_REPLIES:
+            self._cut()
+            return None
+        result: object = super().lineReceived(line)
+        return result
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Take no line that is longer than any reply (L{MAX_LENGTH} octets)."""
+        self._cut()
+
+    def _cut(self) -> None:
+        """End the conversation at once, and keep nothing of what was said."""
+        self.decide(NotSent("the mail server says too much"))
+        self.clearLineBuffer()
+        self.resp.clear()
+        self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Report the outcome."""

@@ -14,7 +14,7 @@ from wifidogd import __version__
 from wifidogd.ctl.backup import backup, restore
 from wifidogd.ctl.cli.arguments import add_nouns, setting
 from wifidogd.ctl.cli.command import Command, CommandFailed, ExitCode, WrongUsage
-from wifidogd.ctl.cli.output import complain
+from wifidogd.ctl.cli.output import complain, printing
 from wifidogd.ctl.migration import importing
 from wifidogd.ctl.nouns import account, gateway, network, plan, session, status, voucher
 from wifidogd.ctl.simulate import simulate
@@ -42,14 +42,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
     @param argv: None for the words on the command line.
     """
-    parser = build_parser()
-    arguments = parser.parse_args(argv)
-    try:
-        arguments.prepare(arguments)
-    except WrongUsage as error:
-        complain(str(error))
-        sys.exit(ExitCode.WRONG_USAGE)
-    react(_run, (arguments,))
+    with printing():
+        parser = build_parser()
+        arguments = parser.parse_args(argv)
+        try:
+            arguments.prepare(arguments)
+        except WrongUsage as error:
+            complain(str(error))
+            sys.exit(ExitCode.WRONG_USAGE)
+        react(_run, (arguments,))
 
 
 def build_parser() -> ArgumentParser:
@@ -94,6 +95,11 @@ async def _run(reactor: Any, arguments: Namespace) -> None:
         raise SystemExit(ExitCode.REFUSED) from None
     except (CommandFailed, StoreRefused) as error:
         complain(str(error))
+        raise SystemExit(ExitCode.REFUSED) from None
+    except BrokenPipeError:
+        raise SystemExit(ExitCode.NOBODY_READS) from None
+    except OSError as error:
+        complain(f"{error}.")
         raise SystemExit(ExitCode.REFUSED) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 
 import idna
 
@@ -66,21 +67,6 @@ def read_mac(text: str | None) -> str | None:
     return None if lower in _NO_DEVICE else lower
 
 
-def neighbourhood(address: str) -> str:
-    """
-    Return the block of addresses that one party has, so that it cannot pass for many.
-
-    @return: an IPv4 address itself; for IPv6 the /64 that each customer gets; any other text unchanged.
-    """
-    try:
-        literal = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if literal.version == 4 or literal.ipv4_mapped is not None:
-        return address
-    return str(ipaddress.ip_network((int(literal), 64), strict=False).network_address)
-
-
 _DELEGATIONS = (64, 56, 48)
 """Prefix lengths of what a provider delegates to one customer (RFC 6177, RIPE-690)."""
 
@@ -107,6 +93,16 @@ def blocks_of(source: str) -> tuple[str, ...]:
     return tuple(_block(literal, length) for length in _DELEGATIONS)
 
 
+def neighbourhood(address: str) -> str:
+    """
+    Return the block of addresses that one party may have, so that it cannot pass for many.
+
+    @return: an IPv4 address itself; for IPv6 the /48 that providers delegate at most; any other text unchanged.
+    """
+    blocks = blocks_of(address)
+    return blocks[-1] if ":" in blocks[-1] else blocks[0]
+
+
 def _block(literal: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:
     return str(ipaddress.ip_network(f"{literal}/{length}", strict=False))
 
@@ -114,35 +110,71 @@ def _block(literal: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) 
 LONGEST = 100
 """Characters of an e-mail address; as many as an account's name may have, which such an address is."""
 
-_LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+LONGEST_STORED = 254
+"""Characters of an address that came with an account from elsewhere, whose name is another."""
+
+_WORD = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LOCAL = re.compile(rf"{_WORD}(\.{_WORD})*")
 """Words joined by dots (RFC 5321 C{Dot-string}), which cannot end a header or a command; quoted forms are refused."""
+
+_LOCAL_WITH_DOTS = re.compile(rf"[.]*{_WORD}([.]+{_WORD})*[.]*")
+_WITH_DOTS = {"docomo.ne.jp", "ezweb.ne.jp", "au.com"}
+"""Domains of Japanese telephone companies that gave out addresses such as C{a..b@} and C{a.@} until 2009."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_LOCAL = 64
 
 
-def read_mail_address(text: str) -> str | None:
+def read_mail_address(text: str, longest: int = LONGEST) -> str | None:
     """
     Return an address in the one form in which it is stored, compared and written to.
 
     Case is ignored everywhere: no provider distinguishes C{Zoe@} from C{zoe@}.
-    The part after the @ may be in any script and becomes ASCII (IDNA 2008).
+    So is full width, in which Japanese and Chinese keyboards type.  The part
+    after the @ may be in any script and becomes ASCII (IDNA 2008).
 
     @param text: as typed; blanks around it, which phones add, are dropped.
-    @return: ASCII, lower-case, at most L{LONGEST} characters; None for anything else.
+    @return: ASCII, lower-case, at most C{longest} characters; None for anything else.
     """
-    local, at, domain = text.strip().lower().rpartition("@")
-    if not at or len(local) > _LONGEST_LOCAL or not _LOCAL.fullmatch(local):
-        return None
-    ascii_domain = _ascii_domain(domain)
-    if ascii_domain is None or len(local) + 1 + len(ascii_domain) > LONGEST:
+    local, at, domain = unicodedata.normalize("NFKC", text).strip().lower().rpartition("@")
+    ascii_domain = _ascii_domain(domain) if at else None
+    if ascii_domain is None or len(local) + 1 + len(ascii_domain) > longest or not _is_local(local, ascii_domain):
         return None
     return f"{local}@{ascii_domain}"
 
 
+def quoted_mail_address(address: str) -> str:
+    """
+    Return an address as SMTP and headers have it (RFC 5321, section 4.1.2): in quotes where dots do not join words.
+
+    @param address: as L{read_mail_address} returns it.
+    """
+    local, _, domain = address.rpartition("@")
+    return address if _LOCAL.fullmatch(local) else f'"{local}"@{domain}'
+
+
+def mailbox_of(address: str) -> str:
+    """
+    Return what addresses of one mailbox have in common, so that its mails can be counted.
+
+    Most providers deliver C{zoe+anything@} to C{zoe@} (RFC 5233); Google also ignores dots.
+    """
+    local, _, domain = address.rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in ("gmail.com", "googlemail.com"):
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
+
+
+def _is_local(local: str, domain: str) -> bool:
+    """Return whether an address at C{domain} may begin with this; what RFC 2047 would decode may not."""
+    pattern = _LOCAL_WITH_DOTS if domain in _WITH_DOTS else _LOCAL
+    return len(local) <= _LONGEST_LOCAL and pattern.fullmatch(local) is not None and "=?" not in local
+
+
 def _ascii_domain(domain: str) -> str | None:
     """Return a domain as DNS has it, or None unless it has two labels or more, the last of which is no number."""
-    if len(domain) > LONGEST:
+    if len(domain) > LONGEST_STORED:
         return None
     try:
         text = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from difflib import get_close_matches
+
+_LOOK_ALIKE = str.maketrans("oil", "011", ".:_-")
+"""Letters that are taken for digits, and separators that are taken for each other or left out."""
+
+_CLOSE = 0.8
+"""How alike two names are, from 0 to 1, of which one is probably a typo of the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,7 @@ class Gateway:
     @ivar port: of the gateway's own web server, 2060 by default.
     @ivar interval: its CheckInterval, between two reports about a guest.
     @ivar key_hashes: SHA-256 of the keys it may use, newest first, two at most; empty for a gateway without a key.
+    @ivar trust_macs: whether the operator believes the MACs that are reported for it although it has no key.
     """
 
     gw_id: str
@@ -24,6 +33,12 @@ class Gateway:
     port: int = 2060
     interval: timedelta = timedelta(seconds=60)
     key_hashes: tuple[bytes, ...] = field(default=(), repr=False)
+    trust_macs: bool = False
+
+    @property
+    def proves_macs(self) -> bool:
+        """Whether a MAC that is reported for it shows which device came: nobody else can report it, or so they say."""
+        return bool(self.key_hashes) or self.trust_macs
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +80,21 @@ class Heartbeat:
     memory_free: int | None = None
     load: float | None = None
     wifidog_uptime: timedelta | None = None
+
+
+def near_misses(gw_id: str, known: Iterable[str]) -> list[str]:
+    """
+    Return the names that somebody may have meant who typed one that is not known.
+
+    @param known: names of gateways.
+    @return: three at most: those that differ in case, separators and look-alikes only, or else those that are close.
+    """
+    folded: dict[str, list[str]] = {}
+    for name in known:
+        folded.setdefault(_fold(name), []).append(name)
+    close = [_fold(gw_id)] if _fold(gw_id) in folded else get_close_matches(_fold(gw_id), folded, 3, _CLOSE)
+    return [name for fold in close for name in sorted(folded[fold])][:3]
+
+
+def _fold(gw_id: str) -> str:
+    return gw_id.lower().translate(_LOOK_ALIKE)

@@ -116,7 +116,7 @@ class GuestSession:
     @ivar activated_at: None while pending.
     @ivar is_ending: True once it was asked to end.
     @ivar allowance_id: the allowance it draws on; None for none.
-    @ivar has_account: True when the guest signed in by account.
+    @ivar has_account: True when the guest signed in by account, and did not come in by the MAC alone.
     @ivar device: the remembered device it belongs to, which may have expired; None for none.
     @ivar other_devices: those online on the same allowance, the longest online first, 100 at most.
     """
@@ -198,10 +198,12 @@ class StoredData:
     """
     All that is stored about a guest.
 
-    @ivar account: None for a guest who signed in without one.
+    @ivar account: None for a guest who signed in without one, or came in by the MAC alone.
     @ivar sessions: open sessions, that of the token first, then past ones of the account, the latest first.
+    @ivar by_mac: True if the guest came in by the MAC alone, so that this session is all that is shown.
     """
 
     account: Account | None
     sessions: tuple[StoredSession, ...]
     devices: tuple[StoredDevice, ...]
+    by_mac: bool = False

@@ -78,7 +78,7 @@ class AllowanceOwner:
     """
     Whose an allowance is: a voucher's, or in one network an account's, a device's or an e-mail address's.
 
-    Exactly one attribute is set; none for an allowance that is nobody's any more.
+    Exactly one attribute is set; none for an allowance that is nobody's any more, or of one session only.
 
     @ivar mac: of a device whose guest has neither voucher nor account.
     @ivar address_hash: SHA-256 of an address that somebody signed up with who has not shown that it is theirs.
@@ -161,3 +161,13 @@ class Network:
     remember_mac: bool = False
     colour: str = ""
     logo: bytes | None = field(default=None, repr=False)
+
+    @property
+    def recognizes_macs(self) -> bool:
+        """Whether a device may come back by its MAC alone."""
+        return self.remember_mac and self.remember is not None
+
+    @property
+    def limits_devices(self) -> bool:
+        """Whether there are guests whose allowance is that of their device."""
+        return self.plan is not None and SignInMethod.SPLASH in self.methods

@@ -6,7 +6,9 @@ import hashlib
 import hmac
 import secrets
 import string
+import unicodedata
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import TypeVar
 
 ALPHABET = string.digits + string.ascii_lowercase
@@ -19,6 +21,15 @@ SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1_000
 """Characters of a password that somebody chooses."""
 
 T = TypeVar("T")
+
+
+class PasswordFlaw(Enum):
+    """Why a password may not be chosen."""
+
+    SHORT = "too short"
+    LONG = "too long"
+    PADDED = "a blank at its beginning or end"
+    UNSEEN = "a character that cannot be seen, such as a no-break space"
 
 
 def mint_token(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
@@ -42,9 +53,26 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(octets_of(secret)).digest()
 
 
-def is_acceptable(password: str) -> bool:
-    """Return whether somebody may choose a password: length and nothing else, as NIST SP 800-63B asks for."""
-    return SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD and password.isprintable()
+def normal_password(password: str) -> str:
+    """
+    Return the form in which a password is hashed (NFKC, as NIST SP 800-63B asks for).
+
+    The same text is typed as different characters: some systems write accents
+    as characters of their own, some keyboards in full width.
+    """
+    return unicodedata.normalize("NFKC", password)
+
+
+def flaw_of(password: str) -> PasswordFlaw | None:
+    """Return why somebody may not choose a password: what the next device would type differently; None if they may."""
+    length = len(normal_password(password))
+    if length > LONGEST_PASSWORD:
+        return PasswordFlaw.LONG
+    if password[:1].isspace() or password[-1:].isspace():
+        return PasswordFlaw.PADDED
+    if not password.isprintable():
+        return PasswordFlaw.UNSEEN
+    return PasswordFlaw.SHORT if length < SHORTEST_PASSWORD else None
 
 
 def is_one_of(secret: str, hashes: Sequence[bytes]) -> bool:

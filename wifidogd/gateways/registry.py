@@ -119,7 +119,7 @@ class Registry:
         gateway = Gateway(login_query.gw_id, DEFAULT_NETWORK, login_query.gw_address, login_query.gw_port)
         with suppress(_NotAdopted):
             await self._database.transaction(lambda cursor: self._adopt(cursor, gateway))
-            log.info("gateway {gateway} adopted, as new ones are trusted", gateway=gateway)
+            log.info("gateway {gateway} adopted without a key, as new ones are trusted", gateway=gateway)
         await self.refresh()
         if self._spread is not None:
             await self._spread()

@@ -69,4 +69,6 @@ def first_steps(public_url: str, path: str, ctl: str) -> str:
     {ctl} gateway list
     {ctl} gateway adopt GATEWAY_ID
 
-3. Reload the page on the phone and sign in."""
+3. Put the lines that this prints in place of those in wifidog.conf, as they have the router's key, and restart wifidog.
+
+4. Reload the page on the phone and sign in."""

@@ -12,6 +12,7 @@ from twisted.internet.endpoints import serverFromString
 from wifidogd.domain.addresses import read_mail_address
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.runtime.systemd import described
+from wifidogd.settings.text_files import read_line
 from wifidogd.settings.values import default_data_dir
 
 MOST_WORKERS = 64
@@ -100,8 +101,8 @@ def read_password(name: str) -> str:
     @raise ConfigurationError: if it cannot be read or holds no password.
     """
     try:
-        with open(name, encoding="utf-8") as file:
-            password = file.readline(1_000).rstrip("\r\n")
+        with open(name, "rb") as file:
+            password = read_line(file)
     except (OSError, ValueError) as problem:
         raise ConfigurationError(
             f"--mail-password-file {name}: {problem}; name a file that wifidogd may read."

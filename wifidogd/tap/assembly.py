@@ -20,6 +20,7 @@ from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import TRANSACTIONS, Ledger
+from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.outbox import Outbox
 from wifidogd.accounts.personal_data import PersonalData
@@ -46,6 +47,7 @@ from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
+from wifidogd.web.server.tls import StrictTls
 
 
 def utc_now() -> datetime:
@@ -68,7 +70,7 @@ def private_cluster(settings: Settings, reactor: Any) -> Cluster | None:
 
 def endpoints(settings: Settings, reactor: Any) -> list[IStreamServerEndpoint]:
     """Make the endpoints that will be listened at."""
-    return [serverFromString(reactor, with_backlog(text)) for text in settings.listen]
+    return [serverFromString(StrictTls(reactor), with_backlog(text)) for text in settings.listen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,9 @@ def make_mail(common: Common) -> tuple[Outbox | None, MailServices | None]:
     send = partial(deliver, server, sender, reactor=common.reactor)
     registration = Registration(database, common.passwords, composer, utc_now=utc_now, mint=common.mint)
     self_service = SelfService(database, common.passwords, composer, utc_now=utc_now)
-    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), MailServices(registration, self_service)
+    mailed_links = MailedLinks(database, common.passwords, utc_now=utc_now)
+    mail = MailServices(registration, self_service, mailed_links)
+    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), mail
 
 
 def make_site(

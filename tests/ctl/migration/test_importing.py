@@ -173,3 +173,32 @@ async def test_files_that_cannot_be_read_are_wrong_usage(operator: Operator, tmp
     custom = tmp_path / "custom.dump"
     custom.write_bytes(b"PGDMP\x01\x0e\x00")
     assert "pg_restore" in await operator.fails("import", "wifidog-auth", str(custom), "--dry-run", code=2)
+
+
+@pytest.mark.parametrize("how", ["utf-8-sig", "utf-16", "utf-16-be"])
+@ensureDeferred
+async def test_a_dump_that_windows_wrote_is_imported(operator: Operator, tmp_path: Path, how: str) -> None:
+    """PowerShell's C{>} makes UTF-16 of everything, and Windows' editors begin UTF-8 with a mark."""
+    file = tmp_path / "old.sql"
+    file.write_bytes(DUMP.read_text("utf-8").replace("\n", "\r\n").encode(how))
+    said = await operator.does("import", "wifidog-auth", str(file), "--dry-run")
+    assert "Accounts  6 would be new" in said
+    assert "Gateways  2 would be new" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "There is no dump of PostgreSQL in this file"),
+        (b"-- MySQL dump 10.13\n", "This is a dump of MySQL or MariaDB"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "There is no dump of PostgreSQL in this file"),
+    ],
+)
+@ensureDeferred
+async def test_a_file_that_is_no_dump_is_refused(
+    operator: Operator, tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    """With what to do, instead of a summary of nothing."""
+    file = tmp_path / "old.sql"
+    file.write_bytes(content)
+    assert sentence in await operator.fails("import", "wifidog-auth", str(file), "--dry-run", code=2)

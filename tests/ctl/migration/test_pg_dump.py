@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import subprocess
 
@@ -12,13 +13,15 @@ from hypothesis import strategies as st
 from tests.conftest import make_database
 from tests.support.checkout import DATA
 from tests.support.postgres import ThrowawayPostgres, newest_binaries
-from wifidogd.ctl.migration.pg_dump import LONGEST_STATEMENT, PIECE, Row, Unreadable, read_rows
+from wifidogd.ctl.migration.pg_dump import LONGEST_STATEMENT, PIECE, Dump, Row, Unreadable
 from wifidogd.ctl.migration.pg_values import Quotes
 from wifidogd.domain.errors import ConfigurationError
 
 DUMP = DATA / "wifidog-auth.sql"
 
 HEAD = b"COPY public.users (name, pass) FROM stdin;\n"
+
+UTF8 = b"SET client_encoding = 'UTF8';\n"
 
 INTO = b"INSERT INTO users (name) VALUES "
 
@@ -31,7 +34,7 @@ BOB = {"name": "bob", "pass": "x"}
 
 def read(text: bytes, *tables: str) -> list[Row | Unreadable]:
     """Read a dump from memory."""
-    return list(read_rows(io.BytesIO(text), tables or ("users",)))
+    return list(Dump(io.BytesIO(text), dict.fromkeys(tables or ("users",), ("name",))).rows())
 
 
 def values(text: bytes) -> list[dict[str, str | None] | str]:
@@ -77,7 +80,19 @@ def test_every_way_to_dump_says_the_same(postgres: ThrowawayPostgres, options: l
         (HEAD + b"anna\t\\N\n\\.\n", [{"name": "anna", "pass": None}]),
         (HEAD + b"a\\tb\\\\\\n\tx\\041\\x41\\q\n\\.\n", [{"name": "a\tb\\\n", "pass": "x!Aq"}]),
         (HEAD + b"anna\tx\r\n\\.\r\n", [{"name": "anna", "pass": "x"}]),
-        (HEAD + b"anna\n\xff\t\nbob\tx\n\\.\n", ["has 1 fields instead of 2", "is not written in utf-8", BOB]),
+        (
+            UTF8 + HEAD + b"anna\n\xff\t\nbob\tx\n\\.\n",
+            ["has 1 fields instead of 2", "is not written in utf-8", BOB],
+        ),
+        (UTF8 + HEAD + b"bob\t\xff\n\\.\n", [{"name": "bob", "pass": "\ufffd"}]),
+        (HEAD + b"J\xf6rg\tJ\xc3\xb6rg\n\\.\n", [{"name": "Jörg", "pass": "Jörg"}]),
+        (b"SET client_encoding = 'SQL_ASCII';\n" + HEAD + b"J\xf6rg\tx\n\\.\n", [{"name": "Jörg", "pass": "x"}]),
+        (codecs.BOM_UTF8 + HEAD + b"bob\tx\n\\.\n", [BOB]),
+        (
+            codecs.BOM_UTF16_LE
+            + "SET client_encoding = 'LATIN1';\r\nCOPY users (name) FROM stdin;\r\nJörg\r\n\\.\r\n".encode("utf-16-le"),
+            [{"name": "Jörg"}],
+        ),
         (HEAD + b"a" * 2 * PIECE + b"\tx\nbob\tx\n\\.\n", [f"is longer than {PIECE} octets", BOB]),
         (HEAD + b"bob\tx\n", [BOB, "is followed by the end of the file: the dump is not complete"]),
         (b"COPY users FROM stdin;\nbob\n\\.\n", ["has 1 fields instead of 0"]),
@@ -121,6 +136,10 @@ def test_lines_are_those_of_the_file() -> None:
         (b"PGDMP\x01\x0e", "pg_restore"),
         (b"\x1f\x8b\x08\0", "unpack"),
         (b"SET client_encoding = 'EUC_JP';\n", "--encoding=UTF8"),
+        (b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\n", "of MySQL or MariaDB.*: use pg_dump"),
+        (b"/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19\n", "of MySQL or MariaDB"),
+        (b"-- phpMyAdmin SQL Dump\n-- version 5.2.1\n", "of MySQL or MariaDB"),
+        (b"--\n\n/*!40101 SET NAMES utf8 */;\n", "of MySQL or MariaDB"),
     ],
 )
 def test_other_files_are_refused_with_advice(text: bytes, advice: str) -> None:

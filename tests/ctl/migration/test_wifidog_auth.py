@@ -12,6 +12,7 @@ import pytest
 from tests.support.checkout import DATA
 from wifidogd.ctl.migration import wifidog_auth
 from wifidogd.ctl.migration.wifidog_auth import LeftOut, OldNode, OldUser, read_wifidog_auth
+from wifidogd.domain.errors import ConfigurationError
 
 DUMP = DATA / "wifidog-auth.sql"
 
@@ -109,7 +110,7 @@ def test_accounts_that_nobody_or_everybody_could_use_are_left_out(line: str, why
 
 
 @pytest.mark.parametrize(
-    "email", ["", "none", "a b@example.org", "jörg@example.org", "a@b@c", "x" * 254 + "@example.org"]
+    "email", ["", "none", "a b@example.org", "jörg@example.org", "a@b@c", "x" * 254 + "@example.org", "a;b@c.example"]
 )
 def test_what_is_no_address_is_none(email: str) -> None:
     """The account comes without."""
@@ -156,3 +157,47 @@ def test_tables_that_only_have_the_same_name_are_left_out() -> None:
     assert left_out == LeftOut(
         2, "user without a name", "is of a table without username: this is no dump of wifidog-auth"
     )
+
+
+INITIAL = (
+    "\\connect wifidog;\nSET client_encoding = 'UNICODE';\n"
+    "INSERT INTO token_status (token_status) VALUES ('UNUSED');\n"
+    "INSERT INTO venue_types (venue_type) VALUES ('Airline');\n"
+    "INSERT INTO node_deployment_status (node_deployment_status) VALUES ('DEPLOYED');\n"
+    "INSERT INTO nodes (node_id, name, rss_url) VALUES ('default', 'Unknown node', NULL);\n"
+)
+"""As C{sql/wifidog-postgres-initial-data.sql} of wifidog-auth begins."""
+
+ADMIN = f"INSERT INTO users (username, pass, account_status) VALUES ('admin', '{md5('admin')}', 1);\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "no dump of PostgreSQL in this file"),
+        ("\n\n", "no dump of PostgreSQL in this file"),
+        ("Dear Anna,\nhere is the file.\n", "no dump of PostgreSQL in this file"),
+        ("COPY recipes (name) FROM stdin;\ncake\n\\.\n", "no tables of wifidog-auth"),
+        (INITIAL, "that each wifidog-auth begins with, without a user"),
+        (INITIAL + ADMIN, "that each wifidog-auth begins with, without a guest"),
+    ],
+)
+def test_a_file_without_users_is_refused_with_what_to_do(text: str, sentence: str) -> None:
+    """Nothing to import would look like success."""
+    with pytest.raises(ConfigurationError, match=f"{sentence}.*pg_dump --file=old.sql wifidog"):
+        list(read_wifidog_auth(io.BytesIO(text.encode())))
+
+
+def test_an_old_server_without_guests_is_one_all_the_same() -> None:
+    """Its dump has the tables in which they would be."""
+    schema = "CREATE TABLE connections (\n    conn_id integer\n);\n"
+    assert all(isinstance(one, LeftOut) for one in read_wifidog_auth(io.BytesIO((schema + INITIAL + ADMIN).encode())))
+
+
+def test_a_column_that_is_not_needed_cannot_make_a_user_fail() -> None:
+    """An address or a date that cannot be read is left out."""
+    head = b"SET client_encoding = 'UTF8';\nCOPY users (username, pass, account_status, email, real_name) FROM stdin;\n"
+    row = b"anna\t" + md5("x").encode() + b"\t1\t\xff@example.org\t\xfe\xfd\n\\.\n"
+    [anna] = read_wifidog_auth(io.BytesIO(head + row))
+    assert isinstance(anna, OldUser)
+    assert (anna.name, anna.email) == ("anna", None)

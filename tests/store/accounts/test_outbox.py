@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pytest_twisted import ensureDeferred
 
 import wifidogd.store.accounts.outbox as mails
 from tests.support.builders import LOBBY, MINUTE, NOON, SECOND, adopt_all, put, rows, run, together, token_hash
-from wifidogd.store.accounts.accounts import (
-    add_account,
-    fetch_account,
-    fetch_account_by_id,
-    forget_unvalidated,
-    set_email,
-    set_password,
-    sign_up,
-    validate,
-)
+from wifidogd.store.accounts.accounts import add_account, fetch_account, fetch_account_by_id, set_password
+from wifidogd.store.accounts.confirmations import forget_unvalidated, set_email, sign_up, validate
 from wifidogd.store.accounts.email_links import (
     Link,
     Purpose,
@@ -25,6 +19,7 @@ from wifidogd.store.accounts.email_links import (
     forget_links,
     remove_links,
     use_link,
+    use_links_like,
 )
 from wifidogd.store.accounts.outbox import claim_mails, put_off, queue_mail, remove_mails
 from wifidogd.store.driver.database import Database
@@ -194,7 +189,7 @@ async def test_accounts_never_validated_are_forgotten(database: Database) -> Non
 
 @ensureDeferred
 async def test_a_link_works_once_and_until_it_expires(database: Database) -> None:
-    """Looking does not use it up."""
+    """Looking does not use it up; once used it says so."""
     number = await run(database, sign_up, ZOE, "$", NOON)
     link = Link(number, Purpose.VALIDATE, ZOE)
     for at in range(3):
@@ -207,6 +202,13 @@ async def test_a_link_works_once_and_until_it_expires(database: Database) -> Non
         (await together(*(run(database, use_link, token_hash(0), NOON) for _ in range(3)))), key=lambda got: got is None
     ) == [link, None, None]
     assert await run(database, use_link, token_hash(7), NOON) is None
+    assert await run(database, find_link, token_hash(0), NOON) == replace(link, is_used=True)
+    assert await run(database, add_link, token_hash(4), link, now=NOON, expires_at=NOON + MINUTE, most=3)
+    await run(database, use_links_like, replace(link, email="eve@example.org"), NOON)
+    assert await run(database, find_link, token_hash(4), NOON) == link
+    await run(database, use_links_like, link, NOON)
+    assert await run(database, find_link, token_hash(4), NOON) == replace(link, is_used=True)
+    await rows(database, "UPDATE email_links SET used_at = NULL RETURNING 1")
     await run(database, remove_links, number, Purpose.PASSWORD)
     assert await run(database, find_link, token_hash(1), NOON) == link
     await run(database, remove_links, number, Purpose.PASSWORD, Purpose.VALIDATE)

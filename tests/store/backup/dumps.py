@@ -23,8 +23,7 @@ def ourselves() -> Owner:
 async def dump_of(dsn: str, file: Path) -> Path:
     """Write a backup of a database."""
     dump = Dump(Binaries(newest_binaries(), "15.1", 15), dsn, reactor)  # type: ignore[arg-type]
-    with file.open("wb") as target:
-        await within(30, dump.write("public", target.fileno()))
+    await within(30, dump.write("public", file))
     return file
 
 

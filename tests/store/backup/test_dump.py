@@ -9,8 +9,10 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from tests.support.deadline import within
+from tests.support.postgres import newest_binaries
 from wifidogd.domain.errors import ConfigurationError, StoreRefused
 from wifidogd.store.backup.dump import Dump
+from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.binaries import Binaries
 
 
@@ -49,3 +51,15 @@ def test_a_secret_that_would_be_shown_is_refused(tmp_path: Path, dsn: str) -> No
     """libpq takes the password of a TLS key from nowhere else."""
     with pytest.raises(ConfigurationError, match="without a password"):
         scripted(tmp_path, f"{dsn} sslpassword=hunter2", "")
+
+
+@ensureDeferred
+async def test_a_file_says_where_each_table_begins(database: Database, dsn: str, tmp_path: Path) -> None:
+    """pg_dump can go back in it, so that pg_restore need not read the whole file for each table."""
+    dump = Dump(Binaries(newest_binaries(), "15.1", 15), dsn, reactor)  # type: ignore[arg-type]
+    await within(20, dump.write("public", tmp_path / "backup"))
+    content = (tmp_path / "backup").read_bytes()
+    assert content.count(b"COPY public.accounts (") == 1
+    with (tmp_path / "piped").open("wb") as file:
+        await within(20, dump.write("public", file.fileno()))
+    assert (tmp_path / "piped").read_bytes()[:5] == content[:5] == b"PGDMP"

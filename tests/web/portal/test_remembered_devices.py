@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest_twisted
@@ -10,7 +12,7 @@ from pytest_twisted import ensureDeferred
 
 from tests.support.builders import put, rows
 from tests.support.raw_http import Reply
-from tests.support.site_server import MAC, SiteServer, hidden, token_in
+from tests.support.site_server import GATEWAY, MAC, SiteServer, hidden, token_in
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import AuthCode, Stage
 from wifidogd.domain.voucher_codes import mint_code
@@ -19,13 +21,14 @@ from wifidogd.store.driver.database import Database
 CODE = mint_code()
 MONTH, DAY = timedelta(days=30), timedelta(days=1)
 OTHER_MAC = "00:1b:63:00:00:09"
+SECRETS = {"name": "anna", "password": "correct horse"}
 ASKS = 'id="password"'
 
 
 @pytest_twisted.async_yield_fixture
 async def server(database: Database) -> AsyncIterator[SiteServer]:
     """A server that remembers, with an account."""
-    server = await SiteServer(database).open()
+    server = await SiteServer(database).open(replace(GATEWAY, trust_macs=True))
     await server.ask_for_accounts(anna="correct horse")
     await server.change_network(remember=MONTH)
     yield server
@@ -34,7 +37,7 @@ async def server(database: Database) -> AsyncIterator[SiteServer]:
 
 async def sign_in(server: SiteServer, **more: str) -> Reply:
     """Sign in by account."""
-    form = hidden(await server.get("login?form=1&gw_id=gw1&mac=" + MAC)) | {"name": "anna", "password": "correct horse"}
+    form = hidden(await server.get("login?form=1&gw_id=gw1&mac=" + MAC)) | SECRETS
     return await server.post("login", form | more)
 
 
@@ -133,6 +136,57 @@ async def test_a_mac_that_only_the_url_claims_lets_nobody_in(server: SiteServer)
     assert await server.report(Stage.LOGIN, token, mac=OTHER_MAC) is AuthCode.DENIED
     reply = await server.post("login", hidden(await server.login_page()) | {"back": "1"})
     assert await server.report(Stage.LOGIN, token_in(reply.headers["location"])) is AuthCode.ALLOWED
+
+
+@ensureDeferred
+async def test_no_mac_is_enough_where_anybody_can_report_it(server: SiteServer) -> None:
+    """A gateway without a key that the operator has not said to trust: the guest is asked as ever."""
+    await server.change_network(remember_mac=True, remember_random=DAY)
+    await leave(server, await be_remembered(server))
+    form = hidden(await server.login_page()) | {"back": "1"}
+    server.cookie = ""
+    await put(server.database, "UPDATE gateways SET trust_macs = false")
+    await server.refresh()
+    assert ASKS in (await server.login_page()).body
+    assert "location" not in (await server.post("login", form)).headers
+    assert await rows(server.database, "SELECT count(*) FROM sessions") == [(0,)]
+
+
+@ensureDeferred
+async def test_who_comes_in_by_a_mac_sees_nothing_of_the_account(server: SiteServer) -> None:
+    """A device may imitate another: no name, address, other devices or stays, and nobody else is disconnected."""
+    await put(server.database, "INSERT INTO plans (name, title) VALUES ('day', 'Day')")
+    await server.change_network(remember_mac=True, remember_random=DAY, plan="day")
+    await put(server.database, "UPDATE accounts SET email = 'anna@example.org'")
+    await leave(server, await be_remembered(server))
+    server.cookie = ""
+    other = token_in(
+        (await server.post("login", hidden(await server.login_page(mac=OTHER_MAC)) | SECRETS)).headers["location"]
+    )
+    assert await server.report(Stage.LOGIN, other, mac=OTHER_MAC) is AuthCode.ALLOWED
+    reply = await server.post("login", hidden(await server.login_page()) | {"back": "1"})
+    token = token_in(reply.headers["location"])
+    assert await server.report(Stage.LOGIN, token) is AuthCode.ALLOWED
+
+    own = await server.get(f"portal?gw_id=gw1&token={other}")
+    assert "Your other devices" in own.body
+    portal = await server.get(f"portal?gw_id=gw1&token={token}")
+    assert "This device is remembered" in portal.body
+    page = await server.post("my-data", hidden(portal))
+    assert "only this stay is shown" in page.body
+    download = await server.post("my-data", hidden(portal) | {"download": "1"})
+    figures = await server.get(f"portal.json?token={token}")
+    for reply in (portal, page, download, figures, await server.post("my-data", hidden(portal) | {"erase": "1"})):
+        for secret in ("anna", "Your other devices", OTHER_MAC, "00:09", "/account"):
+            assert secret not in reply.body
+    stored = json.loads(download.body)
+    assert (stored["account"], stored["devices"], len(stored["stays"])) == (None, [], 1)
+
+    assert "Your data is erased" in (await server.post("my-data", hidden(portal) | {"erase": "sure"})).body
+    assert await rows(server.database, "SELECT name, email FROM accounts") == [("anna", "anna@example.org")]
+    assert await server.report(Stage.COUNTERS, token) is AuthCode.DENIED
+    assert await server.report(Stage.COUNTERS, other, mac=OTHER_MAC) is AuthCode.ALLOWED
+    assert json.loads((await server.post("my-data", hidden(own) | {"download": "1"})).body)["account"]["name"] == "anna"
 
 
 @ensureDeferred

@@ -52,6 +52,8 @@ def is_polite(reply: Reply) -> bool:
     assert reply.headers["cache-control"] == "no-store"
     assert reply.headers["referrer-policy"] == "no-referrer, same-origin"
     assert reply.headers["x-content-type-options"] == "nosniff"
+    assert "geolocation=()" in reply.headers["permissions-policy"]
+    assert "strict-transport-security" not in reply.headers  # there is no https public URL
     assert reply.headers["x-frame-options"] == "DENY"
     assert reply.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
     assert reply.headers["content-type"] == "text/html; charset=utf-8"

@@ -14,6 +14,7 @@ from pytest_twisted import ensureDeferred
 from tests.support.builders import rows
 from tests.support.raw_http import Reply, ask
 from tests.support.site_server import GATEWAY, MAC, SiteServer, hidden, token_in
+from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService
@@ -40,7 +41,8 @@ class MailSiteServer(SiteServer):
         )
         registration = Registration(self.database, self.passwords, correspondence, utc_now=lambda: self.now)
         care = SelfService(self.database, self.passwords, correspondence, utc_now=lambda: self.now)
-        return MailServices(registration, care)
+        links = MailedLinks(self.database, self.passwords, utc_now=lambda: self.now)
+        return MailServices(registration, care, links)
 
     async def sign_up_page(self) -> Reply:
         """Open the sign-up page as guests do."""
@@ -137,6 +139,10 @@ async def test_the_terms_stand_on_the_page(server: MailSiteServer) -> None:
         ({"email": "zoe"}, 400, "not an e-mail address"),
         ({"email": ""}, 400, "not an e-mail address"),
         ({"password": "short"}, 400, "at least 8 characters"),
+        ({"password": "x" * 1001}, 400, "at most 1,000 characters"),
+        ({"password": " correct horse"}, 400, "begins or ends with a blank"),
+        ({"password": "correct horse\xa0"}, 400, "begins or ends with a blank"),
+        ({"password": "correct\xa0horse"}, 400, "no-break space"),
         ({"email": "<script>@x"}, 400, "&lt;script&gt;@x"),
     ],
 )
@@ -172,12 +178,28 @@ async def test_a_known_address_looks_like_any_other(server: MailSiteServer) -> N
 @ensureDeferred
 async def test_a_storm_is_told_to_wait(server: MailSiteServer) -> None:
     """With how long."""
-    for _ in range(3):
+    for _ in range(5):
         await server.sign_up()
     reply = await server.sign_up()
     assert (reply.status, reply.headers["retry-after"]) == (429, "900")
-    reply = await server.post("forgotten", {"email": ZOE})
-    assert (reply.status, reply.headers["retry-after"]) == (429, "900")
+    for _ in range(5):
+        assert (await server.post("forgotten", {"email": ZOE})).status == 200
+    await server.post((await server.links())[0], {"password": GOOD})
+    form = {"name": ZOE, "password": GOOD, "change": "address"}
+    for number in range(3):
+        assert (await server.post("account", form | {"email": f"zoe@{number}.example"})).status == 200
+    reply = await server.post("account", form | {"email": "zoe@4.example"})
+    assert (reply.status, reply.headers["retry-after"]) == (429, "3600")
+
+
+@ensureDeferred
+async def test_an_address_is_confirmed_before_it_is_changed(server: MailSiteServer) -> None:
+    """The page says so."""
+    await server.sign_up()
+    form = {"name": ZOE, "password": GOOD, "change": "address", "email": "zoe@new.example"}
+    reply = await server.post("account", form)
+    assert (reply.status, "not confirmed yet" in reply.body) == (403, True)
+    assert len(await server.letters()) == 1
 
 
 @pytest.mark.parametrize("state", ["", "forged", "x" * 10000])
@@ -213,14 +235,18 @@ async def test_who_is_online_already_is_not_signed_up(server: MailSiteServer) ->
 
 
 @ensureDeferred
-async def test_a_link_is_followed_once(server: MailSiteServer) -> None:
-    """Then it says so, and where to get another; with a slash behind it, too, as mail programs like."""
+async def test_a_link_works_once(server: MailSiteServer) -> None:
+    """Then it says so kindly; with a slash behind it, too, as mail programs like."""
     await server.sign_up()
     [link] = await server.links()
-    reply = await server.get(link + "/")
-    assert reply.status == 200
-    assert "Thank you" in reply.body
-    reply = await server.get(link)
+    assert 'autocomplete="current-password"' in (await server.get(link + "/")).body
+    reply = await server.post(link + "/", {"password": "wrong one"})
+    assert (reply.status, "not the password of the account" in reply.body) == (401, True)
+    reply = await server.post(link + "/", {"password": GOOD})
+    assert (reply.status, "Thank you" in reply.body) == (200, True)
+    for reply in (await server.get(link), await server.post(link, {"password": GOOD})):
+        assert (reply.status, "This is done already" in reply.body) == (200, True)
+    reply = await server.get(link[:-1])
     assert reply.status == 404
     assert link_in(reply, "forgotten")
 
@@ -249,7 +275,7 @@ async def test_a_forgotten_password_is_chosen_anew(server: MailSiteServer) -> No
     reply = await server.post(link, {"password": "short"})
     assert (reply.status, "at least 8 characters" in reply.body) == (400, True)
     assert "password is changed" in (await server.post(link, {"password": "battery staple"})).body
-    assert (await server.post(link, {"password": "battery staple"})).status == 404
+    assert "This is done already" in (await server.post(link, {"password": "battery staple"})).body
     assert (await server.sign_in(name=ZOE, password="battery staple")).status == 303
 
 
@@ -260,14 +286,15 @@ async def test_the_link_can_be_asked_for_again(server: MailSiteServer) -> None:
     await server.post("forgotten", {"email": f" {ZOE.upper()} ", "want": "validate"})
     links = await server.links()
     assert len(links) == 2
-    assert (await server.get(links[1])).status == 200
-    assert (await server.get(links[0])).status == 404
+    assert "Thank you" in (await server.post(links[1], {"password": GOOD})).body
+    assert "This is done already" in (await server.post(links[0], {"password": GOOD})).body
 
 
 @ensureDeferred
 async def test_password_and_address_are_changed_by_who_knows_the_password(server: MailSiteServer) -> None:
     """And by nobody else."""
     await server.sign_up()
+    await server.post((await server.links())[0], {"password": GOOD})
     known = {"name": ZOE, "password": GOOD}
     page = await server.get("account")
     assert page.status == 200
@@ -275,7 +302,9 @@ async def test_password_and_address_are_changed_by_who_knows_the_password(server
     assert (wrong.status, "do not go together" in wrong.body, ZOE in wrong.body) == (401, True, True)
     reply = await server.post("account", known | {"email": "zoe@new.example", "change": "address"})
     assert (reply.status, "zoe@new.example" in reply.body) == (200, True)
-    assert "new address is confirmed" in (await server.get((await server.links())[-1])).body
+    link = (await server.links())[1]
+    assert "is to have this address" in (await server.get(link)).body
+    assert "new address is confirmed" in (await server.post(link, {"password": GOOD})).body
     known["name"] = "zoe@new.example"
     reply = await server.post("account", known | {"new_password": "battery staple", "change": "password"})
     assert (reply.status, "password is changed" in reply.body) == (200, True)
@@ -295,16 +324,47 @@ async def test_the_mail_is_in_the_language_of_the_page(server: MailSiteServer, a
     assert f"\nContent-Language: {subject}\n" in letter
 
 
-@ensureDeferred
-async def test_asking_for_the_head_of_a_link_does_not_use_it_up(server: MailSiteServer) -> None:
-    """Programs that look at mails before people do often ask so; whatever the link is for."""
+async def link_for(server: MailSiteServer, purpose: str) -> str:
+    """Have a link sent for a purpose."""
     await server.sign_up()
-    [target] = await server.links()
+    if purpose == "address":
+        await server.post((await server.links())[0], {"password": GOOD})
+        form = {"name": ZOE, "password": GOOD, "email": "zoe@new.example", "change": "address"}
+        await server.post("account", form)
+        return (await server.links())[1]
+    await server.post("forgotten", {"email": ZOE, "want": purpose})
+    return (await server.links())[1]
+
+
+@pytest.mark.parametrize("purpose", ["validate", "recover", "address"])
+@ensureDeferred
+async def test_opening_a_link_does_nothing(server: MailSiteServer, purpose: str) -> None:
+    """Programs that scan mails open links before people do, with GET and with HEAD, and again and again."""
+    target = await link_for(server, purpose)
+    stored = (
+        "SELECT name, accounts.email, password_hash, validated_at, used_at"
+        " FROM accounts JOIN email_links USING (account_id)"
+    )
+    before = await rows(server.database, stored)
+    page = await server.get(target)
     for _ in range(2):
         head = await ask(server.port, server.path + target, method="HEAD")
         assert (head.status, head.body) == (200, "")
-    assert await rows(server.database, "SELECT validated_at FROM accounts") == [(None,)]
-    assert "Thank you" in (await server.get(target)).body
+        assert (await server.get(target)).body == page.body
+    assert await rows(server.database, stored) == before
+    assert '<form method="post"' in page.body
+
+
+@ensureDeferred
+async def test_who_did_not_sign_up_may_choose_a_password(server: MailSiteServer) -> None:
+    """On the page of the link, which locks out whoever did."""
+    await server.sign_up(password="the stranger's")
+    [link] = await server.links()
+    reply = await server.post(link, {"new_password": "short"})
+    assert (reply.status, "at least 8 characters" in reply.body) == (400, True)
+    assert "password is changed" in (await server.post(link, {"new_password": GOOD})).body
+    assert (await server.sign_in(name=ZOE, password=GOOD)).status == 303
+    assert (await server.sign_in(name=ZOE, password="the stranger's")).status == 401
 
 
 @ensureDeferred
@@ -319,3 +379,23 @@ async def test_the_portal_leads_who_has_an_account_to_its_page(server: MailSiteS
     account = await server.get(link_in(portal, "account"))
     assert "Your account" in account.body
     assert "Café Zoë" in account.body
+
+
+@pytest.mark.parametrize(
+    ("password", "says"),
+    [
+        (GOOD + " ", "begins or ends with a blank"),
+        ("correct\u200bhorse", "begins or ends with a blank"),
+        ("x" * 1001, "longer than 1,000 characters"),
+        ("wrong one", "Check both"),
+    ],
+)
+@ensureDeferred
+async def test_what_is_odd_about_a_wrong_password_is_said(server: MailSiteServer, password: str, says: str) -> None:
+    """On the page that it was typed on, whether there is such an account or not."""
+    await server.sign_up()
+    for name in (ZOE, "eve@example.org"):
+        reply = await server.sign_in(name=name, password=password)
+        assert (reply.status, says in reply.body) == (401, True)
+    reply = await server.post((await server.links())[0], {"password": password})
+    assert (reply.status, says in reply.body.replace("Check it", "Check both")) == (401, True)

@@ -117,7 +117,7 @@ def terms_in(tag: str) -> str:
     with path_of("de" if tag == FALLBACK else tag).open("rb") as file:
         messages = [message for message in read_po(file) if message.id]
     texts = [text for each in messages for text in _forms(each.id if tag == FALLBACK else each.string)]
-    spaceless = tag in ("ja", "zh-Hans")
+    spaceless = tag in ("ja", "zh-Hans", "zh-Hant")
     joined = re.sub(r"<[^>]*>|%\(\w+\)s|\s+", "" if spaceless else " ", " ".join(texts))
     chance = random.Random(tag)
     pieces = re.findall("..?" if spaceless else r"\S+", joined)

@@ -67,19 +67,19 @@ async def _back_up(reactor: Any, arguments: Namespace) -> None:
     if file.exists() and not arguments.replace:
         raise CommandFailed(f"{file} is there already: name another file, or say --replace.")
     try:
-        with _finished(file) as (descriptor, unfinished):
-            schema = await _dump(reactor, arguments, descriptor, unfinished)
+        with _finished(file) as unfinished:
+            schema = await _dump(reactor, arguments, unfinished)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be written: {error.strerror}.") from error
     print(f"{file} holds the whole database: {show_octets(file.stat().st_size)}, schema {schema}.")
 
 
 @contextmanager
-def _finished(file: Path) -> Iterator[tuple[int, Path]]:
+def _finished(file: Path) -> Iterator[Path]:
     """Provide a file that gets its name once it is complete and on disk; only its owner may read it."""
     descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
-        yield descriptor, Path(name)
+        yield Path(name)
         os.fsync(descriptor)
         os.replace(name, file)
     except BaseException:
@@ -95,9 +95,9 @@ def _finished(file: Path) -> Iterator[tuple[int, Path]]:
         os.close(directory)
 
 
-async def _dump(reactor: Any, arguments: Namespace, target: int, written: Path | None = None) -> int:
+async def _dump(reactor: Any, arguments: Namespace, target: int | Path) -> int:
     """
-    Write the database to the file, and check the file.
+    Write the database to a file, and check the file; or to a descriptor.
 
     @return: number of the schema, by the file if there is one.
     """
@@ -112,8 +112,8 @@ async def _dump(reactor: Any, arguments: Namespace, target: int, written: Path |
             await dump.write(present.namespace, target)
         finally:
             await dump.stop()
-        if written is None:
+        if not isinstance(target, Path):
             return present.schema
         owner = choose_owner(Path(arguments.data_dir) / CLUSTER)
         with reachable(binaries, owner) as programs:
-            return (await in_thread(reactor, Archive(programs, written, owner).contents)).schema
+            return (await in_thread(reactor, Archive(programs, target, owner).contents)).schema

@@ -24,6 +24,8 @@ class ExitCode(IntEnum):
     REFUSED = 1
     WRONG_USAGE = 2
     UNREACHABLE = 3
+    NOBODY_READS = 141
+    """As a shell shows a program that SIGPIPE has ended."""
 
 
 class CommandFailed(WifidogdError):

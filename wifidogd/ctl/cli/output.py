@@ -3,9 +3,47 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from io import TextIOWrapper
+from typing import TextIO
+
+from wifidogd.ctl.cli.command import ExitCode
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """
+    Let a command print on any terminal and into any pipe.
+
+    Letters that the terminal has not appear as C{?}.  A reader that has seen enough, such as C{head}, ends the command
+    as it ends other programs; a full disk ends it with a sentence.
+
+    @raise SystemExit: when nothing more can be printed.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _print_nothing_more()
+        sys.exit(ExitCode.NOBODY_READS)
+    except OSError as error:
+        _print_nothing_more()
+        complain(f"The output cannot be written: {error.strerror}.")
+        sys.exit(ExitCode.REFUSED)
+
+
+def _print_nothing_more() -> None:
+    """Let go of what could not be written, which Python would try to write again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -24,6 +62,13 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def print_json(document: object) -> None:
     """Print one JSON document, ASCII only."""
     print(json.dumps(document, indent=2))
+
+
+def in_utf8() -> TextIO:
+    """Return standard output for a file that other programs read, whatever the encoding of the terminal is."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    return sys.stdout
 
 
 def complain(sentence: str) -> None:

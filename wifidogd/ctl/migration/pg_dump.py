@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from wifidogd.ctl.migration.pg_values import Quotes, read_field, read_lists
 from wifidogd.domain.errors import ConfigurationError
+from wifidogd.settings.text_files import WESTERN, as_utf8
 
 PIECE = 65_536
 """Octets of a line that are looked at together; a row of COPY that is longer is not read."""
@@ -19,7 +20,6 @@ LONGEST_STATEMENT = 1_048_576
 ENCODINGS = {
     b"UTF8": "utf-8",
     b"UNICODE": "utf-8",
-    b"SQL_ASCII": "utf-8",
     b"LATIN1": "latin-1",
     b"LATIN2": "iso8859-2",
     b"LATIN5": "iso8859-9",
@@ -28,6 +28,9 @@ ENCODINGS = {
     b"WIN1252": "cp1252",
 }
 """What a dump may be written in; all of them keep ASCII as it is."""
+
+FOREIGN = re.compile(rb"-- (?:MySQL|MariaDB) dump |-- phpMyAdmin SQL Dump|/\*M?!")
+"""What dumps of MySQL begin with, and have in many lines."""
 
 NAME = rb'(?:"?\w+"?\.)?"?(?P<table>\w+)"?'
 
@@ -82,32 +85,38 @@ class _Piece:
     ends: bool
 
 
-def read_rows(file: BinaryIO, tables: Collection[str]) -> Iterator[Row | Unreadable]:
+class Dump:
     """
-    Read the rows of some tables, whether written as COPY or as INSERT.
+    One reading of one dump.
 
-    Rows of other tables are skipped with care: text that guests typed may
-    look like a statement.
-
-    @param tables: names without schema.
-    @raise ConfigurationError: if this is no plain dump, or in an unknown encoding.
+    @ivar seen: the names of all tables that it has made or filled so far.
     """
-    return _Dump(file, tables).rows()
 
-
-class _Dump:
-    """One reading of one dump."""
-
-    def __init__(self, file: BinaryIO, tables: Collection[str]) -> None:
-        self._pieces = _pieces(file)
-        self._wanted = {table.encode() for table in tables}
+    def __init__(self, file: BinaryIO, tables: Mapping[str, Collection[str]]) -> None:
+        """
+        @param tables: names without schema, and the columns without which a row is of no use.
+        """
+        text, self._is_converted = as_utf8(file)
+        self._pieces = _pieces(text)
+        self._wanted = {table.encode(): frozenset(columns) for table, columns in tables.items()}
         self._columns: dict[bytes, list[str]] = {}
-        self._encoding = "utf-8"
+        self._encoding: str | None = None
         self._conforming = False
+        self.seen: set[str] = set()
 
     def rows(self) -> Iterator[Row | Unreadable]:
-        """Go through the file from statement to statement."""
+        """
+        Read the rows of the wanted tables, whether written as COPY or as INSERT.
+
+        Rows of other tables are skipped with care: text that guests typed may look like a statement.
+
+        @raise ConfigurationError: if this is no plain dump, or in an unknown encoding.
+        """
         for piece in self._pieces:
+            if FOREIGN.match(piece.text):
+                raise ConfigurationError(
+                    "This is a dump of MySQL or MariaDB, but wifidog-auth keeps its data in PostgreSQL: use pg_dump."
+                )
             if piece.starts and (match := COPY.match(piece.text)):
                 yield from self._copy(match, piece.line)
             elif piece.starts and piece.text.startswith(b"INSERT INTO "):
@@ -115,13 +124,14 @@ class _Dump:
             elif match := CREATE.match(piece.text):
                 self._create(match["table"])
             elif match := ENCODING.match(piece.text):
-                self._encoding = _codec(match[1])
+                self._encoding = "utf-8" if self._is_converted else _codec(match[1])
             elif match := CONFORMING.match(piece.text):
                 self._conforming = match[1] == b"on"
 
     def _create(self, table: bytes) -> None:
         """Note the columns of a table, for statements that do not name them."""
         columns = []
+        self.seen.add(table.decode())
         for piece in self._pieces:
             if piece.text.startswith(b")"):
                 break
@@ -132,6 +142,7 @@ class _Dump:
     def _copy(self, match: re.Match[bytes], line: int) -> Iterator[Row | Unreadable]:
         """Read the lines up to the full stop after a backslash."""
         table = match["table"]
+        self.seen.add(table.decode())
         columns = self._named(match)
         for piece in self._pieces:
             if piece.starts and piece.text == b"\\.":
@@ -149,6 +160,8 @@ class _Dump:
         """Read one statement, however many lines and rows it has."""
         line, quotes, statement, is_whole = piece.line, Quotes(self._conforming), bytearray(), False
         match = INSERT.match(piece.text + b"\n")
+        if match is not None:
+            self.seen.add(match["table"].decode())
         wanted = match is not None and match["table"] in self._wanted
         while True:
             text = piece.text + b"\n" * piece.ends
@@ -181,17 +194,29 @@ class _Dump:
         """List the columns that a statement names, or its table has."""
         if match["columns"] is None:
             return self._columns.get(match["table"], [])
-        return [name.strip().strip(b'"').decode(self._encoding, "replace") for name in match["columns"].split(b",")]
+        return [name.strip().strip(b'"').decode("utf-8", "replace") for name in match["columns"].split(b",")]
 
     def _row(self, line: int, table: bytes, columns: list[str], fields: list[bytes | None]) -> Row | Unreadable:
-        """Put fields under their columns."""
+        """Put fields under their columns; only those that are needed must be readable."""
         if len(fields) != len(columns):
             return Unreadable(line, table.decode(), f"has {len(fields)} fields instead of {len(columns)}")
+        values: dict[str, str | None] = {}
+        for column, field in zip(columns, fields, strict=True):
+            needed = column in self._wanted[table]
+            try:
+                values[column] = None if field is None else self._decoded(field, "strict" if needed else "replace")
+            except UnicodeDecodeError:
+                return Unreadable(line, table.decode(), f"is not written in {self._encoding}")
+        return Row(line, table.decode(), values)
+
+    def _decoded(self, field: bytes, errors: str) -> str:
+        """Return a field as text; old databases that took any octets have Latin-1 beside UTF-8."""
+        if self._encoding is not None:
+            return field.decode(self._encoding, errors)
         try:
-            texts = [None if field is None else field.decode(self._encoding) for field in fields]
+            return field.decode("utf-8")
         except UnicodeDecodeError:
-            return Unreadable(line, table.decode(), f"is not written in {self._encoding}")
-        return Row(line, table.decode(), dict(zip(columns, texts, strict=True)))
+            return field.decode(WESTERN, errors)
 
 
 def _pieces(file: BinaryIO) -> Iterator[_Piece]:
@@ -217,8 +242,10 @@ def _expect_plain(text: bytes) -> None:
         raise ConfigurationError("This file is compressed: unpack it first.")
 
 
-def _codec(name: bytes) -> str:
-    """Look up Python's name of an encoding of PostgreSQL."""
+def _codec(name: bytes) -> str | None:
+    """Return Python's name of an encoding of PostgreSQL; None for text in any encoding, mixed perhaps."""
+    if name.upper() == b"SQL_ASCII":
+        return None
     if name.upper() not in ENCODINGS:
         raise ConfigurationError(
             f"The dump is written in {name.decode('ascii', 'replace')}: make one with `pg_dump --encoding=UTF8`."

@@ -12,15 +12,25 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from ipaddress import ip_address
 from typing import BinaryIO
 
-from wifidogd.ctl.migration.pg_dump import Row, Unreadable, read_rows
-from wifidogd.store.accounts.accounts import fold_name
+from wifidogd.ctl.migration.pg_dump import Dump, Row, Unreadable
+from wifidogd.domain.account_names import fold_name, is_name
+from wifidogd.domain.addresses import LONGEST_STORED, read_mail_address
+from wifidogd.domain.errors import ConfigurationError
+
+NEEDED = {"users": ("username", "pass", "account_status"), "nodes": ("node_id", "gw_id")}
+"""The tables that are read, and the columns without which a row is of no use."""
+
+INITIAL = {"token_status", "venue_types", "node_deployment_status"}
+"""Tables that wifidog-auth's C{sql/wifidog-postgres-initial-data.sql} fills."""
+
+MAKE_ONE = "make one of the old server's database with `pg_dump --file=old.sql wifidog`"
 
 ALLOWED, VALIDATION, VALIDATION_FAILED = "1", "5", "6"
 """Values of C{users.account_status}; there are also -1 error, 0 denied and 254 locked."""
@@ -36,8 +46,6 @@ CLOSED = {"PERMANENTLY_CLOSED", "NON_WIFIDOG_NODE"}
 
 MOST_USERS = 500_000
 """Of one dump; 100 MB of memory tell which names and addresses were there before."""
-
-EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +110,31 @@ def read_wifidog_auth(file: BinaryIO) -> Iterator[OldUser | OldNode | LeftOut]:
 
     Of users or nodes with the same name, the first is taken.
 
-    @raise ConfigurationError: if this is no plain dump, or in an unknown encoding.
+    @raise ConfigurationError: if this is no plain dump, in an unknown encoding, or of something else.
     """
+    dump, is_empty = Dump(file, NEEDED), True
+    for one in _taken(dump.rows()):
+        is_empty = is_empty and not isinstance(one, OldUser | OldNode)
+        yield one
+    _expect_wifidog_auth(dump.seen, is_empty=is_empty)
+
+
+def _expect_wifidog_auth(tables: Collection[str], *, is_empty: bool) -> None:
+    """Refuse a file in which the operator would look for users in vain."""
+    if not tables:
+        raise ConfigurationError(f"There is no dump of PostgreSQL in this file: {MAKE_ONE}.")
+    if "users" not in tables and set(tables) >= INITIAL:
+        raise ConfigurationError(f"This is the data that each wifidog-auth begins with, without a user: {MAKE_ONE}.")
+    if not {"users", "nodes"} & set(tables):
+        raise ConfigurationError(f"There are no tables of wifidog-auth in this dump: {MAKE_ONE}.")
+    if is_empty and set(tables) >= INITIAL and "connections" not in tables:
+        raise ConfigurationError(f"This is the data that each wifidog-auth begins with, without a guest: {MAKE_ONE}.")
+
+
+def _taken(rows: Iterable[Row | Unreadable]) -> Iterator[OldUser | OldNode | LeftOut]:
     seen: set[bytes] = set()
     users = 0
-    for row in read_rows(file, {"users", "nodes"}):
+    for row in rows:
         if isinstance(row, Unreadable):
             yield LeftOut(row.line, f"a row of {row.table}", row.problem)
             continue
@@ -135,7 +163,7 @@ def _user(row: Row) -> OldUser:
     name = fold_name(values["username"] or email or "")
     if values["username"] == "SPLASH_ONLY_USER":
         raise _NotTaken("is nobody's: it stood for all guests of splash-only nodes")
-    if not 1 <= len(name) <= 100 or not name.isprintable():
+    if not is_name(name):
         raise _NotTaken("has no name that an account can have")
     old_hash = values["pass"] or ""
     if not _is_md5(old_hash):
@@ -155,14 +183,14 @@ def _user(row: Row) -> OldUser:
 
 
 def _node(row: Row) -> OldNode:
-    values = _expect(row.values, "node_id", "last_heartbeat_ip")
+    values = _expect(row.values, "node_id")
     gw_id = values.get("gw_id") or values["node_id"] or ""
     if not re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", gw_id):
         raise _NotTaken("has no GatewayID: 1 to 64 letters, digits and . _ : -")
     if values.get("node_deployment_status") in CLOSED:
         raise _NotTaken("was closed, or never ran wifidog")
     try:
-        source = str(ip_address(values["last_heartbeat_ip"] or ""))
+        source = str(ip_address(values.get("last_heartbeat_ip") or ""))
     except ValueError:
         raise _NotTaken("has never called: it waits to be adopted once it does") from None
     version = "".join(filter(str.isprintable, values.get("last_heartbeat_user_agent") or ""))[:100]
@@ -201,9 +229,8 @@ def _is_md5(text: str) -> bool:
 
 
 def _email(text: str) -> str | None:
-    """Read an address; None for none, or one that no mail program would take."""
-    text = text.strip().lower()
-    return text if len(text) <= 254 and EMAIL.fullmatch(text) else None
+    """Read an address; None for none, or one that no mail can be sent to."""
+    return read_mail_address(text, LONGEST_STORED)
 
 
 def _instant(text: str) -> datetime | None:

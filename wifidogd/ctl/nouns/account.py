@@ -10,12 +10,13 @@ from getpass import getpass
 from wifidogd.ctl.cli.arguments import JSON, add_nouns
 from wifidogd.ctl.cli.command import Command, CommandFailed, WrongUsage
 from wifidogd.ctl.cli.output import complain, instant, print_json, print_table
+from wifidogd.domain.account_names import fold_name, is_name, spellings_of
 from wifidogd.domain.guests import Account
-from wifidogd.domain.tokens import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from wifidogd.domain.tokens import LONGEST_PASSWORD, SHORTEST_PASSWORD, PasswordFlaw, flaw_of
 from wifidogd.runtime.passwords import Passwords
+from wifidogd.settings.text_files import read_line
 from wifidogd.store.accounts.accounts import (
     add_account,
-    fold_name,
     list_accounts,
     set_disabled,
     set_password,
@@ -44,9 +45,9 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
 
 
 def account_name(text: str) -> str:
-    """Read a user name, as it is stored."""
-    name = fold_name(text)
-    if not 1 <= len(name) <= 100 or not name.isprintable():
+    """Read a user name, in the form that the store looks for first."""
+    name = spellings_of(text)[0]
+    if not is_name(fold_name(name)):
         raise ArgumentTypeError(f"{text!r} cannot be a user name: 1 to 100 characters that can be seen")
     return name
 
@@ -62,21 +63,23 @@ def ask_password(arguments: Namespace) -> None:
         if getpass("Again: ") != password:
             raise WrongUsage("The two passwords differ: try again.")
     else:
-        password = sys.stdin.readline(LONGEST_PASSWORD + 3).rstrip("\r\n")
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        try:
+            password = read_line(sys.stdin.buffer)
+        except ValueError:
+            raise WrongUsage("The password is not plain text: write it in UTF-8.") from None
+    flaw = flaw_of(password)
+    if flaw in (PasswordFlaw.SHORT, PasswordFlaw.LONG):
         raise WrongUsage(
             f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; this one has {len(password)}."
         )
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        raise WrongUsage("The password is not written in UTF-8.") from None
+    if flaw is not None:
+        raise WrongUsage(f"The password has {flaw.value}, which guests would hardly type: choose another.")
     arguments.password = password
 
 
 async def add(command: Command) -> None:
     """Add an account, unless the name is taken."""
-    name, password_hash = command.arguments.name, await _hash(command)
+    name, password_hash = fold_name(command.arguments.name), await _hash(command)
     if not await command.transaction(lambda cursor: add_account(cursor, name, password_hash, command.now)):
         raise CommandFailed(
             f"There is an account {name} already: `wifidogctl account passwd {name}` changes its password."
@@ -88,7 +91,7 @@ async def passwd(command: Command) -> None:
     """Replace the password of an account."""
     name, password_hash = command.arguments.name, await _hash(command)
     _expect(await command.transaction(lambda cursor: set_password(cursor, name, password_hash)), name)
-    print(f"Changed the password of {name}.")
+    print(f"Changed the password of {name}.  Its open sessions end when their gateways next report.")
 
 
 async def disable(command: Command) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from wifidogd.ctl.cli.arguments import show_duration
 from wifidogd.ctl.cli.command import Command
-from wifidogd.ctl.cli.output import complain, instant, print_json, print_table, seconds
+from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_table, seconds
 from wifidogd.domain.addresses import is_private
-from wifidogd.domain.gateways import Heartbeat, WaitingGateway
+from wifidogd.domain.gateways import Gateway, Heartbeat, WaitingGateway
+from wifidogd.domain.plans import Network
 from wifidogd.runtime.endpoints import ctl_command
 from wifidogd.settings import checked_data_dir, default_data_dir
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.gateway_states import GatewayState, list_gateways
+from wifidogd.store.gateways.networks import fetch_networks
 from wifidogd.store.gateways.waiting_gateways import list_waiting
 
 MOST = 10_000
@@ -22,24 +25,53 @@ MOST = 10_000
 async def list_all(command: Command) -> None:
     """List adopted gateways with their last heartbeat, then those that wait."""
 
-    async def work(cursor: Cursor) -> tuple[list[GatewayState], list[WaitingGateway]]:
-        return await list_gateways(cursor, MOST), await list_waiting(cursor)
+    async def work(cursor: Cursor) -> tuple[list[GatewayState], list[WaitingGateway], list[Network]]:
+        return await list_gateways(cursor, MOST), await list_waiting(cursor), await fetch_networks(cursor)
 
-    adopted, waiting = await command.transaction(work)
+    adopted, waiting, networks = await command.transaction(work)
     if command.arguments.json:
         print_json({"adopted": [_adopted(one) for one in adopted], "waiting": [_waiting(one) for one in waiting]})
         return
     if adopted:
         print_table(
-            ("GATEWAY", "ADDRESS", "NETWORK", "SEEN", "VERSION", "LOAD", "UPTIME", "ONLINE"),
+            ("GATEWAY", "ADDRESS", "NETWORK", "KEY", "SEEN", "VERSION", "LOAD", "UPTIME", "ONLINE"),
             [_adopted_row(one, command.now) for one in adopted],
         )
     else:
         print("No gateway is adopted.")
     if waiting:
         _print_waiting(waiting, command)
+    for doubt in doubts_about_macs([one.gateway for one in adopted], networks):
+        complain(doubt)
     if len(adopted) == MOST:
         complain(f"Only the first {MOST} gateways are listed.")
+
+
+def doubts_about_macs(gateways: Iterable[Gateway], networks: Iterable[Network]) -> list[str]:
+    """
+    Return what operators must know of networks whose settings are about devices, and of their gateways without a key.
+
+    @return: a sentence or two for each such network.
+    """
+    keyless: dict[str, list[str]] = {}
+    for gateway in gateways:
+        if not gateway.proves_macs:
+            keyless.setdefault(gateway.network, []).append(gateway.gw_id)
+    found = []
+    for network in networks:
+        missed = [
+            *(["lets no device come back by its MAC address"] if network.recognizes_macs else []),
+            *([f"gives plan {network.plan} to each sign-in instead of each device"] if network.limits_devices else []),
+        ]
+        if missed and network.name in keyless:
+            first, *others = keyless[network.name]
+            who = first if not others else f"{first} and {count(len(others), 'other gateway')}"
+            found.append(
+                f"Network {network.name} {' and '.join(missed)} at {who}, as anybody can report a device where there "
+                f"is no key.  Make one: `wifidogctl gateway config {first} --new-key`; or believe what is reported all "
+                f"the same: `wifidogctl gateway adopt {first} --trust-macs`."
+            )
+    return found
 
 
 def _adopted_row(state: GatewayState, now: datetime) -> tuple[str, ...]:
@@ -48,6 +80,7 @@ def _adopted_row(state: GatewayState, now: datetime) -> tuple[str, ...]:
         gateway.gw_id,
         gateway.address,
         gateway.network,
+        "yes" if gateway.key_hashes else "trusted" if gateway.trust_macs else "no",
         "never" if state.heartbeat is None else f"{show_duration(now - ping.seen_at)} ago",
         ping.version or "-",
         "-" if ping.load is None else f"{ping.load:.2f}",
@@ -89,6 +122,7 @@ def _adopted(state: GatewayState) -> dict[str, object]:
         "port": gateway.port,
         "check_interval_seconds": seconds(gateway.interval),
         "keys": len(gateway.key_hashes),
+        "trust_macs": gateway.trust_macs,
         "adopted_at": instant(state.adopted_at),
         "sessions_online": state.online,
         "heartbeat": None

@@ -18,7 +18,8 @@ from wifidogd.ctl.cli.arguments import (
     stale_after,
 )
 from wifidogd.ctl.cli.command import Command, CommandFailed
-from wifidogd.ctl.cli.output import print_json, print_table, seconds
+from wifidogd.ctl.cli.output import complain, print_json, print_table, seconds
+from wifidogd.ctl.nouns.gateway_list import doubts_about_macs
 from wifidogd.ctl.nouns.network_fields import (
     colour,
     grace,
@@ -35,6 +36,7 @@ from wifidogd.ctl.nouns.preview import add_preview
 from wifidogd.domain.plans import Network
 from wifidogd.store.accounting.plans import fetch_plans
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.gateways.gateways import fetch_gateways
 from wifidogd.store.gateways.networks import fetch_networks, save_network
 
 
@@ -119,14 +121,17 @@ async def change(command: Command) -> None:
     typed = vars(command.arguments)
     changes = {field.name: typed[field.name] for field in fields(Network) if field.name in typed}
 
-    async def work(cursor: Cursor) -> bool:
+    async def work(cursor: Cursor) -> tuple[bool, list[str]]:
         known = {network.name: network for network in await fetch_networks(cursor)}
         changed = _with_terms(replace(known.get(name, Network(name, name)), **changes), command.arguments.said)
         if "plan" in changes and changed.plan is not None:
             await _expect_plan(cursor, changed.plan)
-        return await save_network(cursor, changed)
+        return await save_network(cursor, changed), doubts_about_macs(await fetch_gateways(cursor), [changed])
 
-    if await command.transaction(work):
+    is_new, doubts = await command.transaction(work)
+    for doubt in doubts:
+        complain(doubt)
+    if is_new:
         print(f"Made network {name}: put a gateway into it with `wifidogctl gateway adopt GW_ID --network {name}`.")
     else:
         print(f"Changed network {name}.")

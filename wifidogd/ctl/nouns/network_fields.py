@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from wifidogd.ctl.cli.arguments import duration, duration_or_none
 from wifidogd.domain.plans import SignInMethod
+from wifidogd.settings.text_files import decode_text
 
 LONGEST_TERMS = 4_000
 """Characters."""
@@ -108,9 +109,9 @@ def terms(text: str) -> tuple[str, str]:
     if not named or not re.fullmatch(r"[a-z]{2}(-[A-Z][a-z]{3})?", language):
         language, name = "en", text
     try:
-        said = _read(name).decode("utf-8").replace("\r\n", "\n").strip()
-    except UnicodeDecodeError as error:
-        raise ArgumentTypeError(f"cannot read {name}: {error}") from None
+        said = decode_text(_read(name)).strip()
+    except UnicodeDecodeError:
+        raise ArgumentTypeError(f"{name} is not plain text") from None
     if len(said) > LONGEST_TERMS:
         raise ArgumentTypeError(f"{name} has {len(said)} characters: {LONGEST_TERMS} are the most that fit")
     if "\0" in said:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from argparse import ArgumentTypeError
 from datetime import datetime
 from functools import partial
 
 from wifidogd.ctl.cli.command import Command
-from wifidogd.ctl.cli.output import complain, instant, print_json, print_table
+from wifidogd.ctl.cli.output import complain, in_utf8, instant, print_json, print_table
 from wifidogd.domain.voucher_codes import show_code
 from wifidogd.store.access.vouchers import Voucher, list_vouchers
 
@@ -42,7 +41,7 @@ async def export(command: Command) -> None:
     """Write vouchers for a spreadsheet."""
     documents = [_document(voucher, command.now) for voucher in await fetch_chosen(command)]
     columns = ("voucher_id", "code", "batch", "plan", "network", "state", "valid_until", "created_at", "first_used_at")
-    lines = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    lines = csv.DictWriter(in_utf8(), columns, lineterminator="\n")
     lines.writeheader()
     lines.writerows(documents)
 

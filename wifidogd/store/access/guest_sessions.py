@@ -12,9 +12,9 @@ from wifidogd.store.driver.rows import RowReader
 
 OPEN = """
     INSERT INTO sessions (token_hash, gw_id, account_id, url, opened_at, time_limit, quota_octets, allowance_id,
-                          claimed_mac, probation_until, terms_version)
+                          claimed_mac, by_mac, probation_until, terms_version)
     VALUES (%(token_hash)s, %(gw_id)s, %(account_id)s, %(url)s, %(now)s, %(time_limit)s, %(quota_octets)s,
-            %(allowance_id)s, %(claimed_mac)s, %(probation_until)s, %(terms_version)s)
+            %(allowance_id)s, %(claimed_mac)s, %(by_mac)s, %(probation_until)s, %(terms_version)s)
 """
 
 FETCH_SESSION = """
@@ -22,7 +22,7 @@ FETCH_SESSION = """
            mine.activated_at AS my_activated_at, mine.expires_at AS my_expires_at, mine.time_limit AS my_time_limit,
            mine.quota_octets AS my_quota_octets, mine.incoming AS my_incoming, mine.outgoing AS my_outgoing,
            mine.ending IS NOT NULL AS my_is_ending, mine.allowance_id AS my_allowance_id,
-           mine.account_id IS NOT NULL AS my_has_account,
+           mine.account_id IS NOT NULL AND NOT mine.by_mac AS my_has_account,
            devices.device_id, devices.mac, devices.account_id, devices.voucher_id, remembered_at, devices.expires_at,
            coalesce(accounts.plan, vouchers.plan) AS plan, vouchers.valid_until,
            coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL) AS is_welcome,
@@ -37,6 +37,7 @@ FETCH_SESSION = """
         ON others.allowance_id = mine.allowance_id
        AND others.token_hash <> mine.token_hash
        AND others.activated_at IS NOT NULL
+       AND NOT mine.by_mac
      WHERE mine.token_hash = %(token_hash)s
      ORDER BY others.activated_at, others.session_id
      LIMIT 100
@@ -53,6 +54,8 @@ DISCONNECT = """
        SET ending = coalesce(sessions.ending, %(reason)s)
       FROM sessions AS mine
      WHERE mine.token_hash = %(token_hash)s
+       AND mine.ending IS NULL
+       AND NOT mine.by_mac
        AND sessions.allowance_id = mine.allowance_id
        AND sessions.session_id = %(session_id)s
 """
@@ -70,6 +73,7 @@ def open_session(
     quota_octets: int | None,
     allowance_id: int | None = None,
     claimed_mac: str | None = None,
+    by_mac: bool = False,
     probation_until: datetime | None = None,
     terms_version: int | None = None,
 ) -> None:
@@ -77,6 +81,7 @@ def open_session(
     Send a pending session at a gateway.
 
     @param claimed_mac: the device that the gateway must report, as the redirect named it; None for any.
+    @param by_mac: True for a guest of whom only the MAC says who they are.
     @param terms_version: of the terms accepted; None where there are none.
     """
     cursor.send(
@@ -91,6 +96,7 @@ def open_session(
             "quota_octets": quota_octets,
             "allowance_id": allowance_id,
             "claimed_mac": claimed_mac,
+            "by_mac": by_mac,
             "probation_until": probation_until,
             "terms_version": terms_version,
         },
@@ -100,6 +106,8 @@ def open_session(
 async def fetch_session(cursor: Cursor, token_hash: bytes) -> GuestSession | None:
     """
     Fetch an open session with its remembered device and the other devices on its allowance.
+
+    Of a guest who was let in by the MAC alone neither the account nor other devices are told: it may be imitated.
 
     @return: None if the token names none.
     """
@@ -125,7 +133,7 @@ async def disconnect(cursor: Cursor, token_hash: bytes, session_id: int, reason:
     """
     Ask another device to leave: its gateway's next report ends its session.
 
-    @param token_hash: of an open session on the same allowance.
+    @param token_hash: of an open session on the same allowance, whose guest did not come in by the MAC alone.
     @return: False if no such session draws on that allowance.
     """
     values = {"token_hash": token_hash, "session_id": session_id, "reason": reason.value}

@@ -133,7 +133,6 @@ class SubjectKind(Enum):
     SIGN_UPS_ON_DEVICE = "sign-ups on device"
     SIGN_UPS_AT_GATEWAY = "sign-ups at gateway"
     SIGN_UPS_FROM_SOURCE = "sign-ups from source"
-    MAILS_TO_ADDRESS = "mails to address"
     MAILS_FROM_SOURCE = "mails from source"
 
     @property
@@ -154,7 +153,7 @@ class Subject:
     @ivar source: a block of addresses, as L{wifidogd.domain.addresses.blocks_of} returns them.
     @ivar spared: a source whose tries do not count if guests have signed in from there at this gateway lately; None
         for none.
-    @ivar name: what a guest typed: a name without an account, or an e-mail address.
+    @ivar name: what a guest typed: a name without an account.
     """
 
     kind: SubjectKind

@@ -39,6 +39,12 @@ CLAIM_OF_ADDRESS = """
        SET plan = excluded.plan, claimed_at = excluded.claimed_at, valid_until = excluded.valid_until
 """
 
+MAKE_NOBODYS = """
+    INSERT INTO allowances (network, plan, claimed_at)
+    VALUES (%(network)s, %(plan)s, %(now)s)
+ RETURNING allowance_id
+"""
+
 HOLD_ACCOUNT = """
     SELECT 1
       FROM accounts
@@ -109,6 +115,13 @@ def send_claim(
         cursor.send(CLAIM_OF_ADDRESS, values | {"address_hash": owner.address_hash})
     else:
         raise ValueError("nobody's allowance cannot be claimed")
+
+
+async def make_nobodys(cursor: Cursor, network: str, plan: str, now: datetime) -> int:
+    """Make an allowance without an owner, for one session, and return its allowance_id."""
+    await cursor.execute(MAKE_NOBODYS, {"network": network, "plan": plan, "now": now})
+    [(allowance_id,)] = cursor.fetchall()
+    return int(allowance_id)
 
 
 def hold_allowances(cursor: Cursor, allowance_ids: Iterable[int]) -> None:

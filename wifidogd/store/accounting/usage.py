@@ -10,7 +10,7 @@ from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.quotas import Use, is_slotted
 from wifidogd.domain.sessions import Session
 from wifidogd.domain.usage import AllowanceUsage, arrival_of, device_of, time_of
-from wifidogd.store.accounting.allowances import ALLOWANCES, hold_allowances, send_claim
+from wifidogd.store.accounting.allowances import ALLOWANCES, hold_allowances, make_nobodys, send_claim
 from wifidogd.store.accounting.plans import plan_of
 from wifidogd.store.accounting.recent_use import sum_recent
 from wifidogd.store.accounting.sessions import session_of
@@ -71,6 +71,15 @@ async def claim_allowance(
     await cursor.execute(READ_USAGE_OF_OWNER, values | {"network": network, "now": now})
     [usage] = (await _usage(cursor, now)).values()
     return usage
+
+
+async def claim_nobodys(cursor: Cursor, network: str, plan: str, now: datetime) -> AllowanceUsage:
+    """
+    Make an allowance for one session of a guest of whom nothing is known for certain, not even the device.
+
+    @raise StoreRefused: if there is no such plan or network.
+    """
+    return await fetch_usage(cursor, await make_nobodys(cursor, network, plan, now), now)
 
 
 async def lock_usage(cursor: Cursor, allowance_ids: Iterable[int], now: datetime) -> dict[int, AllowanceUsage]:

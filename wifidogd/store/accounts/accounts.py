@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 
+from wifidogd.domain.account_names import fold_name, spellings_of
 from wifidogd.domain.guests import Account
+from wifidogd.domain.sessions import Reason
 from wifidogd.store.access.remembered_devices import forget_devices_of
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
@@ -13,11 +14,12 @@ from wifidogd.store.driver.rows import RowReader
 FETCH_ACCOUNT = """
     SELECT account_id, name, password_hash, disabled, created_at, email, validated_at, plan, old_hash
       FROM accounts
-     WHERE name = %(name)s
-        OR email = %(name)s
-     ORDER BY name = %(name)s DESC
+     WHERE name = ANY(%(names)s::text[])
+        OR email = ANY(%(names)s::text[])
+     ORDER BY array_position(%(names)s::text[], name), array_position(%(names)s::text[], email)
      LIMIT 1
 """
+"""A name goes before an address: the position of what is not there is NULL, which comes last."""
 
 FETCH_BY_ID = """
     SELECT account_id, name, password_hash, disabled, created_at, email, validated_at, plan, old_hash
@@ -31,51 +33,22 @@ ADD_ACCOUNT = """
         ON CONFLICT (name) DO NOTHING
 """
 
-SIGN_UP = """
-    INSERT INTO accounts (name, email, password_hash, created_at)
-    VALUES (%(email)s, %(email)s, %(password_hash)s, %(now)s)
-        ON CONFLICT DO NOTHING
- RETURNING account_id
-"""
-
-VALIDATE = """
-    UPDATE accounts
-       SET validated_at = coalesce(validated_at, %(now)s)
-     WHERE account_id = %(account_id)s
-       AND email = %(email)s
-"""
-
-END_PROBATION = """
-    UPDATE sessions
-       SET probation_until = NULL
-     WHERE token_hash IN (
-           SELECT token_hash
-             FROM sessions
-            WHERE account_id = %(account_id)s
-              AND probation_until IS NOT NULL
-            ORDER BY token_hash
-              FOR UPDATE)
-"""
-
-SET_EMAIL = """
-    UPDATE accounts
-       SET name = CASE WHEN name = email THEN %(email)s ELSE name END,
-           email = %(email)s,
-           validated_at = %(now)s
-     WHERE account_id = %(account_id)s
-       AND NOT EXISTS (
-           SELECT 1
-             FROM accounts AS others
-            WHERE (others.name = %(email)s OR others.email = %(email)s)
-              AND others.account_id <> %(account_id)s)
-"""
-
 SET_PASSWORD = """
     UPDATE accounts
        SET password_hash = %(password_hash)s,
            old_hash = NULL
-     WHERE name = %(name)s
- RETURNING account_id
+     WHERE account_id = %(account_id)s
+"""
+
+END_SESSIONS = """
+    UPDATE sessions
+       SET ending = %(reason)s
+     WHERE token_hash IN (
+           SELECT token_hash
+             FROM sessions
+            WHERE account_id = %(account_id)s
+            ORDER BY token_hash
+              FOR UPDATE)
 """
 
 UPGRADE_PASSWORD = """
@@ -83,25 +56,14 @@ UPGRADE_PASSWORD = """
        SET password_hash = %(password_hash)s,
            old_hash = NULL
      WHERE account_id = %(account_id)s
-       AND old_hash = %(old_hash)s
-"""
-
-FORGET_UNVALIDATED = """
-    DELETE FROM accounts
-     WHERE account_id IN (
-           SELECT account_id
-             FROM accounts
-            WHERE validated_at IS NULL
-              AND created_at < %(before)s
-              AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.account_id = accounts.account_id)
-            LIMIT %(limit)s
-              FOR UPDATE SKIP LOCKED)
+       AND password_hash IS NOT DISTINCT FROM %(known_hash)s
+       AND old_hash IS NOT DISTINCT FROM %(old_hash)s
 """
 
 SET_DISABLED = """
     UPDATE accounts
        SET disabled = %(disabled)s
-     WHERE name = %(name)s
+     WHERE account_id = %(account_id)s
 """
 
 LIST_ACCOUNTS = """
@@ -115,23 +77,13 @@ LIST_ACCOUNTS = """
 ACCOUNTS = RowReader(Account)
 
 
-def fold_name(name: str) -> str:
-    """
-    Return an account's name in the form in which it is stored and compared.
-
-    Phones put a capital letter in front and a space behind what people type;
-    some write accents as separate characters.
-    """
-    return unicodedata.normalize("NFC", name).strip().lower()
-
-
 async def fetch_account(cursor: Cursor, name: str) -> Account | None:
     """
     Fetch the account that a guest or operator calls C{name}, or by its address.
 
     @return: None if there is none; disabled ones are found too.
     """
-    await cursor.execute(FETCH_ACCOUNT, {"name": fold_name(name)})
+    await cursor.execute(FETCH_ACCOUNT, {"names": spellings_of(name)})
     return ACCOUNTS.one(cursor)
 
 
@@ -139,47 +91,6 @@ async def fetch_account_by_id(cursor: Cursor, account_id: int) -> Account | None
     """Fetch an account by its number; None if it is gone."""
     await cursor.execute(FETCH_BY_ID, {"account_id": account_id})
     return ACCOUNTS.one(cursor)
-
-
-async def sign_up(cursor: Cursor, email: str, password_hash: str, now: datetime) -> int | None:
-    """
-    Add an account whose guest has yet to show that the address is theirs; the address is its name too.
-
-    @param email: in the form of L{wifidogd.domain.addresses}.
-    @return: its number; None if the address is known, as an address or as a name.
-    """
-    await cursor.execute(SIGN_UP, {"email": email, "password_hash": password_hash, "now": now})
-    row = cursor.fetchone()
-    return None if row is None else int(row[0])
-
-
-async def validate(cursor: Cursor, account_id: int, email: str, now: datetime) -> bool:
-    """
-    Record that an address is its owner's, and end the probation of their sessions.
-
-    @return: False if the account has another address by now.
-    """
-    await cursor.execute(VALIDATE, {"account_id": account_id, "email": email, "now": now})
-    is_right = cursor.rowcount == 1
-    if is_right:
-        await cursor.execute(END_PROBATION, {"account_id": account_id})
-    return is_right
-
-
-async def set_email(cursor: Cursor, account_id: int, email: str, now: datetime) -> bool:
-    """
-    Give an account another address, which its owner has shown to be theirs.
-
-    An account called by its address is called by the new one from then on.
-
-    @return: False if somebody else has that address, or the account is gone.
-    @raise StoreConflict: if somebody else takes it at this moment.
-    """
-    await cursor.execute(SET_EMAIL, {"account_id": account_id, "email": email, "now": now})
-    is_free = cursor.rowcount == 1
-    if is_free:
-        await cursor.execute(END_PROBATION, {"account_id": account_id})
-    return is_free
 
 
 async def add_account(cursor: Cursor, name: str, password_hash: str, now: datetime) -> bool:
@@ -195,15 +106,21 @@ async def add_account(cursor: Cursor, name: str, password_hash: str, now: dateti
 
 async def set_password(cursor: Cursor, name: str, password_hash: str) -> bool:
     """
-    Replace the password of an account, and forget its devices: whoever had the old one may have had theirs remembered.
+    Replace the password of an account, end its sessions and forget its devices: they may be of somebody who had the
+    old one.
+
+    The sessions show no data of the account from now on, and end when their gateways next report.
 
     @return: False if there is no such account.
     """
-    await cursor.execute(SET_PASSWORD, {"name": fold_name(name), "password_hash": password_hash})
-    row = cursor.fetchone()
-    if row is not None:
-        await forget_devices_of(cursor, row[0])
-    return row is not None
+    account = await fetch_account(cursor, name)
+    if account is None:
+        return False
+    whose = {"account_id": account.account_id}
+    await cursor.execute(SET_PASSWORD, whose | {"password_hash": password_hash})
+    await cursor.execute(END_SESSIONS, whose | {"reason": Reason.PASSWORD_CHANGED.value})
+    await forget_devices_of(cursor, account.account_id)
+    return True
 
 
 def upgrade_password(cursor: Cursor, account: Account, password_hash: str) -> None:
@@ -212,10 +129,8 @@ def upgrade_password(cursor: Cursor, account: Account, password_hash: str) -> No
 
     A password that was changed meanwhile stays as it is.
     """
-    cursor.send(
-        UPGRADE_PASSWORD,
-        {"account_id": account.account_id, "old_hash": account.old_hash, "password_hash": password_hash},
-    )
+    known = {"account_id": account.account_id, "known_hash": account.password_hash, "old_hash": account.old_hash}
+    cursor.send(UPGRADE_PASSWORD, known | {"password_hash": password_hash})
 
 
 async def set_disabled(cursor: Cursor, name: str, disabled: bool) -> bool:
@@ -224,21 +139,13 @@ async def set_disabled(cursor: Cursor, name: str, disabled: bool) -> bool:
 
     @return: False if there is no such account.
     """
-    await cursor.execute(SET_DISABLED, {"name": fold_name(name), "disabled": disabled})
-    return cursor.rowcount == 1
+    account = await fetch_account(cursor, name)
+    if account is not None:
+        await cursor.execute(SET_DISABLED, {"account_id": account.account_id, "disabled": disabled})
+    return account is not None
 
 
 async def list_accounts(cursor: Cursor, limit: int) -> list[Account]:
     """Fetch accounts by name, C{limit} at most."""
     await cursor.execute(LIST_ACCOUNTS, {"limit": limit})
     return ACCOUNTS.all(cursor)
-
-
-async def forget_unvalidated(cursor: Cursor, before: datetime, limit: int) -> int:
-    """
-    Delete accounts made before then whose address nobody has shown to be theirs, unless they are online.
-
-    @return: how many, C{limit} at most.
-    """
-    await cursor.execute(FORGET_UNVALIDATED, {"before": before, "limit": limit})
-    return cursor.rowcount

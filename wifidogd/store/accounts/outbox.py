@@ -12,10 +12,15 @@ from wifidogd.store.driver.rows import RowReader
 MOST = 10_000
 """Mails that may wait; a mail server that is away for days must not fill the database."""
 
+MOST_OF_SOURCE = 1_000
+"""Those of them that one source may have had written."""
+
 QUEUE = """
-    INSERT INTO mails (recipient, message, queued_at, next_try)
-    SELECT %(recipient)s, %(message)s, %(now)s, %(now)s
+    INSERT INTO mails (recipient, message, source, queued_at, next_try)
+    SELECT %(recipient)s, %(message)s, %(source)s, %(now)s, %(now)s
      WHERE (SELECT count(*) FROM (SELECT 1 FROM mails LIMIT %(most)s) AS waiting) < %(most)s
+       AND (SELECT count(*) FROM (SELECT 1 FROM mails WHERE source = %(source)s LIMIT %(most_of_source)s) AS theirs)
+           < %(most_of_source)s
 """
 
 CLAIM = """
@@ -64,13 +69,15 @@ class Mail:
 MAILS = RowReader(Mail)
 
 
-async def queue_mail(cursor: Cursor, recipient: str, message: str, now: datetime) -> bool:
+async def queue_mail(cursor: Cursor, recipient: str, message: str, now: datetime, source: str | None = None) -> bool:
     """
     Queue a mail, to be sent as soon as the transaction is committed.
 
-    @return: False if L{MOST} are waiting already.
+    @param source: who has it written, as L{wifidogd.domain.addresses.neighbourhood} returns it; None when unknown.
+    @return: False if L{MOST} are waiting already, or L{MOST_OF_SOURCE} of this source.
     """
-    await cursor.execute(QUEUE, {"recipient": recipient, "message": message, "now": now, "most": MOST})
+    values = {"recipient": recipient, "message": message, "source": source, "now": now}
+    await cursor.execute(QUEUE, values | {"most": MOST, "most_of_source": MOST_OF_SOURCE})
     return cursor.rowcount == 1
 
 

@@ -23,9 +23,10 @@ MOST = 1_000
 """Rows of a kind that one statement reads or changes."""
 
 FIND_OWN = """
-    SELECT account_id, device_id
+    SELECT CASE WHEN NOT by_mac THEN account_id END AS account_id, device_id, by_mac
       FROM sessions
      WHERE token_hash = %(token_hash)s
+       AND ending IS DISTINCT FROM %(cut_off)s
 """
 
 FIND_OPEN = """
@@ -128,10 +129,17 @@ REMOVE_MAILS = """
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who an open session belongs to: an account and a remembered device, each None for none."""
+    """
+    Who an open session belongs to.
+
+    @ivar account_id: None for a guest without an account, and for one who came in by the MAC alone.
+    @ivar device_id: the remembered device; None for none.
+    @ivar by_mac: True for a guest who came in by the MAC alone.
+    """
 
     account_id: int | None
     device_id: int | None
+    by_mac: bool = False
 
 
 def _session(
@@ -156,14 +164,23 @@ OWNERS = RowReader(Owner)
 
 
 async def find_owner(cursor: Cursor, token_hash: bytes) -> Owner | None:
-    """Return whose an open session is; None if the token names none."""
-    await cursor.execute(FIND_OWN, {"token_hash": token_hash})
+    """
+    Return whose an open session is.
+
+    @return: None if the token names none, or one from before the password of its account was changed.
+    """
+    await cursor.execute(FIND_OWN, {"token_hash": token_hash, "cut_off": Reason.PASSWORD_CHANGED.value})
     return OWNERS.one(cursor)
 
 
 async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> StoredData:
-    """Fetch what is stored about the guest of an open session."""
-    whose = {"token_hash": token_hash, "account_id": owner.account_id, "device_id": owner.device_id, "most": MOST}
+    """
+    Fetch what is stored about the guest of an open session.
+
+    Of a guest who came in by the MAC alone it is that session only.
+    """
+    device_id = None if owner.by_mac else owner.device_id
+    whose = {"token_hash": token_hash, "account_id": owner.account_id, "device_id": device_id, "most": MOST}
     account = None if owner.account_id is None else await fetch_account_by_id(cursor, owner.account_id)
     await cursor.execute(FIND_OPEN, whose)
     sessions = SESSIONS.all(cursor)
@@ -171,7 +188,7 @@ async def gather(cursor: Cursor, token_hash: bytes, owner: Owner) -> StoredData:
         await cursor.execute(FIND_PAST, whose)
         sessions += SESSIONS.all(cursor)
     await cursor.execute(FIND_DEVICES, whose)
-    return StoredData(account, tuple(sessions), tuple(DEVICES.all(cursor)))
+    return StoredData(account, tuple(sessions), tuple(DEVICES.all(cursor)), owner.by_mac)
 
 
 async def erase_past(cursor: Cursor, account_id: int) -> bool:

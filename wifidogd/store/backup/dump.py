@@ -7,7 +7,7 @@ Its password reaches it by its environment, which only its user can read; everyb
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from psycopg2.extensions import make_dsn
@@ -42,17 +42,22 @@ class Dump:
         self._reactor = reactor
         self._child: Child | None = None
 
-    async def write(self, namespace: str, target: int) -> None:
+    async def write(self, namespace: str, target: int | Path) -> None:
         """
         Write a backup, in pg_dump's custom format.
 
         @param namespace: PostgreSQL's schema that is to be backed up.
-        @param target: a descriptor.
+        @param target: a descriptor, or a file, which is better: pg_dump goes back in a file to note where each table
+            begins, but only appends to a descriptor (seen with PostgreSQL 18).
         @raise StoreRefused: if it cannot be done; what was written is of no use.
         """
         command = [self._program, "--no-password", f"--dbname={self._database}", *PORTABLE, "--format=custom"]
         command.append(f"--schema={_literally(namespace)}")
-        pipes: Mapping[int, int | Literal["r", "w"]] = {0: "w", 1: target, 2: "r"}
+        pipes: dict[int, int | Literal["r", "w"]] = {0: "w", 1: "r", 2: "r"}
+        if isinstance(target, Path):
+            command.append(f"--file={target.absolute()}")
+        else:
+            pipes[1] = target
         self._child = child = Child(self._reactor)
         self._reactor.spawnProcess(child, self._program, command, env=self._environment, childFDs=pipes)
         await child.ended.wait()

@@ -17,7 +17,7 @@ LIST_GATEWAYS = """
           FROM sessions
          GROUP BY gw_id
     )
-    SELECT gateways.gw_id, network, address, port, check_interval, key_hashes, adopted_at,
+    SELECT gateways.gw_id, network, address, port, check_interval, key_hashes, trust_macs, adopted_at,
            coalesce(online, 0) AS online, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime
       FROM gateways
       LEFT JOIN counted ON counted.gw_id = gateways.gw_id

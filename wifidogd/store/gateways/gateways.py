@@ -11,14 +11,14 @@ from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
 
 FETCH_GATEWAYS = """
-    SELECT gw_id, network, address, port, check_interval, key_hashes
+    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs
       FROM gateways
      ORDER BY gw_id
      LIMIT 100000
 """
 
 LOCK_GATEWAY = """
-    SELECT gw_id, network, address, port, check_interval, key_hashes
+    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs
       FROM gateways
      WHERE gw_id = %(gw_id)s
        FOR UPDATE
@@ -30,13 +30,15 @@ FETCH_REVISION = """
 """
 
 ADOPT = """
-    INSERT INTO gateways AS known (gw_id, network, address, port, check_interval, key_hashes, adopted_at)
-    VALUES (%(gw_id)s, %(network)s, %(address)s, %(port)s, %(interval)s, %(key_hashes)s::bytea[], %(now)s)
+    INSERT INTO gateways AS known (gw_id, network, address, port, check_interval, key_hashes, trust_macs, adopted_at)
+    VALUES (%(gw_id)s, %(network)s, %(address)s, %(port)s, %(interval)s, %(key_hashes)s::bytea[], %(trust_macs)s,
+            %(now)s)
         ON CONFLICT (gw_id) DO UPDATE
        SET network = excluded.network,
            address = excluded.address,
            port = excluded.port,
-           check_interval = excluded.check_interval
+           check_interval = excluded.check_interval,
+           trust_macs = excluded.trust_macs
  RETURNING known.xmax = 0
 """
 
@@ -69,10 +71,16 @@ COUNT_GATEWAYS = """
 
 
 def gateway_of(
-    gw_id: str, network: str, address: str, port: int, check_interval: timedelta, key_hashes: list[bytes]
+    gw_id: str,
+    network: str,
+    address: str,
+    port: int,
+    check_interval: timedelta,
+    key_hashes: list[bytes],
+    trust_macs: bool,
 ) -> Gateway:
     """Return the gateway that a row of the table stands for."""
-    return Gateway(gw_id, network, address, port, check_interval, tuple(key_hashes))
+    return Gateway(gw_id, network, address, port, check_interval, tuple(key_hashes), trust_macs)
 
 
 GATEWAYS = RowReader(gateway_of)
@@ -103,7 +111,7 @@ async def fetch_revision(cursor: Cursor) -> int:
 
 async def adopt(cursor: Cursor, gateway: Gateway, now: datetime) -> bool:
     """
-    Adopt a gateway, or change the address, port, network and interval of one adopted before.
+    Adopt a gateway, or change the settings of one adopted before.
 
     Keys are taken from C{gateway} only when it is new; L{set_keys} changes
     those of others.  It no longer waits afterwards.
@@ -120,6 +128,7 @@ async def adopt(cursor: Cursor, gateway: Gateway, now: datetime) -> bool:
             "port": gateway.port,
             "interval": gateway.interval,
             "key_hashes": list(gateway.key_hashes),
+            "trust_macs": gateway.trust_macs,
             "now": now,
         },
     )

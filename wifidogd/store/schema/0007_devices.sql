@@ -1,4 +1,11 @@
--- What a gateway says of devices is believed only where nobody else can say it.
+-- Which device a guest has is believed only of a gateway that nobody else can speak for.
+
+ALTER TABLE gateways ADD COLUMN trust_macs boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN gateways.trust_macs IS 'Whether the MACs it reports are believed although it has no key, so that anybody can report them';
+
+ALTER TABLE sessions ADD COLUMN by_mac boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN sessions.by_mac IS 'True if the guest was let in by the MAC alone, so that nothing of the account is shown';
+UPDATE sessions SET by_mac = true WHERE device_id IS NOT NULL AND claimed_mac IS NOT NULL;
 
 -- A report without a MAC says nothing about the device.
 CREATE OR REPLACE FUNCTION meet_device() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from wifidogd.access.open_session import Refused
+from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.mails import MailKind, Reader
 from wifidogd.accounts.self_service import Outcome, SelfService
 from wifidogd.domain.plans import Network
@@ -15,13 +16,20 @@ from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.http import Answer, Caller, refusal
 from wifidogd.web.portal.sign_up import LONGEST_SHOWN
 from wifidogd.web.rendering import urls
-from wifidogd.web.rendering.brand import page_of
+from wifidogd.web.rendering.brand import Page, page_of
 from wifidogd.web.rendering.formatting import why_of
 from wifidogd.web.server.query import read_query
 
 DEFAULT_NETWORK = "default"
 
 _DONE = {Outcome.NO_LINK: HTTPStatus.NOT_FOUND}
+
+_FORMS = {
+    Outcome.ASK_CONFIRMATION: "confirm.html",
+    Outcome.ASK_CONFIRMATION_OF_MOVE: "confirm.html",
+    Outcome.ASK_PASSWORD: "new_password.html",
+}
+"""The form that does what a link asks for."""
 
 
 class AccountPages:
@@ -32,9 +40,12 @@ class AccountPages:
     than the one it was asked for on.
     """
 
-    def __init__(self, registry: Registry, self_service: SelfService, state: FormState, path: str) -> None:
+    def __init__(
+        self, registry: Registry, self_service: SelfService, mailed_links: MailedLinks, state: FormState, path: str
+    ) -> None:
         self._registry = registry
         self._self_service = self_service
+        self._mailed_links = mailed_links
         self._state = state
         self._path = path
 
@@ -68,28 +79,28 @@ class AccountPages:
             )
         return self._told("account.html", outcome, form)
 
-    async def follow(self, secret: str, *, only_head: bool = False) -> Answer:
+    async def show_link(self, secret: str) -> Answer:
         """
-        Follow the link of a mail at once.
+        Show the form that does what the link of a mail is for.
 
-        A program that scans mails before people read them may follow it too:
-        that the address is read is then shown, which is all we ask.  A new
-        password waits for its form.
-
-        @param only_head: True for a HEAD request, which leaves the link good.
+        Programs that scan mails open links before people do, so that opening one does nothing.
         """
-        if only_head:
-            return Answer(b"")
-        outcome = await self._self_service.follow(secret)
-        if outcome is Outcome.ASK_PASSWORD:
-            return Answer(page_of("new_password.html", secret=secret, **why_of(None)))
-        return self._done(outcome)
+        asked = await self._mailed_links.look(secret)
+        return Answer(_link_page(asked, secret)) if asked in _FORMS else self._done(asked)
 
-    async def choose_password(self, secret: str, form: Mapping[str, str]) -> Answer:
-        """Replace a forgotten password."""
-        outcome = await self._self_service.choose_password(secret, form.get("password", ""))
+    async def use_link(self, secret: str, form: Mapping[str, str], caller: Caller) -> Answer:
+        """Confirm an address, or replace a forgotten password."""
+        asked = await self._mailed_links.look(secret)
+        if asked not in _FORMS:
+            return self._done(asked)
+        outcome: Outcome | Refused
+        if asked is Outcome.ASK_PASSWORD or "new_password" in form:
+            chosen = form.get("new_password", form.get("password", ""))
+            outcome = await self._mailed_links.choose_password(secret, chosen, caller.source)
+        else:
+            outcome = await self._mailed_links.confirm(secret, form.get("password", ""), caller.source)
         if isinstance(outcome, Refused):
-            return refusal(page_of("new_password.html", secret=secret, **why_of(outcome)), outcome)
+            return refusal(_link_page(asked, secret, outcome), outcome)
         return self._done(outcome)
 
     def _form(
@@ -130,3 +141,7 @@ class AccountPages:
         login_query = self._login_query(state)
         gateway = None if login_query is None else self._registry.gateway(login_query.gw_id)
         return self._registry.network(DEFAULT_NETWORK if gateway is None else gateway.network)
+
+
+def _link_page(asked: Outcome, secret: str, refused: Refused | None = None) -> Page:
+    return page_of(_FORMS[asked], secret=secret, asked=asked.name, **why_of(refused))

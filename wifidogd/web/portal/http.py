@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from twisted.web.iweb import IRequest
 
 from wifidogd.access.open_session import Refusal, Refused
-from wifidogd.web.portal.device_cookie import keys_in
+from wifidogd.web.portal.device_cookie import DeviceKeys, keys_in
 from wifidogd.web.rendering import notices
 from wifidogd.web.rendering.brand import Page
 from wifidogd.web.rendering.language import ENGLISH, PARAMETER, Language, Switch, negotiate, switch_at, switch_to
@@ -31,14 +31,14 @@ class Caller:
 
     @ivar source: address of the connection; a whole site may share one.
     @ivar host: lower-case, without port, as in a URL; None when the browser sent none that could be true.
-    @ivar keys: by which its device is remembered, by network.
+    @ivar keys: by which its device is remembered.
     @ivar is_secure: True if the request came over TLS.
     """
 
     source: str
     host: str | None
     language: Language = ENGLISH
-    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    keys: DeviceKeys = field(default_factory=DeviceKeys, repr=False)
     is_secure: bool = False
 
 
@@ -53,7 +53,7 @@ class Answer:
     @ivar location: where the browser is sent at once; None for nowhere.
     @ivar retry_after: when to ask again; None for no advice.
     @ivar address: of ours, where the page that answers a form can be had in another language; None for nowhere.
-    @ivar cookie: to be set; None for none.
+    @ivar cookies: Set-Cookie headers.
     @ivar media: type of the body.
     @ivar filename: under which the browser saves the body; None to show it.
     """
@@ -65,7 +65,7 @@ class Answer:
     location: str | None = None
     retry_after: timedelta | None = None
     address: str | None = None
-    cookie: str | None = field(default=None, repr=False)
+    cookies: tuple[str, ...] = field(default=(), repr=False)
     media: str = "text/html"
     filename: str | None = None
 
@@ -112,7 +112,19 @@ def form_of(request: IRequest) -> Mapping[str, str]:
     return dict(reversed(pairs))
 
 
-def put(request: IRequest, answer: Answer, policy: str) -> None:
+PERMISSIONS = "camera=(), geolocation=(), microphone=()"
+"""What no page here asks a browser for, nor a page that somebody gets into one."""
+
+HSTS = timedelta(days=180)
+"""
+How long browsers go to this server by TLS alone, from their last visit on.
+
+Guests who come back within half a year cannot be led to an imitation without
+TLS.  Subdomains are not included: they may be anybody's.
+"""
+
+
+def put(request: IRequest, answer: Answer, policy: str, *, is_public_over_tls: bool) -> None:
     """
     Set the head of an answer.
 
@@ -120,6 +132,7 @@ def put(request: IRequest, answer: Answer, policy: str) -> None:
     the whole response for them (docs/protocol.md 6.1).
 
     @param policy: the Content-Security-Policy of the page.
+    @param is_public_over_tls: whether all guests reach this server over TLS.
     """
     request.setResponseCode(answer.code)
     headers = {
@@ -129,19 +142,22 @@ def put(request: IRequest, answer: Answer, policy: str) -> None:
         # Other sites learn nothing; we do, or browsers would send our own forms with "Origin: null" (Fetch 3.2).
         # Browsers that do not know the second word go by the first.
         "Referrer-Policy": "no-referrer, same-origin",
+        "Permissions-Policy": PERMISSIONS,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
+    if is_public_over_tls:
+        headers["Strict-Transport-Security"] = f"max-age={HSTS // timedelta(seconds=1)}"
     if answer.location is not None:
         headers["Location"] = answer.location
-    if answer.cookie is not None:
-        headers["Set-Cookie"] = answer.cookie
     if answer.filename is not None:
         headers["Content-Disposition"] = f'attachment; filename="{answer.filename}"'
     if answer.retry_after is not None:
         headers["Retry-After"] = str(-(answer.retry_after // timedelta(seconds=-1)))
     for name, value in headers.items():
         request.setHeader(name.encode(), value.encode("ascii"))
+    if answer.cookies:
+        request.responseHeaders.setRawHeaders(b"Set-Cookie", [cookie.encode("ascii") for cookie in answer.cookies])
 
 
 def packed_for(request: IRequest, body: bytes) -> bytes:
@@ -165,13 +181,16 @@ _STATUS = {
     Refusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     Refusal.NO_ADDRESS: HTTPStatus.BAD_REQUEST,
     Refusal.WEAK_PASSWORD: HTTPStatus.BAD_REQUEST,
+    Refusal.LONG_PASSWORD: HTTPStatus.BAD_REQUEST,
+    Refusal.PADDED_PASSWORD: HTTPStatus.BAD_REQUEST,
+    Refusal.UNSEEN_PASSWORD: HTTPStatus.BAD_REQUEST,
 }
 """Status of each refusal; others are 403."""
 
 
-def lead_to(location: str, cookie: str | None = None) -> Answer:
+def lead_to(location: str, cookies: tuple[str, ...] = ()) -> Answer:
     """Redirect the browser, also after a form was sent."""
-    return Answer(notices.redirect(location), HTTPStatus.SEE_OTHER, location=location, cookie=cookie)
+    return Answer(notices.redirect(location), HTTPStatus.SEE_OTHER, location=location, cookies=cookies)
 
 
 def stale(login: str | None = None) -> Answer:

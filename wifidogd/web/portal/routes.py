@@ -14,6 +14,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from wifidogd.access.session_view import SessionViews
+from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService
@@ -60,10 +61,12 @@ class MailServices:
 
     @ivar registration: makes accounts.
     @ivar self_service: lets their owners look after them.
+    @ivar mailed_links: does what links in mails are for.
     """
 
     registration: Registration
     self_service: SelfService
+    mailed_links: MailedLinks
 
 
 class GuestPages:
@@ -114,7 +117,7 @@ class GuestPages:
         self._mount_preview(PreviewPages(registry, state, path, utc_now=utc_now))
         if mail is not None:
             self._mount_sign_up(SignUpPages(registry, mail.registration, state, path, utc_now=utc_now))
-            self._mount_account(AccountPages(registry, mail.self_service, state, path))
+            self._mount_account(AccountPages(registry, mail.self_service, mail.mailed_links, state, path))
         self._mount_errors()
 
     def _mount_sign_in(self, pages: SignInPages, vouchers: VoucherPages) -> None:
@@ -148,12 +151,12 @@ class GuestPages:
         self._mount("POST", "/forgotten", lambda request: pages.write_again(form_of(request), caller_of(request)))
         self._mount("GET", "/account", lambda request: pages.show_account(query_of(request)))
         self._mount("POST", "/account", lambda request: pages.change(form_of(request), caller_of(request)))
+        self._mount("GET", "/mail/<secret>", lambda request, secret: pages.show_link(secret))
         self._mount(
-            "GET",
+            "POST",
             "/mail/<secret>",
-            lambda request, secret: pages.follow(secret, only_head=request.method == b"HEAD"),
+            lambda request, secret: pages.use_link(secret, form_of(request), caller_of(request)),
         )
-        self._mount("POST", "/mail/<secret>", lambda request, secret: pages.choose_password(secret, form_of(request)))
 
     def _mount_errors(self) -> None:
         """Turn what went wrong into a page, in this one place."""
@@ -218,5 +221,6 @@ class GuestPages:
         body = answer.body
         if not isinstance(body, bytes):
             body = self._pages.write(body, language, switch_of(request, answer), origin_of(request))
-        put(request, answer, self._pages.policy(answer.body, answer.forms, answer.images))
+        policy = self._pages.policy(answer.body, answer.forms, answer.images)
+        put(request, answer, policy, is_public_over_tls=(self._public_url or "").startswith("https:"))
         return packed_for(request, body)

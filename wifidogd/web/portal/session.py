@@ -12,7 +12,7 @@ from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.gateways.registry import Registry
-from wifidogd.web.portal.device_cookie import drop_cookie
+from wifidogd.web.portal.device_cookie import drop_cookies
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.http import Answer, Caller, lead_to, stale
 from wifidogd.web.rendering import notices, session_pages, urls
@@ -103,8 +103,8 @@ class SessionPages:
             return await self._forget_at_login(state, caller)
         await self._remembered_devices.forget(token=token)
         view = await self._views.show(token)
-        cookie = None if view is None else drop_cookie(view.network.name, self._path)
-        return replace(self._to_portal_of(view, token), cookie=cookie)
+        cookies = () if view is None else drop_cookies(view.network.name, self._path)
+        return replace(self._to_portal_of(view, token), cookies=cookies)
 
     async def _forget_at_login(self, state: str, caller: Caller) -> Answer:
         try:
@@ -115,9 +115,9 @@ class SessionPages:
             return stale()
         gateway = self._registry.gateway(login_query.gw_id)
         network = "" if gateway is None else gateway.network
-        await self._remembered_devices.forget(key=caller.keys.get(network))
+        await self._remembered_devices.forget(key=caller.keys.by_network.get(network))
         answer = lead_to(urls.login_of(self._path, login_query))
-        return replace(answer, cookie=drop_cookie(network, self._path) if network else None)
+        return replace(answer, cookies=drop_cookies(network, self._path) if network else ())
 
     def _details(self, view: SessionView, token: str) -> PortalDetails:
         return PortalDetails(

@@ -18,7 +18,7 @@ from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.gateways.registry import Registry
-from wifidogd.web.portal.device_cookie import set_cookie
+from wifidogd.web.portal.device_cookie import move_cookies, set_cookies
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.http import Answer, Caller, lead_to, stale
 from wifidogd.web.portal.login_query import Flaw, is_elsewhere, read_login_query
@@ -128,7 +128,7 @@ class SignInPages:
         except (StoreUnavailable, Overloaded):
             outcome = Refused(Refusal.BUSY)
         if isinstance(outcome, Admitted):
-            return lead_to(urls.admitting(gateway, outcome.token), self._cookie(request, outcome, caller))
+            return lead_to(urls.admitting(gateway, outcome.token), self._cookies(request, outcome, caller))
         if outcome is not None and outcome.why is Refusal.ALREADY_ONLINE:
             return self._answers.already_online(request, caller)
         return self._answers.form(request, caller, outcome, form)
@@ -143,7 +143,7 @@ class SignInPages:
             login_query,
             self._utc_now(),
             caller.source,
-            device_key=caller.keys.get(network.name),
+            device_key=caller.keys.by_network.get(network.name),
             wants_remembering="remember" in (form or {}),
             even_if_online="again" in (form or {}),
         )
@@ -169,11 +169,15 @@ class SignInPages:
             return await services.arrivals.refuse_if_online(request) or outcome
         return outcome
 
-    def _cookie(self, request: GuestRequest, admitted: Admitted, caller: Caller) -> str | None:
-        if admitted.cookie is None:
-            return None
+    def _cookies(self, request: GuestRequest, admitted: Admitted, caller: Caller) -> tuple[str, ...]:
+        """Return the cookies of a guest who is let in; over TLS the one from before it had a name of its own moves."""
+        network, now = request.network.name, self._utc_now()
         is_secure = caller.is_secure or self._is_public_over_tls
-        return set_cookie(request.network.name, admitted.cookie, self._path, self._utc_now(), is_secure=is_secure)
+        if admitted.cookie is not None:
+            return set_cookies(network, admitted.cookie, self._path, now, is_secure=is_secure)
+        if is_secure and network in caller.keys.unprefixed and request.device_key is not None:
+            return move_cookies(network, request.device_key, self._path, now)
+        return ()
 
     def _not_adopted(self, login_query: LoginQuery, caller: Caller) -> Answer:
         now = self._utc_now()

@@ -67,8 +67,9 @@ def span(length: timedelta) -> Span:
 def why_of(refused: Refused | None) -> dict[str, Any]:
     """Return what templates need to explain a refusal, if there was one."""
     if refused is None:
-        return {"why": None, "minutes": 0}
-    return {"why": refused.why.name, "minutes": minutes_to_wait(refused.wait)}
+        return {"why": None, "minutes": 0, "flaw": None}
+    flaw = None if refused.flaw is None else refused.flaw.name
+    return {"why": refused.why.name, "minutes": minutes_to_wait(refused.wait), "flaw": flaw}
 
 
 def minutes_to_wait(wait: timedelta | None) -> int:

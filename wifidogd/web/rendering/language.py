@@ -26,6 +26,7 @@ NAMES = {
     "tr": "Türkçe",
     "vi": "Tiếng Việt",
     "zh-Hans": "简体中文",
+    "zh-Hant": "繁體中文",
 }
 """The languages of the pages, each by the name its readers use; the first is the fallback."""
 
@@ -45,7 +46,7 @@ _LONGEST_PREFERENCES = 500
 """Characters of an Accept-Language header that are read, and remembered; browsers send fewer than 200."""
 
 _TAG = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}))?(?:-|\Z)")
-_OURS = {name.partition("-")[0]: name for name in NAMES}
+_OURS = {name.partition("-")[0]: name for name in reversed(NAMES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _preferred(accepted: str) -> str:
     """
     Return the language to use for an Accept-Language header.
 
-    Another script of a language of ours, such as Traditional Chinese, is
+    Another script of a language of ours, such as Chinese in Latin letters, is
     better than L{FALLBACK} but worse than any other language asked for.
     """
     tags = [tag for tag in map(_known, _by_preference(accepted)) if tag]
@@ -160,14 +161,19 @@ def _by_preference(accepted: str) -> list[str]:
 
 
 def _known(tag: str) -> tuple[str, bool] | None:
-    """Return the language of ours that a tag such as C{de-AT} means, and whether it is in the same script."""
+    """
+    Return the language of ours that a tag such as C{de-AT} means, and whether it is in the same script.
+
+    Without a script in the tag, the region tells which: Taiwan and Hong Kong write Traditional Chinese.
+    """
     language, script, region = _TAG.match(tag.lower()).groups()  # type: ignore[union-attr]  # a preference is one
     ours = _OURS.get(get_global("language_aliases").get(language, language))
     if ours is None:
         return None
-    language, _, needed = ours.partition("-")
-    if not needed:
+    language, _, has_script = ours.partition("-")
+    if not has_script:
         return ours, True
     likely = get_global("likely_subtags")
     usual = likely.get(f"{language}_{(region or '').upper()}", likely[language])
-    return ours, (script or usual.split("_")[1]).title() == needed
+    wanted = f"{language}-{(script or usual.split('_')[1]).title()}"
+    return (wanted, True) if wanted in NAMES else (ours, False)
