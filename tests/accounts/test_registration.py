@@ -579,8 +579,11 @@ async def test_one_source_does_not_fill_the_queue(services: AccountServices, mon
         request = services.request(LoginQuery("gw1", mac=f"02:00:00:00:02:0{number}"), source)
         return await within(10, services.registration.sign_up(request, f"guest{number}@example.org", GOOD, "en"))
 
-    assert [isinstance(await sign_up(number, f"2001:db8::{number}"), Admitted) for number in range(2)] == [True, True]
-    assert await sign_up(2, "2001:db8::2") == Refused(Refusal.BUSY)
+    assert [isinstance(await sign_up(number, f"2001:db8:0:{number}::1"), Admitted) for number in range(2)] == [
+        True,
+        True,
+    ]
+    assert await sign_up(2, "2001:db8:0:ffff::1") == Refused(Refusal.BUSY)
     assert isinstance(await sign_up(3, "192.0.2.1"), Admitted)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wifidogd.domain.addresses import blocks_of, is_private, neighbourhood, read_mac
+from wifidogd.domain.addresses import blocks_of, delegation_of, is_private, read_mac
 
 MAC = "02:ab:cd:ef:01:01"
 
@@ -116,7 +116,7 @@ def test_a_whole_block_is_private(address: object) -> None:
 )
 def test_a_party_has_one_address_of_version_4_or_a_network_of_version_6(address: str, whose: str) -> None:
     """Whoever has one address of IPv6 may have 2^80 of them."""
-    assert neighbourhood(address) == whose
+    assert delegation_of(address) == whose
 
 
 @pytest.mark.parametrize(

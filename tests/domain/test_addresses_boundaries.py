@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wifidogd.domain.addresses import neighbourhood, read_mail_address
+from wifidogd.domain.addresses import delegation_of, read_mail_address
 
 LOCAL = "z" * 64
 
@@ -51,4 +51,20 @@ def test_a_domain_is_what_dns_can_hold(typed: str, address: str | None) -> None:
 )
 def test_of_ipv6_a_customer_has_up_to_eighty_bits(address: str, network: str) -> None:
     """The neighbour has another network; the upper half of one's own is still one's own."""
-    assert neighbourhood(address) == network
+    assert delegation_of(address) == network
+
+
+@pytest.mark.parametrize(
+    ("source", "block"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("2001:db8:1:ffff::1", "2001:db8:1::/48"),
+        ("2001:db8:2::1", "2001:db8:2::/48"),
+        ("unix", "unix"),
+    ],
+)
+def test_what_one_customer_may_have_is_one(source: str, block: str) -> None:
+    """Of IPv6 a provider may give a customer 48 bits; of IPv4 one address."""
+    assert delegation_of(source) == block

@@ -252,3 +252,27 @@ def test_a_full_waiting_list_makes_no_ping_dearer(heartbeats: Heartbeats, monkey
     for number in range(pings):
         heartbeats.wait(replace(STRANGER, gw_id=f"invented-{number}", source=f"192.0.2.{number % 250}"))
     assert len(asked) <= 3 * pings
+
+
+@ensureDeferred
+async def test_two_gateways_of_one_name_are_recorded(database: Database, heartbeats: Heartbeats) -> None:
+    """Adopted or waiting, by pings or by guests; what was noticed before a flush is not lost with the next ping."""
+    for number in range(4):
+        for gw_id in ("lobby", "default"):
+            ping = Heartbeat(gw_id, NOON + number * SECOND, f"192.0.2.{number % 2}")
+            heartbeats.beat(ping)
+        guest = WaitingGateway("ap", NOON, NOON + number * SECOND, "192.0.2.1", f"192.168.{number % 2}.1", 2060)
+        heartbeats.wait(guest)
+        heartbeats.wait(replace(guest, gw_id="lobby"))
+        heartbeats.wait(replace(guest, gw_id="quiet", address="192.168.0.1"))
+    heartbeats.beat(Heartbeat("lobby", NOON + 120 * MINUTE, "192.0.2.9"))
+    await within(10, heartbeats.flush())
+    noticed = NOON + 3 * SECOND
+    assert await rows(database, "SELECT gw_id, shared_at FROM heartbeats") == [("lobby", noticed)]
+    waiting = {one.gw_id: one.shared_at for one in await run(database, list_waiting)}
+    assert waiting == {"default": noticed, "ap": noticed, "quiet": None}
+    heartbeats.beat(Heartbeat("bar", NOON + MINUTE, "192.0.2.9"))
+    heartbeats.beat(Heartbeat("lobby", NOON + 121 * MINUTE, "192.0.2.9"))
+    await within(10, heartbeats.flush())
+    stored = await rows(database, "SELECT gw_id, shared_at FROM heartbeats ORDER BY 1")
+    assert stored == [("bar", None), ("lobby", noticed)]

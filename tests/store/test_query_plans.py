@@ -70,8 +70,9 @@ FILL = """
            'default', 'free', %(noon)s
       FROM generate_series(1, 50000) AS n;
 
-    INSERT INTO probations (address_hash, device_hash, began_at)
-    SELECT sha256(n::text::bytea), sha256((n %% 5000)::text::bytea), %(noon)s FROM generate_series(1, 20000) AS n;
+    INSERT INTO probations (address_hash, device_hash, source_hash, began_at)
+    SELECT sha256(n::text::bytea), sha256((n %% 5000)::text::bytea), sha256((n %% 100)::text::bytea), %(noon)s
+      FROM generate_series(1, 20000) AS n;
 
     INSERT INTO mail_limits (subject_hash, spent_until)
     SELECT sha256(n::text::bytea), %(noon)s FROM generate_series(1, 20000) AS n;
@@ -231,6 +232,7 @@ MAIL: dict[str, object] = {
     "at_once": 3,
     "address_hash": token(7),
     "device_hash": token(8),
+    "source_hash": token(9),
     "has_device": True,
     "day_ago": NOON - timedelta(days=1),
     "kept_since": NOON - timedelta(days=7),
@@ -280,7 +282,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "access.end_notices.SAVE_END_NOTICES": [drawn(1), drawn(300)],
     "access.rate_limits.COUNT_TRIES": [TRY],
     "access.rate_limits.FORGIVE_TRIES": [TRY],
-    "access.rate_limits.RECORD_SOURCE": [TRY],
+    "access.guest_sources.RECORD_SOURCE": [TRY],
     "access.vouchers.LOCK_VOUCHER": [VOUCHER],
     "access.vouchers.FORGET_CODE": [VOUCHER],
     "accounts.accounts.UPGRADE_PASSWORD": [{"account_id": 7, "known_hash": "", "old_hash": "", "password_hash": ""}],
@@ -337,7 +339,7 @@ ELSEWHERE = {
         "accounts.confirmations.FORGET_UNVALIDATED",
         "accounting.allowances.FORGET_ALLOWANCES",
         "accounting.recent_use.FORGET_SLOTS",
-        "access.rate_limits.FORGET_SOURCES",
+        "access.guest_sources.FORGET_SOURCES",
         "access.rate_limits.FORGET_TRIES",
         "access.remembered_devices.FORGET_OLD",
         "access.end_notices.FORGET_END_NOTICES",

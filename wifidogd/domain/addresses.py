@@ -93,14 +93,15 @@ def blocks_of(source: str) -> tuple[str, ...]:
     return tuple(_block(literal, length) for length in _DELEGATIONS)
 
 
-def neighbourhood(address: str) -> str:
+def delegation_of(source: str) -> str:
     """
-    Return the block of addresses that one party may have, so that it cannot pass for many.
+    Return the largest block of addresses that one customer of a provider may have.
 
-    @return: an IPv4 address itself; for IPv6 the /48 that providers delegate at most; any other text unchanged.
+    @param source: as in L{blocks_of}.
+    @return: the /48 of an IPv6 address, in CIDR notation; an IPv4 address itself; any other text alone.
     """
-    blocks = blocks_of(address)
-    return blocks[-1] if ":" in blocks[-1] else blocks[0]
+    blocks = blocks_of(source)
+    return blocks[-1] if len(blocks) == len(_DELEGATIONS) else blocks[0]
 
 
 def _block(literal: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from wifidogd.domain.addresses import blocks_of
 from wifidogd.domain.errors import StoreError, StoreRefused
 from wifidogd.domain.gateways import Heartbeat, WaitingGateway
+from wifidogd.gateways.name_clashes import NameClashes
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.store.driver.database import Cursor, Database
@@ -33,6 +34,9 @@ Gateways that may wait to be adopted, at most: anybody can invent one.
 A newcomer beyond that displaces one from whichever /48 or /24 has the most, and there from whichever source has:
 inventing many keeps no other gateway out.
 """
+
+MOST_ADOPTED = 100_000
+"""Gateways that the registry reads, at most."""
 
 News = Heartbeat | WaitingGateway
 """What a gateway said of itself."""
@@ -52,17 +56,39 @@ class Heartbeats:
         self._waiting: dict[str, WaitingGateway] = {}
         self._by_block: dict[str, dict[str, dict[str, None]]] = {}
         self._in_block: Counter[str] = Counter()
+        # Strangers invent names without end, and must not make us forget those of adopted gateways.
+        self._adopted_clashes, self._waiting_clashes = NameClashes(MOST_ADOPTED), NameClashes(2 * MOST_WAITING)
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Keep a ping; that of a gateway which is not adopted puts it on the waiting list."""
-        if self._registry.gateway(heartbeat.gw_id) is not None:
-            self._beats[heartbeat.gw_id] = heartbeat
+        gw_id, seen = heartbeat.gw_id, heartbeat.seen_at
+        if self._registry.gateway(gw_id) is not None:
+            is_shared = self._adopted_clashes.hear_ping(heartbeat)
+            known = self._beats.get(gw_id)
+            shared_at = seen if is_shared else None if known is None else known.shared_at
+            self._beats[gw_id] = replace(heartbeat, shared_at=shared_at)
             return
-        seen = heartbeat.seen_at
-        self.wait(WaitingGateway(heartbeat.gw_id, seen, seen, heartbeat.source, version=heartbeat.version))
+        shared_at = seen if self._waiting_clashes.hear_ping(heartbeat) else None
+        self._keep(WaitingGateway(gw_id, seen, seen, heartbeat.source, version=heartbeat.version, shared_at=shared_at))
 
     def wait(self, waiting: WaitingGateway) -> None:
-        """Keep a gateway that waits to be adopted; it may displace another."""
+        """
+        Keep a gateway that waits to be adopted, as it or its guest says; it may displace another.
+
+        One that is adopted does not wait: its guest came from another address than the registered one.
+        """
+        gateway = self._registry.gateway(waiting.gw_id)
+        if gateway is not None:
+            if waiting.address is not None:
+                self._adopted_clashes.hear_elsewhere(gateway.gw_id, waiting.address, gateway.address, waiting.last_seen)
+            return
+        if waiting.address is not None and self._waiting_clashes.hear_guest(
+            waiting.gw_id, waiting.address, waiting.last_seen
+        ):
+            waiting = replace(waiting, shared_at=waiting.last_seen)
+        self._keep(waiting)
+
+    def _keep(self, waiting: WaitingGateway) -> None:
         known = self._forget(waiting.gw_id)
         kept = self._waiting[waiting.gw_id] = waiting if known is None else _newer(known, waiting)
         source, block = _blocks(kept)
@@ -130,9 +156,9 @@ class Heartbeats:
                 self._beats.setdefault(news.gw_id, news)
             else:
                 newer = self._forget(news.gw_id)
-                self.wait(news)
+                self._keep(news)
                 if newer is not None:
-                    self.wait(newer)
+                    self._keep(newer)
 
 
 async def _write(batch: Sequence[News], clock_set_at: datetime | None, cursor: Cursor) -> None:
@@ -157,4 +183,5 @@ def _newer(known: WaitingGateway, waiting: WaitingGateway) -> WaitingGateway:
         address=waiting.address or known.address,
         port=waiting.port or known.port,
         version=waiting.version or known.version,
+        shared_at=waiting.shared_at or known.shared_at,
     )

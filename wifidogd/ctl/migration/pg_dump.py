@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from wifidogd.ctl.migration.dump_formats import codec_of, expect_plain, expect_postgresql
 from wifidogd.ctl.migration.pg_values import Quotes, read_field, read_lists
-from wifidogd.domain.errors import ConfigurationError
 from wifidogd.settings.text_files import WESTERN, as_utf8
 
 PIECE = 65_536
@@ -16,21 +16,6 @@ PIECE = 65_536
 
 LONGEST_STATEMENT = 1_048_576
 """Octets of an INSERT; a longer one is not read."""
-
-ENCODINGS = {
-    b"UTF8": "utf-8",
-    b"UNICODE": "utf-8",
-    b"LATIN1": "latin-1",
-    b"LATIN2": "iso8859-2",
-    b"LATIN5": "iso8859-9",
-    b"LATIN9": "iso8859-15",
-    b"WIN1250": "cp1250",
-    b"WIN1252": "cp1252",
-}
-"""What a dump may be written in; all of them keep ASCII as it is."""
-
-FOREIGN = re.compile(rb"-- (?:MySQL|MariaDB) dump |-- phpMyAdmin SQL Dump|/\*M?!")
-"""What dumps of MySQL begin with, and have in many lines."""
 
 NAME = rb'(?:"?\w+"?\.)?"?(?P<table>\w+)"?'
 
@@ -113,10 +98,7 @@ class Dump:
         @raise ConfigurationError: if this is no plain dump, or in an unknown encoding.
         """
         for piece in self._pieces:
-            if FOREIGN.match(piece.text):
-                raise ConfigurationError(
-                    "This is a dump of MySQL or MariaDB, but wifidog-auth keeps its data in PostgreSQL: use pg_dump."
-                )
+            expect_postgresql(piece.text)
             if piece.starts and (match := COPY.match(piece.text)):
                 yield from self._copy(match, piece.line)
             elif piece.starts and piece.text.startswith(b"INSERT INTO "):
@@ -124,7 +106,7 @@ class Dump:
             elif match := CREATE.match(piece.text):
                 self._create(match["table"])
             elif match := ENCODING.match(piece.text):
-                self._encoding = "utf-8" if self._is_converted else _codec(match[1])
+                self._encoding = "utf-8" if self._is_converted else codec_of(match[1])
             elif match := CONFORMING.match(piece.text):
                 self._conforming = match[1] == b"on"
 
@@ -225,29 +207,8 @@ def _pieces(file: BinaryIO) -> Iterator[_Piece]:
     while text := file.readline(PIECE):
         line += starts
         if line == 1 and starts:
-            _expect_plain(text)
+            expect_plain(text)
         ends = text.endswith(b"\n")
         whole = text.removesuffix(b"\n").removesuffix(b"\r") if ends else text
         yield _Piece(line, whole, starts, ends or len(text) < PIECE)
         starts = ends
-
-
-def _expect_plain(text: bytes) -> None:
-    """Refuse what pg_dump and its friends write in other formats."""
-    if text.startswith(b"PGDMP"):
-        raise ConfigurationError(
-            "This is a dump in the custom format: turn it into text with `pg_restore -f TEXT FILE`."
-        )
-    if text.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")):
-        raise ConfigurationError("This file is compressed: unpack it first.")
-
-
-def _codec(name: bytes) -> str | None:
-    """Return Python's name of an encoding of PostgreSQL; None for text in any encoding, mixed perhaps."""
-    if name.upper() == b"SQL_ASCII":
-        return None
-    if name.upper() not in ENCODINGS:
-        raise ConfigurationError(
-            f"The dump is written in {name.decode('ascii', 'replace')}: make one with `pg_dump --encoding=UTF8`."
-        )
-    return ENCODINGS[name.upper()]

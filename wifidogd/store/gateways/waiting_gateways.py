@@ -12,10 +12,11 @@ from wifidogd.store.driver.rows import RowReader
 REMEMBER_WAITING = """
     WITH seen AS (
         SELECT report.gw_id, report.first_seen, report.last_seen, report.source, report.address, report.port,
-               report.version
+               report.version, report.shared_at
           FROM unnest(%(gw_ids)s::text[], %(first_seen)s::timestamptz[], %(last_seen)s::timestamptz[],
-                      %(sources)s::inet[], %(addresses)s::inet[], %(ports)s::integer[], %(versions)s::text[])
-               AS report (gw_id, first_seen, last_seen, source, address, port, version)
+                      %(sources)s::inet[], %(addresses)s::inet[], %(ports)s::integer[], %(versions)s::text[],
+                      %(shared)s::timestamptz[])
+               AS report (gw_id, first_seen, last_seen, source, address, port, version, shared_at)
          WHERE NOT EXISTS (SELECT FROM gateways WHERE gateways.gw_id = report.gw_id)
     ), placed AS (
         SELECT gw_id, last_seen, block,
@@ -47,8 +48,8 @@ REMEMBER_WAITING = """
                 ORDER BY gw_id
                   FOR UPDATE SKIP LOCKED)
     )
-    INSERT INTO waiting_gateways AS known (gw_id, first_seen, last_seen, source, address, port, version)
-    SELECT gw_id, first_seen, last_seen, source, address, port, version
+    INSERT INTO waiting_gateways AS known (gw_id, first_seen, last_seen, source, address, port, version, shared_at)
+    SELECT gw_id, first_seen, last_seen, source, address, port, version, shared_at
       FROM seen
       JOIN kept USING (gw_id)
      ORDER BY gw_id
@@ -57,7 +58,8 @@ REMEMBER_WAITING = """
            source = excluded.source,
            address = coalesce(excluded.address, known.address),
            port = coalesce(excluded.port, known.port),
-           version = coalesce(excluded.version, known.version)
+           version = coalesce(excluded.version, known.version),
+           shared_at = coalesce(excluded.shared_at, known.shared_at)
 """
 """
 The callers of each source are ranked, the latest first, and then those of each /48 or /24, all firsts before all
@@ -72,7 +74,7 @@ FORGET_WAITING = """
 """
 
 LIST_WAITING = """
-    SELECT gw_id, first_seen, last_seen, source, address, port, version
+    SELECT gw_id, first_seen, last_seen, source, address, port, version, shared_at
       FROM waiting_gateways
      ORDER BY last_seen DESC, gw_id
      LIMIT 10000
@@ -104,6 +106,7 @@ async def remember_waiting(cursor: Cursor, waiting: Sequence[WaitingGateway], ro
             "addresses": [one.address for one in waiting],
             "ports": [one.port for one in waiting],
             "versions": [one.version for one in waiting],
+            "shared": [one.shared_at for one in waiting],
             "room": room,
         },
     )
