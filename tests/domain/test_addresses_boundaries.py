@@ -41,20 +41,6 @@ def test_a_domain_is_what_dns_can_hold(typed: str, address: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
-        ("2001:db8:2::1", "2001:db8:2::/48"),
-        ("2001:db8:1:8000::1", "2001:db8:1::/48"),
-        ("fe80::1%eth0", "fe80::/48"),
-    ],
-)
-def test_of_ipv6_a_customer_has_up_to_eighty_bits(address: str, network: str) -> None:
-    """The neighbour has another network; the upper half of one's own is still one's own."""
-    assert delegation_of(address) == network
-
-
-@pytest.mark.parametrize(
     ("source", "block"),
     [
         ("192.0.2.1", "192.0.2.1"),

@@ -53,6 +53,20 @@ def test_the_rest_is_counted_and_told_with_the_next(
     ]
 
 
+def test_what_is_no_trouble_is_limited_too(sparing: RateLimitedLog, events: list[LogEvent], clock: Clock) -> None:
+    """Each format by itself."""
+    for _ in range(10):
+        sparing.info("{who} leaves", who="some\x1bbody")
+        sparing.warn("{who} knocks", who="somebody")
+    clock.advance(PAUSE)
+    sparing.info("{who} leaves", who="another")
+    assert [(event["log_level"], formatEvent(event)) for event in events] == [
+        (LogLevel.info, "some\\x1bbody leaves"),
+        (LogLevel.warn, "somebody knocks"),
+        (LogLevel.info, "another leaves (9 more like it since)"),
+    ]
+
+
 def test_the_pause_is_over_to_the_second(sparing: RateLimitedLog, events: list[LogEvent], clock: Clock) -> None:
     """Just before its end nothing is logged, at its end something is."""
     sparing.warn("knock")

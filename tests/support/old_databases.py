@@ -97,7 +97,6 @@ EIGHTH = """
 """
 
 NINTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtful_outgoing = 6 WHERE mac IS NOT NULL"
-
 TENTH = "INSERT INTO guest_sources (gw_id, source, signed_in_at) VALUES ('lobby', '2001:db8::/64', now())"
 
 ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH)
@@ -124,7 +123,7 @@ def all_rows(dsn: str) -> dict[str, list[dict[str, Any]]]:
         cursor.execute(FIND_TABLES)
         found = {}
         for (table,) in cursor.fetchall():
-            cursor.execute(f"SELECT to_json({table}) FROM {table} ORDER BY {table}")
+            cursor.execute(f"SELECT to_json({table}) FROM {table} ORDER BY {table}::text")
             found[table] = [row for (row,) in cursor.fetchall()]
     connection.close()
     return found

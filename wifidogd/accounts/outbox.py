@@ -8,6 +8,7 @@ from datetime import timedelta
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from wifidogd.accounts.smtp import NotSent
 from wifidogd.domain.errors import StoreError
@@ -88,7 +89,7 @@ class Outbox:
             await self._keep(mail, trouble)
             return trouble
         except Exception:
-            log.failure("a mail could not be sent")
+            self._sparing.failure("a mail could not be sent", Failure())
             return NotSent("a mistake of ours", is_reached=True)
         self._sent.append(mail.mail_id)
         return None
@@ -97,7 +98,7 @@ class Outbox:
         """Put a mail off, or give it up; while the database is away the claim stands until it expires."""
         now = self._utc_now()
         if trouble.is_final or now >= mail.queued_at + GIVE_UP_AFTER:
-            log.warn("mail {mail} is given up: {trouble}", mail=mail.mail_id, trouble=trouble)
+            self._sparing.warn("mail {mail} is given up: {trouble}", mail=mail.mail_id, trouble=trouble)
             self._sent.append(mail.mail_id)
             return
         again = now + pause_after(mail.tries)

@@ -54,10 +54,10 @@ class Heartbeats:
         self._registry = registry
         self._beats: dict[str, Heartbeat] = {}
         self._waiting: dict[str, WaitingGateway] = {}
-        self._by_block: dict[str, dict[str, dict[str, None]]] = {}
-        self._in_block: Counter[str] = Counter()
         # Strangers invent names without end, and must not make us forget those of adopted gateways.
         self._adopted_clashes, self._waiting_clashes = NameClashes(MOST_ADOPTED), NameClashes(2 * MOST_WAITING)
+        self._by_block: dict[str, dict[str, dict[str, None]]] = {}
+        self._in_block: Counter[str] = Counter()
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Keep a ping; that of a gateway which is not adopted puts it on the waiting list."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -30,10 +32,17 @@ class RateLimitedLog:
         @param message: a format of L{Logger.warn}.
         @param fields: may hold what strangers sent; control characters are escaped.
         """
+        self._emit(self._log.warn, message, fields)
+
+    def info(self, message: str, **fields: object) -> None:
+        """Log what is no trouble, but can be caused by others as often as they like; as L{warn}."""
+        self._emit(self._log.info, message, fields)
+
+    def _emit(self, emit: Callable[..., None], message: str, fields: Mapping[str, object]) -> None:
         skipped = self._skipped_until_now(message)
         if skipped is not None:
             harmless = {name: _harmless(value) for name, value in fields.items()}
-            self._log.warn(_counting(message, skipped), skipped=skipped, **harmless)
+            emit(_counting(message, skipped), skipped=skipped, **harmless)
 
     def failure(self, message: str, failure: Failure) -> None:
         """Log a traceback, under the same limit."""

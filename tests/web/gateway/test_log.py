@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -63,6 +64,22 @@ async def test_an_unreadable_request_is_logged_with_its_source(server: RunningSe
     assert text.startswith("unreadable request from 127.0.0.1: ")
     assert "stage" in text
     assert "must be login, counters or logout" in text
+
+
+@ensureDeferred
+async def test_sessions_that_end_in_crowds_are_one_line(server: RunningServer, lines: list[LogEvent]) -> None:
+    """A guest can sign in and out as often as they like."""
+    for number in range(8):
+        token, mac = f"{number}" * 32, f"02:ab:cd:ef:02:0{number}"
+        server.tokens.append(token)
+        page = await server.get(f"/wifidog/login/?gw_id=lobby&gw_address=10.0.0.1&gw_port=2060&mac={mac}")
+        state = re.search(r'name="state" value="([^"]+)"', page.text)
+        assert state is not None
+        await server.post("/wifidog/login", f"state={state[1]}")
+        for stage, verdict in (("login", "Auth: 1\n"), ("logout", "Auth: 0\n")):
+            answer = await server.get(f"/wifidog/auth/?stage={stage}&mac={mac}&token={token}&gw_id=lobby")
+            assert answer.text == verdict
+    assert words(lines) == [("info", "session 000000 at lobby ended: logged out")]
 
 
 @ensureDeferred

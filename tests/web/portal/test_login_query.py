@@ -11,6 +11,7 @@ from hypothesis.strategies import binary
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.web.portal.login_query import Flaw, read_login_query
 from wifidogd.web.rendering.destination import host_of, wanted_page
+from wifidogd.web.rendering.probe_hosts import PROBE_HOSTS
 
 REFERENCE = (
     b"gw_address=10.11.0.1&gw_port=2060&gw_id=netlab-gw1&ip=10.11.0.101&mac=02:ab:cd:ef:01:01"
@@ -137,6 +138,26 @@ def test_nothing_a_guest_writes_raises(query: bytes) -> None:
         "http://www.msftconnecttest.com/redirect",
         "http://detectportal.firefox.com/success.txt?ipv4",
         "http://nmcheck.gnome.org./check_network_status.txt",
+        "http://netcts.cdn-apple.com/",
+        "http://edge-http.microsoft.com/captiveportal/generate_204",
+        "http://spectrum.s3.amazonaws.com/kindle-wifi/wifistub.html",
+        "http://ctest.cdn.nintendo.net/",
+        "http://conntest.nintendowifi.net",
+        "http://conncheck.opensuse.org",
+        "http://connectivity-check.ubuntu.com./",
+        "http://connectivity.samsung.com.cn/anything",
+        "http://connectivitycheck.cbg-app.huawei.com/",
+        "http://CONNECT.ROM.MIUI.COM/",
+        "http://ｃａｐｔｉｖｅ.apple.com/",
+        "http://ｐｏｒｔａｌ.example/",
+        "http://ex%61mple.com/",
+        "http://a.example\u202e/",
+        "http://-\u0301.example/",
+        "http://\u202emoc.knab//",
+        "http://user\u202e@a.example/",
+        "http://bank.example＠evil.example/",
+        "http://a.example:99999/é",
+        "http://[fe80::1%25eth0]/",
     ],
 )
 def test_some_pages_nobody_wants(url: str) -> None:
@@ -148,6 +169,33 @@ def test_some_pages_nobody_wants(url: str) -> None:
 def test_real_pages_are_kept(url: str) -> None:
     """As they came."""
     assert wanted_page(url, {"portal.example"}) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "asked", "host"),
+    [
+        ("http://café.example/", "http://xn--caf-dma.example/", "xn--caf-dma.example"),
+        ("http://pаypal.example/", "http://xn--pypal-4ve.example/", "xn--pypal-4ve.example"),
+        ("http://аррӏе.example/", "http://xn--80ak6aa92e.example/", "xn--80ak6aa92e.example"),
+        ("http://例え.example:8080/a?b#c", "http://xn--r8jz45g.example:8080/a?b#c", "xn--r8jz45g.example"),
+        ("http://ＢＡＮＫ。example/", "http://bank.example/", "bank.example"),
+        ("http://a\u00ad\u200b.example/", "http://a.example/", "a.example"),
+        ("http://a.example/ü?q=%C3%BC&ö", "http://a.example/ü?q=%C3%BC&ö", "a.example"),
+    ],
+)
+def test_names_beyond_ascii_are_shown_as_they_are_asked_for(url: str, asked: str, host: str) -> None:
+    """Two scripts can write what looks like a third; nothing is invisible, or turns the text around."""
+    assert wanted_page(url, ()) == asked
+    assert host_of(asked) == host
+    assert wanted_page(asked, ()) == asked
+
+
+@pytest.mark.parametrize("host", sorted(PROBE_HOSTS))
+def test_nobody_wants_to_go_where_devices_look_whether_they_are_online(host: str) -> None:
+    """Whatever they ask for there."""
+    assert host == host.lower().rstrip(".")
+    assert wanted_page(f"http://{host}/anything?x", ()) is None
+    assert wanted_page(f"http://x{host}/anything?x", ()) is not None
 
 
 def test_the_gateway_itself_is_no_wanted_page() -> None:

@@ -123,7 +123,8 @@ class GatewayPages:
             why = decision.refusal.value
             self._log.warn("token {token} refused at {gw_id}: {why}", token=token, gw_id=gw_id, why=why)
         elif decision.reason is not None:
-            log.info("session {token} at {gw_id} ended: {why}", token=token, gw_id=gw_id, why=decision.reason.value)
+            why = decision.reason.value
+            self._log.info("session {token} at {gw_id} ended: {why}", token=token, gw_id=gw_id, why=why)
 
     @app.handle_errors(MalformedRequest)
     def _malformed(self, request: IRequest, failure: Failure) -> bytes:

@@ -4,59 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from urllib.parse import SplitResult, urlsplit
+from ipaddress import IPv6Address
+from urllib.parse import urlsplit, urlunsplit
+
+import idna
+
+from wifidogd.web.rendering.probe_hosts import is_probe
 
 MAX_LENGTH = 1000
 
-PROBE_HOSTS = frozenset(
-    {
-        "captive.apple.com",
-        "captive.g.aaplimg.com",
-        "clients3.google.com",
-        "conn1.oppomobile.com",
-        "connect.rom.miui.com",
-        "connectivity-check.ubuntu.com",
-        "connectivitycheck.android.com",
-        "connectivitycheck.gstatic.com",
-        "connectivitycheck.platform.hicloud.com",
-        "detectportal.brave-http-only.com",
-        "detectportal.firefox.com",
-        "dns.msftncsi.com",
-        "ipv6.msftconnecttest.com",
-        "ipv6.msftncsi.com",
-        "network-test.debian.org",
-        "networkcheck.kde.org",
-        "nmcheck.gnome.org",
-        "ping.archlinux.org",
-        "www.airport.us",
-        "www.appleiphonecell.com",
-        "www.ibook.info",
-        "www.itools.info",
-        "www.msftconnecttest.com",
-        "www.msftncsi.com",
-        "www.thinkdifferent.us",
-    }
-)
-"""Where operating systems and browsers check whether they are online; nobody wants to go there."""
-
-PROBE_PATHS = frozenset(
-    {
-        "/canonical.html",
-        "/check_network_status.txt",
-        "/connecttest.txt",
-        "/gen_204",
-        "/generate_204",
-        "/hotspot-detect.html",
-        "/library/test/success.html",
-        "/mobile/status.php",
-        "/ncsi.txt",
-        "/static/hotspot.txt",
-        "/success.txt",
-    }
-)
-"""Paths of such probes, which also occur on hosts that serve real pages, such as www.google.com."""
-
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_HOST = re.compile(r"[a-z0-9._-]{1,253}")
 
 
 def wanted_page(url: str, not_wanted: Collection[str]) -> str | None:
@@ -64,25 +22,46 @@ def wanted_page(url: str, not_wanted: Collection[str]) -> str | None:
     Return an address that a guest may want to continue to.
 
     @param not_wanted: hosts, lower-case, that make no sense there: this server and the gateway.
-    @return: None for anything but http and https to a host without credentials, for an operating system's probe,
-        and for more than L{MAX_LENGTH} characters.
+    @return: with its host as a browser would ask for it; None for anything but http and https to a host without
+        credentials, for an operating system's probe, and for more than L{MAX_LENGTH} characters.
     """
     if len(url) > MAX_LENGTH or _UNPRINTABLE.search(url):
         return None
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host, port = _ascii_host(parts.hostname or ""), parts.port
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+    if parts.scheme not in ("http", "https") or host is None or "@" in parts.netloc:
         return None
-    return None if host in not_wanted or _is_probe(parts, host) else url
+    if host in not_wanted or is_probe(host, parts.path):
+        return None
+    if parts.netloc.isascii():
+        return url
+    return urlunsplit(parts._replace(netloc=host if port is None else f"{host}:{port}"))
 
 
 def host_of(url: str) -> str:
-    """Return the host of a page of L{wanted_page}, for people to read."""
+    """
+    Return the host of a page of L{wanted_page}, for people to read.
+
+    Names beyond ASCII are shown as they are asked for (C{xn--...}), since those
+    of two scripts, or of another than ours, may look like any other name.
+    """
     return urlsplit(url).hostname or ""
 
 
-def _is_probe(parts: SplitResult, host: str) -> bool:
-    return host.rstrip(".") in PROBE_HOSTS or parts.path in PROBE_PATHS
+def _ascii_host(host: str) -> str | None:
+    """
+    Return a host as the resolver is asked for it; None if it has none of the forms of a host.
+
+    @param host: lower-case, without brackets.
+    @raise ValueError: for an IPv6 address that is none.
+    """
+    if ":" in host:
+        return None if "%" in host else str(IPv6Address(host))
+    try:
+        text = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return None
+    return text if _HOST.fullmatch(text) else None

@@ -13,7 +13,7 @@ from wifidogd.domain.guests import OtherDevice, StoredData
 from wifidogd.domain.plans import Network, TimeCounts
 from wifidogd.web.rendering import urls
 from wifidogd.web.rendering.brand import Page, page_of
-from wifidogd.web.rendering.destination import host_of
+from wifidogd.web.rendering.destination import host_of, wanted_page
 from wifidogd.web.rendering.formatting import size, span, why_of
 
 
@@ -40,12 +40,14 @@ def portal(path: str, session: SessionView, token: str, state: str, details: Por
 
     @param details: what else is known of the guest.
     """
+    url = wanted_page(session.url or "", ())  # an older server may have kept it
     page = page_of(
         "portal.html",
         session.network,
         session=session,
         state=state,
-        host=host_of(session.url or ""),
+        url=url,
+        host=host_of(url or ""),
         refresh=urls.portal_of(path, session, token),
         source=urls.figures_of(path, token),
         can_pause=_can_pause(session),
