@@ -1,16 +1,16 @@
-# make run      install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
-# make test     run the whole test suite on all cores, e.g. make test ARGS="-k ledger"
-# make bench    run all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
-# make bench BENCH=revisions BESIDE=../other    compare this checkout with another one, in the same run
-# make soak     half an hour under load with a fault every minute; resource use must not grow, e.g. make soak ARGS=--quick
-# make chaos    inject faults into the server under load, e.g. make chaos CHAOS=frozen
-# make mutants  change the core code one place at a time and check that its tests fail, e.g. make mutants MUTANTS=domain
-# make lint     run ruff
-# make types    run mypy
-# make elsewhere  run both README commands on a bare Debian 12 and 13, as root, e.g. make elsewhere ARGS=trixie
-# make lock     renew the locked versions and hashes in requirements/, e.g. make lock ARGS="--upgrade-package twisted"
-# make dist     build dist/: the wheel, what it needs (locked), a bill of materials (CycloneDX), and checksums
-# make locale   update the translation catalogues from the templates, and list the missing translations
+# make run       install into .venv and start the server, e.g. make run ARGS="--listen tcp:8081"
+# make test      run the whole test suite on all cores, e.g. make test ARGS="-k ledger"
+# make bench     run all benchmarks, e.g. make bench BENCH=klein ARGS=--quick
+# make bench     BENCH=revisions BESIDE=../other    compare this checkout with another one, in the same run
+# make soak      half an hour under load with a fault every minute; resource use must not grow, e.g. make soak ARGS=--quick
+# make chaos     inject faults into the server under load, e.g. make chaos CHAOS=frozen
+# make mutants   change the core code one place at a time and check that its tests fail, e.g. make mutants MUTANTS=domain
+# make lint      run ruff
+# make types     run mypy
+# make elsewhere run both README commands on a bare Debian 12 and 13, as root, e.g. make elsewhere ARGS=trixie
+# make lock      renew the locked versions and hashes in requirements/, e.g. make lock ARGS="--upgrade-package twisted"
+# make dist      build dist/: the wheel, what it needs (locked), a bill of materials (CycloneDX), and checksums
+# make locale    update the translation catalogues from the templates, and list the missing translations
 
 PYTHON ?= python3
 ARGS ?=

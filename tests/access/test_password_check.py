@@ -71,11 +71,11 @@ async def scene(database: Database) -> object:
 
 @ensureDeferred
 async def test_a_right_password_costs_no_try_and_a_wrong_one_does(scene: Scene) -> None:
-    """The account and the source each count it."""
+    """The account and the blocks of addresses that the source is in each count it."""
     assert await scene.identify(" Zoe", "right", source="192.0.2.1") == "zoe"
-    assert [tries for *_, tries in await rows(scene.database, TRIES)] == [0, 0]
+    assert [tries for *_, tries in await rows(scene.database, TRIES)] == [0, 0, 0]
     assert await scene.identify("zoe", "wrong", source="192.0.2.1") is Refusal.WRONG_PASSWORD
-    assert [tries for *_, tries in await rows(scene.database, TRIES)] == [1, 1]
+    assert [tries for *_, tries in await rows(scene.database, TRIES)] == [1, 1, 1]
     assert scene.passwords.verified == [("right", "right", None), ("right", "wrong", None)]
 
 
@@ -94,7 +94,7 @@ async def test_a_password_that_could_not_be_checked_costs_no_try(scene: Scene) -
     """The guest is to try again when the server is less busy."""
     scene.passwords.is_busy = True
     assert await scene.identify("zoe", "right", source="192.0.2.1") is Refusal.BUSY
-    assert [tries for *_, tries in await rows(scene.database, TRIES)] == [0, 0]
+    assert [tries for *_, tries in await rows(scene.database, TRIES)] == [0, 0, 0]
 
 
 @ensureDeferred
@@ -137,6 +137,7 @@ async def test_a_guest_at_a_gateway_is_counted_by_account_device_and_source(scen
         ("passwords of account", None, None, None, "nobody", 2),
         ("device", "lobby", mac(1), None, None, 1),
         ("passwords from source", None, None, "192.0.2.1", None, 2),
+        ("passwords from source", None, None, "192.0.2.0/24", None, 2),
     ]
 
 
@@ -145,8 +146,8 @@ async def test_who_checks_has_the_try_to_forgive(scene: Scene) -> None:
     """Which the sign-in does in its own transaction; until then it counts."""
     checked = await within(5, scene.check.check("zoe", "right", request=REQUEST, source="192.0.2.1"))
     assert isinstance(checked, Identified)
-    assert (checked.account.name, checked.counted.wait, len(checked.counted.attempt_ids)) == ("zoe", None, 3)
-    assert [tries for *_, tries in await rows(scene.database, TRIES)] == [1, 1, 1]
+    assert (checked.account.name, checked.counted.wait, len(checked.counted.attempt_ids)) == ("zoe", None, 4)
+    assert [tries for *_, tries in await rows(scene.database, TRIES)] == [1, 1, 1, 1]
 
 
 @ensureDeferred

@@ -11,7 +11,7 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
-from tests.support.builders import NOON, Recording, open_online, put, rows, run, together
+from tests.support.builders import NOON, SECOND, Recording, open_online, put, rows, run, together
 from tests.support.deadline import within
 from wifidogd.access.open_session import Admitted, Refusal, Refused
 from wifidogd.access.throttle import MOST
@@ -76,6 +76,11 @@ class Harness:
 
     async def sign_in(self, typed: str, query: LoginQuery = PHONE, gateway: Gateway = GATEWAY) -> Admitted | Refused:
         return await within(10, self.voucher_sign_in.sign_in(self.request(query, gateway), typed))
+
+    async def guess(self, source: str, code: str | None = None) -> Admitted | Refused:
+        """Try a code from a source, on no device; None for a wrong one."""
+        request = self.request(replace(PHONE, mac=None), source=source)
+        return await within(10, self.voucher_sign_in.sign_in(request, code or mint_code()))
 
     def remembering(self) -> GuestRequest:
         """Ask to be remembered where that is possible."""
@@ -182,7 +187,7 @@ async def test_a_device_is_stopped_from_guessing_and_its_neighbour_is_not(harnes
 @pytest.mark.parametrize("mac", [None, "02:00:00:00:00:99"])
 @ensureDeferred
 async def test_a_gateway_is_closed_to_guessing_whatever_devices_are_claimed(harness: Harness, mac: str | None) -> None:
-    """A MAC in a URL is the guesser's own invention."""
+    """A MAC in a URL is the guesser's own invention; for a moment each time, as guests have nothing to do with it."""
     tries = MOST_CODES_AT_GATEWAY - 1
     await put(
         harness.database,
@@ -191,7 +196,10 @@ async def test_a_gateway_is_closed_to_guessing_whatever_devices_are_claimed(harn
     )
     query = replace(PHONE, mac=mac)
     assert await harness.sign_in(mint_code(), query) == Refused(Refusal.UNKNOWN_CODE)
-    assert await harness.sign_in(harness.codes[0], query) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
+    for _ in range(3):
+        assert await harness.sign_in(harness.codes[0], query) == Refused(Refusal.TOO_MANY_TRIES, SECOND)
+    harness.now += SECOND
+    assert isinstance(await harness.sign_in(harness.codes[0], query), Admitted)
 
 
 @ensureDeferred
@@ -201,16 +209,69 @@ async def test_a_stranger_cannot_close_a_gateway_to_its_guests(
     """Whatever devices a source claims, and however many addresses of an IPv6 network it has."""
     monkeypatch.setitem(MOST, SubjectKind.CODES_FROM_SOURCE, 3)
     monkeypatch.setitem(MOST, SubjectKind.CODES_AT_GATEWAY, 5)
-
-    async def guess(source: str, code: str) -> Admitted | Refused:
-        return await within(
-            10, harness.voucher_sign_in.sign_in(harness.request(replace(PHONE, mac=None), source=source), code)
-        )
-
     for number in range(6):
-        await guess(f"2001:db8::{number}", mint_code())
-    assert await guess("2001:db8::9", harness.codes[0]) == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW)
-    assert isinstance(await guess("198.51.100.7", harness.codes[0]), Admitted)
+        await harness.guess(f"2001:db8::{number}")
+    refused = await harness.guess("2001:db8::9", harness.codes[0])
+    assert refused == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW / 3)
+    assert isinstance(await harness.guess("198.51.100.7", harness.codes[0]), Admitted)
+
+
+@ensureDeferred
+async def test_a_delegation_cannot_close_a_gateway(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a /48 has 65,536 networks of 64 bits, and four times the tries of one."""
+    monkeypatch.setitem(MOST, SubjectKind.CODES_FROM_SOURCE, 3)
+    monkeypatch.setitem(MOST, SubjectKind.CODES_AT_GATEWAY, 15)
+    outcomes = [await harness.guess(f"2001:db8:0:{number:x}00::1") for number in range(40)]
+    assert outcomes.count(Refused(Refusal.UNKNOWN_CODE)) == 12
+    assert await rows(harness.database, "SELECT count(*) FROM attempts") == [(12 + 12 + 1 + 1,)]
+    assert await harness.guess("2001:db8:0:ffff::1") == Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW / 12)
+    assert isinstance(await harness.guess("2001:db8:1::1", harness.codes[0]), Admitted)
+
+
+@ensureDeferred
+async def test_half_a_delegation_has_its_limit_too(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A /56 twice the tries of a /64; and of IPv4, a /24 four times those of an address."""
+    monkeypatch.setitem(MOST, SubjectKind.CODES_FROM_SOURCE, 3)
+    outcomes = [await harness.guess(f"2001:db8:0:{number:x}::1") for number in range(20)]
+    assert outcomes.count(Refused(Refusal.UNKNOWN_CODE)) == 6
+    outcomes = [await harness.guess(f"192.0.2.{number}") for number in range(20)]
+    assert outcomes.count(Refused(Refusal.UNKNOWN_CODE)) == 12
+
+
+@ensureDeferred
+async def test_where_guests_have_signed_in_a_gateway_stays_open(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many strangers guess from however many networks; a source that only guessed is not such."""
+    monkeypatch.setitem(MOST, SubjectKind.CODES_AT_GATEWAY, 10)
+    assert isinstance(await harness.guess("198.51.100.7", harness.codes[0]), Admitted)
+    await harness.guess("203.0.113.1")
+    for number in range(20):
+        await harness.guess(f"2001:db8:{number}::1")
+    too_many = Refused(Refusal.TOO_MANY_TRIES, TRIES_WINDOW / 10)
+    assert await harness.guess("203.0.113.1", harness.codes[1]) == too_many
+    assert await harness.guess("198.51.100.8", harness.codes[1]) == too_many
+    assert isinstance(await harness.guess("198.51.100.7", harness.codes[1]), Admitted)
+    assert await harness.guess("198.51.100.7") == Refused(Refusal.UNKNOWN_CODE)
+    assert await rows(harness.database, "SELECT gw_id, source FROM guest_sources") == [("gw1", "198.51.100.7")]
+
+
+@ensureDeferred
+async def test_a_source_slows_down_instead_of_closing(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often somebody there goes on guessing: the next place is free when it would have been."""
+    monkeypatch.setitem(MOST, SubjectKind.CODES_FROM_SOURCE, 9)
+    step = TRIES_WINDOW / 9
+    outcomes = [await harness.guess("198.51.100.7") for _ in range(30)]
+    assert outcomes.count(Refused(Refusal.UNKNOWN_CODE)) == 9
+    for _ in range(8):
+        harness.now += step
+        assert isinstance(await harness.guess("198.51.100.7", harness.codes[0]), Admitted)
+        assert await harness.guess("198.51.100.7") == Refused(Refusal.UNKNOWN_CODE)
+        refused = [await harness.guess("198.51.100.7", harness.codes[0]) for _ in range(5)]
+        assert refused == [Refused(Refusal.TOO_MANY_TRIES, step)] * 5
+    harness.now = NOON + TRIES_WINDOW
+    outcomes = [await harness.guess("198.51.100.7") for _ in range(30)]
+    assert outcomes.count(Refused(Refusal.UNKNOWN_CODE)) == 9
 
 
 @ensureDeferred

@@ -37,7 +37,7 @@ from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import Octets
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
-from wifidogd.store.access.rate_limits import Subject, SubjectKind, count_tries
+from wifidogd.store.access.rate_limits import Subject, SubjectKind, count_tries, record_source
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.store.gateways.waiting_gateways import remember_waiting
@@ -418,6 +418,30 @@ async def test_old_tries_silent_strangers_and_lost_servers_are_forgotten(
     watch.now = NOON + timedelta(days=7)
     await within(10, expiry.forget())
     assert await rows(database, "SELECT gw_id FROM waiting_gateways") == [("new",)]
+
+
+@ensureDeferred
+async def test_sources_of_guests_are_known_for_a_day(database: Database, expiry: Expiry, watch: Watch) -> None:
+    """From the last sign-in there, which is written once an hour."""
+    await adopt_all(database, LOBBY)
+    for source, minutes in (
+        ("192.0.2.1", 0),
+        ("192.0.2.2", 0),
+        ("192.0.2.2", 60),
+        ("192.0.2.2", 61),
+        ("192.0.2.2", 99),
+    ):
+        await run(database, record_source, "lobby", source, NOON + minutes * MINUTE)
+    assert await rows(database, "SELECT source, signed_in_at FROM guest_sources ORDER BY source") == [
+        ("192.0.2.1", NOON),
+        ("192.0.2.2", NOON + 61 * MINUTE),
+    ]
+    watch.now = NOON + timedelta(days=1)
+    await within(10, expiry.forget())
+    assert len(await rows(database, "SELECT source FROM guest_sources")) == 2
+    watch.now += SECOND
+    await within(10, expiry.forget())
+    assert await rows(database, "SELECT source FROM guest_sources") == [("192.0.2.2",)]
 
 
 @ensureDeferred

@@ -205,6 +205,40 @@ async def test_waiting_gateways_come_with_the_command_to_type(operator: Operator
 
 
 @ensureDeferred
+async def test_names_that_nobody_can_adopt_or_that_two_use_are_pointed_out(
+    dsn: str, operator: Operator, database: Database
+) -> None:
+    """With what to change; nothing to paste that would not work."""
+    await operator.does(*ADOPT)
+    await execute(
+        database,
+        """
+        INSERT INTO waiting_gateways (gw_id, first_seen, last_seen, source, shared_at)
+        VALUES ('Café #1', now(), now(), '203.0.113.7', NULL), ('default', now(), now(), '203.0.113.8', now());
+        INSERT INTO heartbeats (gw_id, seen_at, source, shared_at)
+        VALUES ('lobby', now(), '203.0.113.9', now() - interval '59 minutes')
+        """,
+    )
+    outcome = await wifidogctl("--database", dsn, "gateway", "list")
+    assert (
+        'None can be adopted as "Café #1": change GatewayID in its wifidog.conf, for example to Cafe-1' in outcome.out
+    )
+    assert "gateway adopt default --address" in outcome.out
+    assert "gateway adopt Caf" not in outcome.out
+    for name in ("lobby", "default"):
+        assert f"Two routers seem to call themselves {name}: give each a GatewayID of its own" in outcome.err
+    listed = await operator.reads("gateway", "list")
+    assert {one["gw_id"]: one["adoptable"] for one in listed["waiting"]} == {"Café #1": False, "default": True}
+    assert listed["adopted"][0]["heartbeat"]["name_shared_at"] is not None
+    assert "like Cafe-1" in await operator.fails("gateway", "adopt", "Café #1", code=2)
+    assert "has no name" in await operator.fails("gateway", "adopt", "null", code=2)
+    adopted = await wifidogctl("--database", dsn, "gateway", "adopt", "default", "--address", "10.0.0.1", "--no-key")
+    assert "Two routers seem to call themselves default" in adopted.err
+    await execute(database, "UPDATE heartbeats SET shared_at = now() - interval '61 minutes'")
+    assert (await wifidogctl("--database", dsn, "gateway", "list")).err == ""
+
+
+@ensureDeferred
 async def test_a_key_is_shown_once_and_kept_as_a_hash(operator: Operator, database: Database) -> None:
     """The last one stays valid beside a new one; the one before does not."""
     words = ("gateway", "adopt", "lobby", "--address", "192.168.1.1", "--expect")

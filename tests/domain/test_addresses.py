@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wifidogd.domain.addresses import blocks_of, is_private, neighbourhood, read_mac
+from wifidogd.domain.addresses import blocks_of, is_private, read_mac
 
 MAC = "02:ab:cd:ef:01:01"
 
@@ -99,24 +99,6 @@ def test_every_text_gets_an_answer(text: str) -> None:
 def test_a_whole_block_is_private(address: object) -> None:
     """In every notation that Python writes."""
     assert is_private(str(address))
-
-
-@pytest.mark.parametrize(
-    ("address", "whose"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("2001:db8:1:2::", "2001:db8:1:2::"),
-        ("2001:db8:1:3:7fff::1", "2001:db8:1:3::"),
-        ("2001:db8:1:3:8000::1", "2001:db8:1:3::"),
-        ("fe80::1%eth0", "fe80::"),
-        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
-        ("somewhere", "somewhere"),
-    ],
-)
-def test_a_party_has_one_address_of_version_4_or_a_network_of_version_6(address: str, whose: str) -> None:
-    """Whoever has one address of an IPv6 network has 2^64 of them."""
-    assert neighbourhood(address) == whose
 
 
 @pytest.mark.parametrize(

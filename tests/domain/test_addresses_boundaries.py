@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wifidogd.domain.addresses import neighbourhood, read_mail_address
+from wifidogd.domain.addresses import delegation_of, read_mail_address
 
 LOCAL = "z" * 64
 
@@ -41,14 +41,16 @@ def test_a_domain_is_what_dns_can_hold(typed: str, address: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "network"),
+    ("source", "block"),
     [
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("2001:db8:1:3::1", "2001:db8:1:3::"),
-        ("2001:db8:1:2:8000::1", "2001:db8:1:2::"),
-        ("fe80::1%eth0", "fe80::"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("2001:db8:1:ffff::1", "2001:db8:1::/48"),
+        ("2001:db8:2::1", "2001:db8:2::/48"),
+        ("unix", "unix"),
     ],
 )
-def test_of_ipv6_a_customer_has_sixty_four_bits(address: str, network: str) -> None:
-    """The neighbour has another network; the upper half of one's own is still one's own."""
-    assert neighbourhood(address) == network
+def test_what_one_customer_may_have_is_one(source: str, block: str) -> None:
+    """Of IPv6 a provider may give a customer 48 bits; of IPv4 one address."""
+    assert delegation_of(source) == block

@@ -113,6 +113,23 @@ async def test_a_stranger_who_invents_gateways_keeps_no_other_off_the_list(
     assert waiting >= {"early", "late0", "late1", "late2"}
 
 
+@pytest.mark.parametrize("block", ["2001:db8:0:{:x}::1", "198.51.100.{}"])
+@ensureDeferred
+async def test_a_delegation_cannot_fill_the_list(database: Database, heartbeats: Heartbeats, block: str) -> None:
+    """Not even from as many networks, or addresses, as there is room."""
+    heartbeats.beat(replace(beat("early"), source="192.0.2.8"))
+    for turn in range(2):
+        for number in range(MOST_WAITING + 49):
+            source = block.format(number)
+            heartbeats.beat(replace(beat(f"{turn}-{number}", NOON + MINUTE), source=source))
+            heartbeats.beat(replace(beat(f"{turn}-again{number}", NOON + MINUTE), source=source))
+        heartbeats.beat(replace(beat(f"late{turn}"), source=f"192.0.{turn}.9"))
+        await within(10, heartbeats.flush())
+    waiting = {one.gw_id for one in await run(database, list_waiting)}
+    assert len(waiting) == MOST_WAITING
+    assert waiting >= {"early", "late0", "late1"}
+
+
 @ensureDeferred
 async def test_a_stranger_is_known_by_all_it_said(database: Database, heartbeats: Heartbeats) -> None:
     """Its guests tell the address, its pings the version; within a flush and over several."""
@@ -226,12 +243,36 @@ def test_a_full_waiting_list_makes_no_ping_dearer(heartbeats: Heartbeats, monkey
     """Whoever is taken up, the others on it need not be looked at: invented names come by the thousand."""
     asked: list[str] = []
 
-    def neighbourhood(source: str) -> str:
+    def blocks_of(source: str) -> tuple[str, ...]:
         asked.append(source)
-        return source
+        return (source,)
 
-    monkeypatch.setattr("wifidogd.gateways.heartbeats.neighbourhood", neighbourhood)
+    monkeypatch.setattr("wifidogd.gateways.heartbeats.blocks_of", blocks_of)
     pings = 3 * MOST_WAITING
     for number in range(pings):
         heartbeats.wait(replace(STRANGER, gw_id=f"invented-{number}", source=f"192.0.2.{number % 250}"))
     assert len(asked) <= 3 * pings
+
+
+@ensureDeferred
+async def test_two_gateways_of_one_name_are_recorded(database: Database, heartbeats: Heartbeats) -> None:
+    """Adopted or waiting, by pings or by guests; what was noticed before a flush is not lost with the next ping."""
+    for number in range(4):
+        for gw_id in ("lobby", "default"):
+            ping = Heartbeat(gw_id, NOON + number * SECOND, f"192.0.2.{number % 2}")
+            heartbeats.beat(ping)
+        guest = WaitingGateway("ap", NOON, NOON + number * SECOND, "192.0.2.1", f"192.168.{number % 2}.1", 2060)
+        heartbeats.wait(guest)
+        heartbeats.wait(replace(guest, gw_id="lobby"))
+        heartbeats.wait(replace(guest, gw_id="quiet", address="192.168.0.1"))
+    heartbeats.beat(Heartbeat("lobby", NOON + 120 * MINUTE, "192.0.2.9"))
+    await within(10, heartbeats.flush())
+    noticed = NOON + 3 * SECOND
+    assert await rows(database, "SELECT gw_id, shared_at FROM heartbeats") == [("lobby", noticed)]
+    waiting = {one.gw_id: one.shared_at for one in await run(database, list_waiting)}
+    assert waiting == {"default": noticed, "ap": noticed, "quiet": None}
+    heartbeats.beat(Heartbeat("bar", NOON + MINUTE, "192.0.2.9"))
+    heartbeats.beat(Heartbeat("lobby", NOON + 121 * MINUTE, "192.0.2.9"))
+    await within(10, heartbeats.flush())
+    stored = await rows(database, "SELECT gw_id, shared_at FROM heartbeats ORDER BY 1")
+    assert stored == [("bar", None), ("lobby", noticed)]

@@ -25,7 +25,7 @@ from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.gateways.networks import save_network
 
 PHONE = "02:ab:cd:ef:01:01"
-GATEWAY = Gateway("cafe", "default", "10.11.0.1")
+GATEWAY = Gateway("cafe", "default", "10.11.0.1", trust_macs=True)
 OFFER = Network("default", "Café", time_limit=timedelta(hours=4), quota_octets=2_000_000_000)
 
 LOGIN = f"/wifidog/login/?gw_address=10.11.0.1&gw_port=2060&gw_id=cafe&ip=10.11.0.9&mac={PHONE}&url=http://a.example/"

@@ -157,11 +157,11 @@ async def test_hanging_up_does_not_make_room(passwords: Passwords) -> None:
 
 @ensureDeferred
 async def test_no_source_keeps_others_out(passwords: Passwords) -> None:
-    """Whoever waits for most gives up a place to another; an IPv6 network is one source."""
+    """Whoever waits for most gives up a place to another; what a provider gives a customer of IPv6 is one source."""
     passwords._hasher = gate = Gate()
-    flood = [Deferred.fromCoroutine(passwords.hash("x", f"2001:db8::{number}")) for number in range(3)]
+    flood = [Deferred.fromCoroutine(passwords.hash("x", f"2001:db8:0:{number}::1")) for number in range(3)]
     with pytest.raises(Overloaded):
-        await within(5, passwords.hash("x", "2001:db8::3"))
+        await within(5, passwords.hash("x", "2001:db8:0:ffff::1"))
     guest = Deferred.fromCoroutine(passwords.hash("x", "192.0.2.1"))
     with pytest.raises(Overloaded):
         await within(5, passwords.hash("x", "192.0.2.2"))

@@ -27,6 +27,7 @@ BIG = {
     "accounts",
     "attempts",
     "gateways",
+    "guest_sources",
     "heartbeats",
     "allowances",
     "allowance_slots",
@@ -53,6 +54,9 @@ FILL = """
     SELECT 'device', gw_id, ('02:00:00:00:00:' || lpad(to_hex(n), 2, '0'))::macaddr, 1, %(noon)s
       FROM gateways, generate_series(1, 40) AS n;
 
+    INSERT INTO guest_sources (gw_id, source, signed_in_at)
+    SELECT gw_id, '192.0.2.' || n, %(noon)s FROM gateways, generate_series(1, 40) AS n;
+
     INSERT INTO plans (name, title) VALUES ('free', 'Free');
 
     INSERT INTO vouchers (code_hash, code, batch, plan, network, created_at)
@@ -66,8 +70,9 @@ FILL = """
            'default', 'free', %(noon)s
       FROM generate_series(1, 50000) AS n;
 
-    INSERT INTO probations (address_hash, device_hash, began_at)
-    SELECT sha256(n::text::bytea), sha256((n %% 5000)::text::bytea), %(noon)s FROM generate_series(1, 20000) AS n;
+    INSERT INTO probations (address_hash, device_hash, source_hash, began_at)
+    SELECT sha256(n::text::bytea), sha256((n %% 5000)::text::bytea), sha256((n %% 100)::text::bytea), %(noon)s
+      FROM generate_series(1, 20000) AS n;
 
     INSERT INTO mail_limits (subject_hash, spent_until)
     SELECT sha256(n::text::bytea), %(noon)s FROM generate_series(1, 20000) AS n;
@@ -171,13 +176,18 @@ ALLOWANCE: dict[str, object] = {
 }
 NOBODYS: dict[str, object] = ALLOWANCE | {"account_id": None}
 TRY: dict[str, object] = {
-    "kinds": ["passwords of account", "device", "passwords from source"],
-    "gw_ids": [None, "gw7", None],
-    "macs": [None, "02:00:00:00:00:07", None],
-    "sources": [None, None, "192.0.2.1"],
-    "account_ids": [7, None, None],
-    "names": [None, None, None],
-    "most": [10, 10, 300],
+    "kinds": ["passwords of account", "device", "passwords from source", "codes at gateway"],
+    "gw_ids": [None, "gw7", None, "gw7"],
+    "macs": [None, "02:00:00:00:00:07", None, None],
+    "sources": [None, None, "192.0.2.1", None],
+    "account_ids": [7, None, None, None],
+    "names": [None, None, None, None],
+    "most": [10, 10, 300, 2500],
+    "shared": [False, False, True, True],
+    "spared": [None, None, None, "192.0.2.1"],
+    "window": timedelta(minutes=15),
+    "gw_id": "gw7",
+    "source": "192.0.2.1",
     "attempt_ids": [7, 20_007],
     "now": NOON,
     "window_start": NOON,
@@ -222,6 +232,7 @@ MAIL: dict[str, object] = {
     "at_once": 3,
     "address_hash": token(7),
     "device_hash": token(8),
+    "source_hash": token(9),
     "has_device": True,
     "day_ago": NOON - timedelta(days=1),
     "kept_since": NOON - timedelta(days=7),
@@ -271,6 +282,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "access.end_notices.SAVE_END_NOTICES": [drawn(1), drawn(300)],
     "access.rate_limits.COUNT_TRIES": [TRY],
     "access.rate_limits.FORGIVE_TRIES": [TRY],
+    "access.rate_limits.RECORD_SOURCE": [TRY],
     "access.vouchers.LOCK_VOUCHER": [VOUCHER],
     "access.vouchers.FORGET_CODE": [VOUCHER],
     "accounts.accounts.UPGRADE_PASSWORD": [{"account_id": 7, "known_hash": "", "old_hash": "", "password_hash": ""}],
@@ -327,6 +339,7 @@ ELSEWHERE = {
         "accounts.confirmations.FORGET_UNVALIDATED",
         "accounting.allowances.FORGET_ALLOWANCES",
         "accounting.recent_use.FORGET_SLOTS",
+        "access.rate_limits.FORGET_SOURCES",
         "access.rate_limits.FORGET_TRIES",
         "access.remembered_devices.FORGET_OLD",
         "access.end_notices.FORGET_END_NOTICES",

@@ -28,9 +28,8 @@ from tests.support.old_databases import (
 )
 from tests.support.postgres import ThrowawayPostgres, newest_binaries
 from tests.support.running_server import RunningServer
-from wifidogd.domain.account_names import fold_name
 from wifidogd.domain.errors import StoreRefused
-from wifidogd.domain.tokens import hash_secret
+from wifidogd.domain.tokens import fold_name, hash_secret
 from wifidogd.store.driver.database import Database
 from wifidogd.store.migrations import SCHEMA, migrate, released
 

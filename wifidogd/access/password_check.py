@@ -7,11 +7,10 @@ from datetime import datetime
 
 from wifidogd.access.open_session import Refusal, Refused, refuse_if_online
 from wifidogd.access.throttle import Counted, count, forgive, passwords_from, passwords_of, tries_of_device
-from wifidogd.domain.account_names import fold_name, is_name
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.guests import Account, GuestRequest
 from wifidogd.domain.sessions import UtcNow
-from wifidogd.domain.tokens import PasswordFlaw, flaw_of, normal_password
+from wifidogd.domain.tokens import PasswordFlaw, flaw_of, fold_name, is_name, normal_password
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.store.accounts.accounts import fetch_account
 from wifidogd.store.driver.database import Cursor, Database
@@ -137,7 +136,7 @@ class PasswordCheck:
         if request is not None and request.mac is not None:
             subjects.append(tries_of_device(request.gateway.gw_id, request.mac))
         if source is not None:
-            subjects.append(passwords_from(source))
+            subjects += passwords_from(source)
         return account, await count(cursor, subjects, now)
 
     async def _forgive(self, counted: Counted) -> None:

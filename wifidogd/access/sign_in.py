@@ -14,7 +14,7 @@ from wifidogd.access.open_session import (
     refuse_if_online,
 )
 from wifidogd.access.password_check import PasswordCheck
-from wifidogd.access.throttle import forgive
+from wifidogd.access.throttle import forgive, spare
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import AllowanceOwner
@@ -77,6 +77,7 @@ class AccountSignIn:
                 upgrade_password(cursor, account, upgraded)
             outcome = await open_account_session(cursor, checked, account, mint=self._mint)
             forgive(cursor, counted)
+            spare(cursor, checked)
             return outcome
 
         return await self._database.transaction(finish)

@@ -6,9 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from wifidogd.domain.addresses import neighbourhood
-from wifidogd.domain.guests import Account
-from wifidogd.store.access.rate_limits import TRIES_WINDOW, Subject, SubjectKind, Tries, count_tries, forgive_tries
+from wifidogd.domain.addresses import blocks_of
+from wifidogd.domain.guests import Account, GuestRequest
+from wifidogd.store.access.rate_limits import (
+    TRIES_WINDOW,
+    Subject,
+    SubjectKind,
+    Tries,
+    count_tries,
+    forgive_tries,
+    record_source,
+)
 from wifidogd.store.driver.database import Cursor
 
 MOST: Mapping[SubjectKind, int] = {
@@ -29,7 +37,15 @@ MOST: Mapping[SubjectKind, int] = {
     SubjectKind.SIGN_UPS_AT_GATEWAY: 1_000,
     SubjectKind.MAILS_FROM_SOURCE: 100,
 }
-"""Tries in a window, at most, by what they count against."""
+"""
+Tries in a window, at most, by what they count against; from the wider blocks that a source is in, L{WIDER} as many.
+
+What many share permits as many again, spread over the window, and spares nobody who merely comes later: a site slows
+down instead of closing.
+"""
+
+WIDER: Mapping[str, int] = {"56": 2, "48": 4, "24": 4}
+"""How many times the tries of a source a block of addresses has, by the length of its prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ async def count(cursor: Cursor, subjects: Sequence[Subject], now: datetime) -> C
     @param subjects: what it counts against, the narrowest first: once one of them has had its tries, those that follow
         are spared, so that a guesser does not use up what others share.
     """
-    limits = [(subject, MOST[subject.kind]) for subject in subjects]
+    limits = [(subject, most_of(subject.kind, subject.source)) for subject in subjects]
     tries = await count_tries(cursor, limits, now)
     return Counted(wait_after(tries, now), tuple(each.attempt_id for each in tries))
 
@@ -62,14 +78,33 @@ def forgive(cursor: Cursor, counted: Counted) -> None:
     forgive_tries(cursor, counted.attempt_ids)
 
 
+def spare(cursor: Cursor, request: GuestRequest) -> None:
+    """Send that a guest has signed in with a password or a code, so that strangers use up nobody's tries there."""
+    if request.source is not None:
+        record_source(cursor, request.gateway.gw_id, blocks_of(request.source)[0], request.now)
+
+
 def wait_after(tries: Iterable[Tries], now: datetime) -> timedelta | None:
     """
     Compute how long a guest must wait before they may try again.
 
-    @return: until the last of the exceeded windows is over; None if none is exceeded.
+    @return: until the last of the exceeded windows is over, or permits another try; None if none is exceeded.
     """
-    ends = [each.started_at + TRIES_WINDOW for each in tries if each.count > MOST[each.kind]]
-    return max(ends) - now if ends else None
+    ends = [_free_at(each) for each in tries if each.count > (each.permitted or most_of(each.kind, each.source))]
+    return max(max(ends) - now, timedelta(seconds=1)) if ends else None
+
+
+def most_of(kind: SubjectKind, source: str | None) -> int:
+    """Return how many tries there may be in a window, at once."""
+    return MOST[kind] * WIDER.get((source or "").rpartition("/")[2], 1)
+
+
+def _free_at(tries: Tries) -> datetime:
+    """Return when there may be another try; a window that has begun anew by then permits it, too."""
+    most = most_of(tries.kind, tries.source)
+    if tries.permitted is None or tries.permitted >= 2 * most:
+        return tries.started_at + TRIES_WINDOW
+    return tries.started_at + TRIES_WINDOW * (tries.permitted + 1 - most) / most
 
 
 def passwords_of(account: Account | None, typed: str) -> Subject:
@@ -79,9 +114,9 @@ def passwords_of(account: Account | None, typed: str) -> Subject:
     return Subject(SubjectKind.PASSWORDS_OF_ACCOUNT, name=typed)
 
 
-def passwords_from(source: str) -> Subject:
+def passwords_from(source: str) -> list[Subject]:
     """Return what passwords from an address count against, for whatever accounts."""
-    return Subject(SubjectKind.PASSWORDS_FROM_SOURCE, source=neighbourhood(source))
+    return [Subject(SubjectKind.PASSWORDS_FROM_SOURCE, source=block) for block in blocks_of(source)]
 
 
 def tries_of_device(gw_id: str, mac: str) -> Subject:
@@ -91,20 +126,21 @@ def tries_of_device(gw_id: str, mac: str) -> Subject:
 
 def codes(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
     """Return what a voucher code counts against: the device, the source at this gateway, the gateway."""
-    subjects = [] if mac is None else [tries_of_device(gw_id, mac)]
-    if source is not None:
-        subjects.append(Subject(SubjectKind.CODES_FROM_SOURCE, gw_id, source=neighbourhood(source)))
-    return [*subjects, Subject(SubjectKind.CODES_AT_GATEWAY, gw_id)]
+    device = [] if mac is None else [tries_of_device(gw_id, mac)]
+    blocks = () if source is None else blocks_of(source)
+    sources = [Subject(SubjectKind.CODES_FROM_SOURCE, gw_id, source=block) for block in blocks]
+    return [*device, *sources, Subject(SubjectKind.CODES_AT_GATEWAY, gw_id, spared=blocks[0] if blocks else None)]
 
 
 def sign_ups(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
     """Return what a sign-up, which may send a mail, counts against."""
-    subjects = [] if mac is None else [Subject(SubjectKind.SIGN_UPS_ON_DEVICE, gw_id, mac)]
-    if source is not None:
-        subjects.append(Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=neighbourhood(source)))
-    return [*subjects, Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, gw_id)]
+    device = [] if mac is None else [Subject(SubjectKind.SIGN_UPS_ON_DEVICE, gw_id, mac)]
+    blocks = () if source is None else blocks_of(source)
+    sources = [Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=block) for block in blocks]
+    gateway = Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, gw_id, spared=blocks[0] if blocks else None)
+    return [*device, *sources, gateway]
 
 
-def mails_from(source: str) -> Subject:
+def mails_from(source: str) -> list[Subject]:
     """Return what addresses typed from a source count against."""
-    return Subject(SubjectKind.MAILS_FROM_SOURCE, source=neighbourhood(source))
+    return [Subject(SubjectKind.MAILS_FROM_SOURCE, source=block) for block in blocks_of(source)]

@@ -12,7 +12,7 @@ from wifidogd.access.open_session import (
     open_pending_session,
     refuse_if_online,
 )
-from wifidogd.access.throttle import codes, count, forgive
+from wifidogd.access.throttle import codes, count, forgive, spare
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.domain.voucher_codes import read_code
@@ -57,6 +57,7 @@ class VoucherSignIn:
         if voucher is None or voucher.network != request.network.name:
             return Refused(Refusal.UNKNOWN_CODE)
         forgive(cursor, counted)
+        spare(cursor, request)
         return Refused(Refusal.REVOKED) if voucher.revoked else await self._open(cursor, request, voucher)
 
     async def _open(self, cursor: Cursor, request: GuestRequest, voucher: Voucher) -> Admitted | Refused:

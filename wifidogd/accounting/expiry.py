@@ -14,7 +14,7 @@ from wifidogd.domain.decisions import FIRST_USE_WITHIN
 from wifidogd.domain.sessions import Ended, Reason, Session, UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.access.end_notices import forget_end_notices
-from wifidogd.store.access.rate_limits import TRIES_WINDOW, forget_tries
+from wifidogd.store.access.rate_limits import SPARE_FOR, TRIES_WINDOW, forget_sources, forget_tries
 from wifidogd.store.access.remembered_devices import forget_old_devices
 from wifidogd.store.accounting.allowances import forget_allowances
 from wifidogd.store.accounting.expiry import (
@@ -155,6 +155,7 @@ class Expiry:
         """Delete old sign-in attempts, use of long ago, end notices, devices and gateways that have stopped waiting."""
         now = self._utc_now()
         await self._repeat(partial(forget_tries, before=now - TRIES_WINDOW, limit=ROWS), "old sign-in attempts deleted")
+        await self._repeat(partial(forget_sources, before=now - SPARE_FOR, limit=ROWS), "sources of guests deleted")
         await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use deleted")
         await self._repeat(partial(forget_end_notices, before=now - KEEP_SLOTS, limit=ROWS), "end notices deleted")
         await self._repeat(

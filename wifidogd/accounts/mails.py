@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from enum import Enum
 from typing import Protocol
 
-from wifidogd.domain.addresses import LONGEST_STORED, neighbourhood, quoted_mail_address, read_mail_address
+from wifidogd.domain.addresses import LONGEST_STORED, delegation_of, quoted_mail_address, read_mail_address
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.guests import Account
 from wifidogd.domain.plans import Network
@@ -134,7 +134,7 @@ class MailComposer:
             minutes=reader.network.grace // timedelta(minutes=1),
         )
         message = self._compose(recipient, reader, subject, text, now)
-        if not await queue_mail(cursor, recipient, message, now, None if source is None else neighbourhood(source)):
+        if not await queue_mail(cursor, recipient, message, now, None if source is None else delegation_of(source)):
             raise Overloaded("too many mails are waiting to be sent")
         return True
 

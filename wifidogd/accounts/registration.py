@@ -19,7 +19,7 @@ from wifidogd.access.open_session import (
 from wifidogd.access.password_check import PasswordCheck, refuse_password
 from wifidogd.access.throttle import count, sign_ups
 from wifidogd.accounts.mails import MailComposer, MailKind, Reader
-from wifidogd.domain.addresses import read_mail_address
+from wifidogd.domain.addresses import delegation_of, read_mail_address
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.guests import Account, GuestRequest
 from wifidogd.domain.plans import AllowanceOwner
@@ -96,7 +96,8 @@ class Registration:
             async def finish(cursor: Cursor) -> Admitted | Refused:
                 if isinstance(known, Account):
                     return await self._welcome(cursor, checked, known.name, reader)
-                began_at = await begin_probation(cursor, address, checked.mac, checked.now)
+                source = None if checked.source is None else delegation_of(checked.source)
+                began_at = await begin_probation(cursor, address, checked.mac, checked.now, source)
                 if began_at is None:
                     await self._tell_owner(cursor, checked, address, reader)
                     return Refused(Refusal.UNCONFIRMED_TOO_OFTEN)

@@ -61,7 +61,7 @@ class SelfService:
             return Refused(Refusal.NO_ADDRESS)
 
         async def write(cursor: Cursor) -> Outcome | Refused:
-            counted = await count(cursor, [mails_from(source)], self._utc_now())
+            counted = await count(cursor, mails_from(source), self._utc_now())
             if counted.wait is not None:
                 return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
             account = await fetch_account(cursor, address)
@@ -122,7 +122,7 @@ class SelfService:
         self, cursor: Cursor, account: Account, address: str, reader: Reader, source: str | None
     ) -> Outcome | Refused:
         now = self._utc_now()
-        if source is not None and (counted := await count(cursor, [mails_from(source)], now)).wait is not None:
+        if source is not None and (counted := await count(cursor, mails_from(source), now)).wait is not None:
             return Refused(Refusal.TOO_MANY_TRIES, counted.wait)
         if not await count_mail_of(cursor, account.account_id, now):
             return Refused(Refusal.TOO_MANY_TRIES, PAUSE)

@@ -67,21 +67,6 @@ def read_mac(text: str | None) -> str | None:
     return None if lower in _NO_DEVICE else lower
 
 
-def neighbourhood(address: str) -> str:
-    """
-    Return the block of addresses that one party has, so that it cannot pass for many.
-
-    @return: an IPv4 address itself; for IPv6 the /64 that each customer gets; any other text unchanged.
-    """
-    try:
-        literal = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if literal.version == 4 or literal.ipv4_mapped is not None:
-        return address
-    return str(ipaddress.ip_network((int(literal), 64), strict=False).network_address)
-
-
 _DELEGATIONS = (64, 56, 48)
 """Prefix lengths of what a provider delegates to one customer (RFC 6177, RIPE-690)."""
 
@@ -106,6 +91,17 @@ def blocks_of(source: str) -> tuple[str, ...]:
     if literal.version == 4:
         return str(literal), _block(literal, _IPV4_NETWORK)
     return tuple(_block(literal, length) for length in _DELEGATIONS)
+
+
+def delegation_of(source: str) -> str:
+    """
+    Return the largest block of addresses that one customer of a provider may have.
+
+    @param source: as in L{blocks_of}.
+    @return: the /48 of an IPv6 address, in CIDR notation; an IPv4 address itself; any other text alone.
+    """
+    blocks = blocks_of(source)
+    return blocks[-1] if len(blocks) == len(_DELEGATIONS) else blocks[0]
 
 
 def _block(literal: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:

@@ -27,6 +27,18 @@ class MalformedRequest(WifidogdError):
         self.problem = problem
 
 
+class MisnamedGateway(MalformedRequest):
+    """
+    A gateway has a name under which it cannot be adopted.
+
+    @ivar shown: the name, safe to store and to show.
+    """
+
+    def __init__(self, parameter: str, shown: str) -> None:
+        super().__init__(parameter, f"{shown!r} is not 1 to 64 of A-Z a-z 0-9 . _ : -; change its GatewayID")
+        self.shown = shown
+
+
 class StoreError(WifidogdError):
     """Base of what the database can answer instead of a result."""
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+
+GATEWAY_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+"""What a gateway can be called: gateways never URL-encode it (docs/protocol.md 6.7)."""
+
+LONGEST_GATEWAY_ID = 64
+
+_ABSENT = frozenset({"", "null", "(null)", "<null>", "nil", "(nil)", "none", "(none)", "undefined", "n/a"})
+"""What software writes that has no value to write, in lower case (docs/protocol.md 3.4)."""
 
 _LOOK_ALIKE = str.maketrans("oil", "011", ".:_-")
 """Letters that are taken for digits, and separators that are taken for each other or left out."""
@@ -19,7 +29,7 @@ class Gateway:
     """
     A router that the operator has adopted.
 
-    @ivar gw_id: 1 to 64 of C{[A-Za-z0-9._:-]}; gateways never URL-encode it (docs/protocol.md 6.7).
+    @ivar gw_id: as L{GATEWAY_ID} says.
     @ivar address: literal address of the gateway in the guests' network, where guests are sent.
     @ivar port: of the gateway's own web server, 2060 by default.
     @ivar interval: its CheckInterval, between two reports about a guest.
@@ -46,8 +56,10 @@ class WaitingGateway:
     """
     A gateway that called, or sent a guest, without having been adopted.
 
+    @ivar gw_id: what it calls itself; as L{show_gw_id} shows it if it cannot be adopted under that name.
     @ivar address: the C{gw_address} of its guests' redirects; None until it has sent a guest.
     @ivar source: the address from which it, or its guest, called.
+    @ivar shared_at: when two gateways last seemed to use the name; None if they never did.
     """
 
     gw_id: str
@@ -57,6 +69,7 @@ class WaitingGateway:
     address: str | None = None
     port: int | None = None
     version: str | None = None
+    shared_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,7 @@ class Heartbeat:
     @ivar memory_free: octets.
     @ivar load: one-minute average.
     @ivar wifidog_uptime: of the gateway software; falls when it restarts.
+    @ivar shared_at: when two gateways last seemed to use the name; None if they never did.
     """
 
     gw_id: str
@@ -80,6 +94,28 @@ class Heartbeat:
     memory_free: int | None = None
     load: float | None = None
     wifidog_uptime: timedelta | None = None
+    shared_at: datetime | None = None
+
+
+def is_absent(text: str) -> bool:
+    """Return whether a value is one of those by which gateways say that they have none, a name for example."""
+    return text.strip().lower() in _ABSENT
+
+
+def show_gw_id(text: str) -> str:
+    """
+    Return a name that no gateway can have in a form that is safe to store and to show.
+
+    @return: printable, L{LONGEST_GATEWAY_ID} characters at most; still no L{GATEWAY_ID}, so that it names no other.
+    """
+    shown = "".join(character if character.isprintable() else "?" for character in text.strip()) or "?"
+    return shown if len(shown) <= LONGEST_GATEWAY_ID else shown[: LONGEST_GATEWAY_ID - 1] + "…"
+
+
+def propose_gw_id(text: str) -> str:
+    """Return a name for a gateway that is as much as possible like one that it cannot have."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._:-]+", "-", plain).strip("-")[:LONGEST_GATEWAY_ID] or "my-router"
 
 
 def near_misses(gw_id: str, known: Iterable[str]) -> list[str]:

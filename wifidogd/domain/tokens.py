@@ -1,4 +1,4 @@
-"""Tokens, keys and passwords: minting, hashing, comparing."""
+"""What guests and gateways identify themselves by: tokens, keys, passwords, and names of accounts; pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TypeVar
 
+from wifidogd.domain.addresses import read_mail_address
+
 ALPHABET = string.digits + string.ascii_lowercase
 """Characters that survive every gateway unharmed (docs/protocol.md 6.7); 32 of them carry 165 bits."""
 
@@ -19,6 +21,9 @@ TOKEN_LENGTH = 32
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1_000
 """Characters of a password that somebody chooses."""
+
+LONGEST_NAME = 100
+"""Characters of an account's name."""
 
 T = TypeVar("T")
 
@@ -85,3 +90,37 @@ def is_one_of(secret: str, hashes: Sequence[bytes]) -> bool:
 def octets_of(text: str) -> bytes:
     """Encode any text, even what a terminal sent that was not UTF-8."""
     return text.encode("utf-8", "surrogatepass")
+
+
+def fold_name(name: str) -> str:
+    """
+    Return a name in the form in which it is stored and compared.
+
+    Phones put a capital letter in front and a space behind what people type;
+    some write accents as separate characters, some in full width.  Letters
+    whose lower case depends on the language or on their place are one letter:
+    I, i and both Turkish ones; the Greek sigmas; sharp s and ss.
+    """
+    text = name
+    for _ in range(2):  # The first round may leave capitals that a ligature or a sign, such as TEL, was made of.
+        text = unicodedata.normalize("NFKC", text).casefold().replace("\u0131", "i").replace("i\u0307", "i")
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def spellings_of(name: str) -> list[str]:
+    """
+    Return what an account may be stored under that somebody calls C{name}, the likeliest first.
+
+    An account that was there before names were folded so, and whose folded name
+    another one had, is stored in the form of then; the domain of an e-mail
+    address is stored in ASCII.
+    """
+    as_before = unicodedata.normalize("NFC", name).strip().lower()
+    address = read_mail_address(name)
+    found = [as_before, fold_name(name), *([] if address is None else [address])]
+    return list(dict.fromkeys(found))
+
+
+def is_name(folded: str) -> bool:
+    """Return whether an account may be called so."""
+    return 1 <= len(folded) <= LONGEST_NAME and folded.isprintable()

@@ -7,6 +7,7 @@ may open a network to strangers), so nothing here makes it wait.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,9 +15,10 @@ from functools import partial
 
 from twisted.logger import Logger
 
-from wifidogd.domain.addresses import neighbourhood
+from wifidogd.domain.addresses import blocks_of
 from wifidogd.domain.errors import StoreError, StoreRefused
 from wifidogd.domain.gateways import Heartbeat, WaitingGateway
+from wifidogd.gateways.name_clashes import NameClashes
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.store.driver.database import Cursor, Database
@@ -29,8 +31,12 @@ MOST_WAITING = 200
 """
 Gateways that may wait to be adopted, at most: anybody can invent one.
 
-A newcomer beyond that displaces one from whichever source has the most: inventing many keeps no other gateway out.
+A newcomer beyond that displaces one from whichever /48 or /24 has the most, and there from whichever source has:
+inventing many keeps no other gateway out.
 """
+
+MOST_ADOPTED = 100_000
+"""Gateways that the registry reads, at most."""
 
 News = Heartbeat | WaitingGateway
 """What a gateway said of itself."""
@@ -48,36 +54,65 @@ class Heartbeats:
         self._registry = registry
         self._beats: dict[str, Heartbeat] = {}
         self._waiting: dict[str, WaitingGateway] = {}
-        self._by_source: dict[str, dict[str, None]] = {}
+        # Strangers invent names without end, and must not make us forget those of adopted gateways.
+        self._adopted_clashes, self._waiting_clashes = NameClashes(MOST_ADOPTED), NameClashes(2 * MOST_WAITING)
+        self._by_block: dict[str, dict[str, dict[str, None]]] = {}
+        self._in_block: Counter[str] = Counter()
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Keep a ping; that of a gateway which is not adopted puts it on the waiting list."""
-        if self._registry.gateway(heartbeat.gw_id) is not None:
-            self._beats[heartbeat.gw_id] = heartbeat
+        gw_id, seen = heartbeat.gw_id, heartbeat.seen_at
+        if self._registry.gateway(gw_id) is not None:
+            is_shared = self._adopted_clashes.hear_ping(heartbeat)
+            known = self._beats.get(gw_id)
+            shared_at = seen if is_shared else None if known is None else known.shared_at
+            self._beats[gw_id] = replace(heartbeat, shared_at=shared_at)
             return
-        seen = heartbeat.seen_at
-        self.wait(WaitingGateway(heartbeat.gw_id, seen, seen, heartbeat.source, version=heartbeat.version))
+        shared_at = seen if self._waiting_clashes.hear_ping(heartbeat) else None
+        self._keep(WaitingGateway(gw_id, seen, seen, heartbeat.source, version=heartbeat.version, shared_at=shared_at))
 
     def wait(self, waiting: WaitingGateway) -> None:
-        """Keep a gateway that waits to be adopted; it may displace another."""
+        """
+        Keep a gateway that waits to be adopted, as it or its guest says; it may displace another.
+
+        One that is adopted does not wait: its guest came from another address than the registered one.
+        """
+        gateway = self._registry.gateway(waiting.gw_id)
+        if gateway is not None:
+            if waiting.address is not None:
+                self._adopted_clashes.hear_elsewhere(gateway.gw_id, waiting.address, gateway.address, waiting.last_seen)
+            return
+        if waiting.address is not None and self._waiting_clashes.hear_guest(
+            waiting.gw_id, waiting.address, waiting.last_seen
+        ):
+            waiting = replace(waiting, shared_at=waiting.last_seen)
+        self._keep(waiting)
+
+    def _keep(self, waiting: WaitingGateway) -> None:
         known = self._forget(waiting.gw_id)
         kept = self._waiting[waiting.gw_id] = waiting if known is None else _newer(known, waiting)
-        self._by_source.setdefault(neighbourhood(kept.source), {})[kept.gw_id] = None
+        source, block = _blocks(kept)
+        self._by_block.setdefault(block, {}).setdefault(source, {})[kept.gw_id] = None
+        self._in_block[block] += 1
         if len(self._waiting) > MOST_WAITING:
             self._forget(self._most_crowded())
 
     def _forget(self, gw_id: str) -> WaitingGateway | None:
         known = self._waiting.pop(gw_id, None)
         if known is not None:
-            source = neighbourhood(known.source)
-            del self._by_source[source][gw_id]
-            if not self._by_source[source]:
-                del self._by_source[source]
+            source, block = _blocks(known)
+            del self._by_block[block][source][gw_id]
+            self._in_block[block] -= 1
+            if not self._by_block[block][source]:
+                del self._by_block[block][source]
+            if not self._by_block[block]:
+                del self._by_block[block], self._in_block[block]
         return known
 
     def _most_crowded(self) -> str:
-        """Return the gateway to displace: of the source with the most, the one not heard of for the longest time."""
-        gw_ids = max(self._by_source.values(), key=len)
+        """Return the gateway to displace: of the block and source with the most, the one not heard of for longest."""
+        block = max(self._in_block, key=self._in_block.__getitem__)
+        gw_ids = max(self._by_block[block].values(), key=len)
         return next(iter(gw_ids))
 
     async def flush(self) -> None:
@@ -90,7 +125,7 @@ class Heartbeats:
         @raise StoreError: as L{Database.transaction}.
         """
         batches: list[Sequence[News]] = [[*self._beats.values(), *self._waiting.values()]]
-        self._beats, self._waiting, self._by_source = {}, {}, {}
+        self._beats, self._waiting, self._by_block, self._in_block = {}, {}, {}, Counter()
         refusals: list[str] = []
         clock_set_at = None if self._clock_watch is None else self._clock_watch.set_at
         while batches:
@@ -121,9 +156,9 @@ class Heartbeats:
                 self._beats.setdefault(news.gw_id, news)
             else:
                 newer = self._forget(news.gw_id)
-                self.wait(news)
+                self._keep(news)
                 if newer is not None:
-                    self.wait(newer)
+                    self._keep(newer)
 
 
 async def _write(batch: Sequence[News], clock_set_at: datetime | None, cursor: Cursor) -> None:
@@ -135,6 +170,12 @@ async def _write(batch: Sequence[News], clock_set_at: datetime | None, cursor: C
         await remember_waiting(cursor, waiting, MOST_WAITING)
 
 
+def _blocks(waiting: WaitingGateway) -> tuple[str, str]:
+    """Return the narrowest and the widest block of addresses that a gateway calls from."""
+    blocks = blocks_of(waiting.source)
+    return blocks[0], blocks[-1]
+
+
 def _newer(known: WaitingGateway, waiting: WaitingGateway) -> WaitingGateway:
     return replace(
         waiting,
@@ -142,4 +183,5 @@ def _newer(known: WaitingGateway, waiting: WaitingGateway) -> WaitingGateway:
         address=waiting.address or known.address,
         port=waiting.port or known.port,
         version=waiting.version or known.version,
+        shared_at=waiting.shared_at or known.shared_at,
     )

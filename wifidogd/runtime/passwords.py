@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from wifidogd.domain.addresses import neighbourhood
+from wifidogd.domain.addresses import delegation_of
 from wifidogd.domain.errors import Overloaded
 from wifidogd.domain.tokens import mint_token, normal_password, octets_of
 
@@ -97,7 +97,7 @@ class Passwords:
         A browser that hangs up cancels the answer, not the work: it counts
         until the thread is done with it, or any number would pile up.
         """
-        task, party = _Task(run, Deferred()), None if source is None else neighbourhood(source)
+        task, party = _Task(run, Deferred()), None if source is None else delegation_of(source)
         if self._running < self._threads:
             self._start(task)
         else:

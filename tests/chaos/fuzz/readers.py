@@ -12,12 +12,13 @@ from itsdangerous import base64_decode, base64_encode
 
 from tests.chaos.fuzz.requests import LOGIN_QUERY, TOKEN, WORDS, sign
 from wifidogd.domain.errors import MalformedRequest
+from wifidogd.domain.gateways import GATEWAY_ID
 from wifidogd.domain.sessions import MAX_OCTETS, Dialect, Octets, Stage
 from wifidogd.web.gateway.wire import LONGEST_UPTIME, read_heartbeat, read_report
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.login_query import Flaw, read_login_query
 from wifidogd.web.rendering.destination import MAX_LENGTH
-from wifidogd.web.server.query import GATEWAY_ID, read_query
+from wifidogd.web.server.query import read_query
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MAC = re.compile("[0-9a-f]{2}(:[0-9a-f]{2}){5}")

@@ -182,11 +182,14 @@ def test_a_backup_goes_to_standard_output(full: str) -> None:
 async def test_what_is_no_backup_is_refused(backup: Path, dsn: str, tmp_path: Path) -> None:
     """A file that is missing, another one, and one that was cut off."""
     file = tmp_path / "backup"
-    for content in (None, b"CREATE TABLE accounts"):
-        if content is not None:
-            file.write_bytes(content)
+    with pytest.raises(WrongUsage, match=rf"^There is no file {re.escape(str(file))}\.$"):
+        check_words(Namespace(file=file))
+    for content in (b"CREATE TABLE accounts", b""):
+        file.write_bytes(content)
         with pytest.raises(WrongUsage, match="name a file that `wifidogctl backup` has written"):
             check_words(Namespace(file=file))
+    with pytest.raises(WrongUsage, match="name a file that `wifidogctl backup` has written"):
+        check_words(Namespace(file=tmp_path))
     file.write_bytes(backup.read_bytes()[:2000])
     assert "cannot be read: it is damaged, or from a newer PostgreSQL" in await fails(dsn, "restore", str(file))
 
@@ -197,10 +200,14 @@ async def test_a_backup_that_is_damaged_further_on_changes_nothing(backup: Path,
     make_old_database(dsn, 2)
     before = all_rows(dsn)
     content = bytearray(backup.read_bytes())
-    content[-4000:-200] = b"\xff" * 3800
+    for compressed in list(re.finditer(rb"\x78\x9c", content))[-3:]:
+        content[compressed.end() : compressed.end() + 4] = b"\xff" * 4
     file = tmp_path / "damaged"
     file.write_bytes(content)
-    assert "pg_restore" in await fails(dsn, "restore", "--replace", str(file))
+    sentence = await fails(dsn, "restore", "--replace", str(file))
+    assert re.search(r"(break off|where they should be).*damaged.*\n.*could not uncompress|pg_restore", sentence), (
+        sentence
+    )
     assert all_rows(dsn) == before
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from pytest_twisted import ensureDeferred
 
-from tests.support.builders import NOON, SECOND, rows, run, together
+from tests.support.builders import NOON, SECOND, run, together
+from wifidogd.store.accounts import probations
 from wifidogd.store.accounts.mail_limits import AT_ONCE, PAUSE, count_mail_of, count_mail_to, forget_counts
 from wifidogd.store.accounts.outbox import queue_mail
 from wifidogd.store.accounts.probations import (
@@ -72,8 +74,10 @@ async def test_a_device_gets_one_grace_for_an_address(database: Database) -> Non
 
 
 @ensureDeferred
-async def test_a_device_and_an_address_begin_five_times_a_day(database: Database) -> None:
-    """Those that have begun go on; a device that is not known is not counted."""
+async def test_a_device_and_an_address_begin_five_times_a_day(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that have begun go on; a device that is not known is not counted, only the source it comes from."""
     for number in range(MOST_IN_A_DAY):
         assert await run(database, begin_probation, f"guest{number}@example.org", PHONE, NOON) == NOON
         assert await run(database, begin_probation, "all@example.org", f"02:00:00:00:00:0{number}", NOON) == NOON
@@ -83,6 +87,11 @@ async def test_a_device_and_an_address_begin_five_times_a_day(database: Database
     assert await run(database, begin_probation, ZOE, PHONE, NOON + DAY) == NOON + DAY
     for number in range(MOST_IN_A_DAY + 1):
         assert await run(database, begin_probation, f"other{number}@example.org", None, NOON) == NOON
-    assert await rows(
-        database, "SELECT count(*) FROM probations WHERE encode(device_hash, 'escape') LIKE '%%02:%%'"
-    ) == [(0,)]
+    monkeypatch.setattr(probations, "MOST_OF_SOURCE", 2)
+    begun = [
+        await run(database, begin_probation, f"g{number}@example.org", None, NOON, "192.0.2.1") for number in range(3)
+    ]
+    assert begun == [NOON, NOON, None]
+    assert await run(database, begin_probation, "g0@example.org", None, NOON + HOUR, "192.0.2.1") == NOON
+    assert await run(database, begin_probation, "g2@example.org", None, NOON, "192.0.2.2") == NOON
+    assert await run(database, begin_probation, "g3@example.org", None, NOON + DAY, "192.0.2.1") == NOON + DAY

@@ -12,6 +12,7 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
+from tests.support.builders import put
 from tests.support.deadline import within
 from tests.support.observing import log_lines
 from tests.support.postgres import ThrowawayPostgres
@@ -130,20 +131,51 @@ async def test_the_redirect_follows_the_current_registry(server: SiteServer) -> 
     [
         ("", 404),
         ("?gw_id=", 404),
-        ("?gw_id=%00", 404),
-        ("?gw_id=<b>&gw_address=10.0.0.1", 404),
+        ("?gw_id=%20", 404),
+        ("?gw_id=(null)&gw_address=10.0.0.1", 404),
         ("?gw_id=gw1&gw_address=evil.example", 400),
-        ("?%ff=%fe&gw_id=%ff", 404),
+        ("?%ff=%fe", 404),
     ],
 )
 @ensureDeferred
 async def test_without_a_gateway_there_is_a_friendly_page(shared_server: SiteServer, query: str, code: int) -> None:
     """And nothing is remembered."""
+    waiting = list(shared_server.waiting)
     page = await shared_server.get("login" + query)
     assert page.status == code
     assert is_polite(page)
     assert "which Wi-Fi you are on" in page.body
-    assert shared_server.waiting == []
+    assert shared_server.waiting == waiting
+
+
+@pytest.mark.parametrize(
+    ("gw_id", "shown", "proposed"),
+    [
+        ("my%20lobby", "my lobby", "my-lobby"),
+        ("<b>&gw_address=10.0.0.1", "&lt;b&gt;", "b"),
+        ("%00", "?", "my-router"),
+        ("%ff", "ÿ", "y"),
+        ("a" * 70, "a" * 63 + "…", "a" * 64),
+    ],
+)
+@ensureDeferred
+async def test_the_owner_of_a_gateway_under_an_impossible_name_is_told_to_change_it(
+    server: SiteServer, gw_id: str, shown: str, proposed: str
+) -> None:
+    """It waits, and nothing of its name is taken for markup."""
+    page = await server.get(f"login?gw_id={gw_id}")
+    assert page.status == 404
+    assert is_polite(page)
+    assert f"<code>{shown}</code>" in page.body
+    assert f"<code>GatewayID {proposed}</code>" in page.body
+    assert len(server.waiting) == 1
+
+
+@ensureDeferred
+async def test_guests_from_another_address_than_the_registered_one_are_told_of(server: SiteServer) -> None:
+    """The gateway has moved, or another has its name."""
+    await server.login_page(gw_address="192.168.9.1")
+    assert [(one.gw_id, one.address) for one in server.waiting] == [("gw1", "192.168.9.1")]
 
 
 @ensureDeferred
@@ -361,7 +393,52 @@ async def test_after_logging_out_the_way_in_is_open(server: SiteServer) -> None:
     assert (await server.post("login", hidden(login))).status == 303
 
 
-@pytest.mark.parametrize("name", ["gw_message.php", "gw_message", "messages", "gw_message.php/", "messages/"])
+@pytest.mark.parametrize("page", ["login/index.php", "login.php", "login/index.php/", "/login//index.php"])
+@ensureDeferred
+async def test_the_login_page_has_the_names_that_it_had_in_php(server: SiteServer, page: str) -> None:
+    """Its form is sent to the name it has here, and the old one takes it, too."""
+    form = hidden(await server.get(f"{page}?{login_query()}"))
+    for target in ("login", page):
+        reply = await server.post(target, form | {"splash": "1"})
+        assert reply.headers["location"].startswith("http://10.0.0.1:2060/wifidog/auth?token=")
+
+
+@pytest.mark.parametrize("page", ["portal/index.php", "portal.php"])
+@ensureDeferred
+async def test_so_has_the_portal(server: SiteServer, page: str) -> None:
+    """With the token in the query, as wifidog-gateway since 2016 says it."""
+    token = await server.get_online()
+    assert "You are online" in (await server.get(f"{page}?gw_id=gw1&token={token}")).body
+
+
+@pytest.mark.parametrize(
+    ("page", "status"),
+    [
+        ("index.php", 200),
+        ("ping.php/x/y", 404),
+        ("x.php", 404),
+        (".php", 404),
+        ("v/index.php", 404),
+    ],
+)
+@ensureDeferred
+async def test_other_names_in_php_lead_nowhere_new(shared_server: SiteServer, page: str, status: int) -> None:
+    """The home page alone is where the old server had one, too."""
+    assert (await shared_server.get(page)).status == status
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gw_message.php",
+        "gw_message",
+        "messages",
+        "gw_message.php/",
+        "messages/",
+        "gw_message/index.php",
+        "messages.php",
+    ],
+)
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
@@ -496,6 +573,7 @@ async def test_a_limit_that_ended_the_session_is_named_on_the_next_page(server: 
 async def test_a_plan_is_of_a_device_that_the_gateway_named(server: SiteServer) -> None:
     """Without one nobody gets in, or leaving out the MAC would leave out the limits."""
     await within(5, server.database.transaction(lambda cursor: save_plan(cursor, Plan("p", "P", total_octets=100))))
+    await put(server.database, "UPDATE gateways SET trust_macs = true")
     await server.change_network(plan="p")
     page = await server.login_page(mac="")
     refused = await server.post("login", hidden(page))

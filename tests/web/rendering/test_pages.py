@@ -112,6 +112,7 @@ EVERY_PAGE = {
     "offline": PAGES.offline(PATH, SESSION, "t" * 32),
     "offline before": PAGES.offline(PATH, None, "t" * 32),
     "adopt": PAGES.adopt(LOGIN_QUERY),
+    "misnamed": PAGES.misnamed("my <b>router</b> #1", "my-router-1"),
     "moved": PAGES.moved(NETWORK, GATEWAY, LOGIN_QUERY),
     "every way": PAGES.sign_in(EVERY_WAY, STATE[:500]),
     "voucher refused": PAGES.sign_in(
@@ -376,6 +377,9 @@ def test_each_message_has_its_own_page() -> None:
 def test_the_owner_of_an_unknown_gateway_gets_the_exact_command() -> None:
     """To paste into a terminal."""
     assert "<code>wifidogctl gateway adopt gw1 --address 10.0.0.9 --port 2061</code>" in EVERY_PAGE["adopt"].decode()
+    misnamed = EVERY_PAGE["misnamed"].decode()
+    assert "<code>my &lt;b&gt;router&lt;/b&gt; #1</code>" in misnamed
+    assert "<code>GatewayID my-router-1</code>" in misnamed
     bare = PAGES.adopt(LoginQuery("gw1")).decode()
     assert "<code>wifidogctl gateway adopt gw1 --address ADDRESS --port 2060</code>" in bare
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wifidogd.domain.errors import MalformedRequest
-from wifidogd.web.server.query import GATEWAY_ID, read_address, read_guest_ip, read_gw_id, read_query
+from wifidogd.domain.errors import MisnamedGateway
+from wifidogd.domain.gateways import GATEWAY_ID, is_absent
+from wifidogd.web.server.query import find_gw_id, read_address, read_guest_ip, read_gw_id, read_query
 
 
 @pytest.mark.parametrize(
@@ -77,20 +78,54 @@ def test_what_is_escaped_comes_back(fields: dict[str, str]) -> None:
     assert read_query("&".join(f"{name}={value}" for name, value in escaped.items()).encode()) == (fields or {"": ""})
 
 
-@pytest.mark.parametrize("gw_id", ["a", "netlab-gw1", "0018DE123456", "00:18:de:12:34:56", "a.b_c", "x" * 64, "null"])
+@pytest.mark.parametrize("gw_id", ["a", "netlab-gw1", "0018DE123456", "00:18:de:12:34:56", "a.b_c", "x" * 64, "nulls"])
 def test_gateways_may_be_called_that(gw_id: str) -> None:
     """The name is taken as it is, upper and lower case apart."""
     assert read_gw_id(gw_id) == gw_id
 
 
 @pytest.mark.parametrize(
-    "gw_id", ["", "x" * 65, "my router", "a/b", "N/A", "gw\n", "gw\0", "gẃ", "９", "a&b", "a%b", "a+b"]
+    "gw_id",
+    [
+        "x" * 65,
+        "my router",
+        "a/b",
+        "gw\nb",
+        "gw\0",
+        "gẃ",
+        "９",
+        "a&b",
+        "a%b",
+        "a+b",
+        "a#b",
+        "{a}",
+        "${HOSTNAME}",
+        '"a"',
+    ],
 )
 def test_gateways_cannot_be_called_that(gw_id: str) -> None:
-    """The refusal names the parameter."""
-    with pytest.raises(MalformedRequest) as refused:
+    """The refusal names the parameter, and the name in a form that can be shown."""
+    with pytest.raises(MisnamedGateway) as refused:
         read_gw_id(gw_id)
     assert refused.value.parameter == "gw_id"
+    assert refused.value.shown.isprintable()
+    assert find_gw_id(gw_id) is None
+
+
+@pytest.mark.parametrize("gw_id", [" lobby", "lobby ", "\tlobby\r\n"])
+def test_blanks_around_a_name_are_not_part_of_it(gw_id: str) -> None:
+    """Somebody pasted them into a configuration."""
+    assert (read_gw_id(gw_id), find_gw_id(gw_id)) == ("lobby", "lobby")
+
+
+@pytest.mark.parametrize(
+    "gw_id",
+    [None, "", " ", "NULL", "null", "(null)", "(NULL)", "<null>", "nil", "(nil)", "None", "none", "(none)", "undefined",
+     "Undefined", "N/A", "n/a", " (null) "],
+)  # fmt: skip
+def test_gateways_say_in_many_ways_that_they_have_no_name(gw_id: str | None) -> None:
+    """C's printf, JavaScript, Python, apfree-wifidog."""
+    assert read_gw_id(gw_id) is None
 
 
 @pytest.mark.parametrize(
@@ -150,7 +185,17 @@ def test_a_guest_has_one_address_in_one_form(text: str | None, ip: str | None) -
 @given(st.from_regex(GATEWAY_ID, fullmatch=True))
 def test_names_of_gateways_survive_a_query(gw_id: str) -> None:
     """They need no encoding, which the gateway never does."""
-    assert read_gw_id(read_query(f"gw_id={gw_id}".encode())["gw_id"]) == gw_id
+    read = read_gw_id(read_query(f"gw_id={gw_id}".encode())["gw_id"])
+    assert read == (None if is_absent(gw_id) else gw_id)
+
+
+@pytest.mark.parametrize("name", ["gw_id", "device_id"])
+def test_a_name_in_another_encoding_is_shown_nevertheless(name: str) -> None:
+    """Of everything else half a character is dropped; a name without its umlaut would be another gateway's."""
+    fields = read_query(f"{name}=Café".encode("latin-1") + b"&url=Caf\xc3&ssid=Caf\xe9")
+    assert fields == {name: "Café", "url": "Caf", "ssid": "Caf"}
+    assert read_query(f"{name}=Caf%E9".encode())[name] == "Café"
+    assert read_query(f"{name}=Café".encode())[name] == "Café"
 
 
 def _escaped(text: str) -> str:

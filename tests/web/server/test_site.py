@@ -429,7 +429,10 @@ async def test_the_largest_body_is_taken(running: RunningSite) -> None:
     "nonsense",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200) + b"\r\n\r\n",
-        b"GET /wifidog/auth?gw_id=a b HTTP/1.0\r\n\r\n",
+        b"GET /wifidog/a b?gw_id=a HTTP/1.0\r\n\r\n",
+        b"GET /wifidog/auth?gw_id=a b HTTP/9.9\r\n\r\n",
+        b"GET /wifidog/auth?gw_id=a\x01b c HTTP/1.0\r\n\r\n",
+        b"GET  /wifidog/auth?gw_id=a HTTP/1.0\r\n\r\n",
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"\xffGET / HTTP/1.1\r\n\r\n",

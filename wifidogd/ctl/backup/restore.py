@@ -55,6 +55,8 @@ def check_words(arguments: Namespace) -> None:
     @raise WrongUsage: if it is no backup.
     """
     try:
+        if not arguments.file.exists():
+            raise WrongUsage(f"There is no file {arguments.file}.")
         if not arguments.file.is_file() or not is_dump(arguments.file):
             raise WrongUsage(f"{arguments.file} is no backup: name a file that `wifidogctl backup` has written.")
     except OSError as error:

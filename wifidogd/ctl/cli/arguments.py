@@ -13,6 +13,7 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from wifidogd.domain.addresses import is_private, read_mac
+from wifidogd.domain.gateways import GATEWAY_ID, propose_gw_id
 from wifidogd.domain.sessions import MAX_OCTETS
 
 SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -87,9 +88,11 @@ def octets_or_none(text: str) -> int | None:
 
 def gateway_id(text: str) -> str:
     """Check a GatewayID: the gateway sends it unencoded, so it must not need encoding."""
-    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text):
-        raise ArgumentTypeError(f"{text!r} is no GatewayID: 1 to 64 letters, digits and . _ : -")
-    return text
+    if not GATEWAY_ID.fullmatch(text.strip()):
+        raise ArgumentTypeError(
+            f"{text!r} is no GatewayID: 1 to 64 letters, digits and . _ : -, like {propose_gw_id(text)}"
+        )
+    return text.strip()
 
 
 def guest_address(text: str) -> str:

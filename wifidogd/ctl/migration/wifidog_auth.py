@@ -20,9 +20,9 @@ from ipaddress import ip_address
 from typing import BinaryIO
 
 from wifidogd.ctl.migration.pg_dump import Dump, Row, Unreadable
-from wifidogd.domain.account_names import fold_name, is_name
 from wifidogd.domain.addresses import LONGEST_STORED, read_mail_address
 from wifidogd.domain.errors import ConfigurationError
+from wifidogd.domain.tokens import fold_name, is_name
 
 NEEDED = {"users": ("username", "pass", "account_status"), "nodes": ("node_id", "gw_id")}
 """The tables that are read, and the columns without which a row is of no use."""

@@ -10,9 +10,16 @@ from getpass import getpass
 from wifidogd.ctl.cli.arguments import JSON, add_nouns
 from wifidogd.ctl.cli.command import Command, CommandFailed, WrongUsage
 from wifidogd.ctl.cli.output import complain, instant, print_json, print_table
-from wifidogd.domain.account_names import fold_name, is_name, spellings_of
 from wifidogd.domain.guests import Account
-from wifidogd.domain.tokens import LONGEST_PASSWORD, SHORTEST_PASSWORD, PasswordFlaw, flaw_of
+from wifidogd.domain.tokens import (
+    LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
+    PasswordFlaw,
+    flaw_of,
+    fold_name,
+    is_name,
+    spellings_of,
+)
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.settings.text_files import read_line
 from wifidogd.store.accounts.accounts import (

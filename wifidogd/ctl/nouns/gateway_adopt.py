@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction
-from collections.abc import Callable
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, BooleanOptionalAction
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,9 +12,9 @@ from wifidogd.ctl.cli.arguments import check_interval, gateway_id, guest_address
 from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain
 from wifidogd.ctl.cli.server_address import find_server, server_options
-from wifidogd.ctl.nouns.gateway_list import doubts_about_macs
+from wifidogd.ctl.nouns.gateway_list import doubts_about_macs, shared_names
 from wifidogd.domain.addresses import is_private
-from wifidogd.domain.gateways import Gateway, WaitingGateway, near_misses
+from wifidogd.domain.gateways import Gateway, WaitingGateway, is_absent, near_misses
 from wifidogd.domain.plans import Network
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.tokens import hash_secret, mint_token
@@ -50,7 +50,7 @@ def add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
         description="Adopt a router, so that its guests can sign in, and print the lines for its wifidog.conf with a "
         "key that only the router and the server know; or change the settings of an adopted one.",
     )
-    parser.add_argument("gw_id", type=gateway_id, metavar="GW_ID", help="GatewayID of the router")
+    parser.add_argument("gw_id", type=_new_gateway_id, metavar="GW_ID", help="GatewayID of the router")
     parser.add_argument(
         "--address",
         type=guest_address,
@@ -83,6 +83,8 @@ async def adopt_one(command: Command) -> None:
     known = await command.transaction(lambda cursor: _look_up(cursor, typed.gw_id))
     _expect_no_mistake(command, known)
     gateway = _describe(command, known)
+    heard = [one for one in known.waiting if one.gw_id == gateway.gw_id]
+    _complain_of(shared_names(heard, command.now))
     key = mint_token() if typed.with_key or (known.gateway is None and not typed.no_key) else None
     server = None if key is None else await find_server(command)
 
@@ -107,8 +109,15 @@ async def adopt_one(command: Command) -> None:
             "It has no key: whoever reaches the server can speak for it.  "
             f"If its software can have one: `wifidogctl gateway config {gateway.gw_id} --new-key`."
         )
-    for doubt in doubts_about_macs([gateway], known.networks):
-        complain(doubt)
+    _complain_of(doubts_about_macs([gateway], known.networks))
+
+
+def _new_gateway_id(text: str) -> str:
+    """Check a GatewayID that is not only a way to say that there is none."""
+    gw_id = gateway_id(text)
+    if is_absent(gw_id):
+        raise ArgumentTypeError(f"a router that calls itself {gw_id!r} has no name: set its GatewayID first")
+    return gw_id
 
 
 async def add_key(cursor: Cursor, gateway: Gateway, key: str) -> None:
@@ -136,10 +145,15 @@ def tell_of_key(gateway: Gateway) -> None:
     advise()
 
 
+def _complain_of(doubts: Iterable[str]) -> None:
+    """Print each sentence to standard error."""
+    for doubt in doubts:
+        complain(doubt)
+
+
 def advise() -> None:
     """Say what else belongs into the configuration."""
-    for advice in SAFETY:
-        complain(advice)
+    _complain_of(SAFETY)
 
 
 async def _look_up(cursor: Cursor, gw_id: str) -> _Known:

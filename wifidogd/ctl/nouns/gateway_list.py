@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from wifidogd.ctl.cli.arguments import show_duration
 from wifidogd.ctl.cli.command import Command
-from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_table, seconds
+from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_table, printable, seconds
 from wifidogd.domain.addresses import is_private
-from wifidogd.domain.gateways import Gateway, Heartbeat, WaitingGateway
+from wifidogd.domain.gateways import GATEWAY_ID, Gateway, Heartbeat, WaitingGateway, propose_gw_id
 from wifidogd.domain.plans import Network
 from wifidogd.runtime.endpoints import ctl_command
 from wifidogd.settings import checked_data_dir, default_data_dir
@@ -20,6 +20,9 @@ from wifidogd.store.gateways.waiting_gateways import list_waiting
 
 MOST = 10_000
 """How many gateways are listed."""
+
+CLASH_SHOWN_FOR = timedelta(hours=1)
+"""How long after it was last noticed that two gateways use one name."""
 
 
 async def list_all(command: Command) -> None:
@@ -41,10 +44,25 @@ async def list_all(command: Command) -> None:
         print("No gateway is adopted.")
     if waiting:
         _print_waiting(waiting, command)
-    for doubt in doubts_about_macs([one.gateway for one in adopted], networks):
+    pings = [one.heartbeat for one in adopted if one.heartbeat is not None]
+    for doubt in (*shared_names([*pings, *waiting], command.now), *doubts_about_macs(_gateways(adopted), networks)):
         complain(doubt)
     if len(adopted) == MOST:
         complain(f"Only the first {MOST} gateways are listed.")
+
+
+def _gateways(states: Iterable[GatewayState]) -> list[Gateway]:
+    return [state.gateway for state in states]
+
+
+def shared_names(heard: Iterable[Heartbeat | WaitingGateway], now: datetime) -> list[str]:
+    """Return a sentence for each name that two gateways seemed to use within the last hour."""
+    return [
+        f"Two routers seem to call themselves {one.gw_id}: give each a GatewayID of its own in its wifidog.conf, or "
+        "guests of one are sent to the other."
+        for one in heard
+        if one.shared_at is not None and now - one.shared_at < CLASH_SHOWN_FOR
+    ]
 
 
 def doubts_about_macs(gateways: Iterable[Gateway], networks: Iterable[Network]) -> list[str]:
@@ -107,8 +125,16 @@ def _print_waiting(waiting: list[WaitingGateway], command: Command) -> None:
     )
     data_dir = checked_data_dir(command.arguments.data_dir)
     ctl = ctl_command(None if data_dir == default_data_dir() else data_dir)
-    print("\nAdopt one with:")
+    named = [one for one in waiting if GATEWAY_ID.fullmatch(one.gw_id)]
     for one in waiting:
+        if one not in named:
+            print(
+                f'\nNone can be adopted as "{printable(one.gw_id)}": change GatewayID in its wifidog.conf, for example '
+                f"to {propose_gw_id(one.gw_id)}, and restart it."
+            )
+    if named:
+        print("\nAdopt one with:")
+    for one in named:
         address = one.address if one.address is not None and is_private(one.address) else "ITS-ADDRESS-FOR-GUESTS"
         print(f"  {ctl} gateway adopt {one.gw_id} --address {address} --port {one.port or 2060}")
 
@@ -135,6 +161,7 @@ def _adopted(state: GatewayState) -> dict[str, object]:
             "memory_free_octets": ping.memory_free,
             "load": ping.load,
             "wifidog_uptime_seconds": seconds(ping.wifidog_uptime),
+            "name_shared_at": instant(ping.shared_at),
         },
     }
 
@@ -146,6 +173,8 @@ def _waiting(gateway: WaitingGateway) -> dict[str, object]:
         "port": gateway.port,
         "source": gateway.source,
         "version": gateway.version,
+        "adoptable": GATEWAY_ID.fullmatch(gateway.gw_id) is not None,
+        "name_shared_at": instant(gateway.shared_at),
         "first_seen": instant(gateway.first_seen),
         "last_seen": instant(gateway.last_seen),
     }

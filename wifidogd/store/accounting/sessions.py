@@ -98,8 +98,12 @@ async def lock_online(cursor: Cursor, places: Collection[Place]) -> list[Session
     @return: at most one for each; a unique index sees to that.  The gateway's last totals are 0 if its
         pings show that it has restarted since.
     """
-    gw_ids, macs, ips = ([getattr(place, name) for place in places] for name in Place._fields)
-    await cursor.execute(LOCK_ONLINE, {"gw_ids": gw_ids, "macs": macs, "ips": ips})
+    columns = {
+        "gw_ids": [place.gw_id for place in places],
+        "macs": [place.mac for place in places],
+        "ips": [place.ip for place in places],
+    }
+    await cursor.execute(LOCK_ONLINE, columns)
     return SESSIONS.all(cursor)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from wifidogd.domain.account_names import fold_name, spellings_of
 from wifidogd.domain.guests import Account
 from wifidogd.domain.sessions import Reason
+from wifidogd.domain.tokens import fold_name, spellings_of
 from wifidogd.store.access.remembered_devices import forget_devices_of
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader

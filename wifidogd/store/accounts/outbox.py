@@ -73,7 +73,7 @@ async def queue_mail(cursor: Cursor, recipient: str, message: str, now: datetime
     """
     Queue a mail, to be sent as soon as the transaction is committed.
 
-    @param source: who has it written, as L{wifidogd.domain.addresses.neighbourhood} returns it; None when unknown.
+    @param source: who has it written, as L{wifidogd.domain.addresses.delegation_of} returns it; None when unknown.
     @return: False if L{MOST} are waiting already, or L{MOST_OF_SOURCE} of this source.
     """
     values = {"recipient": recipient, "message": message, "source": source, "now": now}

@@ -15,9 +15,12 @@ DAY = timedelta(days=1)
 MOST_IN_A_DAY = 5
 """Addresses that a device may begin with in a day, and devices that may begin with an address; a family shares one."""
 
+MOST_OF_SOURCE = 1_000
+"""Those that a source may begin in a day, whatever devices it names, as many as a conference has guests."""
+
 BEGIN_PROBATION = """
-    INSERT INTO probations AS known (address_hash, device_hash, began_at)
-    SELECT %(address_hash)s, %(device_hash)s, %(now)s
+    INSERT INTO probations AS known (address_hash, device_hash, source_hash, began_at)
+    SELECT %(address_hash)s, %(device_hash)s, %(source_hash)s, %(now)s
      WHERE EXISTS (SELECT 1
                      FROM probations
                     WHERE address_hash = %(address_hash)s
@@ -32,6 +35,10 @@ BEGIN_PROBATION = """
                   FROM probations
                  WHERE device_hash = %(device_hash)s
                    AND began_at > %(day_ago)s) < %(most)s)
+       AND (SELECT count(*)
+              FROM probations
+             WHERE source_hash = %(source_hash)s
+               AND began_at > %(day_ago)s) < %(most_of_source)s
         ON CONFLICT (address_hash, device_hash) DO UPDATE
        SET began_at = CASE WHEN known.began_at > %(kept_since)s THEN known.began_at ELSE excluded.began_at END
  RETURNING began_at
@@ -53,12 +60,16 @@ FORGET_PROBATIONS = """
 """
 
 
-async def begin_probation(cursor: Cursor, email: str, mac: str | None, now: datetime) -> datetime | None:
+async def begin_probation(
+    cursor: Cursor, email: str, mac: str | None, now: datetime, source: str | None = None
+) -> datetime | None:
     """
     Record that somebody on a device signs up with an address that nobody has shown to be theirs.
 
-    @param mac: of the device, as a URL claims; None when it names none, which limits by the address only.
-    @return: when the grace of this device for this address began; None if L{MOST_IN_A_DAY} have begun already.
+    @param mac: of the device, as a URL claims; None when it names none, which counts for no device.
+    @param source: as L{wifidogd.domain.addresses.delegation_of} returns it; None when unknown.
+    @return: when the grace of this device for this address began; None if L{MOST_IN_A_DAY} have begun already, or
+        L{MOST_OF_SOURCE}.
     """
     await cursor.execute(
         BEGIN_PROBATION,
@@ -66,6 +77,8 @@ async def begin_probation(cursor: Cursor, email: str, mac: str | None, now: date
             "address_hash": hash_secret(email),
             "device_hash": hash_secret(mac or ""),
             "has_device": mac is not None,
+            "source_hash": None if source is None else hash_secret(source),
+            "most_of_source": MOST_OF_SOURCE,
             "now": now,
             "day_ago": now - DAY,
             "kept_since": now - KEPT,

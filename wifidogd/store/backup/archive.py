@@ -122,12 +122,20 @@ class Archive:
                 try:
                     yield process.stdout
                     is_complete = not process.stdout.read(1)
+                except StoreRefused as error:
+                    raise self._explained(process, problems, error) from error
                 finally:
-                    process.stdout.close()
-                    _await_end(process)
+                    _end(process)
                     self._running = None
             if self._is_stopped or (process.returncode and is_complete):
                 raise StoreRefused(f"pg_restore ended with {process.returncode}. It said:\n{_last_lines(problems)}")
+
+    def _explained(self, process: subprocess.Popen[bytes], problems: IO[bytes], error: StoreRefused) -> StoreRefused:
+        """Return an error of who reads from pg_restore with what pg_restore said, unless it only had to stop."""
+        _end(process)
+        if process.returncode <= 0:
+            return error
+        return StoreRefused(f"{error} pg_restore said:\n{_last_lines(problems)}")
 
     def stop(self) -> None:
         """End the pg_restore that runs, and with it the work of whoever reads from it; for any thread."""
@@ -136,7 +144,10 @@ class Archive:
             self._running.kill()
 
 
-def _await_end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let pg_restore end, which nobody reads from any more."""
+    if process.stdout is not None:
+        process.stdout.close()
     try:
         process.wait(PATIENCE)
     except subprocess.TimeoutExpired:

@@ -75,19 +75,28 @@ class TableRows:
 
 
 class CopySource:
-    """Rows as psycopg2's C{copy_expert} reads them."""
+    """
+    Rows as psycopg2's C{copy_expert} reads them.
+
+    @ivar problem: what ended the reading, which psycopg2 reports only as a text within an error of its own.
+    """
 
     def __init__(self, rows: TableRows) -> None:
         self._pieces = rows.lines()
+        self.problem: StoreRefused | None = None
 
     def read(self, size: int = CHUNK) -> bytes:
         """Return the next whole pieces of rows, at least C{size} octets of them while there are any."""
         taken, total = [], 0
-        for piece in self._pieces:
-            taken.append(piece)
-            total += len(piece)
-            if total >= size:
-                break
+        try:
+            for piece in self._pieces:
+                taken.append(piece)
+                total += len(piece)
+                if total >= size:
+                    break
+        except StoreRefused as problem:
+            self.problem = problem
+            raise
         return b"".join(taken)
 
 

@@ -127,7 +127,11 @@ class Load:
                 raise StoreRefused(f"The backup has other columns in the table {table} than wifidogd: it is damaged.")
             columns = sql.SQL(", ").join(map(sql.Identifier, rows.columns))
             copy = sql.SQL(COPY).format(table=name, columns=columns, encoding=sql.Literal(rows.encoding))
-            cursor.copy_expert(copy, CopySource(rows))
+            source = CopySource(rows)
+            try:
+                cursor.copy_expert(copy, source)
+            except psycopg2.Error as error:
+                raise source.problem or error from error
         cursor.execute(sql.SQL(AWAKE).format(table=name))
 
     def _set_counters(self, cursor: Any) -> None:

@@ -18,7 +18,8 @@ LIST_GATEWAYS = """
          GROUP BY gw_id
     )
     SELECT gateways.gw_id, network, address, port, check_interval, key_hashes, trust_macs, adopted_at,
-           coalesce(online, 0) AS online, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime
+           coalesce(online, 0) AS online, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime,
+           shared_at
       FROM gateways
       LEFT JOIN counted ON counted.gw_id = gateways.gw_id
       LEFT JOIN heartbeats ON heartbeats.gw_id = gateways.gw_id

@@ -10,18 +10,20 @@ from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
 
 SAVE_HEARTBEATS = """
-    INSERT INTO heartbeats AS known (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime)
-    SELECT gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime
+    INSERT INTO heartbeats AS known (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime,
+                                     shared_at)
+    SELECT gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime, shared_at
       FROM unnest(%(gw_ids)s::text[], %(seen)s::timestamptz[], %(sources)s::inet[], %(versions)s::text[],
                   %(sys_uptimes)s::interval[], %(memory)s::bigint[], %(loads)s::double precision[],
-                  %(wifidog_uptimes)s::interval[])
-           AS said (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime)
+                  %(wifidog_uptimes)s::interval[], %(shared)s::timestamptz[])
+           AS said (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime, shared_at)
       JOIN gateways USING (gw_id)
      ORDER BY gw_id
         ON CONFLICT (gw_id) DO UPDATE
        SET seen_at = excluded.seen_at, source = excluded.source, version = excluded.version,
            sys_uptime = excluded.sys_uptime, memory_free = excluded.memory_free, load = excluded.load,
            wifidog_uptime = coalesce(excluded.wifidog_uptime, known.wifidog_uptime),
+           shared_at = coalesce(excluded.shared_at, known.shared_at),
            restarted_at = CASE WHEN excluded.wifidog_uptime < known.wifidog_uptime
                                  OR (excluded.seen_at - excluded.wifidog_uptime > known.seen_at
                                      AND (%(clock_set_at)s::timestamptz IS NULL
@@ -63,6 +65,7 @@ async def save_heartbeats(
             "memory": [beat.memory_free for beat in heartbeats],
             "loads": [beat.load for beat in heartbeats],
             "wifidog_uptimes": [beat.wifidog_uptime for beat in heartbeats],
+            "shared": [beat.shared_at for beat in heartbeats],
             "clock_set_at": clock_set_at,
         },
     )

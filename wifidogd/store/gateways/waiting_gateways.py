@@ -12,22 +12,28 @@ from wifidogd.store.driver.rows import RowReader
 REMEMBER_WAITING = """
     WITH seen AS (
         SELECT report.gw_id, report.first_seen, report.last_seen, report.source, report.address, report.port,
-               report.version
+               report.version, report.shared_at
           FROM unnest(%(gw_ids)s::text[], %(first_seen)s::timestamptz[], %(last_seen)s::timestamptz[],
-                      %(sources)s::inet[], %(addresses)s::inet[], %(ports)s::integer[], %(versions)s::text[])
-               AS report (gw_id, first_seen, last_seen, source, address, port, version)
+                      %(sources)s::inet[], %(addresses)s::inet[], %(ports)s::integer[], %(versions)s::text[],
+                      %(shared)s::timestamptz[])
+               AS report (gw_id, first_seen, last_seen, source, address, port, version, shared_at)
          WHERE NOT EXISTS (SELECT FROM gateways WHERE gateways.gw_id = report.gw_id)
-    ), ranked AS (
-        SELECT gw_id, last_seen,
-               row_number() OVER (PARTITION BY CASE family(source) WHEN 6 THEN host(network(set_masklen(source, 64)))
-                                                                   ELSE host(source) END
-                                      ORDER BY last_seen DESC, gw_id) AS rank
+    ), placed AS (
+        SELECT gw_id, last_seen, block,
+               row_number() OVER (PARTITION BY network ORDER BY last_seen DESC, gw_id) AS rank
           FROM (SELECT gw_id, last_seen, source
                   FROM seen
                  UNION ALL
                 SELECT gw_id, last_seen, source
                   FROM waiting_gateways
                  WHERE gw_id NOT IN (SELECT gw_id FROM seen)) AS everybody
+         CROSS JOIN LATERAL (
+               SELECT network(set_masklen(source, CASE family(source) WHEN 6 THEN 64 ELSE 32 END)),
+                      network(set_masklen(source, CASE family(source) WHEN 6 THEN 48 ELSE 24 END)))
+               AS place (network, block)
+    ), ranked AS (
+        SELECT gw_id, last_seen, row_number() OVER (PARTITION BY block ORDER BY rank, last_seen DESC, gw_id) AS rank
+          FROM placed
     ), kept AS (
         SELECT gw_id
           FROM ranked
@@ -42,8 +48,8 @@ REMEMBER_WAITING = """
                 ORDER BY gw_id
                   FOR UPDATE SKIP LOCKED)
     )
-    INSERT INTO waiting_gateways AS known (gw_id, first_seen, last_seen, source, address, port, version)
-    SELECT gw_id, first_seen, last_seen, source, address, port, version
+    INSERT INTO waiting_gateways AS known (gw_id, first_seen, last_seen, source, address, port, version, shared_at)
+    SELECT gw_id, first_seen, last_seen, source, address, port, version, shared_at
       FROM seen
       JOIN kept USING (gw_id)
      ORDER BY gw_id
@@ -52,12 +58,14 @@ REMEMBER_WAITING = """
            source = excluded.source,
            address = coalesce(excluded.address, known.address),
            port = coalesce(excluded.port, known.port),
-           version = coalesce(excluded.version, known.version)
+           version = coalesce(excluded.version, known.version),
+           shared_at = coalesce(excluded.shared_at, known.shared_at)
 """
 """
-The callers of each source are ranked, the latest first, and room is given to all first ranks, then to all second ones.
+The callers of each source are ranked, the latest first, and then those of each /48 or /24, all firsts before all
+seconds; room is given to the firsts of these, then to the seconds.
 
-So a source that invents many gateways displaces its own.
+So whoever has a whole block and invents many gateways displaces their own.
 """
 
 FORGET_WAITING = """
@@ -66,7 +74,7 @@ FORGET_WAITING = """
 """
 
 LIST_WAITING = """
-    SELECT gw_id, first_seen, last_seen, source, address, port, version
+    SELECT gw_id, first_seen, last_seen, source, address, port, version, shared_at
       FROM waiting_gateways
      ORDER BY last_seen DESC, gw_id
      LIMIT 10000
@@ -85,7 +93,8 @@ async def remember_waiting(cursor: Cursor, waiting: Sequence[WaitingGateway], ro
 
     @param waiting: each C{gw_id} once.
     @param room: rows of the table at most, so that strangers cannot fill the disk; two servers flushing at the same
-        instant may exceed it by one batch, until the next.  When there are more, those go whose source has the most.
+        instant may exceed it by one batch, until the next.  When there are more, those go whose block of
+        addresses has the most.
     """
     await cursor.execute(
         REMEMBER_WAITING,
@@ -97,6 +106,7 @@ async def remember_waiting(cursor: Cursor, waiting: Sequence[WaitingGateway], ro
             "addresses": [one.address for one in waiting],
             "ports": [one.port for one in waiting],
             "versions": [one.version for one in waiting],
+            "shared": [one.shared_at for one in waiting],
             "room": room,
         },
     )

@@ -46,7 +46,7 @@ class NewAccount:
     """
     An account with a password that another server hashed.
 
-    @ivar name: folded as L{wifidogd.domain.account_names.fold_name} does.
+    @ivar name: folded as L{wifidogd.domain.tokens.fold_name} does.
     @ivar old_hash: base64 of the MD5 of the password.
     @ivar validated_at: None while nobody has shown that the address is theirs.
     """

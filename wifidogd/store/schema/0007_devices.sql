@@ -22,3 +22,13 @@ END
 $$;
 COMMENT ON COLUMN devices.mac IS 'As a gateway last reported it; NULL until one has';
 COMMENT ON COLUMN sessions.claimed_mac IS 'The MAC that the login page was opened with, which must turn out to be the guest''s; NULL if it named none';
+
+-- Names under which nobody can be adopted wait as well, so that their owners learn what to change.
+ALTER TABLE waiting_gateways
+    DROP CONSTRAINT waiting_gateways_gw_id_check,
+    ADD CONSTRAINT waiting_gateways_gw_id_check CHECK (length(gw_id) BETWEEN 1 AND 64),
+    ADD COLUMN shared_at timestamptz;
+COMMENT ON COLUMN waiting_gateways.gw_id IS 'As it names itself, without what cannot be shown; perhaps a name that gateways cannot have';
+COMMENT ON COLUMN waiting_gateways.shared_at IS 'When two gateways last seemed to use the name; NULL for never';
+ALTER TABLE heartbeats ADD COLUMN shared_at timestamptz;
+COMMENT ON COLUMN heartbeats.shared_at IS 'When two gateways last seemed to use the name; NULL for never';

@@ -6,7 +6,7 @@ COMMENT ON COLUMN email_links.used_at IS 'When it was used; NULL until then';
 ALTER TABLE mails ADD COLUMN source text CHECK (length(source) <= 100);
 CREATE INDEX mails_by_recipient ON mails (recipient);
 CREATE INDEX mails_by_source ON mails (source) WHERE source IS NOT NULL;
-COMMENT ON COLUMN mails.source IS 'Address of the connection that had it written, or the IPv6 network that it is in; NULL when unknown';
+COMMENT ON COLUMN mails.source IS 'Address of the connection that had it written, or the IPv6 network of 48 bits that it is in; NULL when unknown';
 
 CREATE TABLE mail_limits (
     subject_hash  bytea PRIMARY KEY CHECK (length(subject_hash) = 32),
@@ -20,14 +20,17 @@ COMMENT ON COLUMN mail_limits.spent_until IS 'Each mail moves this on by an hour
 CREATE TABLE probations (
     address_hash  bytea NOT NULL CHECK (length(address_hash) = 32),
     device_hash   bytea NOT NULL CHECK (length(device_hash) = 32),
+    source_hash   bytea CHECK (length(source_hash) = 32),
     began_at      timestamptz NOT NULL,
     PRIMARY KEY (address_hash, device_hash)
 );
 CREATE INDEX probations_by_device ON probations (device_hash, began_at);
+CREATE INDEX probations_by_source ON probations (source_hash, began_at) WHERE source_hash IS NOT NULL;
 CREATE INDEX probations_by_beginning ON probations (began_at);
 COMMENT ON TABLE probations IS 'Sign-ups with addresses that nobody has shown to be theirs yet: each device gets the grace once for an address';
 COMMENT ON COLUMN probations.address_hash IS 'SHA-256 of the address';
 COMMENT ON COLUMN probations.device_hash IS 'SHA-256 of the MAC that the guest''s URL claimed, or of nothing';
+COMMENT ON COLUMN probations.source_hash IS 'SHA-256 of the address of the connection, or of the IPv6 network of 48 bits that it is in; NULL when unknown';
 COMMENT ON COLUMN probations.began_at IS 'When the grace began, which nothing prolongs';
 
 -- Tries no longer count mails to an address, which have limits of their own.
@@ -48,7 +51,7 @@ ALTER TABLE attempts
         ELSE false END);
 COMMENT ON COLUMN attempts.name IS 'What was typed: a name that no account has';
 
--- Names are folded by wifidogd.domain.account_names.fold_name, which knows more letters than lower() does in any locale.
+-- Names are folded by wifidogd.domain.tokens.fold_name, which knows more letters than lower() does in any locale.
 ALTER TABLE accounts
     DROP CONSTRAINT accounts_name_check,
     ADD CONSTRAINT accounts_name_check CHECK (length(name) BETWEEN 1 AND 100);

@@ -17,14 +17,23 @@ from werkzeug.exceptions import Forbidden, HTTPException
 
 from wifidogd.accounting.ledger import Ledger
 from wifidogd.domain.decisions import Decision, Refusal
-from wifidogd.domain.errors import MalformedRequest, Overloaded, StoreError
+from wifidogd.domain.errors import MalformedRequest, MisnamedGateway, Overloaded, StoreError
+from wifidogd.domain.gateways import WaitingGateway, is_absent
 from wifidogd.domain.sessions import AuthCode, Report, UtcNow
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
-from wifidogd.web.gateway.wire import PONG, auth_line, read_dialect, read_heartbeat, read_report, unsettled_line
+from wifidogd.web.gateway.wire import (
+    PONG,
+    auth_line,
+    read_dialect,
+    read_heartbeat,
+    read_report,
+    read_version,
+    unsettled_line,
+)
 from wifidogd.web.server.cross_site import foreign_origin
-from wifidogd.web.server.query import read_query
+from wifidogd.web.server.query import find_gw_id, read_query
 from wifidogd.web.server.request import query_of, source_of
 
 log = Logger()
@@ -57,12 +66,31 @@ class GatewayPages:
         """
         _refuse_other_sites(request)
         query = read_query(query_of(request))
-        heartbeat = read_heartbeat(query, _user_agent(request), source_of(request), self._utc_now())
+        try:
+            heartbeat = read_heartbeat(query, _user_agent(request), source_of(request), self._utc_now())
+        except MisnamedGateway as problem:
+            return self._answer_misnamed(request, problem, is_gateway=not is_absent(query.get("gw_id", "")))
         is_adopted = self._registry.gateway(heartbeat.gw_id) is not None
         if is_adopted and not self._registry.may_ask(heartbeat.gw_id, key or query.get("k")):
+            self._log.warn("ping of {gw_id} refused: its key is missing or wrong", gw_id=heartbeat.gw_id)
             return _plain(request, b"The key of this gateway is missing or wrong.\n", FORBIDDEN)
-        if is_adopted or "gw_id" in query:
+        if is_adopted or heartbeat.gw_id == find_gw_id(query.get("gw_id")):
             self._heartbeats.beat(heartbeat)
+        return _plain(request, PONG)
+
+    def _answer_misnamed(self, request: IRequest, problem: MisnamedGateway, *, is_gateway: bool) -> bytes:
+        """
+        Answer a ping under a name that cannot be adopted; the gateway waits for its owner to change it.
+
+        @param is_gateway: False if only its device is named, under which guests do not come.
+        """
+        source, now = source_of(request), self._utc_now()
+        self._log.warn("a gateway at {source} cannot be adopted: {problem}", source=source, problem=problem)
+        if not is_gateway:
+            return _plain(request, PONG)
+        self._heartbeats.wait(
+            WaitingGateway(problem.shown, now, now, source, version=read_version(_user_agent(request)))
+        )
         return _plain(request, PONG)
 
     @app.route("/auth", strict_slashes=False, merge_slashes=False)

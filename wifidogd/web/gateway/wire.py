@@ -64,13 +64,13 @@ def read_report(query: Query, dialect: Dialect, key: str | None) -> Report:
     hurts the guest; the token alone decides which session is meant.
 
     @param key: from the path; without it C{k} of the query is used.
-    @raise MalformedRequest: if the stage is unknown or C{gw_id} cannot be a gateway's.
+    @raise MalformedRequest: if the stage is unknown or no gateway can have this C{gw_id}.
     """
     return Report(
         stage=read_stage(query),
         dialect=dialect,
         token=query.get("token", ""),
-        gw_id=read_gw_id(query["gw_id"]) if query.get("gw_id") else None,
+        gw_id=read_gw_id(query.get("gw_id")),
         mac=read_mac(query.get("mac")),
         ip=read_guest_ip(query.get("ip")),
         octets=_octets(query),
@@ -83,13 +83,16 @@ def read_heartbeat(query: Query, user_agent: str, source: str, now: datetime) ->
     Return the heartbeat in a C{/ping} request; apfree-wifidog names its device instead of the gateway.
 
     @param source: address the request came from.
-    @raise MalformedRequest: if it names neither a gateway nor a device.
+    @raise MalformedRequest: if it names neither a gateway nor a device, or one that cannot be adopted.
     """
+    gw_id = read_gw_id(query.get("gw_id")) or read_gw_id(query.get("device_id"))
+    if gw_id is None:
+        raise MalformedRequest("gw_id", "is missing")
     return Heartbeat(
-        gw_id=read_gw_id(query.get("gw_id") or query.get("device_id") or ""),
+        gw_id=gw_id,
         seen_at=now,
         source=source,
-        version=_version(user_agent),
+        version=read_version(user_agent),
         sys_uptime=_uptime(query.get("sys_uptime")),
         memory_free=_kilobytes(query.get("sys_memfree")),
         load=_load(query.get("sys_load")),
@@ -152,7 +155,7 @@ def _signed_count(text: str | None) -> int | None:
     return -count if count is not None and 1 < count <= _MOST_BELOW_ZERO else None
 
 
-def _version(user_agent: str) -> str | None:
+def read_version(user_agent: str) -> str | None:
     """Return what can be stored and shown: a stranger's C{User-Agent} ends up on the operator's terminal."""
     return "".join(filter(str.isprintable, user_agent))[:100] or None
 

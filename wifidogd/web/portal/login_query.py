@@ -13,13 +13,11 @@ from enum import Enum
 from ipaddress import ip_address
 
 from wifidogd.domain.addresses import read_mac
-from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.errors import MisnamedGateway
+from wifidogd.domain.gateways import Gateway, is_absent
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.web.rendering.destination import wanted_page
-from wifidogd.web.server.query import GATEWAY_ID, read_address, read_guest_ip, read_query
-
-_ABSENT = (None, "", "N/A", "null")
-"""What apfree-wifidog sends for values it does not have (its C{src/wd_client.c})."""
+from wifidogd.web.server.query import read_address, read_guest_ip, read_gw_id, read_query
 
 
 class Flaw(Enum):
@@ -39,13 +37,14 @@ def read_login_query(query: bytes, own_hosts: Collection[str]) -> LoginQuery | F
     @return: what it says; or why nobody can tell which gateway sent the guest.
     """
     fields = read_query(query)
-    gw_id = fields.get("gw_id", "")
-    if not gw_id:
-        return Flaw.NO_GATEWAY
-    if not GATEWAY_ID.fullmatch(gw_id):
+    try:
+        gw_id = read_gw_id(fields.get("gw_id"))
+    except MisnamedGateway:
         return Flaw.GATEWAY_ID
+    if gw_id is None:
+        return Flaw.NO_GATEWAY
     gw_address = read_address(fields.get("gw_address"))
-    if gw_address is None and fields.get("gw_address") not in _ABSENT:
+    if gw_address is None and not is_absent(fields.get("gw_address", "")):
         return Flaw.GATEWAY_ADDRESS
     return LoginQuery(
         gw_id=gw_id,

@@ -91,7 +91,7 @@ class GuestPages:
         clock: IReactorTime,
     ) -> None:
         """
-        @param remember_waiting: told of each guest that an unknown gateway sends.
+        @param remember_waiting: told of each guest whom an unknown gateway sends, or a known one from elsewhere.
         @param mail: what needs a mail server; None where there is none.
         @param path: under which the server is reached, with slashes around.
         @param public_url: what guests' browsers reach this server by; None when only they know.
@@ -135,7 +135,7 @@ class GuestPages:
         self._mount("POST", "/disconnect", lambda request: pages.disconnect(form_of(request)))
         self._mount("POST", "/forget", lambda request: pages.forget(form_of(request), caller_of(request)))
         self._mount("POST", "/my-data", lambda request: personal_data.answer(form_of(request)))
-        for path in ("/gw_message.php", "/gw_message", "/messages"):
+        for path in ("/gw_message", "/messages"):
             self._mount("GET", path, lambda request: pages.message(query_of(request)))
 
     def _mount_preview(self, pages: PreviewPages) -> None:

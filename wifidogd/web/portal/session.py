@@ -17,7 +17,7 @@ from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.http import Answer, Caller, lead_to, stale
 from wifidogd.web.rendering import notices, session_pages, urls
 from wifidogd.web.rendering.session_pages import PortalDetails
-from wifidogd.web.server.query import read_address, read_query
+from wifidogd.web.server.query import find_gw_id, read_address, read_query
 
 
 class SessionPages:
@@ -55,7 +55,7 @@ class SessionPages:
         if view is not None and view.online:
             details, sealed = self._details(view, token), self._state.seal_token(token)
             return Answer(session_pages.portal(self._path, view, token, sealed, details, self._utc_now()))
-        gateway = self._registry.gateway(fields.get("gw_id", ""))
+        gateway = self._registry.gateway(find_gw_id(fields.get("gw_id")) or "")
         if gateway is None or urls.LIVE not in fields:
             return Answer(notices.welcome(self._network(fields)))
         login_query = urls.login_query_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
@@ -155,11 +155,11 @@ class SessionPages:
     def message(self, query: bytes) -> Answer:
         """Explain a gateway's message, known or not, or that there was none."""
         fields = read_query(query)
-        gateway = self._registry.gateway(fields.get("gw_id", ""))
+        gateway = self._registry.gateway(find_gw_id(fields.get("gw_id")) or "")
         login = urls.login_of(self._path, urls.login_query_of(gateway)) if gateway else None
         return Answer(notices.message(fields.get("message"), self._network(fields), login))
 
     def _network(self, fields: Mapping[str, str]) -> Network | None:
         """Find the network of the gateway that a query claims to come from, if there is one."""
-        gateway = self._registry.gateway(fields.get("gw_id", ""))
+        gateway = self._registry.gateway(find_gw_id(fields.get("gw_id")) or "")
         return self._registry.network(gateway.network) if gateway else None

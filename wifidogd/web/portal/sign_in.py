@@ -13,7 +13,7 @@ from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
-from wifidogd.domain.gateways import Gateway, WaitingGateway
+from wifidogd.domain.gateways import Gateway, WaitingGateway, propose_gw_id, show_gw_id
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import LoginQuery, UtcNow
@@ -62,7 +62,7 @@ class SignInPages:
     ) -> None:
         """
         @param has_mail: whether guests can be written to.
-        @param remember_waiting: called for each guest whom an unknown gateway sends.
+        @param remember_waiting: called for each guest whom an unknown gateway sends, or a known one from elsewhere.
         @param public_url: what guests reach this server by, perhaps through a proxy that ends TLS; None when only
             their browsers know.
         """
@@ -86,6 +86,8 @@ class SignInPages:
         """
         login_query = read_login_query(query, self._own_hosts | {caller.host} if caller.host else self._own_hosts)
         if isinstance(login_query, Flaw):
+            if login_query is Flaw.GATEWAY_ID:
+                return self._misnamed(query, caller)
             status = HTTPStatus.BAD_REQUEST if login_query is Flaw.GATEWAY_ADDRESS else HTTPStatus.NOT_FOUND
             return Answer(notices.notice(Notice.NO_GATEWAY), status)
         if not self._registry.loaded:
@@ -95,6 +97,7 @@ class SignInPages:
             return self._not_adopted(login_query, caller)
         request = self._request(gateway, login_query, caller)
         if is_elsewhere(gateway, login_query):
+            self._remember(login_query, caller)
             return Answer(notices.moved(request.network, gateway, login_query), HTTPStatus.BAD_REQUEST)
         arrival = await self._services.arrivals.look_up(request)
         if arrival.is_online:
@@ -180,8 +183,17 @@ class SignInPages:
         return ()
 
     def _not_adopted(self, login_query: LoginQuery, caller: Caller) -> Answer:
+        self._remember(login_query, caller)
+        return Answer(notices.adopt(login_query), HTTPStatus.NOT_FOUND)
+
+    def _misnamed(self, query: bytes, caller: Caller) -> Answer:
+        """Tell the owner of a gateway that cannot be adopted under its name what to change."""
+        name, now = read_query(query)["gw_id"], self._utc_now()
+        self._remember_waiting(WaitingGateway(show_gw_id(name), now, now, caller.source))
+        return Answer(notices.misnamed(show_gw_id(name), propose_gw_id(name)), HTTPStatus.NOT_FOUND)
+
+    def _remember(self, login_query: LoginQuery, caller: Caller) -> None:
         now = self._utc_now()
         self._remember_waiting(
             WaitingGateway(login_query.gw_id, now, now, caller.source, login_query.gw_address, login_query.gw_port)
         )
-        return Answer(notices.adopt(login_query), HTTPStatus.NOT_FOUND)

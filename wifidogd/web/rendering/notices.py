@@ -58,6 +58,16 @@ def adopt(login_query: LoginQuery) -> Page:
     return page_of("adopt.html", login_query=login_query, address=_believable(login_query))
 
 
+def misnamed(shown: str, proposed: str) -> Page:
+    """
+    Return the page that tells the owner of a gateway that it cannot be adopted under its name.
+
+    @param shown: the name, or what can be shown of it.
+    @param proposed: one that it could have.
+    """
+    return page_of("misnamed.html", shown=shown, proposed=proposed)
+
+
 def moved(network: Network, gateway: Gateway, login_query: LoginQuery) -> Page:
     """Return the page that tells the owner that a gateway's address is not the registered one."""
     was, now = f"{gateway.address}:{gateway.port}", f"{login_query.gw_address}:{login_query.gw_port or gateway.port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import Any
 
@@ -39,6 +40,22 @@ class TooLong(Enum):
         head = b"HTTP/1.1 %b\r\nConnection: close\r\nCache-Control: no-store\r\n" % status
         kind = b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n" % len(sentence)
         return head + kind + sentence
+
+
+_ODD = re.compile(rb"[\x80-\xff \t]")
+_REQUEST_LINE = re.compile(rb"([!-~]+ [!->@-~]*\?)([^\x00-\x08\x0a-\x1f\x7f]*)( HTTP/1\.[01])")
+
+
+def _escaped(line: bytes) -> bytes:
+    """
+    Return a request line with what Twisted would refuse in its query escaped: blanks, and octets beyond ASCII.
+
+    Gateways write their GatewayID as it is in their configuration (docs/protocol.md 6.7); their owners learn nothing
+    from a 400.
+    """
+    is_usual = line.isascii() and line.count(b" ") == 2 and b"\t" not in line
+    read = None if is_usual else _REQUEST_LINE.fullmatch(line)
+    return line if read is None else read[1] + _ODD.sub(lambda odd: b"%%%02X" % ord(odd[0]), read[2]) + read[3]
 
 
 class BodyTooLarge(WifidogdError):
@@ -90,6 +107,8 @@ class LimitedChannel(HTTPChannel):
             self._refuse_head()
             return
         if octets:
+            if not self._head_lines:
+                line = _escaped(line)
             self._head_octets, self._head_lines = octets, self._head_lines + 1
         super().lineReceived(line)
 

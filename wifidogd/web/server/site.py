@@ -98,7 +98,7 @@ class WifidogdSite(Site):
             return self._health
         segments = _segments(request.path[1:])
         is_ours = segments[: len(self._prefix)] == self._prefix
-        rest = segments[len(self._prefix) :] if is_ours else segments
+        rest = _without_php(segments[len(self._prefix) :]) if is_ours else segments
         request.prepath = []
         request.postpath = rest or [b""]
         if not is_ours and segments:
@@ -116,6 +116,19 @@ class WifidogdSite(Site):
 
     def log(self, request: object) -> None:
         """Keep no access log."""
+
+
+def _without_php(segments: list[bytes]) -> list[bytes]:
+    """
+    Return what routers are configured for that expect the old server in PHP as the pages here are called.
+
+    It answered at C{login/index.php}, others like it at C{login.php} (docs/protocol.md 4).
+    """
+    if segments and segments[-1] == b"index.php":
+        segments = segments[:-1]
+    if segments and len(segments[0]) > len(b".php"):
+        segments = [segments[0].removesuffix(b".php"), *segments[1:]]
+    return segments
 
 
 def _segments(path: bytes) -> list[bytes]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wifidogd.domain.account_names import LONGEST_NAME, fold_name, is_name, spellings_of
+from wifidogd.domain.tokens import LONGEST_NAME, fold_name, is_name, spellings_of
 
 
 @pytest.mark.parametrize(
