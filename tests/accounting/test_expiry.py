@@ -37,7 +37,8 @@ from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import Octets
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
-from wifidogd.store.access.rate_limits import Subject, SubjectKind, count_tries, record_source
+from wifidogd.store.access.guest_sources import record_source
+from wifidogd.store.access.rate_limits import Subject, SubjectKind, count_tries
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.networks import save_network
 from wifidogd.store.gateways.waiting_gateways import remember_waiting

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wifidogd.domain.counters import Counted, count_on, fell
 from wifidogd.domain.sessions import MAX_OCTETS, Octets
+from wifidogd.domain.usage import Counted, count_on, fell
 
 GB = 10**9
 RANGE = 2**32

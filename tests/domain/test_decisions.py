@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wifidogd.domain.counters import Counted, count_on
 from wifidogd.domain.decisions import (
     Decision,
     Refusal,
@@ -24,7 +23,7 @@ from wifidogd.domain.decisions import (
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, TimeCounts
 from wifidogd.domain.quotas import Limit, Use, Verdict
 from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
-from wifidogd.domain.usage import AllowanceUsage, arrival_of
+from wifidogd.domain.usage import AllowanceUsage, Counted, arrival_of, count_on
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -42,6 +42,7 @@ def test_reasons_are_stored_in_these_words() -> None:
         "NOT_VALIDATED": "address not validated in time",
         "ERASED": "erased by the guest",
         "DEVICES": "too many devices",
+        "PASSWORD_CHANGED": "password changed",
     }
 
 

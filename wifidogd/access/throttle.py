@@ -8,15 +8,8 @@ from datetime import datetime, timedelta
 
 from wifidogd.domain.addresses import blocks_of
 from wifidogd.domain.guests import Account, GuestRequest
-from wifidogd.store.access.rate_limits import (
-    TRIES_WINDOW,
-    Subject,
-    SubjectKind,
-    Tries,
-    count_tries,
-    forgive_tries,
-    record_source,
-)
+from wifidogd.store.access.guest_sources import record_source
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, Subject, SubjectKind, Tries, count_tries, forgive_tries
 from wifidogd.store.driver.database import Cursor
 
 MOST: Mapping[SubjectKind, int] = {
@@ -28,7 +21,7 @@ MOST: Mapping[SubjectKind, int] = {
     # So much below that of the gateway that a stranger cannot close it to its guests alone.
     SubjectKind.CODES_FROM_SOURCE: 250,
     # Whoever guesses can name any device, so this is what holds: with a million vouchers sold, a code is found at one
-    # gateway in 140 years on average.
+    # gateway in 70 years on average.
     SubjectKind.CODES_AT_GATEWAY: 2_500,
     # A device may belong to a family.
     SubjectKind.SIGN_UPS_ON_DEVICE: 5,
@@ -40,8 +33,7 @@ MOST: Mapping[SubjectKind, int] = {
 """
 Tries in a window, at most, by what they count against; from the wider blocks that a source is in, L{WIDER} as many.
 
-What many share permits as many again, spread over the window, and spares nobody who merely comes later: a site slows
-down instead of closing.
+What many share permits as many again, spread over the window, so that a site slows down instead of closing.
 """
 
 WIDER: Mapping[str, int] = {"56": 2, "48": 4, "24": 4}

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from wifidogd.domain.decisions import Decision, Refusal, decide, end_replaced, place_of, refuse, takes_place
 from wifidogd.domain.quotas import Amount, Verdict, is_slotted
-from wifidogd.domain.sessions import Ended, Octets, Reason, Report, Session
+from wifidogd.domain.sessions import Ended, Octets, Place, Reason, Report, Session
 from wifidogd.domain.usage import AllowanceUsage, drawn_between
 
 NO_USAGE: Mapping[int, AllowanceUsage] = {}
@@ -40,9 +40,7 @@ class ReportBatch:
         @param restarts: when gateways whose totals fell last restarted, as their pings show, by gw_id.
         """
         self._open = {session.token_hash: session for session in online} | dict(sessions)
-        self._online = {
-            place: session.token_hash for session in self._open.values() if (place := place_of(session)) is not None
-        }
+        self._known_places: dict[Place, bytes] | None = None
         self._may_ask = may_ask
         self._changed: set[bytes] = set()
         self._usage_before = usage
@@ -94,8 +92,16 @@ class ReportBatch:
         if session is None or not takes_place(session, report):
             return None
         place = place_of(session, report)
-        token_hash = None if place is None else self._online.get(place)
+        token_hash = None if place is None else self._places.get(place)
         return None if token_hash is None else self._open[token_hash]
+
+    @property
+    def _places(self) -> dict[Place, bytes]:
+        """The token hash of the session in each place; looked for only once a report takes one, which few do."""
+        if self._known_places is None:
+            found = ((place_of(session), token_hash) for token_hash, session in self._open.items())
+            self._known_places = {place: token_hash for place, token_hash in found if place is not None}
+        return self._known_places
 
     def _draw(self, before: Session, decision: Decision) -> None:
         """Add the usage in a report to its allowance."""
@@ -116,12 +122,12 @@ class ReportBatch:
         if decision.reason is not None and decision.ended_at is not None:
             self._close(Ended(session, decision.ended_at, decision.reason))
             return
-        self._leave(self._open[session.token_hash])
+        before = self._open[session.token_hash]
         self._open[session.token_hash] = session
         self._changed.add(session.token_hash)
-        place = place_of(session)
-        if place is not None:
-            self._online[place] = session.token_hash
+        if self._known_places is not None and (place := place_of(session)) is not None:
+            self._leave(before)
+            self._known_places[place] = session.token_hash
 
     def _close(self, ended: Ended) -> None:
         session = ended.session
@@ -134,6 +140,6 @@ class ReportBatch:
 
     def _leave(self, session: Session) -> None:
         """Make the place free where a session was before a report."""
-        place = place_of(session)
-        if place is not None and self._online.get(place) == session.token_hash:
-            del self._online[place]
+        places, place = self._known_places, place_of(session)
+        if places is not None and place is not None and places.get(place) == session.token_hash:
+            del places[place]

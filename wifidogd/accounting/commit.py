@@ -10,9 +10,9 @@ from typing import NamedTuple
 from wifidogd.accounting.allowances import lock_allowances_of, write_usage
 from wifidogd.accounting.batch import ReportBatch
 from wifidogd.accounting.report_queue import Entry
-from wifidogd.domain.counters import fell
 from wifidogd.domain.decisions import Decision, count_anew, place_of, takes_place
-from wifidogd.domain.sessions import Session, Stage
+from wifidogd.domain.sessions import Octets, Session, Stage
+from wifidogd.domain.usage import fell
 from wifidogd.store.accounting.sessions import end_sessions, lock_online, lock_sessions, save_sessions
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.heartbeats import fetch_restarts
@@ -92,12 +92,12 @@ def _involved(decisions: Iterable[tuple[Entry, Decision]], reports: ReportBatch)
 def _with_lower_totals(entries: Iterable[Entry], sessions: Mapping[bytes, Session]) -> set[str]:
     """Return the gateways, by gw_id, that report lower totals than before: they may have restarted."""
     gw_ids: set[str] = set()
-    last = {token_hash: session.last for token_hash, session in sessions.items()}
+    last: dict[bytes, Octets] = {}
     for entry in entries:
-        before, octets = last.get(entry.token_hash), entry.report.octets
-        if before is not None and octets is not None and entry.report.stage is not Stage.LOGIN:
-            if fell(before, octets):
-                gw_ids.add(sessions[entry.token_hash].gw_id)
+        session, octets = sessions.get(entry.token_hash), entry.report.octets
+        if session is not None and octets is not None and entry.report.stage is not Stage.LOGIN:
+            if fell(last.get(entry.token_hash, session.last), octets):
+                gw_ids.add(session.gw_id)
             last[entry.token_hash] = octets
     return gw_ids
 

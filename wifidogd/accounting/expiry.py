@@ -14,7 +14,8 @@ from wifidogd.domain.decisions import FIRST_USE_WITHIN
 from wifidogd.domain.sessions import Ended, Reason, Session, UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.access.end_notices import forget_end_notices
-from wifidogd.store.access.rate_limits import SPARE_FOR, TRIES_WINDOW, forget_sources, forget_tries
+from wifidogd.store.access.guest_sources import SPARE_FOR, forget_sources
+from wifidogd.store.access.rate_limits import TRIES_WINDOW, forget_tries
 from wifidogd.store.access.remembered_devices import forget_old_devices
 from wifidogd.store.accounting.allowances import forget_allowances
 from wifidogd.store.accounting.expiry import (

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from wifidogd.domain.counters import Counted, count_on
 from wifidogd.domain.quotas import Verdict
 from wifidogd.domain.sessions import AuthCode, Ended, Octets, Place, Reason, Report, Session, Stage
-from wifidogd.domain.usage import AllowanceUsage, judge_entry
+from wifidogd.domain.usage import AllowanceUsage, Counted, count_on, judge_entry
 
 FIRST_USE_WITHIN = timedelta(minutes=3)
 """How long a token is valid until a gateway first asks about it."""
@@ -98,7 +97,9 @@ def takes_place(session: Session | None, report: Report) -> bool:
 
     Such a session replaces any other open one in that place.
     """
-    if session is None or place_of(session, report) in (None, place_of(session)):
+    if session is None or (session.mac is not None and report.ip in (None, session.ip)):
+        return False
+    if session.mac is None and report.mac is None:
         return False
     return find_refusal(session, report) is None
 
@@ -172,22 +173,22 @@ def _move(session: Session, report: Report, inherited: Octets) -> Session:
     A login from another address is listed anew, and its totals begin there.  A gateway that merely reports another
     address has kept the guest on its list, and the totals.
     """
-    session = replace(session, mac=session.mac or report.mac)
+    mac = session.mac or report.mac
     if report.ip is None or report.ip == session.ip:
-        return session
+        return session if mac == session.mac else replace(session, mac=mac)
     if session.ip is None:
-        return replace(session, ip=report.ip)
-    session = replace(session, ip=report.ip, left_ip=session.ip)
-    return replace(session, last=inherited, doubtful=None) if report.stage is Stage.LOGIN else session
+        return replace(session, mac=mac, ip=report.ip)
+    moved = replace(session, mac=mac, ip=report.ip, left_ip=session.ip)
+    return replace(moved, last=inherited, doubtful=None) if report.stage is Stage.LOGIN else moved
 
 
 def _take(session: Session, report: Report, now: datetime, restarted_at: datetime | None) -> Session:
     """Enter the time and the octets of a report into a session."""
-    before = Counted(session.used, session.last, session.doubtful)
     if report.octets is None or report.stage is Stage.LOGIN:
         return replace(session, reported_at=now)
     heard_at = session.reported_at
     has_restarted = restarted_at is not None and heard_at is not None and heard_at < restarted_at
+    before = Counted(session.used, session.last, session.doubtful)
     after = count_on(before, report.octets, has_restarted=has_restarted)
     return replace(session, reported_at=now, used=after.used, last=after.last, doubtful=after.doubtful)
 

@@ -19,9 +19,10 @@ MAX_OCTETS = 2**63 - 1
 """The largest count that fits PostgreSQL's bigint; sums stop there instead of failing."""
 
 
-def add_octets(*counts: int) -> int:
-    """Return the sum of counts that are not negative, L{MAX_OCTETS} at most."""
-    return min(sum(counts), MAX_OCTETS)
+def add_octets(one: int, other: int) -> int:
+    """Return the sum, L{MAX_OCTETS} at most."""
+    total = one + other
+    return total if total < MAX_OCTETS else MAX_OCTETS
 
 
 class AuthCode(IntEnum):

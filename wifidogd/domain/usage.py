@@ -1,10 +1,15 @@
-"""An allowance with what its sessions use of it and the devices that are online on it, as reports come in; pure."""
+"""
+What sessions use: as gateways count it, and of the allowances that they draw on; pure.
+
+How totals that fell are told apart is in docs/protocol.md 3.6.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from wifidogd.domain.plans import Allowance, WhenFull
 from wifidogd.domain.quotas import NOTHING, Amount, Limit, Use, Verdict, judge
@@ -105,3 +110,103 @@ def device_of(session: Session) -> str:
 def arrival_of(session: Session) -> Arrival:
     """Say when a session came online, so that no two are the same."""
     return session.activated_at or session.opened_at, session.token_hash
+
+
+_RANGE = 2**32
+"""Counters of 32 bits start again at zero after as many octets; those of 64 bits never get there."""
+
+_QUARTER = _RANGE // 4
+
+
+class Counted(NamedTuple):
+    """
+    What a session has used, and where the totals of its gateway stand.
+
+    @ivar used: never falls.
+    @ivar last: the totals from which the next report counts on.
+    @ivar doubtful: totals that came after C{last} and are lower, so that they were late or begin anew: the next report
+        will tell; None when there are none.
+    """
+
+    used: Octets
+    last: Octets
+    doubtful: Octets | None = None
+
+
+def count_on(before: Counted, said: Octets, *, has_restarted: bool = False) -> Counted:
+    """
+    Add what was used since the last report.
+
+    @param said: totals as the gateway prints them; a negative number is a counter of 32 bits printed as signed.
+    @param has_restarted: True if its pings show that the gateway has restarted since the last report.
+    """
+    totals = said if said.incoming >= 0 and said.outgoing >= 0 else _unsigned(before.last, said)
+    if totals is None:
+        return before
+    if not fell(before.last, totals):
+        return Counted(_plus_growth(before.used, before.last, totals), totals)
+    if not has_restarted:
+        unwrapped = _unwrapped(before.last, totals)
+        if unwrapped is not None:
+            return Counted(_plus_growth(before.used, before.last, unwrapped), totals)
+        if _may_be_late(before, totals):
+            return before._replace(doubtful=totals)
+    return Counted(before.used + totals, totals)
+
+
+def fell(last: Octets, totals: Octets) -> bool:
+    """Return whether totals are lower than the last in either direction."""
+    return totals.incoming < last.incoming or totals.outgoing < last.outgoing
+
+
+def _plus_growth(used: Octets, last: Octets, totals: Octets) -> Octets:
+    return used + Octets(totals.incoming - last.incoming, totals.outgoing - last.outgoing)
+
+
+def _unsigned(last: Octets, said: Octets) -> Octets | None:
+    """Return totals with the sign bit read as a digit; None if a number is negative for another reason."""
+    incoming = _unsigned_count(last.incoming, said.incoming)
+    outgoing = _unsigned_count(last.outgoing, said.outgoing)
+    return None if incoming is None or outgoing is None else Octets(incoming, outgoing)
+
+
+def _unsigned_count(last: int, said: int) -> int | None:
+    if said >= 0:
+        return said
+    # A counter passes through the lower half of its range before it is printed as negative.
+    count = said + _RANGE
+    return count if last < _RANGE and abs(count - last) < _RANGE // 2 <= count else None
+
+
+def _unwrapped(last: Octets, totals: Octets) -> Octets | None:
+    """Return totals as a longer counter would show them; None if one of those that fell has not wrapped."""
+    incoming, outgoing = (
+        _unwrapped_count(last.incoming, totals.incoming),
+        _unwrapped_count(last.outgoing, totals.outgoing),
+    )
+    return None if incoming is None or outgoing is None else Octets(incoming, outgoing)
+
+
+def _unwrapped_count(last: int, count: int) -> int | None:
+    if count >= last:
+        return count
+    has_wrapped = count < _QUARTER and _RANGE - _QUARTER <= last < _RANGE
+    return count + _RANGE if has_wrapped else None
+
+
+def _may_be_late(before: Counted, totals: Octets) -> bool:
+    """
+    Return whether totals that fell were sent before the last ones, as far as anybody can tell.
+
+    Not if the report before was lower too and these go on from it, nor if nothing was counted before them.
+    """
+    if before.used == Octets() or (before.doubtful is not None and not fell(before.doubtful, totals)):
+        return False
+    return _is_little_less(before.last.incoming, totals.incoming) and _is_little_less(
+        before.last.outgoing, totals.outgoing
+    )
+
+
+def _is_little_less(last: int, count: int) -> bool:
+    """Return whether a total is lower by less than half: who begins anew seldom uses as much in one interval."""
+    return count == last or last < 2 * count < 2 * last

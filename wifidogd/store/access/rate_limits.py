@@ -12,9 +12,6 @@ from wifidogd.store.driver.database import Cursor
 TRIES_WINDOW = timedelta(minutes=15)
 """How long tries count, from the first of them on."""
 
-SPARE_FOR = timedelta(days=1)
-"""How long a source is spared after a guest has signed in from there."""
-
 COUNT_TRIES = """
     WITH asked AS (
         SELECT place, given.kind, given.gw_id, given.mac, given.source, given.account_id, given.name,
@@ -69,24 +66,6 @@ Of what many share, C{permitted} tries grow with the window, and a try beyond th
 
 So whoever goes on trying does not keep the next place from becoming free.  Nor is a block of addresses counted within
 a wider one that has had all its tries, so that a party leaves no more rows than it has tries.
-"""
-
-RECORD_SOURCE = """
-    INSERT INTO guest_sources AS known (gw_id, source, signed_in_at)
-    VALUES (%(gw_id)s, %(source)s, %(now)s)
-        ON CONFLICT (gw_id, source) DO UPDATE
-       SET signed_in_at = excluded.signed_in_at
-     WHERE known.signed_in_at < %(now)s - interval '1 hour'
-"""
-
-FORGET_SOURCES = """
-    DELETE FROM guest_sources
-     WHERE ctid = ANY(ARRAY(
-           SELECT ctid
-             FROM guest_sources
-            WHERE signed_in_at < %(before)s
-            LIMIT %(limit)s
-              FOR UPDATE SKIP LOCKED))
 """
 
 FORGIVE_TRIES = """
@@ -219,21 +198,6 @@ async def count_tries(cursor: Cursor, limits: Sequence[tuple[Subject, int]], now
 def forgive_tries(cursor: Cursor, attempt_ids: Sequence[int]) -> None:
     """Send that a try turned out right; counters that are gone by now have nothing to forgive."""
     cursor.send(FORGIVE_TRIES, {"attempt_ids": list(attempt_ids)})
-
-
-def record_source(cursor: Cursor, gw_id: str, source: str, now: datetime) -> None:
-    """Send that a guest has signed in at a gateway from a source."""
-    cursor.send(RECORD_SOURCE, {"gw_id": gw_id, "source": source, "now": now})
-
-
-async def forget_sources(cursor: Cursor, before: datetime, limit: int) -> int:
-    """
-    Delete sources from which nobody has signed in since C{before}.
-
-    @return: how many, C{limit} at most.
-    """
-    await cursor.execute(FORGET_SOURCES, {"before": before, "limit": limit})
-    return cursor.rowcount
 
 
 async def forget_tries(cursor: Cursor, before: datetime, limit: int) -> int:

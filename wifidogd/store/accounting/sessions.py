@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from wifidogd.domain.sessions import Ended, Octets, Place, Reason, Session
 from wifidogd.store.accounting.allowances import add_use
-from wifidogd.store.driver.array_literals import of_addresses, of_counts, of_instants, of_octets
+from wifidogd.store.driver.array_literals import of_addresses, of_counts, of_counts_or_null, of_instants, of_octets
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
 
@@ -124,8 +124,8 @@ def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
             "last_outgoing": of_counts([session.last.outgoing for session in sessions]),
             "expires": of_instants([session.expires_at for session in sessions]),
             "left": of_addresses([session.left_ip for session in sessions]),
-            "doubtful_incoming": of_counts([None if each is None else each.incoming for each in doubtful]),
-            "doubtful_outgoing": of_counts([None if each is None else each.outgoing for each in doubtful]),
+            "doubtful_incoming": of_counts_or_null([None if each is None else each.incoming for each in doubtful]),
+            "doubtful_outgoing": of_counts_or_null([None if each is None else each.outgoing for each in doubtful]),
         },
     )
 

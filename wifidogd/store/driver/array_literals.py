@@ -16,7 +16,12 @@ def of_octets(values: Iterable[bytes]) -> str:
     return _array([f'"\\\\x{value.hex()}"' for value in values])
 
 
-def of_counts(values: Iterable[int | None]) -> str:
+def of_counts(values: Iterable[int]) -> str:
+    """Write a C{bigint[]}."""
+    return _array(map(str, values))
+
+
+def of_counts_or_null(values: Iterable[int | None]) -> str:
     """Write a C{bigint[]}; None becomes NULL."""
     return _array(["NULL" if value is None else str(value) for value in values])
 
