@@ -162,11 +162,13 @@ class AuthServer(StartupService):
             self.ports.append(port)
 
     async def _prepare(self) -> None:
-        """Bring the schema and the registry up to date, as soon as the database allows."""
+        """Bring the schema and the registry up to date, as soon as the database allows; what passes is no gap."""
         limited = RateLimitedLog(log, self._reactor)
         while not self.components.registry.loaded:
             try:
                 await migrate(self.components.database)
+                # Reports are settled from the moment when the registry has been read, a round trip before that ends.
+                self.components.clock_watch.begin()
                 await self.components.registry.refresh()
             except StoreError as problem:
                 limited.warn("the database is not ready, trying again: {problem}", problem=problem)
