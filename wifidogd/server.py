@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import Ledger
-from wifidogd.domain.errors import StoreError
+from wifidogd.domain.errors import ConfigurationError, StoreError, StoreRefused
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.heartbeats import Heartbeats
@@ -162,7 +162,11 @@ class AuthServer(StartupService):
             self.ports.append(port)
 
     async def _prepare(self) -> None:
-        """Bring the schema and the registry up to date, as soon as the database allows; what passes is no gap."""
+        """
+        Bring the schema and the registry up to date, as soon as the database can be reached.
+
+        @raise ConfigurationError: if it can, and refuses.
+        """
         limited = RateLimitedLog(log, self._reactor)
         while not self.components.registry.loaded:
             try:
@@ -170,6 +174,10 @@ class AuthServer(StartupService):
                 # Reports are settled from the moment when the registry has been read, a round trip before that ends.
                 self.components.clock_watch.begin()
                 await self.components.registry.refresh()
+            except StoreRefused as problem:
+                raise ConfigurationError(
+                    f"The database refuses: {problem}. Correct --database, or the database."
+                ) from problem
             except StoreError as problem:
                 limited.warn("the database is not ready, trying again: {problem}", problem=problem)
                 await deferLater(self._reactor, RETRY)
@@ -202,8 +210,8 @@ class AuthServer(StartupService):
         await self._finish("settling reports", parts.ledger.drain())
         if self.timers.running:
             await self._finish("stopping timers", maybeDeferred(self.timers.stopService))
-        await self._finish("writing heartbeats", parts.heartbeats.flush())
         if parts.registry.loaded:
+            await self._finish("writing heartbeats", parts.heartbeats.flush())
             await self._finish("telling other servers", parts.expiry.sign_off())
         await parts.database.stop()
         await parts.site.connections.drain(SEND_LAST)
@@ -216,5 +224,7 @@ class AuthServer(StartupService):
         deferred: Deferred[Any] = work if isinstance(work, Deferred) else ensureDeferred(work)  # type: ignore[arg-type]
         try:
             await deferred.addTimeout(DRAIN, self._reactor)
-        except (TimeoutError, StoreError) as problem:
+        except TimeoutError:
+            log.warn("{name} was not finished before the end: it took over {most:g} s", name=name, most=DRAIN)
+        except StoreError as problem:
             log.warn("{name} was not finished before the end: {problem}", name=name, problem=problem)

@@ -188,6 +188,10 @@ async def test_a_session_without_limits_shows_those_of_its_allowance(scene: Scen
     assert (await scene.show()).other_devices == (replace(other, is_ending=True),)
     ending = "SELECT mac, ending FROM sessions WHERE ending IS NOT NULL"
     assert await rows(scene.database, ending) == [(mac(2), "logged out")]
+    await scene.views.log_out(TOKEN)
+    assert not await within(5, scene.views.disconnect(TOKEN, numbers[mac(2)])), (
+        "nobody who is to end disconnects others"
+    )
 
 
 @ensureDeferred

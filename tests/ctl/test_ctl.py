@@ -462,7 +462,8 @@ async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path)
     }
     assert (await operator.reads("network", "list"))[1] == made
     words = ("network", "set", "hotel", "--quota", "none", "--terms-file", "-")
-    assert await operator.does(*words, stdin="Be nicer.\n") == "Changed network hotel.\n"
+    said = await operator.does(*words, stdin="Be nicer.\n")
+    assert said == "Changed network hotel.  0 guests online: sessions keep the limits they began with.\n"
     changed = {**made, "quota_octets": None, "terms": {"en": "Be nicer."}, "terms_version": 3}
     assert (await operator.reads("network", "list"))[1] == changed
     assert "hotel    Grand Hôtel  account  -     1h30m  -      15m    en     always" in await operator.does(
@@ -526,6 +527,12 @@ async def test_a_cut_list_says_that_it_is(dsn: str, operator: Operator, database
         (("network", "set", "hotel", "--sign-in", "magic"), "splash, account or voucher"),
         (("network", "set", "hotel", "--time-limit", "2"), "90s, 10m, 1h30m"),
         (("network", "set", "hotel", "--quota", "much"), "500MB"),
+        (("network", "set", "hotel", "--quota", "500"), "write 500MB"),
+        (("network", "set", "hotel", "--time-zone", "Louisville"), "America/Kentucky/Louisville or America/Louisville"),
+        (("network", "set", "hotel", "--terms-file", "xx=terms.txt"), "'xx' is no language of the pages"),
+        (("network", "set", "hotel", "--terms-file", "de-AT=terms.txt"), "'de-AT' is no language of the pages"),
+        (("network", "sett", "hotel"), "invalid choice: 'sett'"),
+        (("network", "set", "hotel", "--qouta", "1GB"), "--qouta"),
         (("network", "set", "hotel", "--stale", "59s"), "a minute is the least"),
         (("network", "set", "hotel", "--terms-file", "/nowhere/at/all"), "cannot read"),
         (("network", "set", "hotel", "--terms-file", "de=/nowhere/at/all"), "cannot read /nowhere"),
@@ -553,6 +560,55 @@ def test_wrong_usage_says_what_to_type_instead(
     out, err = capsys.readouterr()
     assert out == ""
     assert says in err
+    assert (err.startswith("wifidogctl"), err.count("\n")) == (True, 1), "one sentence, and what to ask for more"
+
+
+@ensureDeferred
+async def test_what_does_not_exist_is_no_empty_list(operator: Operator) -> None:
+    """A typing error in a filter looks like good news otherwise."""
+    await operator.does(*ADOPT)
+    for words, says in (
+        (("session", "list", "--gateway", "loby"), "No gateway loby is adopted"),
+        (("session", "list", "--account", "zoe"), "There is no account zoe"),
+        (("voucher", "list", "--batch", "may"), "There is no batch may"),
+        (("voucher", "export", "--batch", "may"), "There is no batch may"),
+        (("voucher", "sheet", "--batch", "may"), "There is no batch may"),
+        (("voucher", "revoke", "--batch", "may"), "There is no batch may"),
+        (("network", "preview", "lobby"), "There is no network lobby"),
+        (("session", "kick", "--account", "zoe"), "There is no account zoe"),
+    ):
+        assert says in await operator.fails(*words, code=1)
+    assert "No session is open" in await operator.does("session", "list", "--gateway", "lobby")
+
+
+@ensureDeferred
+async def test_a_change_says_whom_it_is_for(operator: Operator, database: Database) -> None:
+    """How many guests are online under the limits; nothing to set is an error."""
+    await operator.does(*ADOPT)
+    await operator.does("plan", "set", "day", "--data", "1GB")
+    await execute(database, OPEN_SESSIONS)
+    await execute(
+        database,
+        "INSERT INTO allowances (mac, network, plan, claimed_at) VALUES ('02:00:00:00:00:01', 'default', 'day', now())",
+    )
+    await execute(database, "UPDATE sessions SET allowance_id = (SELECT allowance_id FROM allowances)")
+    assert "holds at once for 1 guest online" in await operator.does("plan", "set", "day", "--data", "2GB")
+    changed = await operator.does("network", "set", "default", "--quota", "500MB")
+    assert changed == "Changed network default.  1 guest online: sessions keep the limits they began with.\n"
+    assert await operator.does("network", "set", "default", "--title", "Café") == "Changed network default.\n"
+    for noun, name in (("network", "default"), ("plan", "day")):
+        assert f"Nothing to set for {noun} {name} was named" in await operator.fails(noun, "set", name, code=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "zone"),
+    [("Berlin", "Europe/Berlin"), ("europe/berlin", "Europe/Berlin"), ("new york", "America/New_York"), ("utc", "UTC")],
+)
+@ensureDeferred
+async def test_a_time_zone_is_known_by_its_city(operator: Operator, said: str, zone: str) -> None:
+    await operator.does("network", "set", "default", "--time-zone", said)
+    [network] = await operator.reads("network", "list")
+    assert network["time_zone"] == zone
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,21 @@ def test_hours_are_read(text: str, openings: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "mon-fri 8:00-18:00",
+        "Monday-Friday 8:00-18:00",
+        "monday - friday 8:00 - 18:00",
+        "Mon\u2013Fri 8:00\u201318:00",
+        "mon-fri 8.00-18.00",
+    ],
+)
+def test_hours_are_read_as_people_write_them(text: str) -> None:
+    """With one digit, days in full, a dash from a telephone."""
+    assert read_hours(text) == read_hours("mon-fri 08:00-18:00")
+
+
+@pytest.mark.parametrize(
     ("text", "weekdays"),
     [
         ("mon-fri 08:00-18:00", [0, 1, 2, 3, 4]),
@@ -60,7 +75,13 @@ def test_every_day_has_its_name_and_a_range_its_last_day(text: str, weekdays: li
     [
         ("always", "write them like mon-fri"),
         ("mon-fri", "write them like"),
-        ("mon-fri 8:00-18:00", "write them like"),
+        ("8:00", "write them like mon-fri"),
+        ("8-18", "write them like"),
+        ("8:0-18:00", "write them like"),
+        ("mon-fri 8am-6pm", "write them like"),
+        ("mon-fri \u0668:00-18:00", "write them like"),
+        ("mo-fr 08:00-18:00", "write them like"),
+        ("mondays 08:00-18:00", "no day 'mondays'"),
         ("mon 08:00-18:00,", "write them like"),
         ("mon 08:00-18:00; tue 08:00-18:00", "write them like"),
         ("mon tue 08:00-18:00", "write them like"),

@@ -256,7 +256,7 @@ async def test_by_signing_up(site: Site, scripts: bool) -> None:
         browser.open(link)
         looks_right(browser, f"{name}-3-confirm")
         browser.type("password", "correct horse")
-        browser.touch("main form button", then="/mail/")
+        browser.touch("main > form button", then="/mail/")
         looks_right(browser, f"{name}-4-confirmed")
         blockingCallFromThread(reactor, lambda: ensure(site.gateway.count()))
         assert site.gateway.heard == ["Auth: 5", "Auth: 5", "Auth: 1"]

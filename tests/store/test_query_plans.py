@@ -396,6 +396,8 @@ ELSEWHERE = {
         "gateways.networks.SAVE_TERMS",
         "accounting.plans.FETCH_PLANS",
         "accounting.plans.FIND_USERS",
+        "accounting.plans.COUNT_ONLINE",
+        "gateways.networks.COUNT_ONLINE",
         "accounting.plans.REMOVE_PLAN",
         "accounting.plans.SAVE_PLAN",
         "backup.load.AWAKE",

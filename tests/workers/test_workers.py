@@ -250,6 +250,7 @@ async def test_workers_that_cannot_start_stop_the_server_with_one_sentence(datab
     await put(database, "INSERT INTO schema_versions VALUES (9999, 'from the future')")
     parent = Parent(dsn)
     await within(30, parent.output.ended)
-    [said] = [line for line in parent.output.text.splitlines() if "wifidogd cannot start" in line]
-    assert said.endswith("install the newer wifidogd again.")
+    logged, last = [line for line in parent.output.text.splitlines() if "wifidogd cannot start" in line]
+    assert logged.endswith(last)
+    assert last.endswith("install the newer wifidogd again.")
     assert "starting it again" not in parent.output.text

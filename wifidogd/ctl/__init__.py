@@ -12,7 +12,7 @@ from twisted.internet.task import react
 
 from wifidogd import __version__
 from wifidogd.ctl.backup import backup, restore
-from wifidogd.ctl.cli.arguments import add_nouns, setting
+from wifidogd.ctl.cli.arguments import OneLineParser, add_nouns, setting
 from wifidogd.ctl.cli.command import Command, CommandFailed, ExitCode, WrongUsage
 from wifidogd.ctl.cli.output import complain, printing
 from wifidogd.ctl.migration import importing
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def build_parser() -> ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = ArgumentParser("wifidogctl", description=DESCRIPTION, epilog=EXIT_CODES, allow_abbrev=False)
+    parser = OneLineParser("wifidogctl", description=DESCRIPTION, epilog=EXIT_CODES, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"wifidogctl {__version__}")
     parser.add_argument(
         "--data-dir",

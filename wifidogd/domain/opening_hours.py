@@ -15,7 +15,13 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 EXAMPLE = "mon-fri 08:00-18:00, sat 10:00-14:00"
 
-_ENTRY = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})")
+_ENTRY = re.compile(
+    r"(?:([a-z]{3,9})(?: ?- ?([a-z]{3,9}))? )?([0-9]{1,2})[:.]([0-9]{2}) ?- ?([0-9]{1,2})[:.]([0-9]{2})", re.ASCII
+)
+_DASHES = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212", "------")
+"""What word processors and telephones make of a hyphen."""
+
+_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _WEEKS = 15
 """Days within which a weekly rule opens at least once, even if a change of the clock skips it once."""
@@ -41,13 +47,16 @@ def read_hours(text: str) -> tuple[Opening, ...]:
     """
     Return the opening hours that a text such as C{mon-fri 08:00-18:00, sat 10:00-14:00} or C{18:00-02:00} means.
 
+    Days may be written in full and hours with one digit (C{Monday-Friday 8:00-18:00}).
+
     Hours that end when or before they begin end on the next day; an entry
     without a day applies to every day.
 
     @return: empty for always open.
     @raise ConfigurationError: if C{text} means none.
     """
-    entries = [" ".join(entry.lower().split()) for entry in text.split(",")] if text.strip() else []
+    plain = text.lower().translate(_DASHES)
+    entries = [" ".join(entry.split()) for entry in plain.split(",")] if text.strip() else []
     return tuple(opening for entry in entries for opening in _read_entry(entry))
 
 
@@ -119,18 +128,22 @@ def _read_entry(entry: str) -> Iterator[Opening]:
 
 
 def _read_time(hours: str, minutes: str, entry: str) -> timedelta:
-    if int(minutes) > 59 or int(hours + minutes) > 2400:
+    if int(minutes) > 59 or int(hours) * 100 + int(minutes) > 2400:
         raise ConfigurationError(f"{entry!r} has no time of day {hours}:{minutes}: write 00:00 to 24:00")
     return timedelta(hours=int(hours), minutes=int(minutes))
 
 
 def _read_days(first: str | None, last: str | None, entry: str) -> Iterator[int]:
     """Return the weekdays that a text names; C{fri-mon} spans the weekend."""
-    for day in (first, last):
-        if day is not None and day not in DAYS:
-            raise ConfigurationError(f"{entry!r} has no day {day!r}: write {', '.join(DAYS)}")
     if first is None:
         yield from range(7)
         return
-    begin, end = DAYS.index(first), DAYS.index(last or first)
+    begin, end = _weekday(first, entry), _weekday(last or first, entry)
     yield from (number % 7 for number in range(begin, end + 1 if end >= begin else end + 8))
+
+
+def _weekday(day: str, entry: str) -> int:
+    for number, names in enumerate(zip(DAYS, _NAMES, strict=True)):
+        if day in names:
+            return number
+    raise ConfigurationError(f"{entry!r} has no day {day!r}: write {', '.join(DAYS)}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +20,27 @@ log = Logger()
 Refuse = Callable[[str], None]
 
 
+_WHY_NOT_LISTENING = {
+    errno.EADDRINUSE: "another program listens there: stop it, or choose another port with --listen",
+    errno.EACCES: (
+        "only root may open ports below 1024: use the unit in docs/wifidogd.service, set "
+        "net.ipv4.ip_unprivileged_port_start, or choose another port with --listen"
+    ),
+    errno.EADDRNOTAVAIL: "no interface of this machine has that address: correct --listen",
+}
+"""What the operator can do about a port that cannot be had."""
+
+
 def log_refusal(problem: str) -> None:
     """Log in one sentence why the server cannot start."""
     log.critical("wifidogd cannot start: {problem}", problem=problem)
+
+
+def why_not_listening(error: CannotListenError) -> str:
+    """Return in one sentence why a port cannot be had, and what to do."""
+    number = getattr(error.socketError, "errno", None)
+    place = f"{error.interface} port {error.port}".strip() if isinstance(error.port, int) else str(error.port)
+    return f"It cannot listen at {place}: {_WHY_NOT_LISTENING.get(number or 0, error.socketError)}."
 
 
 class StartupService(MultiService):
@@ -30,6 +51,7 @@ class StartupService(MultiService):
     itself: L{begin} and L{end} do, in their order.
 
     @ivar has_failed: whether it could not start.
+    @ivar problem: why not.
     """
 
     def __init__(self, reactor: Any, *, refuse: Refuse = log_refusal) -> None:
@@ -38,7 +60,8 @@ class StartupService(MultiService):
         """
         super().__init__()
         self._reactor = reactor
-        self.refuse = refuse
+        self._refuse = refuse
+        self.problem = "a mistake of ours; the log has the details"
         self._starting: Deferred[None] | None = None
         self.has_failed = False
 
@@ -70,6 +93,21 @@ class StartupService(MultiService):
         if self._starting is not None:
             self._starting.cancel()
 
+    def refuse(self, problem: str) -> None:
+        """Tell the operator in one sentence why the service cannot start."""
+        self.problem = problem
+        self._refuse(problem)
+
+    def exit_with_status(self) -> None:
+        """
+        End the process with status 1, and the reason as the last line, if the service could not start.
+
+        To be called when everything else is done: twistd itself ends with 0.
+        """
+        if self.has_failed:
+            print(f"wifidogd cannot start: {self.problem}", file=sys.__stderr__, flush=True)
+            os._exit(1)
+
     def fail(self) -> None:
         """Stop the process, since the service is of no use."""
         self.has_failed = True
@@ -80,7 +118,9 @@ class StartupService(MultiService):
             await self.begin()
         except CancelledError:
             return
-        except (ConfigurationError, CannotListenError) as problem:
+        except CannotListenError as problem:
+            self.refuse(why_not_listening(problem))
+        except ConfigurationError as problem:
             self.refuse(str(problem))
         except Exception:
             log.failure("wifidogd cannot start")

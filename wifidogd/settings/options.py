@@ -43,6 +43,7 @@ class Options(usage.Options):
     """
 
     settings: Settings
+    _is_refused = False
 
     optParameters = [
         ["database", None, None, "PostgreSQL to use, as a libpq DSN [default: a private one]"],
@@ -77,7 +78,19 @@ class Options(usage.Options):
         try:
             self.settings = self._settings()
         except ConfigurationError as problem:
+            self._is_refused = True
             raise usage.UsageError(str(problem)) from problem
+
+    def getUsage(self, width: int | None = None) -> str:
+        """Return the help; nothing after a refusal, beside which twistd would print it."""
+        return "" if self._is_refused else super().getUsage(width)
+
+    @property
+    def next_user(self) -> tuple[int, int | None] | None:
+        """Whom twistd is about to become: user, and group if one was named; None for nobody else."""
+        twistd: Any = getattr(self, "parent", None) or {}
+        uid = twistd.get("uid")
+        return None if uid is None else (uid, twistd.get("gid"))
 
     def _settings(self) -> Settings:
         listen = tuple(checked_endpoint(text) for text in self["listen"] or _listen_from_environment())

@@ -44,13 +44,13 @@ def test_nought_keeps_history_for_ever(text: str, kept: timedelta | None) -> Non
 @pytest.mark.parametrize(
     ("text", "octets"),
     [
-        ("1", 1),
+        ("1B", 1),
         ("500MB", 500_000_000),
         ("500 mb", 500_000_000),
         ("1.5GiB", 1_610_612_736),
         ("0.1kB", 100),
         ("none", None),
-        (str(MAX_OCTETS), MAX_OCTETS),
+        (f"{MAX_OCTETS}B", MAX_OCTETS),
     ],
 )
 def test_sizes_are_read_to_the_octet(text: str, octets: int | None) -> None:
@@ -59,11 +59,21 @@ def test_sizes_are_read_to_the_octet(text: str, octets: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "0.5", "-1", "1e9", "MB", "1 M B", "5 apples", str(MAX_OCTETS + 1), "9223373TB"]
+    "text", ["", "0", "0.5", "-1", "1e9", "MB", "1 M B", "5 apples", f"{MAX_OCTETS + 1}B", "9223373TB"]
 )
 def test_nonsense_is_no_size(text: str) -> None:
     """Nor is nothing, or more than can be counted."""
     with pytest.raises(ArgumentTypeError):
+        octets_or_none(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [("500", "500MB"), ("1.5", "1.5MB"), ("500M", "500MB"), ("2g", "2GB"), ("2 GI", "2GIB"), (str(MAX_OCTETS), "MB")],
+)
+def test_a_size_has_a_unit(text: str, instead: str) -> None:
+    """500 octets would cut everyone off: the error shows what was meant."""
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' lacks a unit: write .*{instead}"):
         octets_or_none(text)
 
 

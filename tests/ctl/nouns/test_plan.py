@@ -48,7 +48,9 @@ async def test_a_plan_is_made_changed_and_removed(operator: Operator) -> None:  
     }
     assert await operator.reads("plan", "list") == [made]
     changes = ("--time", "none", "--devices", "none", "--valid-until", "2027-01-31T18:00+01:00", "--hours", "none")
-    assert await operator.does("plan", "set", "pass", *changes) == "Changed plan pass.\n"
+    assert await operator.does("plan", "set", "pass", *changes) == (
+        "Changed plan pass, which holds at once for 0 guests online.\n"
+    )
     changed = {"time_limit_seconds": None, "devices": None, "valid_until": "2027-01-31T17:00:00Z", "hours": ""}
     assert await operator.reads("plan", "list") == [made | changed]
     table = await operator.does("plan", "list")
@@ -101,6 +103,10 @@ async def test_limits_that_contradict_each_other_are_refused(
         (("pass", "--devices", "101"), "100 devices are the most"),
         (("pass", "--devices", "0"), "from 1 up"),
         (("pass", "--hours", "8-18"), "mon-fri 08:00-18:00"),
+        (("pass", "--hours", "8:00"), "mon-fri 08:00-18:00"),
+        (("pass", "--data", "500"), "write 500MB"),
+        (("pass", "--day-data", "2G"), "write 2GB"),
+        (("pass", "--span-data", "1.5"), "write 1.5MB"),
         (("pass", "--hours", ", ".join(["mon 08:00-18:00"] * 30)), "400 characters"),
         (("pass", "--span", "59m"), "1h to 31d"),
         (("pass", "--span", "32d"), "1h to 31d"),
@@ -115,7 +121,9 @@ def test_wrong_usage_says_what_to_type_instead(
     with pytest.raises(SystemExit) as end:
         main(("plan", "set", *words))
     assert end.value.code == 2
-    assert says in " ".join(capsys.readouterr().err.split())
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
 
 
 @ensureDeferred

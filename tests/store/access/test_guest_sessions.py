@@ -14,6 +14,7 @@ from tests.support.builders import (
     mac,
     open_online,
     open_pending,
+    put,
     rows,
     run,
     token_hash,
@@ -21,7 +22,7 @@ from tests.support.builders import (
 from wifidogd.domain.errors import StoreConflict, StoreRefused
 from wifidogd.domain.guests import GuestSession
 from wifidogd.domain.sessions import Octets, Reason
-from wifidogd.store.access.guest_sessions import ask_to_end, fetch_session, open_session
+from wifidogd.store.access.guest_sessions import ask_to_end, disconnect, fetch_session, open_session
 from wifidogd.store.driver.database import Database
 
 HOUR = timedelta(hours=1)
@@ -93,3 +94,33 @@ async def test_nobody_stays_at_a_gateway_that_is_not_adopted(database: Database)
     """It may have been removed while its guest read the terms."""
     with pytest.raises(StoreRefused):
         await open_pending(database, 1, gw_id="removed")
+
+
+@pytest.mark.parametrize("by_mac", [False, True])
+@ensureDeferred
+async def test_who_came_in_by_the_mac_alone_learns_and_disconnects_nothing(database: Database, by_mac: bool) -> None:
+    """Neither that there is an account, nor which other devices are online on its allowance."""
+    await adopt_all(database, LOBBY)
+    await open_online(database, 1)
+    await open_online(database, 2)
+    await put(
+        database,
+        """
+        INSERT INTO plans (name, title) VALUES ('day', 'Day');
+        INSERT INTO accounts (name, password_hash, created_at) VALUES ('anna', 'hash', %(now)s);
+        INSERT INTO allowances (account_id, network, plan, claimed_at)
+        SELECT account_id, 'default', 'day', %(now)s FROM accounts;
+        UPDATE sessions
+           SET account_id = allowances.account_id, allowance_id = allowances.allowance_id, by_mac = %(by_mac)s
+          FROM allowances
+        """,
+        {"now": NOON, "by_mac": by_mac},
+    )
+    [(other,)] = await rows(database, "SELECT session_id FROM sessions WHERE mac = %(mac)s", {"mac": mac(2)})
+    found = await run(database, fetch_session, token_hash(1))
+    assert found is not None
+    assert (found.has_account, [one.session_id for one in found.other_devices]) == (
+        not by_mac,
+        [] if by_mac else [other],
+    )
+    assert await run(database, disconnect, token_hash(1), other, Reason.LOGOUT) is not by_mac

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.error import DNSLookupError
@@ -98,3 +100,36 @@ async def test_a_name_without_an_address_is_an_error():
     """It must not fall through to libpq."""
     with pytest.raises(DNSLookupError, match="nobody"):
         await within(1, hosts(session_parameters("host=nobody", {}), look_up))
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://me:se@cret@db.example/wifidogd",
+        "postgresql://me:se/cret@db.example/wifidogd",
+        "postgresql://me:12/cret@db.example/wifidogd",
+        "postgresql://me:se?x@cret@db.example/wifidogd",
+        "postgres://me:a@se/c#ret@db.example",
+        "postgresql://me:se@cret#1@db.example:5432/wifidogd",
+    ],
+)
+def test_a_password_that_must_be_escaped_is_not_taken_for_a_host(dsn):
+    """Hosts are logged when they cannot be found, and passwords never."""
+    with pytest.raises(ConfigurationError, match="write %40 for @, %2F for /") as refused:
+        session_parameters(dsn, {})
+    assert not {"se", "cret", "12", "ret"} & set(re.split("[^a-z0-9]+", str(refused.value)))
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("dsn", "password"),
+    [
+        ("postgresql://me:se%40c%2Fret@db.example/wifidogd", "se@c/ret"),
+        ("postgresql://me:s#ecret@db.example/wifidogd", "s#ecret"),
+        ("postgresql://me:s%23%3F%25@db.example/wifidogd", "s#?%"),
+        ("postgresql:///wifidogd?host=@abstract", None),
+        ("host=db.example password='se@c/ret #'", "se@c/ret #"),
+    ],
+)
+def test_one_that_is_escaped_is_read(dsn, password):
+    assert session_parameters(dsn, {}).get("password") == password

@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError
 from txpostgres import txpostgres
 
 from wifidogd.domain.errors import StoreConflict, StoreRefused, StoreUnavailable
-from wifidogd.store.driver.error_map import translated
+from wifidogd.store.driver.error_map import is_refusal, translated
 
 GARBAGE = UnicodeDecodeError("utf8", b"\xff", 0, 1, "invalid start byte")
 
@@ -52,3 +52,28 @@ def test_mistakes_of_ours_have_none(raised):
 def test_the_message_is_one_line():
     """PostgreSQL's detail may quote values."""
     assert str(translated(errors.CheckViolation("violates check\nDETAIL:  secret"))) == "violates check"
+
+
+@pytest.mark.parametrize(
+    ("said", "refuses"),
+    [
+        (
+            'server at "192.0.2.1", port 5432 failed: FATAL:  password authentication failed for user "x"',
+            True,
+        ),
+        ('FATAL:  role "x" does not exist', True),
+        ('FATAL:  database "x" does not exist', True),
+        ("fe_sendauth: no password supplied", True),
+        ('FATAL:  no pg_hba.conf entry for host "192.0.2.1", user "x", database "x", no encryption', True),
+        ("Connection refused", False),
+        ("FATAL:  the database system is starting up", False),
+        ("FATAL:  sorry, too many clients already", False),
+        ("no connection within 5 s", False),
+        ('connection to server on socket "/x/.s.PGSQL.5432" failed: No such file or directory', False),
+        ('a port 5432: FATAL:  role "x" does not exist; b port 5432: Connection refused', False),
+        ('a port 5432: FATAL:  role "x" does not exist; b port 5432: FATAL:  role "x" does not exist', True),
+    ],
+)
+def test_a_server_that_refuses_us_is_told_from_one_that_is_away(said: str, refuses: bool) -> None:
+    """Of several hosts, one that is away may still be the right one."""
+    assert is_refusal(said) is refuses

@@ -1,4 +1,4 @@
-"""How operators write and read lengths of time, sizes, addresses and names."""
+"""How operators write and read lengths of time, sizes, addresses and names; a wrong one gets a sentence."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import ip_address
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from wifidogd.domain.addresses import is_private, read_mac
@@ -20,7 +21,6 @@ SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 LONGEST = timedelta(days=36_500)
 
 OCTETS = {
-    "": 1,
     "b": 1,
     "kb": 10**3,
     "mb": 10**6,
@@ -73,7 +73,7 @@ def check_interval(text: str) -> timedelta:
 
 
 def octets_or_none(text: str) -> int | None:
-    """Read a size such as C{500MB}, C{1.5GiB} or plain octets, or C{none} for no limit."""
+    """Read a size such as C{500MB} or C{1.5GiB}, or C{none} for no limit; a number alone could mean anything."""
     if text.lower() == "none":
         return None
     parts = re.fullmatch(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([a-z]*)", text.lower())
@@ -81,6 +81,8 @@ def octets_or_none(text: str) -> int | None:
         octets = int(Decimal(parts[1]) * OCTETS[parts[2]])
         if 0 < octets <= MAX_OCTETS:
             return octets
+    if parts is not None and Decimal(parts[1]) > 0 and f"{parts[2] or 'm'}b" in OCTETS:
+        raise ArgumentTypeError(f"{text!r} lacks a unit: write {parts[1]}{(parts[2] or 'm').upper()}B")
     raise ArgumentTypeError(f"{text!r} is no amount of data: write it like 500MB, 2GB, 1.5GiB or none")
 
 
@@ -155,7 +157,15 @@ def show_octets(octets: int | None) -> str:
     return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
 
 
-JSON = ArgumentParser(add_help=False)
+class OneLineParser(ArgumentParser):
+    """A parser whose errors are one sentence: the usage is what C{--help} is for."""
+
+    def error(self, message: str) -> NoReturn:
+        """Write what is wrong, and exit with status 2."""
+        self.exit(2, f"{self.prog}: {message}{'' if message.startswith('argument ') else f' ({self.prog} --help)'}\n")
+
+
+JSON = OneLineParser(add_help=False)
 JSON.add_argument("--json", action="store_true", help="print one JSON document: octets, seconds, ISO 8601 instants")
 
 
@@ -163,7 +173,7 @@ def add_nouns(parser: ArgumentParser, what: str = "VERB") -> Callable[..., Argum
     """
     Return a function that adds subcommands to a parser.
 
-    @return: adds one: name, help and what else L{ArgumentParser} takes.
+    @return: adds one, of the kind of C{parser}: name, help and what else L{ArgumentParser} takes.
     """
     return parser.add_subparsers(required=True, metavar=what).add_parser
 

@@ -18,7 +18,7 @@ from wifidogd.ctl.cli.arguments import (
     stale_after,
 )
 from wifidogd.ctl.cli.command import Command, CommandFailed
-from wifidogd.ctl.cli.output import complain, print_json, print_table, seconds
+from wifidogd.ctl.cli.output import complain, count, print_json, print_table, seconds
 from wifidogd.ctl.nouns.gateway_list import doubts_about_macs
 from wifidogd.ctl.nouns.network_fields import (
     colour,
@@ -37,7 +37,7 @@ from wifidogd.domain.plans import Network
 from wifidogd.store.accounting.plans import fetch_plans
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.gateways import fetch_gateways
-from wifidogd.store.gateways.networks import fetch_networks, save_network
+from wifidogd.store.gateways.networks import count_online, fetch_networks, save_network
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
@@ -121,18 +121,26 @@ async def change(command: Command) -> None:
     typed = vars(command.arguments)
     changes = {field.name: typed[field.name] for field in fields(Network) if field.name in typed}
 
-    async def work(cursor: Cursor) -> tuple[bool, list[str]]:
+    async def work(cursor: Cursor) -> tuple[bool, int, list[str]]:
         known = {network.name: network for network in await fetch_networks(cursor)}
+        if name in known and changes.keys() == {"name"} and not command.arguments.said:
+            raise CommandFailed(
+                f"Nothing to set for network {name} was named, such as --quota 500MB: "
+                "`wifidogctl network set --help` shows all there is."
+            )
         changed = _with_terms(replace(known.get(name, Network(name, name)), **changes), command.arguments.said)
         if "plan" in changes and changed.plan is not None:
             await _expect_plan(cursor, changed.plan)
-        return await save_network(cursor, changed), doubts_about_macs(await fetch_gateways(cursor), [changed])
+        is_new, online = await save_network(cursor, changed), await count_online(cursor, name)
+        return is_new, online, doubts_about_macs(await fetch_gateways(cursor), [changed])
 
-    is_new, doubts = await command.transaction(work)
+    is_new, online, doubts = await command.transaction(work)
     for doubt in doubts:
         complain(doubt)
     if is_new:
         print(f"Made network {name}: put a gateway into it with `wifidogctl gateway adopt GW_ID --network {name}`.")
+    elif changes.keys() & {"time_limit", "quota_octets", "plan"}:
+        print(f"Changed network {name}.  {count(online, 'guest')} online: sessions keep the limits they began with.")
     else:
         print(f"Changed network {name}.")
 

@@ -8,11 +8,12 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
 from wifidogd.ctl.cli.arguments import duration, duration_or_none
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.settings.text_files import decode_text
+from wifidogd.web.rendering.language import FALLBACK, NAMES
 
 LONGEST_TERMS = 4_000
 """Characters."""
@@ -41,11 +42,16 @@ def methods(text: str) -> tuple[SignInMethod, ...]:
 
 
 def time_zone(text: str) -> str:
-    """Check the name of a time zone."""
-    try:
-        return ZoneInfo(text).key
-    except (KeyError, ValueError, OSError):
-        raise ArgumentTypeError(f"{text!r} is no time zone: write one like Europe/Berlin or UTC") from None
+    """Read the name of a time zone, or of a city after which only one is called."""
+    wanted = text.strip().lower().replace(" ", "_")
+    zones = sorted(available_timezones())
+    found = [zone for zone in zones if zone.lower() == wanted]
+    found = found or [zone for zone in zones if "/" in zone and zone.lower().endswith(f"/{wanted}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ArgumentTypeError(f"{text!r} is the name of several time zones: write {' or '.join(found)}")
+    raise ArgumentTypeError(f"{text!r} is no time zone: write one like Europe/Berlin or UTC")
 
 
 def yes_or_no(text: str) -> bool:
@@ -106,8 +112,10 @@ def terms(text: str) -> tuple[str, str]:
     @return: language and text; an empty text stands for none in that language.
     """
     language, named, name = text.partition("=")
-    if not named or not re.fullmatch(r"[a-z]{2}(-[A-Z][a-z]{3})?", language):
-        language, name = "en", text
+    if not named or not re.fullmatch("[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*", language):
+        language, name = FALLBACK, text
+    elif language not in NAMES:
+        raise ArgumentTypeError(f"{language!r} is no language of the pages: write one of {', '.join(NAMES)}")
     try:
         said = decode_text(_read(name)).strip()
     except UnicodeDecodeError:

@@ -25,7 +25,7 @@ from wifidogd.ctl.nouns.network_fields import title
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.domain.opening_hours import EXAMPLE, read_hours
 from wifidogd.domain.plans import Plan, TimeCounts, WhenFull
-from wifidogd.store.accounting.plans import count_users, fetch_plans, remove_plan, save_plan
+from wifidogd.store.accounting.plans import count_online, count_users, fetch_plans, remove_plan, save_plan
 from wifidogd.store.driver.database import Cursor
 
 Option = tuple[str, str, str, Callable[[str], object], str]
@@ -134,6 +134,9 @@ def last_day(text: str) -> datetime | None:
     return None if text.lower() == "none" else end_of(until(text), "UTC")
 
 
+ALL_OPTIONS = "`wifidogctl plan set --help` shows all there is"
+
+
 async def list_all(command: Command) -> None:
     """List the plans by name."""
     plans = await command.transaction(fetch_plans)
@@ -153,16 +156,19 @@ async def change(command: Command) -> None:
     typed = vars(command.arguments)
     changes = {field.name: typed[field.name] for field in fields(Plan) if field.name in typed}
 
-    async def work(cursor: Cursor) -> bool:
+    async def work(cursor: Cursor) -> tuple[bool, int]:
         known = {plan.name: plan for plan in await fetch_plans(cursor)}
+        if name in known and changes.keys() == {"name"}:
+            raise CommandFailed(f"Nothing to set for plan {name} was named, such as --data 500MB: {ALL_OPTIONS}.")
         plan = replace(known.get(name, Plan(name, name)), **changes)
         _expect_sense(plan)
-        return await save_plan(cursor, plan)
+        return await save_plan(cursor, plan), await count_online(cursor, name)
 
-    if await command.transaction(work):
+    is_new, online = await command.transaction(work)
+    if is_new:
         print(f"Made plan {name}: give it to a network's guests with `wifidogctl network set NETWORK --plan {name}`.")
     else:
-        print(f"Changed plan {name}.")
+        print(f"Changed plan {name}, which holds at once for {count(online, 'guest')} online.")
 
 
 async def remove(command: Command) -> None:

@@ -12,6 +12,7 @@ from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_
 from wifidogd.ctl.nouns.account import account_name
 from wifidogd.store.accounts.accounts import fetch_account
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.gateways.gateways import fetch_gateways
 from wifidogd.store.operators.reports import Kicked, SessionState, kick, list_sessions
 
 
@@ -42,6 +43,10 @@ async def list_open(command: Command) -> None:
     wanted = command.arguments
 
     async def work(cursor: Cursor) -> list[SessionState]:
+        if wanted.gateway is not None and wanted.gateway not in {one.gw_id for one in await fetch_gateways(cursor)}:
+            raise CommandFailed(
+                f"No gateway {wanted.gateway} is adopted: `wifidogctl gateway list` shows those there are."
+            )
         account_id = await _account_id(cursor, wanted.account)
         return await list_sessions(
             cursor, limit=wanted.limit, gw_id=wanted.gateway, account_id=account_id, mac=wanted.mac

@@ -11,7 +11,7 @@ from wifidogd.ctl.cli.arguments import JSON, add_nouns, end_of, positive, until
 from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain, count, instant, print_json
 from wifidogd.ctl.nouns.network import find_network, network_name
-from wifidogd.ctl.nouns.voucher_list import MOST, batch_name, export, list_all
+from wifidogd.ctl.nouns.voucher_list import MOST, batch_name, export, list_all, no_batch
 from wifidogd.ctl.nouns.voucher_sheet import add_sheet
 from wifidogd.domain.errors import StoreRefused
 from wifidogd.domain.plans import SignInMethod
@@ -119,6 +119,8 @@ async def revoke(command: Command) -> None:
     code_hash = hash_secret(wanted.code) if wanted.code else None
     revoked = await command.transaction(partial(revoke_vouchers, code_hash=code_hash, batch=wanted.batch))
     if not revoked:
+        if wanted.batch and not await command.transaction(partial(list_vouchers, limit=1, batch=wanted.batch)):
+            raise no_batch(wanted.batch)
         raise CommandFailed(
             "No voucher that is still good is meant by that: `wifidogctl voucher list` shows those there are."
         )

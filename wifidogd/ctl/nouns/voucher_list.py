@@ -8,7 +8,7 @@ from argparse import ArgumentTypeError
 from datetime import datetime
 from functools import partial
 
-from wifidogd.ctl.cli.command import Command
+from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain, in_utf8, instant, print_json, print_table
 from wifidogd.domain.voucher_codes import show_code
 from wifidogd.store.access.vouchers import Voucher, list_vouchers
@@ -47,11 +47,23 @@ async def export(command: Command) -> None:
 
 
 async def fetch_chosen(command: Command) -> list[Voucher]:
-    """Fetch the vouchers of the batch that was named, else all, L{MOST} at most."""
-    vouchers = await command.transaction(partial(list_vouchers, limit=MOST, batch=command.arguments.batch))
+    """
+    Fetch the vouchers of the batch that was named, else all, L{MOST} at most.
+
+    @raise CommandFailed: if there is no such batch.
+    """
+    batch = command.arguments.batch
+    vouchers = await command.transaction(partial(list_vouchers, limit=MOST, batch=batch))
+    if batch is not None and not vouchers:
+        raise no_batch(batch)
     if len(vouchers) == MOST:
         complain(f"These are only the first {MOST}: see others with --batch.")
     return vouchers
+
+
+def no_batch(name: str) -> CommandFailed:
+    """Return the error for a batch that does not exist."""
+    return CommandFailed(f"There is no batch {name}: `wifidogctl voucher list` shows those there are.")
 
 
 def state_of(voucher: Voucher, now: datetime) -> str:

@@ -51,6 +51,14 @@ FIND_USERS = """
            (SELECT count(*) FROM allowances WHERE plan = %(name)s)
 """
 
+COUNT_ONLINE = """
+    SELECT count(*)
+      FROM sessions
+      JOIN allowances USING (allowance_id)
+     WHERE allowances.plan = %(name)s
+       AND sessions.activated_at IS NOT NULL
+"""
+
 REMOVE_PLAN = """
     DELETE FROM plans
      WHERE name = %(name)s
@@ -82,6 +90,13 @@ async def count_users(cursor: Cursor, name: str) -> tuple[int, int, int, int]:
     await cursor.execute(FIND_USERS, {"name": name})
     [(networks, accounts, vouchers, allowances)] = cursor.fetchall()
     return networks, accounts, vouchers, allowances
+
+
+async def count_online(cursor: Cursor, name: str) -> int:
+    """Count the guests online for whom a plan holds."""
+    await cursor.execute(COUNT_ONLINE, {"name": name})
+    [(number,)] = cursor.fetchall()
+    return int(number)
 
 
 async def remove_plan(cursor: Cursor, name: str) -> bool:

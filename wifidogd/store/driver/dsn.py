@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 import psycopg2
@@ -57,20 +58,43 @@ def session_parameters(dsn: str, environment: Mapping[str, str] = os.environ) ->
 
     @param dsn: key=value pairs or a C{postgresql://} URI, as libpq reads them.
     @param environment: where libpq's variables say what the DSN leaves open.
-    @raise ConfigurationError: if libpq cannot read it, or it asks for a server that cannot be written to.
+    @raise ConfigurationError: if libpq cannot read it, or reads a part of the password as something else, or it asks
+        for a server that cannot be written to; what it says is not repeated.
     """
     try:
         given = parse_dsn(dsn)
-    except psycopg2.ProgrammingError as error:
+    except psycopg2.ProgrammingError:
         raise ConfigurationError(
             "The database DSN cannot be read; write it like postgresql://wifidogd@db.example/wifidogd "
-            'or "host=db.example dbname=wifidogd user=wifidogd".'
-        ) from error
+            f'or "host=db.example dbname=wifidogd user=wifidogd". In a URL, write {_ESCAPES} in a password; '
+            "in pairs, put quotes around one with blanks: password='...'."
+        ) from None  # it repeats the password
+    _check_escapes(dsn, given)
     limits = " ".join(f"-c {name}={value}" for name, value in LIMITS.items())
     options = f"{limits} {given.get('options', '')}".rstrip()
     parameters = {**DEFAULTS, **given, **whereabouts(given, environment), "options": options}
     _check(parameters)
     return parameters
+
+
+_URI = re.compile(r"postgres(?:ql)?://[^/?]*(?P<rest>[^?]*)")
+
+_ESCAPES = "%40 for @, %2F for /, %3A for :, %3F for ?, %23 for # and %25 for %"
+
+
+def _check_escapes(dsn: str, given: Mapping[str, str]) -> None:
+    """
+    Refuse a URI of which libpq takes a part of the password for a host, a port or a database; logs name those.
+
+    @raise ConfigurationError: if there is an C{@} or a C{#} in them, or a port is no number.
+    """
+    uri, host, port = _URI.match(dsn), given.get("host", ""), given.get("port", "")
+    if uri is None or not ("@" in uri["rest"] or re.search("[@#]", host[1:]) or re.search("[^0-9,]", port)):
+        return
+    raise ConfigurationError(
+        f"The database DSN has a user or password that must be escaped in a URL: write {_ESCAPES}; or write key=value "
+        'pairs, such as "host=db.example dbname=wifidogd user=wifidogd passfile=FILE".'
+    )
 
 
 def _check(parameters: Mapping[str, str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg2
 from psycopg2 import errors, extensions
 from twisted.internet.defer import CancelledError
@@ -11,6 +13,24 @@ from wifidogd.domain.errors import StoreConflict, StoreError, StoreRefused, Stor
 
 READ_ONLY = "25006"
 """SQLSTATE of a write to a standby: what happens after a fail-over."""
+
+
+_REFUSALS = re.compile(
+    r"(authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in|permission denied"
+    r"|(role|database) .* does not exist)"
+)
+"""What a server, or libpq, says of a login that will not succeed until somebody changes something; in English."""
+
+
+def is_refusal(said: str) -> bool:
+    """
+    Return whether the attempts to connect have failed because the server refuses us, whichever host was asked.
+
+    There is no SQLSTATE before a connection is open, and servers may speak other languages: then nobody can tell.
+
+    @param said: what each host said, with semicolons between them.
+    """
+    return all(_REFUSALS.search(each) for each in said.split("; "))
 
 
 def translated(error: Exception) -> StoreError | None:

@@ -12,9 +12,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wifidogd.domain.errors import StoreUnavailable
+from wifidogd.domain.errors import StoreRefused, StoreUnavailable
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.store.driver.connection import Connection, IStoreReactor
+from wifidogd.store.driver.error_map import is_refusal
 from wifidogd.store.driver.job import Job, Task
 from wifidogd.store.driver.reconnect import Reconnector
 from wifidogd.store.driver.resolver import Resolver
@@ -67,6 +68,7 @@ class Pool:
         self._waiting: dict[bool, deque[Job[Any]]] = {True: deque(), False: deque()}
         self._ordinary: set[Connection] = set()
         self._down_since: float | None = None
+        self._has_been_open = False
         self._serving = False
         self._log = RateLimitedLog(log, clock)
 
@@ -194,6 +196,7 @@ class Pool:
     def _opened(self, connection: Connection) -> None:
         """Add a new connection and serve waiting jobs."""
         self._open.add(connection)
+        self._has_been_open = True
         self._idle.append(connection)
         if self.available_since is None:
             self.available_since = self._clock.seconds()
@@ -210,10 +213,15 @@ class Pool:
             self.available_since = None
             if self._down_since is None:
                 self._down_since = self._clock.seconds()
-        if self._reconnectors:
+        said = str(reason).strip().partition("\n")[0] or type(reason).__name__
+        if not self._has_been_open and is_refusal(said):
+            for job in [job for waiting in self._waiting.values() for job in waiting]:
+                self._waiting[job.urgent].remove(job)
+                self._settle(job, Failure(StoreRefused(said.rpartition("FATAL:")[2].strip())))
+        elif self._reconnectors:
             self._log.warn(
                 "connection to PostgreSQL failed: {reason}; {open} of {size} are open, trying again",
-                reason=str(reason).strip().partition("\n")[0] or type(reason).__name__,
+                reason=said,
                 open=len(self._open),
                 size=self._size,
             )

@@ -87,6 +87,15 @@ def choose_owner(cluster: Path) -> Owner:
     return Owner(found.st_uid, found.st_gid, _name(found.st_uid))
 
 
+def owner_of(uid: int, gid: int | None) -> Owner:
+    """
+    Return a user, in the group of theirs if none is named.
+
+    @raise KeyError: if there is no such user.
+    """
+    return Owner(uid, pwd.getpwuid(uid).pw_gid if gid is None else gid, _name(uid))
+
+
 def _unprivileged() -> Iterator[Owner]:
     for name in UNPRIVILEGED:
         try:
@@ -155,6 +164,29 @@ def _make_with_parents(path: Path) -> None:
         _make_with_parents(path.parent)
         path.mkdir(exist_ok=True)
         path.chmod(0o711)
+
+
+def hand_over(path: Path, owner: Owner) -> None:
+    """
+    Make the data directory for a user whom root is about to become, or give them one that was root's.
+
+    One that is not root's is left as it is: whoever owns it could have put links there.
+
+    @raise ConfigurationError: if it cannot be made, or there is a database of a third user.
+    """
+    make_data_directory(path, owner)
+    cluster = path / "postgresql"
+    found = cluster.lstat().st_uid if os.path.lexists(cluster) else owner.uid
+    if found != owner.uid:
+        raise ConfigurationError(
+            f"The database in {path} belongs to {_name(found)}: use twistd --uid {_name(found)}, or give it to "
+            f"{owner.name} (chown -R {owner.name}: {path})."
+        )
+    if path.lstat().st_uid == 0:
+        for directory, _, files in os.walk(path, topdown=False):
+            for each in (*(os.path.join(directory, file) for file in files), directory):
+                if os.lstat(each).st_uid == 0:
+                    os.lchown(each, owner.uid, owner.gid)
 
 
 def make_private_directory(path: Path, owner: Owner) -> None:

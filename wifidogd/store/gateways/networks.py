@@ -46,6 +46,14 @@ SAVE_NETWORK = """
  RETURNING known.xmax = 0
 """
 
+COUNT_ONLINE = """
+    SELECT count(*)
+      FROM sessions
+      JOIN gateways USING (gw_id)
+     WHERE gateways.network = %(name)s
+       AND sessions.activated_at IS NOT NULL
+"""
+
 REMOVE_TERMS = """
     DELETE FROM terms
      WHERE network = %(network)s
@@ -69,6 +77,13 @@ async def fetch_networks(cursor: Cursor) -> list[Network]:
     """Fetch all networks by name, 10,000 at most."""
     await cursor.execute(FETCH_NETWORKS)
     return [replace(network, methods=tuple(map(SignInMethod, network.methods))) for network in NETWORKS.all(cursor)]
+
+
+async def count_online(cursor: Cursor, name: str) -> int:
+    """Count the guests online at the gateways of a network."""
+    await cursor.execute(COUNT_ONLINE, {"name": name})
+    [(number,)] = cursor.fetchall()
+    return int(number)
 
 
 async def save_network(cursor: Cursor, network: Network) -> bool:
