@@ -171,6 +171,8 @@ class AuthServer(StartupService):
         while not self.components.registry.loaded:
             try:
                 await migrate(self.components.database)
+                # Reports are settled from the moment when the registry has been read, a round trip before that ends.
+                self.components.clock_watch.begin()
                 await self.components.registry.refresh()
             except StoreRefused as problem:
                 raise ConfigurationError(

@@ -123,7 +123,7 @@ def all_rows(dsn: str) -> dict[str, list[dict[str, Any]]]:
         cursor.execute(FIND_TABLES)
         found = {}
         for (table,) in cursor.fetchall():
-            cursor.execute(f"SELECT to_json({table}) FROM {table} ORDER BY {table}::text")
+            cursor.execute(f"SELECT to_json({table}) FROM {table} ORDER BY {table}")
             found[table] = [row for (row,) in cursor.fetchall()]
     connection.close()
     return found
