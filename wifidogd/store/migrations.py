@@ -17,6 +17,15 @@ log = Logger()
 
 SCHEMA = files("wifidogd.store") / "schema"
 
+
+def _scripts_in(folder: Traversable) -> dict[str, str]:
+    """Return the schema files in a folder, by name."""
+    return {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
+
+
+_SCRIPTS = _scripts_in(SCHEMA)
+"""Our schema files, read when this is imported: later, twistd's --uid may keep us from where we are installed."""
+
 DEADLINE = timedelta(minutes=5)
 
 LIFT_LIMITS = "SET LOCAL statement_timeout = '5min'; SET LOCAL lock_timeout = '5min'"
@@ -44,14 +53,17 @@ SELECT_VERSION = "SELECT coalesce(max(number), 0) FROM schema_versions"
 INSERT_VERSION = "INSERT INTO schema_versions (number, name) VALUES (%(number)s, %(name)s)"
 
 
+def _scripts(schema: Traversable) -> dict[str, str]:
+    return _SCRIPTS if schema == SCHEMA else _scripts_in(schema)
+
+
 def released(schema: Traversable = SCHEMA) -> list[tuple[int, str]]:
     """
     List the schema files this code brings, in order.
 
     @return: number and file name of each, from 1 without gaps.
     """
-    names = [entry.name for entry in schema.iterdir() if entry.name.endswith(".sql")]
-    return sorted((int(name.partition("_")[0]), name) for name in names)
+    return sorted((int(name.partition("_")[0]), name) for name in _scripts(schema))
 
 
 def create(cursor: Any, newest: int) -> None:
@@ -64,7 +76,7 @@ def create(cursor: Any, newest: int) -> None:
     cursor.execute(CREATE_VERSIONS)
     for number, name in released():
         if number <= newest:
-            cursor.execute((SCHEMA / name).read_text("utf-8"))
+            cursor.execute(_SCRIPTS[name])
             cursor.execute(INSERT_VERSION, {"number": number, "name": name})
 
 
@@ -99,7 +111,7 @@ async def _apply_missing(schema: Traversable, cursor: Cursor) -> None:
     await cursor.execute(CREATE_VERSIONS)
     await cursor.execute(SELECT_VERSION)
     ((present,),) = cursor.fetchall()
-    known = released(schema)
+    scripts, known = _scripts(schema), released(schema)
     newest, _ = known[-1]
     if present > newest:
         raise ConfigurationError(
@@ -108,6 +120,6 @@ async def _apply_missing(schema: Traversable, cursor: Cursor) -> None:
         )
     for number, name in known:
         if number > present:
-            await cursor.execute((schema / name).read_text("utf-8"))
+            await cursor.execute(scripts[name])
             await cursor.execute(INSERT_VERSION, {"number": number, "name": name})
             log.info("schema {name} applied", name=name)
