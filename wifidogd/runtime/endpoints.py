@@ -50,7 +50,11 @@ def ctl_command(data_dir: Path | None) -> str:
     @param data_dir: is named in the command; None where wifidogctl finds it by itself.
     """
     installed = Path(sys.executable).with_name("wifidogctl")
-    name = str(installed) if installed.exists() and shutil.which("wifidogctl") is None else "wifidogctl"
+    try:
+        is_there = installed.exists()
+    except PermissionError:
+        is_there = True  # as far as twistd's --uid lets us see; it came with us
+    name = str(installed) if is_there and shutil.which("wifidogctl") is None else "wifidogctl"
     return shlex.join([name] if data_dir is None else [name, "--data-dir", str(data_dir)])
 
 
