@@ -127,10 +127,32 @@ EVERY_PAGE = {
     "your account": PAGES.page_of(
         "account.html", NETWORK, state=STATE, email="", name="zoe", why="TOO_MANY_TRIES", minutes=2
     ),
-    "new password": PAGES.page_of("new_password.html", None, secret="s" * 32, why="WEAK_PASSWORD", minutes=0),
+    "new password": PAGES.page_of(
+        "new_password.html", None, secret="s" * 32, email="zoe@example.org", why="WEAK_PASSWORD", minutes=0
+    ),
+    **{
+        f"confirm {asked.name} {why}": PAGES.page_of(
+            "confirm.html",
+            None,
+            secret="s" * 32,
+            asked=asked.name,
+            email="zoe@example.org",
+            why=why,
+            flaw=None,
+            minutes=0,
+        )
+        for asked in (Outcome.ASK_CONFIRMATION, Outcome.ASK_CONFIRMATION_OF_MOVE)
+        for why in (None, "WRONG_PASSWORD", "PADDED_PASSWORD")
+    },
     **{
         f"link {outcome.name}": PAGES.page_of("validated.html", None, outcome=outcome.name)
-        for outcome in (Outcome.VALIDATED, Outcome.ADDRESS_CHANGED, Outcome.PASSWORD_CHANGED, Outcome.NO_LINK)
+        for outcome in (
+            Outcome.VALIDATED,
+            Outcome.ADDRESS_CHANGED,
+            Outcome.PASSWORD_CHANGED,
+            Outcome.USED,
+            Outcome.NO_LINK,
+        )
     },
     "stale": PAGES.stale("/wifidog/login?gw_id=gw1"),
     "forged": PAGES.stale(None),
