@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -13,6 +15,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from tests.support.deadline import within
 from tests.support.postgres import ThrowawayPostgres
+from tests.support.scratch import make_scratch
 from wifidogd.domain.errors import StoreUnavailable
 from wifidogd.runtime.monotonic import go_by_steady_time
 from wifidogd.store.driver.database import Database
@@ -34,6 +37,14 @@ async def nothing_goes_on_ticking() -> AsyncIterator[None]:
             return
         await deferLater(reactor, 0.05)
     raise AssertionError(f"still to be called: {left}")
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A directory that every user may enter, whom PostgreSQL runs as too."""
+    path = make_scratch()
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
@@ -25,7 +24,6 @@ from tests.support.deadline import within
 from tests.support.old_databases import DEVICE, INCOMING, ONLINE, OUTGOING, all_rows, make_old_database
 from tests.support.postgres import ThrowawayPostgres
 from tests.support.running_server import RunningServer
-from tests.support.scratch import make_scratch
 from wifidogd.ctl.backup.restore import check_words, expect_fitting, expect_room
 from wifidogd.ctl.cli.command import CommandFailed, WrongUsage
 from wifidogd.domain.errors import ConfigurationError
@@ -59,14 +57,6 @@ def backup(full: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [sys.executable, "-m", "wifidogd.ctl", "--database", full, "backup", str(file)]
     subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=30)
     return file
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A directory that the user may enter whom PostgreSQL runs as."""
-    path = make_scratch()
-    yield path
-    subprocess.run(["rm", "-rf", path], check=True)
 
 
 async def fails(dsn: str, *words: str, code: int = 1) -> str:

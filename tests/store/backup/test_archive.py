@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +11,6 @@ from pytest_twisted import ensureDeferred
 
 from tests.store.backup.dumps import dump_of, ourselves, real_archive, scripted_archive
 from tests.support.builders import put
-from tests.support.scratch import make_scratch
 from wifidogd.domain.errors import StoreRefused
 from wifidogd.store.backup.archive import Archive
 from wifidogd.store.backup.client_programs import reachable
@@ -22,14 +19,6 @@ from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.binaries import Binaries
 from wifidogd.store.embedded.ownership import Owner, choose_owner
 from wifidogd.store.migrations import released
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A directory that every user may enter."""
-    path = make_scratch()
-    yield path
-    subprocess.run(["rm", "-rf", path], check=True)
 
 
 @ensureDeferred
