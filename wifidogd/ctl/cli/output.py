@@ -17,7 +17,7 @@ from wifidogd.ctl.cli.command import ExitCode
 @contextmanager
 def printing() -> Iterator[None]:
     """
-    Let a command print on any terminal and into any pipe.
+    Provide standard output that suits any terminal and any pipe, while a command runs.
 
     Letters that the terminal has not appear as C{?}.  A reader that has seen enough, such as C{head}, ends the command
     as it ends other programs; a full disk ends it with a sentence.
@@ -42,7 +42,7 @@ def printing() -> Iterator[None]:
 
 
 def _print_nothing_more() -> None:
-    """Let go of what could not be written, which Python would try to write again at its end."""
+    """Discard what could not be written, which Python would try to write again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

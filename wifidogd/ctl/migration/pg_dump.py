@@ -111,7 +111,7 @@ class Dump:
                 self._conforming = match[1] == b"on"
 
     def _create(self, table: bytes) -> None:
-        """Note the columns of a table, for statements that do not name them."""
+        """Record the columns of a table, for statements that do not name them."""
         columns = []
         self.seen.add(table.decode())
         for piece in self._pieces:

@@ -132,7 +132,7 @@ def conf_of(server: ServerAddress, gateway: Gateway, key: str | None) -> str:
 
 def tell_of_key(gateway: Gateway) -> None:
     """
-    Say what to do with a new key, and what else belongs into the configuration.
+    Print what to do with a new key, and what else belongs into the configuration.
 
     @param gateway: as it was before.
     """
@@ -152,7 +152,7 @@ def _complain_of(doubts: Iterable[str]) -> None:
 
 
 def advise() -> None:
-    """Say what else belongs into the configuration."""
+    """Print what else belongs into the configuration."""
     _complain_of(SAFETY)
 
 
