@@ -354,8 +354,21 @@ async def test_whoever_the_directory_belongs_to_can_come_back(
 
 
 @ensureDeferred
-async def test_an_orphan_is_stopped_first(new_cluster: NewCluster, data_dir: Path, owner: Owner) -> None:
-    """A PostgreSQL that runs on the directory without a wifidogd, whoever started it."""
+async def test_an_orphan_is_stopped_first(
+    new_cluster: NewCluster, data_dir: Path, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A PostgreSQL that runs on the directory without a wifidogd, whoever started it.
+
+    It shuts down in order, because nobody but itself tells its processes to end.
+    """
+    signals = []
+
+    def note(pids: list[int], number: signal.Signals) -> None:
+        signals.append((pids, number))
+        signal_all(pids, number)
+
+    monkeypatch.setattr("wifidogd.store.embedded.stale_servers.signal_all", note)
     server = new_cluster(data_dir)
     dsn = await within(60, server.start())
     await within(10, server.stop())
@@ -367,6 +380,7 @@ async def test_an_orphan_is_stopped_first(new_cluster: NewCluster, data_dir: Pat
         await until(lambda: answers(dsn))
         await within(60, server.start())
         assert await within(10, deferToThread(orphan.wait, 10)) == 0
+        assert signals == [([orphan.pid], signal.SIGINT)]
         assert answers(dsn)
     finally:
         orphan.kill()

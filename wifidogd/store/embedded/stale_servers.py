@@ -22,11 +22,7 @@ from wifidogd.store.embedded.threads import Reactor, in_thread
 log = Logger()
 
 ESCALATION = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 2.0))
-"""
-What PostgreSQL is told, and for how many seconds each is waited for.
-
-Its children take SIGINT for "cancel your query", and SIGQUIT as their server does.
-"""
+"""What PostgreSQL is told, and for how many seconds each is waited for; SIGINT is for the server alone."""
 
 GLANCE = 0.05
 """Seconds between two looks whether they have gone."""
@@ -106,7 +102,8 @@ async def evict(directory: Path, reactor: Reactor) -> None:
     @raise ConfigurationError: if one does not even go when killed.
     """
     found = await in_thread(reactor, processes_on, directory)
-    steps = ESCALATION if server_pid(directory) in found else ESCALATION[1:]
+    server = server_pid(directory)
+    steps = ESCALATION if server in found else ESCALATION[1:]
     for number, patience in steps:
         if not found:
             return
@@ -114,7 +111,9 @@ async def evict(directory: Path, reactor: Reactor) -> None:
             "PostgreSQL still works on {directory} (processes {pids}): sending {signal}",
             directory=str(directory), pids=found, signal=number.name,
         )  # fmt: skip
-        signal_all(found, number)
+        # The server stops its own processes in order.  A backend takes SIGINT for "cancel your query", and PostgreSQL
+        # 18's checkpointer for "write the last checkpoint now": while others still write, which ends as a crash does.
+        signal_all([pid for pid in found if pid == server or number != signal.SIGINT], number)
         until = reactor.seconds() + patience
         while found and reactor.seconds() < until:
             await deferLater(reactor, GLANCE)
