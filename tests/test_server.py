@@ -12,10 +12,12 @@ from twisted.application.service import IServiceCollection
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
 from tests.support.deadline import within
 from tests.support.postgres import ThrowawayPostgres
 from tests.support.running_server import Answer, RunningServer
+from wifidogd.domain.tokens import hash_secret
 from wifidogd.server import AuthServer
 from wifidogd.tap import Options, makeService
 
@@ -152,15 +154,20 @@ async def test_a_data_directory_that_cannot_be_used_stops_the_process_with_a_sen
     assert service.ports == []
 
 
-async def is_waiting(dsn: str, count: int) -> None:
-    """Wait until so many statements wait for a lock."""
+GUEST = "02:00:00:00:00:01"
+
+
+async def are_waiting(dsn: str) -> None:
+    """Wait until the guest's and the gateway's statement wait for a lock; those of timers may wait beside them."""
     watch = psycopg2.connect(dsn)
     watch.autocommit = True
     cursor = watch.cursor()
     waiting = 0
-    while waiting < count:
+    while waiting < 2:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE ANY (%s)",
+            ([f"%{GUEST}%", f"%{hash_secret('x').hex()}%"],),
         )
         (waiting,) = cursor.fetchone()
         await deferLater(reactor, 0.02)
@@ -169,13 +176,14 @@ async def is_waiting(dsn: str, count: int) -> None:
 
 async def held_up(server: RunningServer, dsn: str) -> tuple[psycopg2.extensions.connection, list[Deferred[Answer]]]:
     """Have a guest sign in and a gateway report, while somebody holds the table."""
-    page = await server.get("/wifidog/login/?gw_id=g&gw_address=10.0.0.1&gw_port=2060&mac=02:00:00:00:00:01")
+    page = await server.get(f"/wifidog/login/?gw_id=g&gw_address=10.0.0.1&gw_port=2060&mac={GUEST}")
     state = unescape(re.search(r'name="state" value="([^"]+)"', page.text)[1])
     holder = psycopg2.connect(dsn)
-    holder.cursor().execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+    # In a thread: a timer's transaction may have the table, and goes on only as long as the reactor does.
+    await within(10, deferToThread(holder.cursor().execute, "LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"))
     report = server.get("/wifidog/auth/?stage=login&token=x&gw_id=g")
     asked = [ensureDeferred(server.post("/wifidog/login", f"state={state}")), ensureDeferred(report)]
-    await within(10, is_waiting(dsn, 2))
+    await within(10, are_waiting(dsn))
     return holder, asked
 
 
