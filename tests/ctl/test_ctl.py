@@ -23,7 +23,7 @@ from tests.support.checkout import ROOT
 from tests.support.deadline import within
 from wifidogd.ctl import main
 from wifidogd.domain.tokens import hash_secret
-from wifidogd.runtime.endpoints import ctl_command
+from wifidogd.settings import ctl_command
 from wifidogd.store.accounts.accounts import fetch_account
 from wifidogd.store.accounts.confirmations import sign_up
 from wifidogd.store.driver.database import Cursor, Database
@@ -189,11 +189,13 @@ async def test_a_gateway_is_adopted_changed_and_removed(operator: Operator) -> N
 
 
 @ensureDeferred
-async def test_waiting_gateways_come_with_the_command_to_type(operator: Operator, database: Database) -> None:
+async def test_waiting_gateways_come_with_the_command_to_type(
+    operator: Operator, database: Database, dsn: str, tmp_path: Path
+) -> None:
     """A public address is not repeated as if it could be used, and nothing a stranger says reaches the terminal."""
     await execute(database, WAIT)
-    table = await operator.does("--data-dir", "/srv/x", "gateway", "list")
-    assert f"{ctl_command(Path('/srv/x'))} gateway adopt attic --address 192.168.7.1 --port 2061\n" in table
+    table = await operator.does("gateway", "list")
+    assert f"{ctl_command(tmp_path, dsn)} gateway adopt attic --address 192.168.7.1 --port 2061\n" in table
     assert "gateway adopt evil --address ITS-ADDRESS-FOR-GUESTS --port 80\n" in table
     assert "\x1b" not in table
     assert "?[31mred" in table

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
-
 import pytest
 from twisted.internet.abstract import isIPAddress
 
-from wifidogd.runtime.endpoints import ctl_command, guess_url, with_backlog
+from wifidogd.runtime.endpoints import guess_url, with_backlog
 
 
 @pytest.mark.parametrize(
@@ -34,14 +31,6 @@ def test_an_endpoint_on_all_interfaces_is_reached_at_the_machine_s_own_address(l
     assert (scheme, port) == ("http", "8080")
     assert isIPAddress(host.removeprefix("//"))
     assert host != "//0.0.0.0"
-
-
-def test_wifidogctl_is_told_where_the_server_s_data_is() -> None:
-    """Ready for a shell, blanks and all."""
-    name, *words = shlex.split(ctl_command(Path("/srv/my data")))
-    assert Path(name).name == "wifidogctl"
-    assert words == ["--data-dir", "/srv/my data"]
-    assert shlex.split(ctl_command(None)) == [name]
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
-import shutil
 import socket
-import sys
-from pathlib import Path
 
 BACKLOG = 1024
 """Connections waiting to be accepted; the kernel may allow fewer."""
@@ -41,21 +37,6 @@ def with_backlog(listen: str) -> str:
     """
     has_one = re.match("(haproxy:)?(tcp6?|ssl|unix):", listen) and ":backlog=" not in listen
     return f"{listen}:backlog={BACKLOG}" if has_one else listen
-
-
-def ctl_command(data_dir: Path | None) -> str:
-    """
-    Return what the operator types to run wifidogctl: its name, or its path where the shell would not find it.
-
-    @param data_dir: is named in the command; None where wifidogctl finds it by itself.
-    """
-    installed = Path(sys.executable).with_name("wifidogctl")
-    try:
-        is_there = installed.exists()
-    except PermissionError:
-        is_there = True  # as far as twistd's --uid lets us see; it came with us
-    name = str(installed) if is_there and shutil.which("wifidogctl") is None else "wifidogctl"
-    return shlex.join([name] if data_dir is None else [name, "--data-dir", str(data_dir)])
 
 
 def _own_address() -> str:

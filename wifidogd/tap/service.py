@@ -18,11 +18,10 @@ from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.gateways.router_config import first_steps
-from wifidogd.runtime.endpoints import ctl_command
 from wifidogd.runtime.process import take_charge
 from wifidogd.runtime.systemd import Systemd, described
 from wifidogd.server import AuthServer, WorkerIdentity
-from wifidogd.settings import Options, Settings, default_data_dir
+from wifidogd.settings import Options, Settings, ctl_command
 from wifidogd.store.embedded.data_directory import CLUSTER
 from wifidogd.store.embedded.ownership import choose_owner, hand_over, owner_of
 from wifidogd.tap.assembly import auth_server, endpoints, private_cluster, server_address, utc_now
@@ -87,7 +86,7 @@ def make_way_for(user: tuple[int, int | None] | None, settings: Settings) -> Non
 
 def announce(settings: Settings, address: ServerAddress, systemd: Systemd) -> None:
     """Tell the operator, and systemd, that guests can be served."""
-    ctl = ctl_command(None if settings.data_dir == default_data_dir() else settings.data_dir)
+    ctl = ctl_command(settings.data_dir, settings.database)
     log.info("{text}", text=first_steps(address.url, address.path, ctl))
     if os.geteuid() == 0:
         user = "USER" if settings.database else choose_owner(settings.data_dir / CLUSTER).name

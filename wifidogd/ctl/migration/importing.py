@@ -12,8 +12,7 @@ from wifidogd.ctl.cli.command import Command, CommandFailed, WrongUsage
 from wifidogd.ctl.cli.output import count, print_json, printable
 from wifidogd.ctl.migration.transfer import Transfer, transfer_all
 from wifidogd.ctl.nouns.network import network_name
-from wifidogd.runtime.endpoints import ctl_command
-from wifidogd.settings import checked_data_dir, default_data_dir
+from wifidogd.settings import checked_data_dir, ctl_command
 from wifidogd.store.gateways.networks import fetch_networks
 
 SHOWN = 50
@@ -90,8 +89,7 @@ def _print_summary(transfer: Transfer, what: str) -> None:
 
 def _print_advice(command: Command) -> None:
     """Print how nodes become gateways."""
-    data_dir = checked_data_dir(command.arguments.data_dir)
-    ctl = ctl_command(None if data_dir == default_data_dir() else data_dir)
+    ctl = ctl_command(checked_data_dir(command.arguments.data_dir), command.arguments.database)
     network = f" --network {command.arguments.network}" if command.arguments.network != "default" else ""
     print(
         "\nThe old server does not know where guests reach a gateway.  Adopt each with"

@@ -11,8 +11,7 @@ from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_
 from wifidogd.domain.addresses import is_private
 from wifidogd.domain.gateways import GATEWAY_ID, Gateway, Heartbeat, WaitingGateway, propose_gw_id
 from wifidogd.domain.plans import Network
-from wifidogd.runtime.endpoints import ctl_command
-from wifidogd.settings import checked_data_dir, default_data_dir
+from wifidogd.settings import checked_data_dir, ctl_command
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.gateway_states import GatewayState, list_gateways
 from wifidogd.store.gateways.networks import fetch_networks
@@ -123,8 +122,7 @@ def _print_waiting(waiting: list[WaitingGateway], command: Command) -> None:
             for one in waiting
         ],
     )
-    data_dir = checked_data_dir(command.arguments.data_dir)
-    ctl = ctl_command(None if data_dir == default_data_dir() else data_dir)
+    ctl = ctl_command(checked_data_dir(command.arguments.data_dir), command.arguments.database)
     named = [one for one in waiting if GATEWAY_ID.fullmatch(one.gw_id)]
     for one in waiting:
         if one not in named:

@@ -77,6 +77,15 @@ def session_parameters(dsn: str, environment: Mapping[str, str] = os.environ) ->
     return parameters
 
 
+def holds_password(dsn: str) -> bool:
+    """
+    Return whether a DSN must not be shown, because of a password in it.
+
+    @param dsn: one that L{session_parameters} takes.
+    """
+    return any("password" in name for name in parse_dsn(dsn))
+
+
 _URI = re.compile(r"postgres(?:ql)?://[^/?]*(?P<rest>[^?]*)")
 
 _ESCAPES = "%40 for @, %2F for /, %3A for :, %3F for ?, %23 for # and %25 for %"
