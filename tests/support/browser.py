@@ -163,10 +163,15 @@ class Browser:
         )
         return [label for height, label in found if 0 < height < 44]
 
+    def front(self) -> None:
+        """Bring this tab before the others: Chromium draws no other one, and a screenshot waits for a drawing."""
+        self.driver.execute_cdp_cmd("Page.bringToFront", {})
+
     def keep(self, name: str) -> Path:
         """Save what the window shows, in the folder that C{WIFIDOGD_SCREENSHOTS} names."""
         folder = Path(os.environ.get("WIFIDOGD_SCREENSHOTS") or Path(tempfile.gettempdir(), "wifidogd-screenshots"))
         folder.mkdir(parents=True, exist_ok=True)
+        self.front()
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
         path = folder / f"{name}.png"
         path.write_bytes(base64.b64decode(shot["data"]))
@@ -236,6 +241,7 @@ def visiting(
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
         browser = Browser(driver)
         browser.complaints()
+        browser.front()
         browser.resize(width, height)
         yield browser
     finally:
