@@ -53,9 +53,9 @@ def test_other_octets_are_left_to_the_reader() -> None:
     assert (file.read(), is_converted) == (WRITTEN["Latin-1"], False)
 
 
-@given(st.text(max_size=100_000), st.integers(1, 70_000))
+@given(st.text(max_size=100_000).filter(lambda text: text[:1] != "\0"), st.integers(1, 70_000))
 def test_lines_of_a_long_stream_are_cut_nowhere_else(text: str, size: int) -> None:
-    """Nor is a character that lies over the border of two chunks."""
+    """Nor is a character that lies over the border of two chunks; a mark and a NUL would be the mark of UTF-32."""
     file, _ = as_utf8(io.BytesIO(codecs.BOM_UTF16_LE + text.encode("utf-16-le")))
     assert b"".join(iter(lambda: file.readline(size), b"")).decode() == text
 
