@@ -145,7 +145,8 @@ def count_on(before: Counted, said: Octets, *, has_restarted: bool = False) -> C
         return before
     if not fell(before.last, totals):
         return Counted(_plus_growth(before.used, before.last, totals), totals)
-    if not has_restarted:
+    # Counters that restart begin with zero in both directions; a wrap ends there once in 2^32 times.
+    if not has_restarted and totals != Octets():
         unwrapped = _unwrapped(before.last, totals)
         if unwrapped is not None:
             return Counted(_plus_growth(before.used, before.last, unwrapped), totals)
