@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from html import unescape
 from pathlib import Path
@@ -21,7 +20,6 @@ from tests.support.checkout import ROOT
 from tests.support.deadline import within
 from tests.support.observing import Output
 from tests.support.running_server import Answer, ask
-from tests.support.scratch import make_scratch
 
 MAC = "02:ab:cd:ef:01:01"
 
@@ -76,10 +74,8 @@ class Twistd:
 
 
 @pytest.fixture
-def data_dir() -> Iterator[Path]:
-    scratch = make_scratch()
-    yield scratch / "data"
-    shutil.rmtree(scratch)
+def data_dir(scratch: Path) -> Path:
+    return scratch / "data"
 
 
 @pytest_twisted.async_yield_fixture

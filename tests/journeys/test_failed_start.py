@@ -13,7 +13,6 @@ import pytest
 
 from tests.support.checkout import ROOT
 from tests.support.postgres import ThrowawayPostgres
-from tests.support.scratch import make_scratch
 
 TWISTD = [sys.executable, str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile="]
 IS_ROOT = os.geteuid() == 0
@@ -99,9 +98,8 @@ def test_options_that_cannot_be(words: tuple[str, ...], why: str) -> None:
     assert "cret" not in " ".join(lines)
 
 
-def test_a_data_directory_that_is_somebody_elses() -> None:
+def test_a_data_directory_that_is_somebody_elses(scratch: Path) -> None:
     """PostgreSQL's files in it are left as they are."""
-    scratch = make_scratch()
     (scratch / "postgresql").mkdir(mode=0o700)
     (scratch / "postgresql" / "base").touch()
     last = fails("--data-dir", str(scratch), "--listen", "tcp:0:interface=127.0.0.1")
@@ -111,9 +109,8 @@ def test_a_data_directory_that_is_somebody_elses() -> None:
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root becomes another user")
-def test_root_becomes_another_user_anywhere_or_says_why_not() -> None:
+def test_root_becomes_another_user_anywhere_or_says_why_not(scratch: Path) -> None:
     """From a directory that this user may not enter; the port is refused last, so everything else was possible."""
-    closed = make_scratch()
-    closed.chmod(0o700)
-    last = fails("--database", AWAY, "--listen", "tcp:80:interface=127.0.0.1", cwd=closed, twistd=("--uid", "nobody"))
+    scratch.chmod(0o700)
+    last = fails("--database", AWAY, "--listen", "tcp:80:interface=127.0.0.1", cwd=scratch, twistd=("--uid", "nobody"))
     assert "only root may open ports below 1024" in last

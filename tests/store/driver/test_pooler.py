@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 
 import pytest
@@ -15,21 +14,12 @@ from tests.chaos.trials.pooler import OWN, Pooler, limits_of_the_role
 from tests.support.checkout import ROOT
 from tests.support.deadline import within
 from tests.support.postgres import execute
-from tests.support.scratch import make_scratch
 from wifidogd.domain.errors import StoreUnavailable
 from wifidogd.store.driver.database import Database
 from wifidogd.store.driver.dsn import LIMITS
 from wifidogd.store.migrations import migrate
 
 SERVERS = 3
-
-
-@pytest.fixture
-def scratch():
-    """A directory that pgbouncer may read, as whoever it runs."""
-    path = make_scratch()
-    yield path
-    shutil.rmtree(path)
 
 
 def asking(setting):

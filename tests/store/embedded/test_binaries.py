@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,6 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 
 from tests.support.deadline import within
-from tests.support.scratch import make_scratch
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.store.embedded import binaries
 from wifidogd.store.embedded.binaries import Binaries, can_run, find_binaries, major_of, transplant, wheel_directories
@@ -24,14 +23,6 @@ STRANGER = Owner(54321, 54321, "stranger")
 """Owns nothing and is in no group of ours."""
 
 Install = Callable[..., Path]
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A directory that every user may enter, unlike pytest's own."""
-    path = make_scratch()
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ from twisted.logger import LogLevel, capturedLogs
 from tests.support.checkout import ROOT
 from tests.support.deadline import within
 from tests.support.postgres import newest_binaries
-from tests.support.scratch import make_scratch
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.store.embedded import binaries, cluster, commands, launch
 from wifidogd.store.embedded.cluster import Cluster
@@ -40,15 +39,13 @@ IS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
-def scratch() -> Iterator[Path]:
+def scratch(scratch: Path) -> Iterator[Path]:
     """A directory that every user may enter; whatever PostgreSQL a test leaves there is killed."""
-    path = make_scratch()
-    yield path
-    for directory in [*path.rglob("postgresql"), *path.rglob("postgresql.new")]:
+    yield scratch
+    for directory in [*scratch.rglob("postgresql"), *scratch.rglob("postgresql.new")]:
         while left := processes_on(directory):
             signal_all(left, signal.SIGKILL)
             time.sleep(0.02)
-    shutil.rmtree(path)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scratch import make_scratch
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.store.embedded import lock
 from wifidogd.store.embedded.lock import DirectoryLock, is_in_use
@@ -22,11 +20,9 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def path() -> Iterator[Path]:
+def path(scratch: Path) -> Path:
     """Where the lock is, in a directory that everybody may enter."""
-    directory = make_scratch()
-    yield directory / "lock"
-    shutil.rmtree(directory)
+    return scratch / "lock"
 
 
 @contextmanager

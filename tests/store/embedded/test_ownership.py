@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.scratch import make_scratch
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.store.embedded.ownership import Owner, hand_over, owner_of
 
 NOBODY, OTHER = 65534, 12345
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="nobody else hands anything over")
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A directory that every user may enter."""
-    path = make_scratch()
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture
