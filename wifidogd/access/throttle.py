@@ -108,7 +108,7 @@ def passwords_of(account: Account | None, typed: str) -> Subject:
 
 def passwords_from(source: str) -> list[Subject]:
     """Return what passwords from an address count against, for whatever accounts."""
-    return [Subject(SubjectKind.PASSWORDS_FROM_SOURCE, source=block) for block in blocks_of(source)]
+    return _from(source, SubjectKind.PASSWORDS_FROM_SOURCE)
 
 
 def tries_of_device(gw_id: str, mac: str) -> Subject:
@@ -119,20 +119,27 @@ def tries_of_device(gw_id: str, mac: str) -> Subject:
 def codes(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
     """Return what a voucher code counts against: the device, the source at this gateway, the gateway."""
     device = [] if mac is None else [tries_of_device(gw_id, mac)]
-    blocks = () if source is None else blocks_of(source)
-    sources = [Subject(SubjectKind.CODES_FROM_SOURCE, gw_id, source=block) for block in blocks]
-    return [*device, *sources, Subject(SubjectKind.CODES_AT_GATEWAY, gw_id, spared=blocks[0] if blocks else None)]
+    sources = _from(source, SubjectKind.CODES_FROM_SOURCE, gw_id)
+    return [*device, *sources, _at_gateway(gw_id, SubjectKind.CODES_AT_GATEWAY, sources)]
 
 
 def sign_ups(gw_id: str, mac: str | None, source: str | None) -> list[Subject]:
     """Return what a sign-up, which may send a mail, counts against."""
     device = [] if mac is None else [Subject(SubjectKind.SIGN_UPS_ON_DEVICE, gw_id, mac)]
-    blocks = () if source is None else blocks_of(source)
-    sources = [Subject(SubjectKind.SIGN_UPS_FROM_SOURCE, source=block) for block in blocks]
-    gateway = Subject(SubjectKind.SIGN_UPS_AT_GATEWAY, gw_id, spared=blocks[0] if blocks else None)
-    return [*device, *sources, gateway]
+    sources = _from(source, SubjectKind.SIGN_UPS_FROM_SOURCE)
+    return [*device, *sources, _at_gateway(gw_id, SubjectKind.SIGN_UPS_AT_GATEWAY, sources)]
 
 
 def mails_from(source: str) -> list[Subject]:
     """Return what addresses typed from a source count against."""
-    return [Subject(SubjectKind.MAILS_FROM_SOURCE, source=block) for block in blocks_of(source)]
+    return _from(source, SubjectKind.MAILS_FROM_SOURCE)
+
+
+def _from(source: str | None, kind: SubjectKind, gw_id: str | None = None) -> list[Subject]:
+    """Return the blocks of addresses that tries from a source count against, the narrowest first."""
+    return [Subject(kind, gw_id, source=block) for block in (() if source is None else blocks_of(source))]
+
+
+def _at_gateway(gw_id: str, kind: SubjectKind, sources: Sequence[Subject]) -> Subject:
+    """Return the gateway that tries count against, unless guests have lately signed in from the narrowest source."""
+    return Subject(kind, gw_id, spared=sources[0].source if sources else None)

@@ -71,6 +71,11 @@ class WaitingGateway:
     version: str | None = None
     shared_at: datetime | None = None
 
+    @property
+    def is_adoptable(self) -> bool:
+        """Whether a gateway can be adopted under this name."""
+        return GATEWAY_ID.fullmatch(self.gw_id) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:

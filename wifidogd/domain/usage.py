@@ -108,7 +108,7 @@ def device_of(session: Session) -> str:
 
 
 def arrival_of(session: Session) -> Arrival:
-    """Say when a session came online, so that no two are the same."""
+    """Return when a session came online, and its token hash, so that no two are the same."""
     return session.activated_at or session.opened_at, session.token_hash
 
 

@@ -9,7 +9,7 @@ from wifidogd.ctl.cli.arguments import show_duration
 from wifidogd.ctl.cli.command import Command
 from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_table, printable, seconds
 from wifidogd.domain.addresses import is_private
-from wifidogd.domain.gateways import GATEWAY_ID, Gateway, Heartbeat, WaitingGateway, propose_gw_id
+from wifidogd.domain.gateways import Gateway, Heartbeat, WaitingGateway, propose_gw_id
 from wifidogd.domain.plans import Network
 from wifidogd.settings import checked_data_dir, ctl_command
 from wifidogd.store.driver.database import Cursor
@@ -123,16 +123,16 @@ def _print_waiting(waiting: list[WaitingGateway], command: Command) -> None:
         ],
     )
     ctl = ctl_command(checked_data_dir(command.arguments.data_dir), command.arguments.database)
-    named = [one for one in waiting if GATEWAY_ID.fullmatch(one.gw_id)]
     for one in waiting:
-        if one not in named:
+        if not one.is_adoptable:
             print(
                 f'\nNone can be adopted as "{printable(one.gw_id)}": change GatewayID in its wifidog.conf, for example '
                 f"to {propose_gw_id(one.gw_id)}, and restart it."
             )
-    if named:
+    adoptable = [one for one in waiting if one.is_adoptable]
+    if adoptable:
         print("\nAdopt one with:")
-    for one in named:
+    for one in adoptable:
         address = one.address if one.address is not None and is_private(one.address) else "ITS-ADDRESS-FOR-GUESTS"
         print(f"  {ctl} gateway adopt {one.gw_id} --address {address} --port {one.port or 2060}")
 
@@ -171,7 +171,7 @@ def _waiting(gateway: WaitingGateway) -> dict[str, object]:
         "port": gateway.port,
         "source": gateway.source,
         "version": gateway.version,
-        "adoptable": GATEWAY_ID.fullmatch(gateway.gw_id) is not None,
+        "adoptable": gateway.is_adoptable,
         "name_shared_at": instant(gateway.shared_at),
         "first_seen": instant(gateway.first_seen),
         "last_seen": instant(gateway.last_seen),

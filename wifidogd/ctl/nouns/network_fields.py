@@ -78,7 +78,7 @@ def remember(text: str) -> timedelta | None:
 
 
 def name_or_none(check: Callable[[str], str]) -> Callable[[str], str | None]:
-    """Let a key be C{none} too."""
+    """Return a reader of names that also takes C{none}."""
     return lambda text: None if text.lower() == "none" else check(text)
 
 

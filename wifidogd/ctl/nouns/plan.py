@@ -134,9 +134,6 @@ def last_day(text: str) -> datetime | None:
     return None if text.lower() == "none" else end_of(until(text), "UTC")
 
 
-ALL_OPTIONS = "`wifidogctl plan set --help` shows all there is"
-
-
 async def list_all(command: Command) -> None:
     """List the plans by name."""
     plans = await command.transaction(fetch_plans)
@@ -159,7 +156,10 @@ async def change(command: Command) -> None:
     async def work(cursor: Cursor) -> tuple[bool, int]:
         known = {plan.name: plan for plan in await fetch_plans(cursor)}
         if name in known and changes.keys() == {"name"}:
-            raise CommandFailed(f"Nothing to set for plan {name} was named, such as --data 500MB: {ALL_OPTIONS}.")
+            raise CommandFailed(
+                f"Nothing to set for plan {name} was named, such as --data 500MB: "
+                "`wifidogctl plan set --help` shows all there is."
+            )
         plan = replace(known.get(name, Plan(name, name)), **changes)
         _expect_sense(plan)
         return await save_plan(cursor, plan), await count_online(cursor, name)

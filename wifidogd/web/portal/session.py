@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.session_view import SessionView, SessionViews
 from wifidogd.domain.addresses import read_mac
+from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.gateways.registry import Registry
@@ -55,7 +56,7 @@ class SessionPages:
         if view is not None and view.online:
             details, sealed = self._details(view, token), self._state.seal_token(token)
             return Answer(session_pages.portal(self._path, view, token, sealed, details, self._utc_now()))
-        gateway = self._registry.gateway(find_gw_id(fields.get("gw_id")) or "")
+        gateway = self._gateway(fields)
         if gateway is None or urls.LIVE not in fields:
             return Answer(notices.welcome(self._network(fields)))
         login_query = urls.login_query_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
@@ -155,11 +156,15 @@ class SessionPages:
     def message(self, query: bytes) -> Answer:
         """Explain a gateway's message, known or not, or that there was none."""
         fields = read_query(query)
-        gateway = self._registry.gateway(find_gw_id(fields.get("gw_id")) or "")
+        gateway = self._gateway(fields)
         login = urls.login_of(self._path, urls.login_query_of(gateway)) if gateway else None
         return Answer(notices.message(fields.get("message"), self._network(fields), login))
 
+    def _gateway(self, fields: Mapping[str, str]) -> Gateway | None:
+        """Find the gateway that a query claims to come from, if it is adopted."""
+        return self._registry.gateway(find_gw_id(fields.get("gw_id")) or "")
+
     def _network(self, fields: Mapping[str, str]) -> Network | None:
         """Find the network of the gateway that a query claims to come from, if there is one."""
-        gateway = self._registry.gateway(find_gw_id(fields.get("gw_id")) or "")
+        gateway = self._gateway(fields)
         return self._registry.network(gateway.network) if gateway else None
