@@ -78,7 +78,6 @@ SAME_MEANING = {
     "usage": "what sessions have used of an allowance",
     "voucher": "a code that signs a guest in",
     "voucher_sheet": "vouchers on paper",
-    "wire": "the octets that WiFiDog gateways exchange",
 }
 """Names that more than one module has, with the one meaning they have everywhere."""
 

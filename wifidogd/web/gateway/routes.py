@@ -27,16 +27,9 @@ from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
-from wifidogd.web.gateway.wire import (
-    PONG,
-    Query,
-    auth_line,
-    read_dialect,
-    read_heartbeat,
-    read_report,
-    read_version,
-    unsettled_line,
-)
+from wifidogd.web.gateway.classic import auth_line, unsettled_line
+from wifidogd.web.gateway.dialects import Query, read_dialect, read_report
+from wifidogd.web.gateway.pings import PONG, read_heartbeat, read_version
 from wifidogd.web.server.cross_site import foreign_origin
 from wifidogd.web.server.query import find_gw_id, read_query
 from wifidogd.web.server.request import query_of, source_of
