@@ -60,6 +60,7 @@ SAME_MEANING = {
     "allowances": "what sessions may use together",
     "arrivals": "guests who come to the login page",
     "database": "PostgreSQL, as its users reach it",
+    "devices": "routers that may have several gateways",
     "expiry": "the end of sessions that nobody ended",
     "gateway": "a WiFiDog router",
     "gateways": "WiFiDog routers",
