@@ -2,7 +2,7 @@
 Which gateways the pings of a device are about.
 
 apfree-wifidog pings in the name of its device, which may have several gateways, and names both in everything else
-(docs/protocol.md 2.3).
+(docs/protocol.md 2.1).
 """
 
 from __future__ import annotations
