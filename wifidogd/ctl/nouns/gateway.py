@@ -14,8 +14,9 @@ from wifidogd.ctl.nouns.gateway_list import list_all
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.tokens import mint_token
+from wifidogd.gateways.adoption import with_same_key
 from wifidogd.store.driver.database import Cursor
-from wifidogd.store.gateways.gateways import lock_gateway, remove
+from wifidogd.store.gateways.gateways import fetch_gateways, lock_gateway, remove
 
 PLACEHOLDER = "YOUR-KEY"
 """Stands where a key belongs that only the router still knows."""
@@ -34,7 +35,11 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
         description="Print the lines for the wifidog.conf of an adopted router.",
     )
     config.add_argument("gw_id", type=gateway_id, metavar="GW_ID", help="GatewayID of the router")
-    config.add_argument("--new-key", action="store_true", help="make another key for it; the last one stays valid")
+    config.add_argument(
+        "--new-key",
+        action="store_true",
+        help="make another key for it, and for those with the same key; the last one stays valid",
+    )
     config.set_defaults(command=show_config)
     removal = verbs("remove", help="forget a gateway and end its sessions")
     removal.add_argument("gw_id", type=gateway_id, metavar="GW_ID", help="GatewayID of the router")
@@ -51,7 +56,8 @@ async def show_config(command: Command) -> None:
         if gateway is None:
             raise _unknown(gw_id)
         if key is not None:
-            await add_key(cursor, gateway, key)
+            for one in with_same_key(gateway, await fetch_gateways(cursor)) or [gateway]:
+                await add_key(cursor, one, key)
         return gateway
 
     gateway = await command.transaction(work)
