@@ -9,11 +9,12 @@ from wifidogd.ctl.cli.arguments import JSON, add_nouns, gateway_id
 from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain, count, print_json, seconds
 from wifidogd.ctl.cli.server_address import find_server, server_options
-from wifidogd.ctl.nouns.gateway_adopt import add_adopt, add_key, advise, conf_of, tell_of_key
+from wifidogd.ctl.nouns.gateway_adopt import add_adopt, add_key, advise, tell_of_key
 from wifidogd.ctl.nouns.gateway_list import list_all
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.tokens import mint_token
+from wifidogd.gateways.router_formats import RouterFormat, configuration, notes_on, obstacle
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.gateways import lock_gateway, remove
 
@@ -30,10 +31,18 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     config = verbs(
         "config",
         parents=[server_options(), JSON],
-        help="print the lines for the router's wifidog.conf",
-        description="Print the lines for the wifidog.conf of an adopted router.",
+        help="print the configuration of a router",
+        description="Print what goes into the configuration of an adopted router, in the format of its software.",
     )
     config.add_argument("gw_id", type=gateway_id, metavar="GW_ID", help="GatewayID of the router")
+    config.add_argument(
+        "--for",
+        dest="router_format",
+        choices=[each.value for each in RouterFormat],
+        default=RouterFormat.WIFIDOG.value,
+        help="what to print: lines for wifidog.conf (the default), commands for OpenWrt's package wifidog, a "
+        "wifidogx.conf for apfree-wifidog, uci commands for OpenWrt's package apfree-wifidog, or for wifidog-ng",
+    )
     config.add_argument("--new-key", action="store_true", help="make another key for it; the last one stays valid")
     config.set_defaults(command=show_config)
     removal = verbs("remove", help="forget a gateway and end its sessions")
@@ -42,7 +51,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
 
 
 async def show_config(command: Command) -> None:
-    """Print the lines for a gateway's wifidog.conf; hints go to standard error."""
+    """Print the configuration of a gateway; hints go to standard error."""
     gw_id = command.arguments.gw_id
     key = mint_token() if command.arguments.new_key else None
 
@@ -50,17 +59,23 @@ async def show_config(command: Command) -> None:
         gateway = await lock_gateway(cursor, gw_id)
         if gateway is None:
             raise _unknown(gw_id)
+        problem = obstacle(router_format, server, has_key=bool(gateway.key_hashes) or key is not None)
+        if problem is not None and not command.arguments.json:
+            raise CommandFailed(problem)
         if key is not None:
             await add_key(cursor, gateway, key)
         return gateway
 
+    server = await find_server(command)
+    router_format = RouterFormat(command.arguments.router_format)
     gateway = await command.transaction(work)
     shown = PLACEHOLDER if gateway.key_hashes and key is None else key
-    server = await find_server(command)
     if command.arguments.json:
         print_json(_document(server, gateway, key))
         return
-    print(conf_of(server, gateway, shown), end="")
+    print(configuration(router_format, gateway, server, shown), end="")
+    for note in notes_on(router_format, gateway, server, has_key=shown is not None):
+        complain(note)
     if shown is PLACEHOLDER:
         complain(
             "Only the router knows its key.  For a new one, with the last still valid: "
