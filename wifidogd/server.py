@@ -17,6 +17,7 @@ from wifidogd.accounting.ledger import Ledger
 from wifidogd.domain.errors import ConfigurationError, StoreError, StoreRefused
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
+from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
@@ -61,6 +62,7 @@ class Components:
     registry: Registry
     ledger: Ledger
     heartbeats: Heartbeats
+    devices: Devices
     passwords: Passwords
     expiry: Expiry
     clock_watch: ClockWatch
@@ -212,6 +214,7 @@ class AuthServer(StartupService):
             await self._finish("stopping timers", maybeDeferred(self.timers.stopService))
         if parts.registry.loaded:
             await self._finish("writing heartbeats", parts.heartbeats.flush())
+            await self._finish("writing which devices gateways are on", parts.devices.flush())
             await self._finish("telling other servers", parts.expiry.sign_off())
         await parts.database.stop()
         await parts.site.connections.drain(SEND_LAST)

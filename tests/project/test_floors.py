@@ -60,6 +60,7 @@ SAME_MEANING = {
     "allowances": "what sessions may use together",
     "arrivals": "guests who come to the login page",
     "database": "PostgreSQL, as its users reach it",
+    "devices": "routers that may have several gateways",
     "expiry": "the end of sessions that nobody ended",
     "gateway": "a WiFiDog router",
     "gateways": "WiFiDog routers",
@@ -77,7 +78,6 @@ SAME_MEANING = {
     "usage": "what sessions have used of an allowance",
     "voucher": "a code that signs a guest in",
     "voucher_sheet": "vouchers on paper",
-    "wire": "the octets that WiFiDog gateways exchange",
 }
 """Names that more than one module has, with the one meaning they have everywhere."""
 

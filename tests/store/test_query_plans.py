@@ -349,6 +349,7 @@ ELSEWHERE = {
         "accounts.outbox.CLAIM",
         "accounts.outbox.REMOVE",
         "accounts.outbox.PUT_OFF",
+        "gateways.devices.SAVE_DEVICES",
         "gateways.heartbeats.SAVE_HEARTBEATS",
         "gateways.waiting_gateways.REMEMBER_WAITING",
         "gateways.waiting_gateways.FORGET_WAITING",

@@ -35,6 +35,7 @@ class Gateway:
     @ivar interval: its CheckInterval, between two reports about a guest.
     @ivar key_hashes: SHA-256 of the keys it may use, newest first, two at most; empty for a gateway without a key.
     @ivar trust_macs: whether the operator believes the MACs that are reported for it although it has no key.
+    @ivar device_ids: the devices that named it as theirs, the latest first; apfree-wifidog pings in their names.
     """
 
     gw_id: str
@@ -44,6 +45,7 @@ class Gateway:
     interval: timedelta = timedelta(seconds=60)
     key_hashes: tuple[bytes, ...] = field(default=(), repr=False)
     trust_macs: bool = False
+    device_ids: tuple[str, ...] = ()
 
     @property
     def proves_macs(self) -> bool:
@@ -60,6 +62,7 @@ class WaitingGateway:
     @ivar address: the C{gw_address} of its guests' redirects; None until it has sent a guest.
     @ivar source: the address from which it, or its guest, called.
     @ivar shared_at: when two gateways last seemed to use the name; None if they never did.
+    @ivar device_id: the device that it is on, which may have other gateways; None where none was named.
     """
 
     gw_id: str
@@ -70,6 +73,7 @@ class WaitingGateway:
     port: int | None = None
     version: str | None = None
     shared_at: datetime | None = None
+    device_id: str | None = None
 
     @property
     def is_adoptable(self) -> bool:

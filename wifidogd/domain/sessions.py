@@ -191,6 +191,7 @@ class LoginQuery:
     @ivar gw_address: None when the gateway did not say.
     @ivar mac: lower-case with colons; None when absent or unreadable.
     @ivar url: the page first wanted, http or https, at most 1,000 characters; None when absent, ours or a probe.
+    @ivar device_id: the device that the gateway is on; None when absent or unreadable.
     """
 
     gw_id: str
@@ -199,3 +200,4 @@ class LoginQuery:
     mac: str | None = None
     ip: str | None = None
     url: str | None = None
+    device_id: str | None = None

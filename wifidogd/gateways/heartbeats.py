@@ -184,4 +184,5 @@ def _newer(known: WaitingGateway, waiting: WaitingGateway) -> WaitingGateway:
         port=waiting.port or known.port,
         version=waiting.version or known.version,
         shared_at=waiting.shared_at or known.shared_at,
+        device_id=waiting.device_id or known.device_id,
     )

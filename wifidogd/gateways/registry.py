@@ -8,7 +8,7 @@ last known ones stay.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from twisted.logger import Logger
@@ -27,6 +27,9 @@ log = Logger()
 
 MOST_TRUSTED = 100
 """Gateways that may adopt themselves, at most, counting those adopted by hand."""
+
+MOST_GATEWAYS_OF_DEVICE = 64
+"""A device of apfree-wifidog has a gateway for each of its guest networks; more than that are not believed."""
 
 DEFAULT_NETWORK = "default"
 
@@ -62,6 +65,7 @@ class Registry:
         self._spread = spread
         self._gateways: dict[str, Gateway] = {}
         self._networks: dict[str, Network] = {}
+        self._by_device: dict[str, tuple[str, ...]] = {}
         self._revision = 0
         self.signing_secret: str | None = None
 
@@ -73,6 +77,10 @@ class Registry:
     def gateway(self, gw_id: str) -> Gateway | None:
         """Return an adopted gateway; None if none has this name."""
         return self._gateways.get(gw_id)
+
+    def gateways_on(self, device_id: str) -> tuple[str, ...]:
+        """Return the names of the adopted gateways that a device has named as its own."""
+        return self._by_device.get(device_id, ())
 
     def network(self, name: str) -> Network:
         """
@@ -149,3 +157,15 @@ class Registry:
         networks = {network.name: network for network in await fetch_networks(cursor)}
         self.signing_secret = await fetch_secret(cursor)
         self._gateways, self._networks, self._revision = gateways, networks, revision
+        self._by_device = _by_device(gateways.values())
+
+
+def _by_device(gateways: Iterable[Gateway]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the gateways on each device."""
+    found: dict[str, tuple[str, ...]] = {}
+    for gateway in gateways:
+        for device_id in gateway.device_ids:
+            known = found.get(device_id, ())
+            if len(known) < MOST_GATEWAYS_OF_DEVICE:
+                found[device_id] = (*known, gateway.gw_id)
+    return found

@@ -30,6 +30,7 @@ from wifidogd.accounts.smtp import deliver
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
+from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
@@ -100,20 +101,22 @@ def auth_server(
     """Make the whole server of one process."""
     common = make_common(settings, identity, reactor, utc_now, mint)
     ledger, heartbeats, expiry = make_accounting(common)
+    devices = Devices(common.database, common.registry, heartbeats, utc_now=utc_now)
     outbox, mail = make_mail(common)
     lag = ReactorLag(reactor)
-    timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, expiry, reactor)
+    timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, devices, expiry, reactor)
     components = Components(
         cluster=common.cluster,
         database=common.database,
         registry=common.registry,
         ledger=ledger,
         heartbeats=heartbeats,
+        devices=devices,
         passwords=common.passwords,
         expiry=expiry,
         clock_watch=common.clock_watch,
         timers=timers + make_mail_timers(outbox, mail, reactor),
-        site=make_site(common, ledger, heartbeats, mail, lag),
+        site=make_site(common, ledger, heartbeats, devices, mail, lag),
     )
     return AuthServer(
         components,
@@ -190,14 +193,19 @@ def make_mail(common: Common) -> tuple[Outbox | None, MailServices | None]:
 
 
 def make_site(
-    common: Common, ledger: Ledger, heartbeats: Heartbeats, mail: MailServices | None, lag: ReactorLag
+    common: Common,
+    ledger: Ledger,
+    heartbeats: Heartbeats,
+    devices: Devices,
+    mail: MailServices | None,
+    lag: ReactorLag,
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
     clock, utc_now = common.reactor, common.utc_now
     metrics = {"ledger": ledger.metrics, **common.identity.metrics}
     return WifidogdSite(
-        GatewayPages(ledger, common.registry, heartbeats, clock=clock, utc_now=utc_now).app.resource(),
-        make_guest_pages(common, heartbeats, mail).app.resource(),
+        GatewayPages(ledger, common.registry, heartbeats, devices, clock=clock, utc_now=utc_now).app.resource(),
+        make_guest_pages(common, heartbeats, devices, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
         path=common.settings.path,
         clock=clock,
@@ -205,7 +213,7 @@ def make_site(
     )
 
 
-def make_guest_pages(common: Common, heartbeats: Heartbeats, mail: MailServices | None) -> GuestPages:
+def make_guest_pages(common: Common, heartbeats: Heartbeats, devices: Devices, mail: MailServices | None) -> GuestPages:
     """Make the pages that guests see, and what signs them in."""
     database, registry, utc_now, mint = common.database, common.registry, common.utc_now, common.mint
     services = SignInServices(
@@ -220,6 +228,7 @@ def make_guest_pages(common: Common, heartbeats: Heartbeats, mail: MailServices 
         SessionViews(database, registry, utc_now=utc_now),
         PersonalData(database, common.passwords, utc_now=utc_now),
         heartbeats.wait,
+        devices.learn_from_guest,
         mail=mail,
         path=common.settings.path,
         public_url=common.settings.public_url,

@@ -14,7 +14,8 @@ from tests.chaos.fuzz.requests import LOGIN_QUERY, TOKEN, WORDS, sign
 from wifidogd.domain.errors import MalformedRequest
 from wifidogd.domain.gateways import GATEWAY_ID
 from wifidogd.domain.sessions import MAX_OCTETS, Dialect, Octets, Stage
-from wifidogd.web.gateway.wire import LONGEST_UPTIME, read_heartbeat, read_report
+from wifidogd.web.gateway.dialects import read_report
+from wifidogd.web.gateway.pings import LONGEST_UPTIME, read_heartbeat
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.login_query import Flaw, read_login_query
 from wifidogd.web.rendering.destination import MAX_LENGTH

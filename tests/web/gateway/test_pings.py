@@ -11,7 +11,7 @@ from pytest_twisted import ensureDeferred
 
 from tests.support.builders import NOON, put, rows
 from tests.support.deadline import within
-from tests.support.raw_http import connect, read_reply
+from tests.support.raw_http import ask, connect, read_reply
 from tests.support.site_server import MAC, SiteServer, token_in
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.tokens import hash_secret
@@ -80,6 +80,43 @@ async def test_only_a_gateway_that_names_itself_waits_to_be_adopted(
     assert await ping(server, query) == (200, "Pong")
     assert await rows(server.database, WAITING) == waiting
     assert await rows(server.database, BEATS) == []
+
+
+@ensureDeferred
+async def test_a_ping_of_a_device_is_one_of_each_of_its_gateways(server: SiteServer) -> None:
+    """As soon as another request has named both; apfree-wifidog 9 names its device alone in pings."""
+    await server.adopt(Gateway("gw2", "default", "10.0.1.1"))
+    await server.refresh()
+    for gw_id in ("gw1", "gw2"):
+        told = await ask(server.port, f"/wifidog/auth/?stage=counters&token=x&gw_id={gw_id}&device_id=box")
+        assert told.status == 200
+    assert await ping(server, "device_id=box&sys_uptime=100&wifidog_uptime=60") == (200, "Pong")
+    restarts = "SELECT gw_id, wifidog_uptime, restarted_at FROM heartbeats ORDER BY gw_id"
+    minute = timedelta(minutes=1)
+    assert await rows(server.database, restarts) == [("gw1", minute, None), ("gw2", minute, None)]
+    server.now = NOON + 2 * minute
+    assert await ping(server, "device_id=box&sys_uptime=10&wifidog_uptime=5") == (200, "Pong")
+    second = timedelta(seconds=1)
+    restarted = server.now - 5 * second
+    assert await rows(server.database, restarts) == [("gw1", 5 * second, restarted), ("gw2", 5 * second, restarted)]
+
+
+@ensureDeferred
+async def test_a_device_is_learnt_from_the_address_of_its_login_page(server: SiteServer) -> None:
+    await ask(server.port, f"/wifidog/login/?gw_id=gw1&gw_address=10.0.0.1&gw_port=2060&mac={MAC}&device_id=box")
+    assert await ping(server, "device_id=box") == (200, "Pong")
+    assert [row[0] for row in await rows(server.database, BEATS)] == ["gw1"]
+
+
+@ensureDeferred
+async def test_a_ping_of_a_device_needs_the_key_of_its_gateway(server: SiteServer) -> None:
+    """Whoever knows no key of its gateways speaks for none of them."""
+    await ask(server.port, "/wifidog/auth/?stage=counters&token=x&gw_id=keyed&device_id=box&k=right")
+    assert await ping(server, "device_id=box") == (403, "The key of this gateway is missing or wrong.\n")
+    assert await ping(server, "device_id=box&k=wrong") == (403, "The key of this gateway is missing or wrong.\n")
+    assert await rows(server.database, BEATS) == []
+    assert await ping(server, "device_id=box&k=right") == (200, "Pong")
+    assert [row[0] for row in await rows(server.database, BEATS)] == ["keyed"]
 
 
 @pytest.mark.parametrize("key", ["", "&k=wrong"])

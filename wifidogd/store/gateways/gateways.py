@@ -11,14 +11,18 @@ from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
 
 FETCH_GATEWAYS = """
-    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs
+    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs,
+           ARRAY(SELECT device_id FROM gateway_devices AS known WHERE known.gw_id = gateways.gw_id
+                  ORDER BY heard_at DESC, device_id) AS device_ids
       FROM gateways
      ORDER BY gw_id
      LIMIT 100000
 """
 
 LOCK_GATEWAY = """
-    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs
+    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs,
+           ARRAY(SELECT device_id FROM gateway_devices AS known WHERE known.gw_id = gateways.gw_id
+                  ORDER BY heard_at DESC, device_id) AS device_ids
       FROM gateways
      WHERE gw_id = %(gw_id)s
        FOR UPDATE
@@ -78,9 +82,10 @@ def gateway_of(
     check_interval: timedelta,
     key_hashes: list[bytes],
     trust_macs: bool,
+    device_ids: list[str],
 ) -> Gateway:
     """Return the gateway that a row of the table stands for."""
-    return Gateway(gw_id, network, address, port, check_interval, tuple(key_hashes), trust_macs)
+    return Gateway(gw_id, network, address, port, check_interval, tuple(key_hashes), trust_macs, tuple(device_ids))
 
 
 GATEWAYS = RowReader(gateway_of)

@@ -12,11 +12,11 @@ from wifidogd.store.driver.rows import RowReader
 REMEMBER_WAITING = """
     WITH seen AS (
         SELECT report.gw_id, report.first_seen, report.last_seen, report.source, report.address, report.port,
-               report.version, report.shared_at
+               report.version, report.shared_at, report.device_id
           FROM unnest(%(gw_ids)s::text[], %(first_seen)s::timestamptz[], %(last_seen)s::timestamptz[],
                       %(sources)s::inet[], %(addresses)s::inet[], %(ports)s::integer[], %(versions)s::text[],
-                      %(shared)s::timestamptz[])
-               AS report (gw_id, first_seen, last_seen, source, address, port, version, shared_at)
+                      %(shared)s::timestamptz[], %(devices)s::text[])
+               AS report (gw_id, first_seen, last_seen, source, address, port, version, shared_at, device_id)
          WHERE NOT EXISTS (SELECT FROM gateways WHERE gateways.gw_id = report.gw_id)
     ), placed AS (
         SELECT gw_id, last_seen, block,
@@ -48,8 +48,9 @@ REMEMBER_WAITING = """
                 ORDER BY gw_id
                   FOR UPDATE SKIP LOCKED)
     )
-    INSERT INTO waiting_gateways AS known (gw_id, first_seen, last_seen, source, address, port, version, shared_at)
-    SELECT gw_id, first_seen, last_seen, source, address, port, version, shared_at
+    INSERT INTO waiting_gateways AS known (gw_id, first_seen, last_seen, source, address, port, version, shared_at,
+                                           device_id)
+    SELECT gw_id, first_seen, last_seen, source, address, port, version, shared_at, device_id
       FROM seen
       JOIN kept USING (gw_id)
      ORDER BY gw_id
@@ -59,7 +60,8 @@ REMEMBER_WAITING = """
            address = coalesce(excluded.address, known.address),
            port = coalesce(excluded.port, known.port),
            version = coalesce(excluded.version, known.version),
-           shared_at = coalesce(excluded.shared_at, known.shared_at)
+           shared_at = coalesce(excluded.shared_at, known.shared_at),
+           device_id = coalesce(excluded.device_id, known.device_id)
 """
 """
 The callers of each source are ranked, the latest first, and then those of each /48 or /24, all firsts before all
@@ -74,7 +76,7 @@ FORGET_WAITING = """
 """
 
 LIST_WAITING = """
-    SELECT gw_id, first_seen, last_seen, source, address, port, version, shared_at
+    SELECT gw_id, first_seen, last_seen, source, address, port, version, shared_at, device_id
       FROM waiting_gateways
      ORDER BY last_seen DESC, gw_id
      LIMIT 10000
@@ -88,7 +90,7 @@ async def remember_waiting(cursor: Cursor, waiting: Sequence[WaitingGateway], ro
     Record gateways that called without being adopted.
 
     One that was recorded before keeps its C{first_seen}, and its address,
-    port and version where it does not name them now.  Adopted ones are left
+    port, version and device where it does not name them now.  Adopted ones are left
     out.
 
     @param waiting: each C{gw_id} once.
@@ -107,6 +109,7 @@ async def remember_waiting(cursor: Cursor, waiting: Sequence[WaitingGateway], ro
             "ports": [one.port for one in waiting],
             "versions": [one.version for one in waiting],
             "shared": [one.shared_at for one in waiting],
+            "devices": [one.device_id for one in waiting],
             "room": room,
         },
     )

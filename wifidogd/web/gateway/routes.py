@@ -6,6 +6,9 @@ Gateways read the body and ignore the status, which is for people.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from klein import Klein
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -20,18 +23,13 @@ from wifidogd.domain.decisions import Decision, Refusal
 from wifidogd.domain.errors import MalformedRequest, MisnamedGateway, Overloaded, StoreError
 from wifidogd.domain.gateways import WaitingGateway, is_absent
 from wifidogd.domain.sessions import AuthCode, Report, UtcNow
+from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
-from wifidogd.web.gateway.wire import (
-    PONG,
-    auth_line,
-    read_dialect,
-    read_heartbeat,
-    read_report,
-    read_version,
-    unsettled_line,
-)
+from wifidogd.web.gateway.classic import auth_line, unsettled_line
+from wifidogd.web.gateway.dialects import Query, read_dialect, read_report
+from wifidogd.web.gateway.pings import PONG, read_heartbeat, read_version
 from wifidogd.web.server.cross_site import foreign_origin
 from wifidogd.web.server.query import find_gw_id, read_query
 from wifidogd.web.server.request import query_of, source_of
@@ -48,11 +46,19 @@ class GatewayPages:
     app = Klein()
 
     def __init__(
-        self, ledger: Ledger, registry: Registry, heartbeats: Heartbeats, *, clock: IReactorTime, utc_now: UtcNow
+        self,
+        ledger: Ledger,
+        registry: Registry,
+        heartbeats: Heartbeats,
+        devices: Devices,
+        *,
+        clock: IReactorTime,
+        utc_now: UtcNow,
     ) -> None:
         self._ledger = ledger
         self._registry = registry
         self._heartbeats = heartbeats
+        self._devices = devices
         self._utc_now = utc_now
         self._log = RateLimitedLog(log, clock)
 
@@ -70,13 +76,34 @@ class GatewayPages:
             heartbeat = read_heartbeat(query, _user_agent(request), source_of(request), self._utc_now())
         except MisnamedGateway as problem:
             return self._answer_misnamed(request, problem, is_gateway=not is_absent(query.get("gw_id", "")))
-        is_adopted = self._registry.gateway(heartbeat.gw_id) is not None
-        if is_adopted and not self._registry.may_ask(heartbeat.gw_id, key or query.get("k")):
+        gw_ids = self._pinging(query, heartbeat.gw_id)
+        welcome = [gw_id for gw_id in gw_ids if self._may_ping(gw_id, key or query.get("k"))]
+        if gw_ids and not welcome:
             self._log.warn("ping of {gw_id} refused: its key is missing or wrong", gw_id=heartbeat.gw_id)
             return _plain(request, b"The key of this gateway is missing or wrong.\n", FORBIDDEN)
-        if is_adopted or heartbeat.gw_id == find_gw_id(query.get("gw_id")):
-            self._heartbeats.beat(heartbeat)
+        for gw_id in welcome:
+            self._heartbeats.beat(replace(heartbeat, gw_id=gw_id))
+        self._learn_device(query, key, source_of(request))
         return _plain(request, PONG)
+
+    def _pinging(self, query: Query, name: str) -> Sequence[str]:
+        """
+        Return the names of the gateways that a ping is about: the one it names, or those on its device.
+
+        @param name: of the gateway, or of the device where it names no gateway.
+        """
+        if find_gw_id(query.get("gw_id")) is not None or self._registry.gateway(name) is not None:
+            return [name]
+        return self._devices.gw_ids(name)
+
+    def _may_ping(self, gw_id: str, key: str | None) -> bool:
+        return self._registry.gateway(gw_id) is None or self._registry.may_ask(gw_id, key)
+
+    def _learn_device(self, query: Query, key: str | None, source: str) -> None:
+        """Keep which device a gateway is on, if a request names both."""
+        device_id, gw_id = find_gw_id(query.get("device_id")), find_gw_id(query.get("gw_id"))
+        if device_id is not None and gw_id is not None:
+            self._devices.learn(device_id, [gw_id], source, key or query.get("k"))
 
     def _answer_misnamed(self, request: IRequest, problem: MisnamedGateway, *, is_gateway: bool) -> bytes:
         """
@@ -102,6 +129,7 @@ class GatewayPages:
         if query.get("stage") in UNSUPPORTED:
             return _plain(request, UNSUPPORTED[query["stage"]], NOT_IMPLEMENTED)
         report = read_report(query, read_dialect(_user_agent(request)), key)
+        self._learn_device(query, key, source_of(request))
         told = (request, report)
         return self._ledger.settle(report).addCallbacks(self._answer, self._answer_unsettled, told, {}, told)
 

@@ -17,7 +17,7 @@ from wifidogd.domain.errors import MisnamedGateway
 from wifidogd.domain.gateways import Gateway, is_absent
 from wifidogd.domain.sessions import LoginQuery
 from wifidogd.web.rendering.destination import wanted_page
-from wifidogd.web.server.query import read_address, read_guest_ip, read_gw_id, read_query
+from wifidogd.web.server.query import find_gw_id, read_address, read_guest_ip, read_gw_id, read_query
 
 
 class Flaw(Enum):
@@ -53,6 +53,7 @@ def read_login_query(query: bytes, own_hosts: Collection[str]) -> LoginQuery | F
         mac=read_mac(fields.get("mac")),
         ip=read_guest_ip(fields.get("ip")),
         url=wanted_page(fields.get("url", ""), {*own_hosts, gw_address or ""}),
+        device_id=find_gw_id(fields.get("device_id")),
     )
 
 

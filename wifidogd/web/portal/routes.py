@@ -83,6 +83,7 @@ class GuestPages:
         views: SessionViews,
         personal_data: PersonalData,
         remember_waiting: Callable[[WaitingGateway], None],
+        learn_device: Callable[[str, str], None],
         *,
         mail: MailServices | None,
         path: str,
@@ -92,6 +93,7 @@ class GuestPages:
     ) -> None:
         """
         @param remember_waiting: told of each guest whom an unknown gateway sends, or a known one from elsewhere.
+        @param learn_device: told of the device that a guest's gateway is on, and of the gateway's name.
         @param mail: what needs a mail server; None where there is none.
         @param path: under which the server is reached, with slashes around.
         @param public_url: what guests' browsers reach this server by; None when only they know.
@@ -107,6 +109,7 @@ class GuestPages:
             path,
             has_mail=has_mail,
             remember_waiting=remember_waiting,
+            learn_device=learn_device,
             utc_now=utc_now,
             public_url=public_url,
         )

@@ -57,12 +57,14 @@ class SignInPages:
         *,
         has_mail: bool,
         remember_waiting: Callable[[WaitingGateway], None],
+        learn_device: Callable[[str, str], None],
         utc_now: UtcNow,
         public_url: str | None,
     ) -> None:
         """
         @param has_mail: whether guests can be written to.
         @param remember_waiting: called for each guest whom an unknown gateway sends, or a known one from elsewhere.
+        @param learn_device: called with the device that a guest's gateway is on, and the gateway's name.
         @param public_url: what guests reach this server by, perhaps through a proxy that ends TLS; None when only
             their browsers know.
         """
@@ -71,7 +73,7 @@ class SignInPages:
         self._state = state
         self._path = path
         self._answers = SignInAnswers(state, path, has_mail=has_mail, utc_now=utc_now)
-        self._remember_waiting = remember_waiting
+        self._remember_waiting, self._learn_device = remember_waiting, learn_device
         self._utc_now = utc_now
         parts = urlsplit(public_url or "")
         self._own_hosts = {parts.hostname} if parts.hostname else set()
@@ -99,6 +101,8 @@ class SignInPages:
         if is_elsewhere(gateway, login_query):
             self._remember(login_query, caller)
             return Answer(notices.moved(request.network, gateway, login_query), HTTPStatus.BAD_REQUEST)
+        if login_query.device_id is not None:
+            self._learn_device(login_query.device_id, gateway.gw_id)
         arrival = await self._services.arrivals.look_up(request)
         if arrival.is_online:
             return self._answers.already_online(request, caller)
@@ -195,5 +199,13 @@ class SignInPages:
     def _remember(self, login_query: LoginQuery, caller: Caller) -> None:
         now = self._utc_now()
         self._remember_waiting(
-            WaitingGateway(login_query.gw_id, now, now, caller.source, login_query.gw_address, login_query.gw_port)
+            WaitingGateway(
+                login_query.gw_id,
+                now,
+                now,
+                caller.source,
+                login_query.gw_address,
+                login_query.gw_port,
+                device_id=login_query.device_id,
+            )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wifidogd.domain.sessions import Dialect, Octets
-from wifidogd.web.gateway.wire import read_report
+from wifidogd.web.gateway.dialects import read_report
 
 
 @pytest.mark.parametrize(

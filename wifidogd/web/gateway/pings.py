@@ -1,0 +1,68 @@
+"""What gateways say of themselves in C{/ping}, and the one answer to it; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from wifidogd.domain.errors import MalformedRequest
+from wifidogd.domain.gateways import Heartbeat
+from wifidogd.domain.sessions import MAX_OCTETS
+from wifidogd.web.gateway.counts import read_count
+from wifidogd.web.server.query import read_gw_id
+
+PONG = b"Pong"
+"""The whole answer to a ping; wifidog-ng 1.x compares every byte."""
+
+LONGEST_UPTIME = timedelta(days=3650)
+"""A router whose clock stepped back reports an uptime near 2^32 or 2^64 (docs/protocol.md 6.3): no data."""
+
+HIGHEST_LOAD = 100_000.0
+
+_LOAD = re.compile(r"[0-9]{1,10}(\.[0-9]{1,10})?")
+
+
+def read_heartbeat(query: Mapping[str, str], user_agent: str, source: str, now: datetime) -> Heartbeat:
+    """
+    Return the heartbeat in a C{/ping} request; apfree-wifidog names its device instead of the gateway.
+
+    @param source: address the request came from.
+    @raise MalformedRequest: if it names neither a gateway nor a device, or one that cannot be adopted.
+    """
+    gw_id = read_gw_id(query.get("gw_id")) or read_gw_id(query.get("device_id"))
+    if gw_id is None:
+        raise MalformedRequest("gw_id", "is missing")
+    return Heartbeat(
+        gw_id=gw_id,
+        seen_at=now,
+        source=source,
+        version=read_version(user_agent),
+        sys_uptime=_uptime(query.get("sys_uptime")),
+        memory_free=_kilobytes(query.get("sys_memfree")),
+        load=_load(query.get("sys_load")),
+        wifidog_uptime=_uptime(query.get("wifidog_uptime")),
+    )
+
+
+def read_version(user_agent: str) -> str | None:
+    """Return what can be stored and shown: a stranger's C{User-Agent} ends up on the operator's terminal."""
+    return "".join(filter(str.isprintable, user_agent))[:100] or None
+
+
+def _uptime(text: str | None) -> timedelta | None:
+    seconds = read_count(text)
+    if seconds is None or seconds > LONGEST_UPTIME.total_seconds():
+        return None
+    return timedelta(seconds=seconds)
+
+
+def _kilobytes(text: str | None) -> int | None:
+    count = read_count(text)
+    return None if count is None or count > MAX_OCTETS // 1024 else count * 1024
+
+
+def _load(text: str | None) -> float | None:
+    if text is None or not _LOAD.fullmatch(text):
+        return None
+    return float(text) if float(text) <= HIGHEST_LOAD else None
