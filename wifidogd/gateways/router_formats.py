@@ -16,6 +16,14 @@ from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.server_address import PORTS, ServerAddress
 from wifidogd.gateways.router_config import auth_server_block, gateway_conf
 
+SAFETY = (
+    "Set HTTPDUserName and HTTPDPassword in wifidog.conf: without them the router shows all tokens to any guest.",
+    "Leave FirewallRuleSet auth-is-down out of it: it opens the internet to strangers whenever this server is slow.",
+)
+"""Said with every wifidog.conf (docs/protocol.md 6.9 and 6.3)."""
+
+NEEDS_TLS = "wifidog must be built with TLS to reach an https server: on OpenWrt that is the package wifidog-tls."
+
 WEB_SOCKET_PATH = "/ws/wifidogx"
 """Where routers with apfree-wifidog open their WebSocket."""
 
@@ -31,6 +39,14 @@ class RouterFormat(Enum):
     APFREE = "apfree"
     APFREE_UCI = "apfree-uci"
     WIFIDOG_NG = "wifidog-ng"
+
+
+def format_of(user_agent: str | None) -> RouterFormat:
+    """Return the format that a router reads which calls with this C{User-Agent}; wifidog's own if nobody knows."""
+    for beginning, router_format in (("ApFree", RouterFormat.APFREE), ("LuaSocket", RouterFormat.WIFIDOG_NG)):
+        if (user_agent or "").startswith(beginning):
+            return router_format
+    return RouterFormat.WIFIDOG
 
 
 def obstacle(router_format: RouterFormat, server: ServerAddress, *, has_key: bool) -> str | None:
@@ -65,7 +81,11 @@ def configuration(router_format: RouterFormat, gateway: Gateway, server: ServerA
 
 
 def notes_on(router_format: RouterFormat, gateway: Gateway, server: ServerAddress, *, has_key: bool) -> list[str]:
-    """Return sentences that an operator must know who pastes a configuration."""
+    """
+    Return sentences that an operator must know who pastes a configuration.
+
+    @param has_key: whether the configuration holds a key.
+    """
     if router_format in (RouterFormat.APFREE, RouterFormat.APFREE_UCI):
         return _notes_on_apfree(router_format, gateway, server, has_key=has_key)
     if router_format is RouterFormat.WIFIDOG_NG:
@@ -73,9 +93,7 @@ def notes_on(router_format: RouterFormat, gateway: Gateway, server: ServerAddres
             "wifidog-ng 2 sends no counters: its guests stay online until they log out, limits and `session kick` do "
             "not reach them, and their data is not counted.  wifidog-ng 1 sends counters every 30 seconds."
         ]
-    if server.tls:
-        return ["wifidog must be built with TLS for https: on OpenWrt that is the package wifidog-tls."]
-    return []
+    return [*SAFETY, *([NEEDS_TLS] if server.tls else [])]
 
 
 def _notes_on_apfree(
@@ -100,8 +118,8 @@ def _notes_on_apfree(
         )
     if gateway.interval.total_seconds() < SHORTEST_APFREE_INTERVAL:
         notes.append(
-            f"apfree-wifidog needs a CheckInterval of {SHORTEST_APFREE_INTERVAL} seconds or more: tell the server, too, "
-            f"with `wifidogctl gateway adopt {gateway.gw_id} --interval {SHORTEST_APFREE_INTERVAL}`."
+            f"apfree-wifidog needs a CheckInterval of {SHORTEST_APFREE_INTERVAL} seconds or more: tell the server, "
+            f"too, with `wifidogctl gateway adopt {gateway.gw_id} --interval {SHORTEST_APFREE_INTERVAL}`."
         )
     return notes
 
@@ -127,12 +145,13 @@ def _apfree_conf(gateway: Gateway, server: ServerAddress, key: str | None) -> st
     """
     Return a whole wifidogx.conf.
 
-    The device is named like the gateway: its pings carry nothing but C{DeviceID}.
+    Pings carry nothing but C{DeviceID}; a device that has not named itself yet is named like its gateway.
     """
+    device_id = gateway.device_ids[0] if gateway.device_ids else gateway.gw_id
     subnet = f"{gateway.address}/24" if ":" not in gateway.address else "192.168.1.1/24"
     return (
         "ExternalInterface wan\n"
-        f"DeviceID {gateway.gw_id}\n"
+        f"DeviceID {device_id}\n"
         f"GatewayPort {gateway.port}\n"
         f"CheckInterval {_apfree_interval(gateway)}\n"
         "ClientTimeout 5\n"

@@ -9,7 +9,7 @@ from wifidogd.ctl.cli.arguments import JSON, add_nouns, gateway_id
 from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain, count, print_json, seconds
 from wifidogd.ctl.cli.server_address import find_server, server_options
-from wifidogd.ctl.nouns.gateway_adopt import add_adopt, add_key, advise, tell_of_key
+from wifidogd.ctl.nouns.gateway_adopt import add_adopt, add_format, add_key, tell_of_key
 from wifidogd.ctl.nouns.gateway_list import list_all
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.server_address import ServerAddress
@@ -35,13 +35,10 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
         description="Print what goes into the configuration of an adopted router, in the format of its software.",
     )
     config.add_argument("gw_id", type=gateway_id, metavar="GW_ID", help="GatewayID of the router")
-    config.add_argument(
-        "--for",
-        dest="router_format",
-        choices=[each.value for each in RouterFormat],
-        default=RouterFormat.WIFIDOG.value,
-        help="what to print: lines for wifidog.conf (the default), commands for OpenWrt's package wifidog, a "
-        "wifidogx.conf for apfree-wifidog, uci commands for OpenWrt's package apfree-wifidog, or for wifidog-ng",
+    add_format(
+        config,
+        "what to print: lines for wifidog.conf (the default), commands for OpenWrt's package wifidog, a wifidogx.conf, "
+        "uci commands for OpenWrt's package apfree-wifidog, or uci commands for wifidog-ng",
     )
     config.add_argument("--new-key", action="store_true", help="make another key for it; the last one stays valid")
     config.set_defaults(command=show_config)
@@ -67,7 +64,7 @@ async def show_config(command: Command) -> None:
         return gateway
 
     server = await find_server(command)
-    router_format = RouterFormat(command.arguments.router_format)
+    router_format = RouterFormat(command.arguments.router_format or RouterFormat.WIFIDOG)
     gateway = await command.transaction(work)
     shown = PLACEHOLDER if gateway.key_hashes and key is None else key
     if command.arguments.json:
@@ -77,15 +74,13 @@ async def show_config(command: Command) -> None:
     for note in notes_on(router_format, gateway, server, has_key=shown is not None):
         complain(note)
     if shown is PLACEHOLDER:
+        wanted = "" if router_format is RouterFormat.WIFIDOG else f" --for {router_format.value}"
         complain(
             "Only the router knows its key.  For a new one, with the last still valid: "
-            f"`wifidogctl gateway config {gw_id} --new-key`."
+            f"`wifidogctl gateway config {gw_id}{wanted} --new-key`."
         )
-        advise()
     elif key is not None:
         tell_of_key(gateway)
-    else:
-        advise()
 
 
 async def forget(command: Command) -> None:
