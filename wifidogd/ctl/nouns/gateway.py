@@ -11,6 +11,7 @@ from wifidogd.ctl.cli.output import complain, count, print_json, seconds
 from wifidogd.ctl.cli.server_address import find_server, server_options
 from wifidogd.ctl.nouns.gateway_adopt import add_adopt, add_format, add_key, tell_of_key
 from wifidogd.ctl.nouns.gateway_list import list_all
+from wifidogd.ctl.nouns.gateway_show import add_show, unknown
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.tokens import mint_token
@@ -42,6 +43,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     )
     config.add_argument("--new-key", action="store_true", help="make another key for it; the last one stays valid")
     config.set_defaults(command=show_config)
+    add_show(verbs)
     removal = verbs("remove", help="forget a gateway and end its sessions")
     removal.add_argument("gw_id", type=gateway_id, metavar="GW_ID", help="GatewayID of the router")
     removal.set_defaults(command=forget)
@@ -55,7 +57,7 @@ async def show_config(command: Command) -> None:
     async def work(cursor: Cursor) -> Gateway:
         gateway = await lock_gateway(cursor, gw_id)
         if gateway is None:
-            raise _unknown(gw_id)
+            raise unknown(gw_id)
         problem = obstacle(router_format, server, has_key=bool(gateway.key_hashes) or key is not None)
         if problem is not None and not command.arguments.json:
             raise CommandFailed(problem)
@@ -88,7 +90,7 @@ async def forget(command: Command) -> None:
     gw_id = command.arguments.gw_id
     ended = await command.transaction(lambda cursor: remove(cursor, gw_id, command.now))
     if ended is None:
-        raise _unknown(gw_id)
+        raise unknown(gw_id)
     print(f"Removed {gw_id} and ended {count(ended, 'session')}.")
 
 
@@ -102,7 +104,3 @@ def _document(server: ServerAddress, gateway: Gateway, key: str | None) -> dict[
         "key": key,
         "auth_server": {"hostname": server.host, "port": server.port, "tls": server.tls, "path": server.path},
     }
-
-
-def _unknown(gw_id: str) -> CommandFailed:
-    return CommandFailed(f"No gateway {gw_id} is adopted: `wifidogctl gateway list` shows which are and which wait.")

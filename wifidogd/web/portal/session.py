@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.session_view import SessionView, SessionViews
+from wifidogd.domain.activity import ActivityKind, NoteActivity
 from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network
@@ -31,6 +32,7 @@ class SessionPages:
         remembered_devices: RememberedDevices,
         state: FormState,
         path: str,
+        note_activity: NoteActivity,
         *,
         has_mail: bool,
         utc_now: UtcNow,
@@ -41,6 +43,7 @@ class SessionPages:
         self._remembered_devices = remembered_devices
         self._state = state
         self._path = path
+        self._note_activity = note_activity
         self._has_mail = has_mail
         self._utc_now = utc_now
 
@@ -51,12 +54,14 @@ class SessionPages:
         @raise StoreUnavailable: when nobody can say what they have used.
         """
         fields = read_query(query)
+        gateway = self._gateway(fields)
+        if gateway is not None:
+            self._note_activity(gateway.gw_id, ActivityKind.PORTAL)
         token = fields.get("token", "")
         view = await self._views.show(token) if token else None
         if view is not None and view.online:
             details, sealed = self._details(view, token), self._state.seal_token(token)
             return Answer(session_pages.portal(self._path, view, token, sealed, details, self._utc_now()))
-        gateway = self._gateway(fields)
         if gateway is None or urls.LIVE not in fields:
             return Answer(notices.welcome(self._network(fields)))
         login_query = urls.login_query_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
