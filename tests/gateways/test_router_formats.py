@@ -244,3 +244,12 @@ def test_what_a_family_cannot_do_is_said() -> None:
 def test_the_format_follows_from_what_has_called(user_agent: str | None, router_format: RouterFormat) -> None:
     """Nobody needs to say it who adopts a router that has called."""
     assert format_of(user_agent) is router_format
+
+
+def test_the_networks_of_one_device_share_a_file() -> None:
+    """Each has its block; the device has one name."""
+    bar = replace(LOBBY, gw_id="bar", address="192.168.8.1")
+    text = configuration(RouterFormat.APFREE, replace(LOBBY, device_ids=("box",)), SECURE, KEY, others=[bar])
+    assert text.count("GatewaySetting {") == 2
+    assert "    GatewayID bar\n    GatewaySubnetV4 192.168.8.1/24\n}" in text
+    assert text.count("DeviceID") == 1

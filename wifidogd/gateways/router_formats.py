@@ -8,7 +8,7 @@ C{apfree-wifidog}, and of wifidog-ng's C{config.lua} (docs/protocol.md 9).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from shlex import quote
 
@@ -70,13 +70,23 @@ def obstacle(router_format: RouterFormat, server: ServerAddress, *, has_key: boo
     return None
 
 
-def configuration(router_format: RouterFormat, gateway: Gateway, server: ServerAddress, key: str | None) -> str:
+def configuration(
+    router_format: RouterFormat,
+    gateway: Gateway,
+    server: ServerAddress,
+    key: str | None,
+    *,
+    others: Sequence[Gateway] = (),
+) -> str:
     """
     Return what an operator pastes into a router.
 
     @param key: the gateway's secret; None for a gateway without.
+    @param others: gateways on the same device, which only apfree-wifidog can have.
     @return: lines, each ended.
     """
+    if router_format is RouterFormat.APFREE:
+        return _apfree_conf(gateway, server, key, others)
     return _WRITERS[router_format](gateway, server, key)
 
 
@@ -141,14 +151,13 @@ def _openwrt_commands(gateway: Gateway, server: ServerAddress, key: str | None) 
     )
 
 
-def _apfree_conf(gateway: Gateway, server: ServerAddress, key: str | None) -> str:
+def _apfree_conf(gateway: Gateway, server: ServerAddress, key: str | None, others: Sequence[Gateway]) -> str:
     """
     Return a whole wifidogx.conf.
 
     Pings carry nothing but C{DeviceID}; a device that has not named itself yet is named like its gateway.
     """
     device_id = gateway.device_ids[0] if gateway.device_ids else gateway.gw_id
-    subnet = f"{gateway.address}/24" if ":" not in gateway.address else "192.168.1.1/24"
     return (
         "ExternalInterface wan\n"
         f"DeviceID {device_id}\n"
@@ -169,16 +178,20 @@ def _apfree_conf(gateway: Gateway, server: ServerAddress, key: str | None) -> st
                 "WSServerSSL": int(server.tls),
             },
         )
-        + "\n"
-        + _block(
-            "GatewaySetting",
-            {
-                "GatewayInterface": "br-lan",
-                "GatewayChannel": "wifi",
-                "GatewayID": gateway.gw_id,
-                "GatewaySubnetV4": subnet,
-            },
-        )
+        + "".join(f"\n{_gateway_setting(one, place)}" for place, one in enumerate((gateway, *others)))
+    )
+
+
+def _gateway_setting(gateway: Gateway, place: int) -> str:
+    """Return the block of one guest network; without an IPv4 subnet apfree-wifidog leaves it out."""
+    return _block(
+        "GatewaySetting",
+        {
+            "GatewayInterface": f"br-lan{place}" if place else "br-lan",
+            "GatewayChannel": "wifi",
+            "GatewayID": gateway.gw_id,
+            "GatewaySubnetV4": "192.168.1.1/24" if ":" in gateway.address else f"{gateway.address}/24",
+        },
     )
 
 
@@ -257,7 +270,6 @@ def _uci(package: str, sections: Iterable[tuple[str, str | None, Mapping[str, ob
 _WRITERS = {
     RouterFormat.WIFIDOG: _wifidog_conf,
     RouterFormat.OPENWRT: _openwrt_commands,
-    RouterFormat.APFREE: _apfree_conf,
     RouterFormat.APFREE_UCI: _apfree_uci,
     RouterFormat.WIFIDOG_NG: _wifidog_ng_uci,
 }
