@@ -106,8 +106,9 @@ TWELFTH = """
     INSERT INTO ended_sessions (browser_hash, gw_id, reason, ended_at)
     VALUES (sha256('other'), 'lobby', 'time is up', now())
 """
+THIRTEENTH = "INSERT INTO gateway_activity (gw_id, kind, seen_at) VALUES ('lobby', 'portal', now())"
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH)
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

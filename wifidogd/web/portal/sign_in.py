@@ -13,6 +13,7 @@ from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.session_view import SessionView, SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.domain.activity import ActivityKind, NoteActivity
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway, WaitingGateway, propose_gw_id, show_gw_id
 from wifidogd.domain.guests import GuestRequest
@@ -61,6 +62,7 @@ class SignInPages:
         has_mail: bool,
         remember_waiting: Callable[[WaitingGateway], None],
         learn_device: Callable[[str, str], None],
+        note_activity: NoteActivity,
         utc_now: UtcNow,
         public_url: str | None,
     ) -> None:
@@ -78,6 +80,7 @@ class SignInPages:
         self._path = path
         self._answers = SignInAnswers(state, path, has_mail=has_mail, utc_now=utc_now)
         self._remember_waiting, self._learn_device = remember_waiting, learn_device
+        self._note_activity = note_activity
         self._utc_now = utc_now
         parts = urlsplit(public_url or "")
         self._own_hosts = {parts.hostname} if parts.hostname else set()
@@ -105,6 +108,7 @@ class SignInPages:
         if is_elsewhere(gateway, login_query):
             self._remember(login_query, caller)
             return Answer(notices.moved(request.network, gateway, login_query), HTTPStatus.BAD_REQUEST)
+        self._note_activity(gateway.gw_id, ActivityKind.GUEST)
         if login_query.device_id is not None:
             self._learn_device(login_query.device_id, gateway.gw_id)
         arrival = await self._services.arrivals.look_up(request)
