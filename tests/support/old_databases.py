@@ -100,7 +100,11 @@ NINTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtf
 TENTH = "INSERT INTO guest_sources (gw_id, source, signed_in_at) VALUES ('lobby', '2001:db8::/64', now())"
 ELEVENTH = "INSERT INTO gateway_devices (gw_id, device_id, heard_at) VALUES ('lobby', 'AABBCC', now())"
 
-ROAMING = "INSERT INTO gateway_activity (gw_id, kind, seen_at) VALUES ('lobby', 'portal', now())"
+ROAMING = """
+    INSERT INTO gateway_activity (gw_id, kind, seen_at) VALUES ('lobby', 'portal', now());
+    UPDATE sessions SET roamed_from = sha256('elsewhere') WHERE activated_at IS NULL;
+    UPDATE networks SET roaming = false, lets_known_through = true WHERE name = 'rooms'
+"""
 
 ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, ROAMING)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
