@@ -108,6 +108,7 @@ class GuestPages:
         sign_in = SignInPages(
             registry,
             services,
+            views,
             state,
             path,
             has_mail=has_mail,
@@ -137,15 +138,20 @@ class GuestPages:
         )
 
     def _mount_session(self, pages: SessionPages, personal_data: PersonalDataPages) -> None:
-        self._mount("GET", "/portal", lambda request: pages.portal(query_of(request)))
-        self._mount("GET", "/portal.json", lambda request: pages.metrics(query_of(request)), strict_slashes=True)
+        self._mount("GET", "/portal", lambda request: pages.portal(query_of(request), caller_of(request)))
+        self._mount(
+            "GET",
+            "/portal.json",
+            lambda request: pages.metrics(query_of(request), caller_of(request)),
+            strict_slashes=True,
+        )
         self._mount("GET", "/p/<token>", lambda request, token: pages.copied(token))
         self._mount("POST", "/logout", lambda request: pages.log_out(form_of(request)))
         self._mount("POST", "/disconnect", lambda request: pages.disconnect(form_of(request)))
         self._mount("POST", "/forget", lambda request: pages.forget(form_of(request), caller_of(request)))
         self._mount("POST", "/my-data", lambda request: personal_data.answer(form_of(request)))
         for path in ("/gw_message", "/messages"):
-            self._mount("GET", path, lambda request: pages.message(query_of(request)))
+            self._mount("GET", path, lambda request: pages.message(query_of(request), caller_of(request)))
 
     def _mount_preview(self, pages: PreviewPages) -> None:
         self._mount("GET", "/", lambda request: Answer(notice(Notice.HOME)), strict_slashes=True)
@@ -232,4 +238,4 @@ class GuestPages:
             body = self._pages.write(body, language, switch_of(request, answer), origin_of(request))
         policy = self._pages.policy(answer.body, answer.forms, answer.images)
         put(request, answer, policy, is_public_over_tls=(self._public_url or "").startswith("https:"))
-        return packed_for(request, body)
+        return packed_for(request, body, by_cookie=answer.by_cookie)
