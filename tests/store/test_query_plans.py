@@ -270,6 +270,8 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     ],
     "access.guest_sessions.ASK_TO_END": [SESSION],
     "access.arrivals.FIND_ONLINE": [DEVICE],
+    "access.roaming.FIND_ONLINE_OF_MAC": [DEVICE],
+    "access.roaming.CONTINUE": [SESSION | {"origin": token(37), "most": 4}],
     "access.arrivals.FETCH_GUEST": [DEVICE, DEVICE | {"mac": None}],
     "access.arrivals.FETCH_ARRIVAL": [DEVICE, DEVICE | {"mac": None}, DEVICE | {"key_hash": None}],
     "accounting.allowances.CLAIM_OF_VOUCHER": [ALLOWANCE | {"voucher_id": 7}],

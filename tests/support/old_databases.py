@@ -106,7 +106,11 @@ TWELFTH = """
     INSERT INTO ended_sessions (browser_hash, gw_id, reason, ended_at)
     VALUES (sha256('other'), 'lobby', 'time is up', now())
 """
-THIRTEENTH = "INSERT INTO gateway_activity (gw_id, kind, seen_at) VALUES ('lobby', 'portal', now())"
+THIRTEENTH = """
+    INSERT INTO gateway_activity (gw_id, kind, seen_at) VALUES ('lobby', 'portal', now());
+    UPDATE sessions SET roamed_from = sha256('elsewhere') WHERE activated_at IS NULL;
+    UPDATE networks SET roaming = false, lets_known_through = true WHERE name = 'rooms'
+"""
 
 ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""

@@ -16,6 +16,7 @@ from tests.support.deadline import within
 from tests.support.raw_http import Reply, ask
 from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
@@ -92,6 +93,7 @@ class SiteServer:
             self.heartbeats,
             self.devices,
             self.activity.note,
+            Roaming(self.database, self.registry, utc_now=lambda: self.now),
             clock=reactor,
             utc_now=lambda: self.now,  # type: ignore[arg-type]
         )

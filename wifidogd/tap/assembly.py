@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater
 
 from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
@@ -207,10 +208,11 @@ def make_site(
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
     clock, utc_now, note_activity = common.reactor, common.utc_now, common.activity.note
+    roaming = Roaming(common.database, common.registry, utc_now=utc_now, mint=common.mint)
     metrics = {"ledger": ledger.metrics, **common.identity.metrics}
     return WifidogdSite(
         GatewayPages(
-            ledger, common.registry, heartbeats, devices, note_activity, clock=clock, utc_now=utc_now
+            ledger, common.registry, heartbeats, devices, note_activity, roaming, clock=clock, utc_now=utc_now
         ).app.resource(),
         make_guest_pages(common, heartbeats, devices, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),

@@ -49,6 +49,7 @@ FIND_OVERDUE = """
       FROM sessions
       JOIN gateways USING (gw_id)
      WHERE expires_at <= %(now)s - 2 * check_interval
+       AND activated_at IS NOT NULL
        AND %(heard_since)s <= %(now)s - 2 * check_interval
      LIMIT %(limit)s
        FOR UPDATE OF sessions SKIP LOCKED

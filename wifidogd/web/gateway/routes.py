@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from klein import Klein
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -18,11 +18,12 @@ from twisted.web.http import BAD_REQUEST, FORBIDDEN, NOT_FOUND, NOT_IMPLEMENTED,
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import Forbidden, HTTPException
 
+from wifidogd.access.roaming import Roaming
 from wifidogd.accounting.ledger import Ledger
-from wifidogd.domain.activity import ActivityKind, NoteActivity, clock_seen
 from wifidogd.domain.decisions import Decision, Refusal
 from wifidogd.domain.errors import MalformedRequest, MisnamedGateway, Overloaded, StoreError
 from wifidogd.domain.gateways import WaitingGateway, is_absent
+from wifidogd.domain.reports.activity import ActivityKind, NoteActivity, clock_seen
 from wifidogd.domain.sessions import AuthCode, Report, Stage, UtcNow
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
@@ -31,6 +32,7 @@ from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.web.gateway.classic import auth_line, unsettled_line
 from wifidogd.web.gateway.dialects import Query, read_dialect, read_report
 from wifidogd.web.gateway.pings import PONG, read_heartbeat, read_version
+from wifidogd.web.gateway.roaming import RoamingAnswers
 from wifidogd.web.server.cross_site import foreign_origin
 from wifidogd.web.server.query import find_gw_id, read_query
 from wifidogd.web.server.request import query_of, source_of
@@ -53,6 +55,7 @@ class GatewayPages:
         heartbeats: Heartbeats,
         devices: Devices,
         note_activity: NoteActivity,
+        roaming: Roaming,
         *,
         clock: IReactorTime,
         utc_now: UtcNow,
@@ -64,6 +67,7 @@ class GatewayPages:
         self._note_activity = note_activity
         self._utc_now = utc_now
         self._log = RateLimitedLog(log, clock)
+        self._roaming = RoamingAnswers(roaming, ledger, registry, self._log)
 
     @app.route("/ping", strict_slashes=False, merge_slashes=False)
     @app.route("/ping/<key>", strict_slashes=False, merge_slashes=False)
@@ -152,10 +156,22 @@ class GatewayPages:
         query = read_query(query_of(request))
         if query.get("stage") in UNSUPPORTED:
             return _plain(request, UNSUPPORTED[query["stage"]], NOT_IMPLEMENTED)
+        if query.get("stage") == "roam":
+            return ensureDeferred(self._roam_wifidog_ng(request, query, key or query.get("k")))
         report = read_report(query, read_dialect(_user_agent(request)), key)
         self._learn_device(query, key, source_of(request))
         told = (request, report, query)
         return self._ledger.settle(report).addCallbacks(self._answer, self._answer_unsettled, told, {}, told)
+
+    async def _roam_wifidog_ng(self, request: IRequest, query: Query, key: str | None) -> bytes:
+        dialect = read_dialect(_user_agent(request))
+        return _plain(request, await self._roaming.answer_wifidog_ng(query, key, dialect))
+
+    @app.route("/roam", strict_slashes=False, merge_slashes=False)
+    async def roam(self, request: IRequest) -> bytes:
+        """Answer whether a device may go on that has joined another router with apfree-wifidog."""
+        _refuse_other_sites(request)
+        return _plain(request, await self._roaming.answer_apfree(read_query(query_of(request))))
 
     def _answer(self, decision: Decision, request: IRequest, report: Report, query: Query) -> bytes:
         self._note_report(query, report, decision)

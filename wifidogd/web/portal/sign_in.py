@@ -13,11 +13,11 @@ from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.session_view import SessionView, SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
-from wifidogd.domain.activity import ActivityKind, NoteActivity
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway, WaitingGateway, propose_gw_id, show_gw_id
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import SignInMethod
+from wifidogd.domain.reports.activity import ActivityKind, NoteActivity
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.web.portal.device_cookie import move_cookies, set_cookies

@@ -20,7 +20,7 @@ from wifidogd.web.server.request import WholeRequest
 MOST_OCTETS = 64 * 1024
 """Largest body of a request."""
 
-_MACHINE_NAMES = (b"ping", b"auth")
+_MACHINE_NAMES = (b"ping", b"auth", b"roam")
 _HEALTH = b"/healthz"
 """The one address of the health page, to the octet: what is forbidden in front of the server must not have others."""
 
