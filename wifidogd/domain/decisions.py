@@ -161,6 +161,16 @@ def end_replaced(session: Session, now: datetime) -> Ended:
     return Ended(session, _end(session, now, reason), reason)
 
 
+def end_if_over(session: Session, now: datetime) -> Ended | None:
+    """
+    End an open session that its router has just thrown off, at the time it was over.
+
+    @return: None if it is not over: there is no reason to end it.
+    """
+    reason = _why_over(session, Stage.LOGIN, now)
+    return None if reason is None else Ended(session, _end(session, now, reason), reason)
+
+
 def _activate(session: Session, now: datetime, inherited: Octets) -> Session:
     limit = session.time_limit
     return replace(session, activated_at=now, last=inherited, expires_at=None if limit is None else now + limit)
