@@ -43,6 +43,7 @@ from wifidogd.server import AuthServer, Components, WorkerIdentity
 from wifidogd.settings import Settings
 from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.tap.routers import Routers, make_routers
 from wifidogd.tap.schedule import REFRESH_REGISTRY, make_mail_timers, make_timers
 from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
@@ -105,6 +106,15 @@ def auth_server(
     common = make_common(settings, identity, reactor, utc_now, mint)
     ledger, heartbeats, expiry = make_accounting(common)
     devices = Devices(common.database, common.registry, heartbeats, utc_now=utc_now)
+    routers = make_routers(
+        common.database,
+        common.registry,
+        heartbeats,
+        devices,
+        server=server_name(settings, identity),
+        clock=reactor,
+        utc_now=utc_now,
+    )
     outbox, mail = make_mail(common)
     lag = ReactorLag(reactor)
     timers = make_timers(
@@ -117,11 +127,12 @@ def auth_server(
         ledger=ledger,
         heartbeats=heartbeats,
         devices=devices,
+        claims=routers.claims,
         passwords=common.passwords,
         expiry=expiry,
         clock_watch=common.clock_watch,
-        timers=timers + make_mail_timers(outbox, mail, reactor),
-        site=make_site(common, ledger, heartbeats, devices, mail, lag),
+        timers=timers + routers.timers(reactor) + make_mail_timers(outbox, mail, reactor),
+        site=make_site(common, ledger, heartbeats, devices, routers, mail, lag),
     )
     return AuthServer(
         components,
@@ -203,19 +214,21 @@ def make_site(
     ledger: Ledger,
     heartbeats: Heartbeats,
     devices: Devices,
+    routers: Routers,
     mail: MailServices | None,
     lag: ReactorLag,
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
     clock, utc_now, note_activity = common.reactor, common.utc_now, common.activity.note
     roaming = Roaming(common.database, common.registry, utc_now=utc_now, mint=common.mint)
-    metrics = {"ledger": ledger.metrics, **common.identity.metrics}
+    metrics = {"ledger": ledger.metrics, "websocket": routers.sockets.metrics, **common.identity.metrics}
     return WifidogdSite(
         GatewayPages(
             ledger, common.registry, heartbeats, devices, note_activity, roaming, clock=clock, utc_now=utc_now
         ).app.resource(),
         make_guest_pages(common, heartbeats, devices, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
+        routers.pages,
         path=common.settings.path,
         clock=clock,
         utc_now=utc_now,
