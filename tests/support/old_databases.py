@@ -107,7 +107,12 @@ TWELFTH = """
     VALUES (sha256('other'), 'lobby', 'time is up', now())
 """
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH)
+THIRTEENTH = """
+    INSERT INTO server_certificates (host, certificate, private_key, expires_at)
+    VALUES ('wifi.example', 'certificate', 'key', now())
+"""
+
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

@@ -41,6 +41,7 @@ from wifidogd.server import AuthServer, Components, WorkerIdentity
 from wifidogd.settings import Settings
 from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.tap.certificate import make_certificate_timer
 from wifidogd.tap.schedule import REFRESH_REGISTRY, make_mail_timers, make_timers
 from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
@@ -48,7 +49,7 @@ from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
-from wifidogd.web.server.tls import StrictTls
+from wifidogd.web.server.tls import PlainPortTls, StrictTls
 
 
 def utc_now() -> datetime:
@@ -103,7 +104,7 @@ def auth_server(
     ledger, heartbeats, expiry = make_accounting(common)
     devices = Devices(common.database, common.registry, heartbeats, utc_now=utc_now)
     outbox, mail = make_mail(common)
-    lag = ReactorLag(reactor)
+    lag, tls = ReactorLag(reactor), PlainPortTls()
     timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, devices, expiry, reactor)
     components = Components(
         cluster=common.cluster,
@@ -115,8 +116,14 @@ def auth_server(
         passwords=common.passwords,
         expiry=expiry,
         clock_watch=common.clock_watch,
-        timers=timers + make_mail_timers(outbox, mail, reactor),
-        site=make_site(common, ledger, heartbeats, devices, mail, lag),
+        timers=[
+            *timers,
+            make_certificate_timer(
+                settings, server_address(settings).host, tls, common.database, utc_now=utc_now, clock=reactor
+            ),
+            *make_mail_timers(outbox, mail, reactor),
+        ],
+        site=make_site(common, ledger, heartbeats, devices, mail, lag, tls),
     )
     return AuthServer(
         components,
@@ -199,6 +206,7 @@ def make_site(
     devices: Devices,
     mail: MailServices | None,
     lag: ReactorLag,
+    tls: PlainPortTls,
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
     clock, utc_now = common.reactor, common.utc_now
@@ -210,6 +218,7 @@ def make_site(
         path=common.settings.path,
         clock=clock,
         utc_now=utc_now,
+        tls=tls,
     )
 
 
