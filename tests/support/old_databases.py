@@ -121,9 +121,14 @@ FOURTEENTH = """
     UPDATE networks SET mail_access = '5 minutes'
 """
 
+FIFTEENTH = """
+    INSERT INTO server_certificates (host, certificate, private_key, expires_at)
+    VALUES ('wifi.example', 'certificate', 'key', now())
+"""
+
 FIRST_SEVEN = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
 
-ROWS = (*FIRST_SEVEN, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH, FOURTEENTH)
+ROWS = (*FIRST_SEVEN, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH, FOURTEENTH, FIFTEENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

@@ -43,6 +43,7 @@ from wifidogd.server import AuthServer, Components, WorkerIdentity
 from wifidogd.settings import Settings
 from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.tap.certificate import make_certificate_timer
 from wifidogd.tap.routers import Routers, make_routers
 from wifidogd.tap.schedule import REFRESH_REGISTRY, make_mail_timers, make_timers
 from wifidogd.web.gateway.routes import GatewayPages
@@ -51,7 +52,7 @@ from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
-from wifidogd.web.server.tls import StrictTls
+from wifidogd.web.server.tls import PlainPortTls, StrictTls
 
 
 def utc_now() -> datetime:
@@ -116,7 +117,7 @@ def auth_server(
         utc_now=utc_now,
     )
     outbox, mail = make_mail(common)
-    lag = ReactorLag(reactor)
+    lag, tls = ReactorLag(reactor), PlainPortTls()
     timers = make_timers(
         lag, common.clock_watch, common.registry, heartbeats, devices, common.activity, expiry, reactor
     )
@@ -131,8 +132,15 @@ def auth_server(
         passwords=common.passwords,
         expiry=expiry,
         clock_watch=common.clock_watch,
-        timers=timers + routers.timers(reactor) + make_mail_timers(outbox, mail, reactor),
-        site=make_site(common, ledger, heartbeats, devices, routers, mail, lag),
+        timers=[
+            *timers,
+            make_certificate_timer(
+                settings, server_address(settings).host, tls, common.database, utc_now=utc_now, clock=reactor
+            ),
+            *routers.timers(reactor),
+            *make_mail_timers(outbox, mail, reactor),
+        ],
+        site=make_site(common, ledger, heartbeats, devices, routers, mail, lag, tls),
     )
     return AuthServer(
         components,
@@ -217,6 +225,7 @@ def make_site(
     routers: Routers,
     mail: MailServices | None,
     lag: ReactorLag,
+    tls: PlainPortTls,
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
     clock, utc_now, note_activity = common.reactor, common.utc_now, common.activity.note
@@ -232,6 +241,7 @@ def make_site(
         path=common.settings.path,
         clock=clock,
         utc_now=utc_now,
+        tls=tls,
     )
 
 

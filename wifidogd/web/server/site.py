@@ -18,6 +18,7 @@ from wifidogd.web.server.channel import REQUEST_DEADLINE, Channel
 from wifidogd.web.server.connection_limit import ConnectionLimit, limit_here
 from wifidogd.web.server.page_scheduler import PageScheduler
 from wifidogd.web.server.request import WholeRequest, wants_websocket
+from wifidogd.web.server.tls import PlainPortTls
 
 log = Logger()
 
@@ -38,6 +39,7 @@ class WifidogdSite(Site):
     @ivar connections: those that are open, and how many may be.
     @ivar deadlines: of clients that are waited for.
     @ivar limited_log: of what goes wrong for clients, whoever they are.
+    @ivar tls: as in L{__init__}.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -54,11 +56,13 @@ class WifidogdSite(Site):
         utc_now: UtcNow,
         most_connections: int | None = None,
         most_octets: int = MOST_OCTETS,
+        tls: PlainPortTls | None = None,
     ) -> None:
         """
         @param websocket: answers whoever asks for a WebSocket, at whatever address; None to answer them with pages.
         @param path: of all pages, with slashes around it.
         @param most_connections: None for as many as descriptors and memory allow.
+        @param tls: for clients that speak it at ports of plain HTTP; None to hang up on them.
         """
         super().__init__(
             guest, requestFactory=WholeRequest, timeout=REQUEST_DEADLINE, reactor=clock, parsePOSTFormSubmission=False
@@ -76,6 +80,7 @@ class WifidogdSite(Site):
         self._dated, self._date = -1, b""
         self._prefix = _segments(path.encode())
         self.most_octets = most_octets
+        self.tls = tls
 
     def date(self) -> bytes:
         """Return the time, a second old at most, in the form of the Date header."""
