@@ -21,13 +21,7 @@ from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import TRANSACTIONS, Ledger
-from wifidogd.accounts.mailed_links import MailedLinks
-from wifidogd.accounts.mails import MailComposer
-from wifidogd.accounts.outbox import Outbox
 from wifidogd.accounts.personal_data import PersonalData
-from wifidogd.accounts.registration import Registration
-from wifidogd.accounts.self_service import SelfService
-from wifidogd.accounts.smtp import deliver
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
@@ -44,12 +38,12 @@ from wifidogd.settings import Settings
 from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
 from wifidogd.tap.certificate import make_certificate_timer
+from wifidogd.tap.mail import make_mail
 from wifidogd.tap.routers import Routers, make_routers
 from wifidogd.tap.schedule import REFRESH_REGISTRY, make_mail_timers, make_timers
 from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
 from wifidogd.web.portal.sign_in import SignInServices
-from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
 from wifidogd.web.server.tls import PlainPortTls, StrictTls
@@ -116,7 +110,7 @@ def auth_server(
         clock=reactor,
         utc_now=utc_now,
     )
-    outbox, mail = make_mail(common)
+    outbox, mail = make_mail(settings, common.database, common.passwords, reactor=reactor, utc_now=utc_now, mint=mint)
     lag, tls = ReactorLag(reactor), PlainPortTls()
     timers = make_timers(
         lag, common.clock_watch, common.registry, heartbeats, devices, common.activity, expiry, reactor
@@ -134,10 +128,10 @@ def auth_server(
         clock_watch=common.clock_watch,
         timers=[
             *timers,
+            *routers.timers(reactor),
             make_certificate_timer(
                 settings, server_address(settings).host, tls, common.database, utc_now=utc_now, clock=reactor
             ),
-            *routers.timers(reactor),
             *make_mail_timers(outbox, mail, reactor),
         ],
         site=make_site(common, ledger, heartbeats, devices, routers, mail, lag, tls),
@@ -199,22 +193,6 @@ def make_accounting(common: Common) -> tuple[Ledger, Heartbeats, Expiry]:
 def server_name(settings: Settings, identity: WorkerIdentity) -> str:
     """Return what a process is called among those on its database; the same after a restart."""
     return f"{socket.gethostname()} {described(settings.listen[0])}"[:250] + f" {identity.number}"
-
-
-def make_mail(common: Common) -> tuple[Outbox | None, MailServices | None]:
-    """Make what needs a mail server; None where there is none."""
-    settings, database, utc_now = common.settings, common.database, common.utc_now
-    if settings.mail is None:
-        return None, None
-    server, sender = settings.mail.server, settings.mail.sender
-    base = f"{settings.public_url}{settings.path}mail/"
-    composer = MailComposer(MailTemplates(), sender=sender, base=base, utc_now=utc_now)
-    send = partial(deliver, server, sender, reactor=common.reactor)
-    registration = Registration(database, common.passwords, composer, utc_now=utc_now, mint=common.mint)
-    self_service = SelfService(database, common.passwords, composer, utc_now=utc_now)
-    mailed_links = MailedLinks(database, common.passwords, utc_now=utc_now)
-    mail = MailServices(registration, self_service, mailed_links)
-    return Outbox(database, send, utc_now=utc_now, clock=common.reactor), mail
 
 
 def make_site(
