@@ -108,7 +108,7 @@ TWELFTH = """
 """
 THIRTEENTH = """
     INSERT INTO gateway_activity (gw_id, kind, seen_at) VALUES ('lobby', 'portal', now());
-    UPDATE sessions SET roamed_from = sha256('elsewhere') WHERE activated_at IS NULL;
+    UPDATE sessions SET roamed_from = sha256('elsewhere') WHERE token_hash = sha256('claimed');
     UPDATE networks SET roaming = false, lets_known_through = true WHERE name = 'rooms'
 """
 FOURTEENTH = """
