@@ -108,7 +108,8 @@ TWELFTH = """
 """
 THIRTEENTH = """
     INSERT INTO gateway_activity (gw_id, kind, seen_at) VALUES ('lobby', 'portal', now());
-    UPDATE sessions SET roamed_from = sha256('elsewhere') WHERE activated_at IS NULL;
+    INSERT INTO sessions (token_hash, gw_id, opened_at, roamed_from)
+    VALUES (sha256('roamed'), 'lobby', now(), sha256('elsewhere'));
     UPDATE networks SET roaming = false, lets_known_through = true WHERE name = 'rooms'
 """
 FOURTEENTH = """
