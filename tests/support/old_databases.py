@@ -99,8 +99,12 @@ EIGHTH = """
 NINTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtful_outgoing = 6 WHERE mac IS NOT NULL"
 TENTH = "INSERT INTO guest_sources (gw_id, source, signed_in_at) VALUES ('lobby', '2001:db8::/64', now())"
 ELEVENTH = "INSERT INTO gateway_devices (gw_id, device_id, heard_at) VALUES ('lobby', 'AABBCC', now())"
+TWELFTH = """
+    UPDATE gateways SET counters = 'swapped', counters_seen = 'straight', dialect = 'apfree' WHERE gw_id = 'attic';
+    UPDATE sessions SET missed_at = now(), listed_from = '203.0.113.7' WHERE mac IS NOT NULL
+"""
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH)
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

@@ -18,8 +18,10 @@ from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.accounting.departures import Departures
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import TRANSACTIONS, Ledger
+from wifidogd.accounting.list_settlement import ClientLists
 from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.outbox import Outbox
@@ -32,6 +34,7 @@ from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
+from wifidogd.gateways.observations import Observations
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.runtime.endpoints import guess_url, with_backlog
@@ -47,6 +50,7 @@ from wifidogd.web.portal.routes import GuestPages, MailServices
 from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
+from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.site import WifidogdSite
 from wifidogd.web.server.tls import StrictTls
 
@@ -100,11 +104,12 @@ def auth_server(
 ) -> AuthServer:
     """Make the whole server of one process."""
     common = make_common(settings, identity, reactor, utc_now, mint)
-    ledger, heartbeats, expiry = make_accounting(common)
+    observations = Observations(common.database, common.registry, clock=reactor)
+    ledger, heartbeats, expiry = make_accounting(common, observations)
     devices = Devices(common.database, common.registry, heartbeats, utc_now=utc_now)
     outbox, mail = make_mail(common)
     lag = ReactorLag(reactor)
-    timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, devices, expiry, reactor)
+    timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, devices, observations, expiry, reactor)
     components = Components(
         cluster=common.cluster,
         database=common.database,
@@ -155,15 +160,18 @@ def make_common(
     )
 
 
-def make_accounting(common: Common) -> tuple[Ledger, Heartbeats, Expiry]:
+def make_accounting(common: Common, observations: Observations) -> tuple[Ledger, Heartbeats, Expiry]:
     """Make what gateways' reports and pings go through, and what ends sessions that nobody ended."""
     database, registry, clock_watch = common.database, common.registry, common.clock_watch
-    ledger = Ledger(database, registry, clock=common.reactor, utc_now=common.utc_now, clock_watch=clock_watch)
+    clock, utc_now = common.reactor, common.utc_now
+    ledger = Ledger(
+        database, registry, clock=clock, utc_now=utc_now, clock_watch=clock_watch, observations=observations
+    )
     expiry = Expiry(
         database,
         registry,
-        clock=common.reactor,
-        utc_now=common.utc_now,
+        clock=clock,
+        utc_now=utc_now,
         unsettled_at=lambda: ledger.unsettled_at,
         uninterrupted_since=lambda: clock_watch.since,
         name=None if common.cluster else server_name(common.settings, common.identity),
@@ -203,13 +211,17 @@ def make_site(
     """Make everything that speaks HTTP."""
     clock, utc_now = common.reactor, common.utc_now
     metrics = {"ledger": ledger.metrics, **common.identity.metrics}
+    departures = Departures(common.database, clock=clock, utc_now=utc_now)
+    lists = ClientLists(ledger, common.registry, departures, clock=clock)
+    gateway_pages = GatewayPages(ledger, common.registry, heartbeats, devices, lists, clock=clock, utc_now=utc_now)
     return WifidogdSite(
-        GatewayPages(ledger, common.registry, heartbeats, devices, clock=clock, utc_now=utc_now).app.resource(),
+        gateway_pages.app.resource(),
         make_guest_pages(common, heartbeats, devices, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
         path=common.settings.path,
         clock=clock,
         utc_now=utc_now,
+        large_bodies=LargeBodies(gateway_pages.senders.standing),
     )
 
 

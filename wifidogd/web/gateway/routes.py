@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from klein import Klein
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import BAD_REQUEST, FORBIDDEN, NOT_FOUND, NOT_IMPLEMENTED, OK, SERVICE_UNAVAILABLE
+from twisted.web.http import BAD_REQUEST, FORBIDDEN, NOT_FOUND, OK, SERVICE_UNAVAILABLE
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import Forbidden, HTTPException
 
+from wifidogd.accounting.decision_log import log_decision
 from wifidogd.accounting.ledger import Ledger
+from wifidogd.accounting.list_settlement import ClientLists
 from wifidogd.domain.decisions import Decision, Refusal
 from wifidogd.domain.errors import MalformedRequest, MisnamedGateway, Overloaded, StoreError
 from wifidogd.domain.gateways import WaitingGateway, is_absent
@@ -27,8 +29,11 @@ from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
+from wifidogd.web.gateway import apfree_v2, wifidog_ng_1
 from wifidogd.web.gateway.classic import auth_line, unsettled_line
 from wifidogd.web.gateway.dialects import Query, read_dialect, read_report
+from wifidogd.web.gateway.list_answers import ListAnswers, ListRequest
+from wifidogd.web.gateway.list_senders import ListSenders
 from wifidogd.web.gateway.pings import PONG, read_heartbeat, read_version
 from wifidogd.web.server.cross_site import foreign_origin
 from wifidogd.web.server.query import find_gw_id, read_query
@@ -36,12 +41,13 @@ from wifidogd.web.server.request import query_of, source_of
 
 log = Logger()
 
-UNSUPPORTED = {"counters_v2": b'{"result":[]}'}
-"""Stages that are not supported, with the answer that changes nothing for their guests (docs/protocol.md 3.1)."""
-
 
 class GatewayPages:
-    """The pages that gateways call."""
+    """
+    The pages that gateways call.
+
+    @ivar senders: who may send long lists.
+    """
 
     app = Klein()
 
@@ -51,6 +57,7 @@ class GatewayPages:
         registry: Registry,
         heartbeats: Heartbeats,
         devices: Devices,
+        lists: ClientLists,
         *,
         clock: IReactorTime,
         utc_now: UtcNow,
@@ -59,6 +66,8 @@ class GatewayPages:
         self._registry = registry
         self._heartbeats = heartbeats
         self._devices = devices
+        self.senders = ListSenders(registry, clock=clock)
+        self._lists = ListAnswers(lists, registry, devices, clock=clock)
         self._utc_now = utc_now
         self._log = RateLimitedLog(log, clock)
 
@@ -83,6 +92,8 @@ class GatewayPages:
             return _plain(request, b"The key of this gateway is missing or wrong.\n", FORBIDDEN)
         for gw_id in welcome:
             self._heartbeats.beat(replace(heartbeat, gw_id=gw_id))
+        if any(self._registry.gateway(gw_id) is not None for gw_id in welcome):
+            self.senders.hear(source_of(request))
         self._learn_device(query, key, source_of(request))
         return _plain(request, PONG)
 
@@ -123,18 +134,22 @@ class GatewayPages:
     @app.route("/auth", strict_slashes=False, merge_slashes=False)
     @app.route("/auth/<key>", strict_slashes=False, merge_slashes=False)
     def auth(self, request: IRequest, key: str | None = None) -> bytes | Deferred[bytes]:
-        """Settle one report and answer with a verdict line."""
+        """Settle one report and answer with a verdict line, or a list of clients and answer in its dialect."""
         _refuse_other_sites(request)
         query = read_query(query_of(request))
-        if query.get("stage") in UNSUPPORTED:
-            return _plain(request, UNSUPPORTED[query["stage"]], NOT_IMPLEMENTED)
+        stage, body = query.get("stage", ""), _body_of(request)
+        if stage == apfree_v2.STAGE or wifidog_ng_1.is_spoken(request.method, stage, body):
+            listed = ListRequest(stage, query.get("gw_id"), key or query.get("k"), source_of(request), body)
+            return ensureDeferred(self._lists.answer(listed)).addCallback(lambda answer: _plain(request, *answer))
         report = read_report(query, read_dialect(_user_agent(request)), key)
         self._learn_device(query, key, source_of(request))
         told = (request, report)
         return self._ledger.settle(report).addCallbacks(self._answer, self._answer_unsettled, told, {}, told)
 
     def _answer(self, decision: Decision, request: IRequest, report: Report) -> bytes:
-        self._log_end(report, decision)
+        log_decision(self._log, report, decision)
+        if decision.session is not None:
+            self.senders.hear(source_of(request))
         is_unknown = decision.refusal is Refusal.GATEWAY_NOT_ADOPTED
         return _plain(request, auth_line(decision.code), FORBIDDEN if is_unknown else OK)
 
@@ -143,16 +158,6 @@ class GatewayPages:
         problem = failure.value
         self._log.warn("cannot settle reports, guests are left as they are: {problem}", problem=problem)
         return _plain(request, unsettled_line(report.stage), SERVICE_UNAVAILABLE)
-
-    def _log_end(self, report: Report, decision: Decision) -> None:
-        """Log why a guest is kept out; an allowed one is not logged."""
-        token, gw_id = report.token[:6], report.gw_id
-        if decision.refusal is not None:
-            why = decision.refusal.value
-            self._log.warn("token {token} refused at {gw_id}: {why}", token=token, gw_id=gw_id, why=why)
-        elif decision.reason is not None:
-            why = decision.reason.value
-            self._log.info("session {token} at {gw_id} ended: {why}", token=token, gw_id=gw_id, why=why)
 
     @app.handle_errors(MalformedRequest)
     def _malformed(self, request: IRequest, failure: Failure) -> bytes:
@@ -185,6 +190,10 @@ def _refuse_other_sites(request: IRequest) -> None:
     """
     if request.method == b"POST" and foreign_origin(request) is not None:
         raise Forbidden
+
+
+def _body_of(request: IRequest) -> bytes:
+    return bytes(request.content.read())
 
 
 def _user_agent(request: IRequest) -> str:
