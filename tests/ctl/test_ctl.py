@@ -181,6 +181,7 @@ async def test_a_gateway_is_adopted_changed_and_removed(operator: Operator) -> N
         "check_interval_seconds": 30,
         "keys": 0,
         "trust_macs": False,
+        "device_ids": [],
         "sessions_online": 0,
         "heartbeat": None,
     }
@@ -204,6 +205,63 @@ async def test_waiting_gateways_come_with_the_command_to_type(
         assert "add --address" in await operator.fails("gateway", "adopt", unknown, "--expect", code=1)
     waiting = (await operator.reads("gateway", "list"))["waiting"]
     assert [one["gw_id"] for one in waiting] == ["evil", "mute"]
+
+
+WAIT_ON_DEVICE = """
+    INSERT INTO waiting_gateways (gw_id, first_seen, last_seen, source, address, port, device_id)
+    VALUES ('hall', now(), now(), '203.0.113.7', '10.1.0.1', 2060, 'box'),
+           ('pool', now(), now(), '203.0.113.7', '10.2.0.1', 2061, 'box'),
+           ('roof', now(), now(), '203.0.113.7', NULL, NULL, 'box'),
+           ('elsewhere', now(), now(), '203.0.113.9', '10.3.0.1', 2060, 'other')
+"""
+
+
+@ensureDeferred
+async def test_gateways_on_one_device_are_adopted_together_and_have_one_key(
+    dsn: str, operator: Operator, database: Database
+) -> None:
+    """One configuration serves them; one that has named no address yet follows without another key."""
+    await execute(database, WAIT_ON_DEVICE)
+    assert "Or all 3 gateways on box:\n" in await operator.does("gateway", "list")
+    outcome = await wifidogctl("--database", dsn, "gateway", "adopt", "box", "--interval", "30")
+    assert outcome.code == 0, outcome.err
+    assert "Adopted hall of network default: guests go to http://10.1.0.1:2060/\n" in outcome.out
+    assert "Adopted pool of network default: guests go to http://10.2.0.1:2061/\n" in outcome.out
+    assert outcome.out.count("auth/?k=") == 1
+    assert "roof on box has not said where its guests find it" in outcome.err
+    assert (
+        "the key of the other gateways on box"
+        in (await wifidogctl("--database", dsn, "gateway", "adopt", "roof", "--address", "10.4.0.1")).err
+    )
+    gateways = await within(10, database.transaction(fetch_gateways))
+    assert [(one.gw_id, one.device_ids) for one in gateways] == [(name, ("box",)) for name in ("hall", "pool", "roof")]
+    assert len({one.key_hashes for one in gateways}) == 1
+    renewed = await operator.does("gateway", "config", "pool", "--new-key")
+    new = hash_secret(renewed.partition("auth/?k=")[2].partition("&")[0])
+    for gateway in await within(10, database.transaction(fetch_gateways)):
+        assert gateway.key_hashes == (new, gateways[0].key_hashes[0])
+
+
+@pytest.mark.parametrize(("answer", "adopted"), [("y", ["hall", "pool"]), ("n", ["hall"])])
+@ensureDeferred
+async def test_an_operator_is_asked_once_for_a_device(
+    dsn: str, operator: Operator, database: Database, answer: str, adopted: list[str]
+) -> None:
+    await execute(database, WAIT_ON_DEVICE)
+    outcome = await finish(Typing(answer), ("--database", dsn, "gateway", "adopt", "hall"), {})
+    assert outcome.code == 0
+    assert "On the same router wait pool (10.2.0.1).  Adopt them with hall (y or n): " in outcome.out
+    assert [one["gw_id"] for one in (await operator.reads("gateway", "list"))["adopted"]] == adopted
+
+
+@ensureDeferred
+async def test_a_script_adopts_what_it_named_and_is_told_of_the_rest(
+    dsn: str, operator: Operator, database: Database
+) -> None:
+    await execute(database, WAIT_ON_DEVICE)
+    outcome = await wifidogctl("--database", dsn, "gateway", "adopt", "hall", "--no-key")
+    assert "`wifidogctl gateway adopt box` adopts all" in outcome.err
+    assert [one["gw_id"] for one in (await operator.reads("gateway", "list"))["adopted"]] == ["hall"]
 
 
 @ensureDeferred
@@ -456,6 +514,8 @@ async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path)
         "remember_seconds": None,
         "remember_random_seconds": None,
         "remember_mac": False,
+        "roaming": True,
+        "lets_known_through": False,
         "colour": None,
         "logo_octets": None,
         "terms": {"en": "Be nice.\nÄ"},
@@ -493,7 +553,10 @@ async def test_sessions_are_listed_and_kicked(operator: Operator, database: Data
     assert "00:00:00:00:00:01  online" in table
     assert "1.5 MB" in table
     said = await operator.does("session", "kick", "--mac", "00:00:00:00:00:01")
-    assert said == "1 session ends when the gateway next reports, within a minute by default.\n"
+    assert said == (
+        "1 session ends when the gateway next reports, within a minute by default, or within a second if it keeps a "
+        "WebSocket open.\n"
+    )
     assert (await operator.reads("session", "list", "--mac", "00:00:00:00:00:01"))[0]["state"] == "ending"
     assert "ended at once" in await operator.does("session", "kick", str(pending["session_id"]))
     assert "No open session" in await operator.fails("session", "kick", str(pending["session_id"]), code=1)

@@ -57,6 +57,7 @@ MOST_MODULES = 14
 
 SAME_MEANING = {
     "account": "a guest's name and password",
+    "activity": "what adopted gateways do",
     "allowances": "what sessions may use together",
     "arrivals": "guests who come to the login page",
     "database": "PostgreSQL, as its users reach it",
@@ -65,11 +66,13 @@ SAME_MEANING = {
     "gateway": "a WiFiDog router",
     "gateways": "WiFiDog routers",
     "heartbeats": "pings of gateways",
+    "kickoffs": "guests whom their routers throw off",
     "outbox": "mails that wait to be sent",
     "personal_data": "what is stored about a guest",
     "plans": "limits that allowances are bound by",
     "preview": "pages with made-up guests",
     "remembered_devices": "devices that come back without a form",
+    "roaming": "guests who go from one gateway to another",
     "routes": "the paths of a Klein app",
     "server_address": "where guests and gateways reach the server",
     "session": "the time between a guest's sign-in and its end",

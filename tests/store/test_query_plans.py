@@ -32,6 +32,7 @@ BIG = {
     "allowances",
     "allowance_slots",
     "farewells",
+    "ended_sessions",
     "devices",
     "probations",
     "mail_limits",
@@ -99,6 +100,11 @@ FILL = """
            %(noon)s, %(noon)s, %(noon)s, n, n, n
       FROM generate_series(1, 50000) AS n;
 
+    UPDATE sessions SET browser_hash = token_hash, hidden_token = token_hash;
+
+    INSERT INTO ended_sessions (browser_hash, gw_id, reason, ended_at)
+    SELECT sha256(n::text::bytea), 'gw' || n %% 500, 'time is up', %(noon)s FROM generate_series(50001, 90000) AS n;
+
     INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, opened_at, activated_at, ended_at, reason,
                                incoming, outgoing)
     SELECT n, 'default', 'gw' || n %% 500, n %% 20000, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, %(noon)s,
@@ -161,6 +167,8 @@ SESSION: dict[str, object] = {
     "by_mac": False,
     "probation_until": None,
     "terms_version": None,
+    "browser_hash": token(90_001),
+    "hidden_token": token(90_001),
     "reason": "logged out",
     "now": NOON,
 }
@@ -252,10 +260,20 @@ MINE: dict[str, object] = {
     "places": ["(0,1)", "(1,1)"],
 }
 
+OVER: dict[str, object] = {
+    "server": "host tcp:80 1",
+    "now": NOON,
+    "known": "{}",
+    "by_guests": ["logged out"],
+    "limit": 200,
+}
+
 REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.sessions.LOCK_BY_TOKEN": [batch(1), batch(300)],
     "accounting.sessions.LOCK_ONLINE": [batch(1), batch(300)],
     "gateways.heartbeats.FIND_RESTARTS": [batch(1), batch(300)],
+    "accounting.kickoffs.FIND_ENDING": [OVER],
+    "accounting.kickoffs.FIND_EXPIRED": [OVER],
     "accounting.sessions.SAVE": [batch(1), batch(300)],
     "accounting.sessions.END": [batch(1), batch(300)],
     "accounting.missed_sessions.COMPARE_LIST": [LISTED | batch(1), LISTED | batch(300)],
@@ -263,8 +281,14 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.missed_sessions.NOTE_MISSED": [LISTED | batch(1), LISTED | batch(300)],
     "access.guest_sessions.OPEN": [SESSION],
     "access.guest_sessions.FETCH_SESSION": [SESSION],
+    "access.browsers.FIND_SESSION": [
+        {"browser_hashes": [token(37)], "ended_since": NOON},
+        {"browser_hashes": [token(37), token(50_037), token(90_037), token(90_038)], "ended_since": NOON},
+    ],
     "access.guest_sessions.ASK_TO_END": [SESSION],
     "access.arrivals.FIND_ONLINE": [DEVICE],
+    "access.roaming.FIND_ONLINE_OF_MAC": [DEVICE],
+    "access.roaming.CONTINUE": [SESSION | {"origin": token(37), "most": 4}],
     "access.arrivals.FETCH_GUEST": [DEVICE, DEVICE | {"mac": None}],
     "access.arrivals.FETCH_ARRIVAL": [DEVICE, DEVICE | {"mac": None}, DEVICE | {"key_hash": None}],
     "accounting.allowances.CLAIM_OF_VOUCHER": [ALLOWANCE | {"voucher_id": 7}],
@@ -350,15 +374,20 @@ ELSEWHERE = {
         "access.rate_limits.FORGET_TRIES",
         "access.remembered_devices.FORGET_OLD",
         "access.end_notices.FORGET_END_NOTICES",
+        "access.browsers.FORGET_ENDED",
         "accounts.email_links.FORGET_LINKS",
         "accounts.mail_limits.FORGET_COUNTS",
         "accounts.probations.FORGET_PROBATIONS",
         "accounts.outbox.CLAIM",
         "accounts.outbox.REMOVE",
         "accounts.outbox.PUT_OFF",
+        "gateways.activity.SAVE_ACTIVITY",
         "gateways.devices.SAVE_DEVICES",
         "gateways.heartbeats.SAVE_HEARTBEATS",
         "gateways.gateway_dialects.SAVE_OBSERVATIONS",
+        "gateways.router_connections.CLAIM",
+        "gateways.router_connections.RELEASE",
+        "gateways.router_connections.FORGET",
         "gateways.waiting_gateways.REMEMBER_WAITING",
         "gateways.waiting_gateways.FORGET_WAITING",
         "accounting.server_liveness.SAY",
@@ -391,7 +420,9 @@ ELSEWHERE = {
         "operators.stored_sessions.FETCH_LAST_SESSION",
         "operators.stored_sessions.LIST_OPEN",
         "operators.stored_sessions.LIST_PAST",
+        "gateways.activity.FETCH_ACTIVITY",
         "gateways.gateways.LOCK_GATEWAY",
+        "gateways.heartbeats.FETCH_HEARTBEAT",
         "operators.imports.FIND_NAMES",
         "operators.imports.FIND_EMAILS",
         "operators.imports.ADD_ACCOUNTS",

@@ -87,6 +87,7 @@ class Reason(Enum):
     DEVICES = "too many devices"
     PASSWORD_CHANGED = "password changed"
     LEFT = "left the gateway"
+    ROAMED = "went to another gateway"
 
 
 class Place(NamedTuple):
@@ -171,12 +172,13 @@ class Session:
     @ivar doubtful: totals lower than C{last} that came after them, and may have been late; None normally.
     @ivar time_limit: how long the session may last once activated; None for no limit.
     @ivar quota_octets: both directions together; None for no limit.
-    @ivar expires_at: when C{time_limit} is over; None while pending and for no limit.
+    @ivar expires_at: when C{time_limit} is over; None for no limit, and while pending unless it continues another.
     @ivar ending: why the next report must end the session (asked for by guest or operator); None normally.
     @ivar allowance_id: the allowance it draws on; None for a session with limits of its own only.
     @ivar claimed_mac: the MAC that the login page was opened with, which must turn out to be the guest's; None if
         it named none.
     @ivar probation_until: until when the guest is online on trust; None for others.
+    @ivar roamed_from: SHA-256 of the token of the session at another gateway that it continues; None for none.
     @ivar left_ip: the address before C{ip}, under which the gateway may still list the guest; None for none.
     """
 
@@ -198,6 +200,7 @@ class Session:
     probation_until: datetime | None = None
     left_ip: str | None = None
     doubtful: Octets | None = None
+    roamed_from: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,20 @@ def mint_token(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
     return "".join(choose(ALPHABET) for _ in range(TOKEN_LENGTH))
 
 
+def derive_token(secret: str, *parts: str) -> str:
+    """
+    Return the one token that belongs to some values; nobody else can tell it without the secret.
+
+    @param secret: of the installation, 128 random bits or more.
+    """
+    digest = hmac.digest(octets_of(secret), octets_of(repr(parts)), "sha256")
+    number, digits = int.from_bytes(digest, "big"), ""
+    for _ in range(TOKEN_LENGTH):
+        number, digit = divmod(number, len(ALPHABET))
+        digits += ALPHABET[digit]
+    return digits
+
+
 def hash_secret(secret: str) -> bytes:
     """
     Return the hash of a token or key under which it is stored and looked up.
@@ -78,6 +92,27 @@ def flaw_of(password: str) -> PasswordFlaw | None:
     if not password.isprintable():
         return PasswordFlaw.UNSEEN
     return PasswordFlaw.SHORT if length < SHORTEST_PASSWORD else None
+
+
+def hide_token(token: str, secret: str) -> bytes:
+    """
+    Return a token in a form that only a secret makes readable: that of the browser it was minted for.
+
+    @param token: 32 characters of ASCII.
+    @param secret: used for this token alone, so that a pad as long as the token serves (a one-time pad).
+    @return: 32 bytes.
+    """
+    return _padded(token.encode("ascii"), secret)
+
+
+def reveal_token(hidden: bytes, secret: str) -> str:
+    """Return what L{hide_token} hid with the same secret."""
+    return _padded(hidden, secret).decode("ascii", "replace")
+
+
+def _padded(text: bytes, secret: str) -> bytes:
+    pad = hmac.digest(octets_of(secret), b"token", "sha256")
+    return bytes(one ^ other for one, other in zip(text, pad, strict=True))
 
 
 def is_one_of(secret: str, hashes: Sequence[bytes]) -> bool:

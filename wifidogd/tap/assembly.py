@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.internet.task import deferLater
 
 from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
 from wifidogd.accounting.departures import Departures
 from wifidogd.accounting.expiry import Expiry
-from wifidogd.accounting.ledger import TRANSACTIONS, Ledger
+from wifidogd.accounting.ledger import Ledger
 from wifidogd.accounting.list_settlement import ClientLists
 from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.mails import MailComposer
@@ -34,17 +33,13 @@ from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
-from wifidogd.gateways.observations import Observations
-from wifidogd.gateways.registry import Registry
-from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.runtime.endpoints import guess_url, with_backlog
-from wifidogd.runtime.passwords import Passwords
 from wifidogd.runtime.systemd import described
 from wifidogd.server import AuthServer, Components, WorkerIdentity
 from wifidogd.settings import Settings
-from wifidogd.store.driver.database import Database
-from wifidogd.store.embedded.cluster import Cluster
-from wifidogd.tap.schedule import REFRESH_REGISTRY, make_mail_timers, make_timers
+from wifidogd.tap.common import Common, make_common
+from wifidogd.tap.routers import Routers, make_routers
+from wifidogd.tap.schedule import make_mail_timers, make_timers
 from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
 from wifidogd.web.portal.sign_in import SignInServices
@@ -66,32 +61,9 @@ def server_address(settings: Settings) -> ServerAddress:
     return ServerAddress(url or guess_url(described(settings.listen[0])), settings.path, is_guess=url is None)
 
 
-def private_cluster(settings: Settings, reactor: Any) -> Cluster | None:
-    """Make the private PostgreSQL; None where the operator named a database."""
-    if settings.database:
-        return None
-    return Cluster(settings.data_dir, reactor=reactor, servers=settings.workers)
-
-
 def endpoints(settings: Settings, reactor: Any) -> list[IStreamServerEndpoint]:
     """Make the endpoints that will be listened at."""
     return [serverFromString(StrictTls(reactor), with_backlog(text)) for text in settings.listen]
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What most parts of one process are made with."""
-
-    settings: Settings
-    identity: WorkerIdentity
-    reactor: Any
-    utc_now: UtcNow
-    mint: Callable[[], str]
-    cluster: Cluster | None
-    clock_watch: ClockWatch
-    database: Database
-    registry: Registry
-    passwords: Passwords
 
 
 def auth_server(
@@ -104,12 +76,30 @@ def auth_server(
 ) -> AuthServer:
     """Make the whole server of one process."""
     common = make_common(settings, identity, reactor, utc_now, mint)
-    observations = Observations(common.database, common.registry, clock=reactor)
-    ledger, heartbeats, expiry = make_accounting(common, observations)
+    ledger, heartbeats, expiry = make_accounting(common)
     devices = Devices(common.database, common.registry, heartbeats, utc_now=utc_now)
+    routers = make_routers(
+        common.database,
+        common.registry,
+        heartbeats,
+        devices,
+        server=server_name(settings, identity),
+        clock=reactor,
+        utc_now=utc_now,
+    )
     outbox, mail = make_mail(common)
     lag = ReactorLag(reactor)
-    timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, devices, observations, expiry, reactor)
+    timers = make_timers(
+        lag,
+        common.clock_watch,
+        common.registry,
+        heartbeats,
+        devices,
+        common.activity,
+        common.observations,
+        expiry,
+        reactor,
+    )
     components = Components(
         cluster=common.cluster,
         database=common.database,
@@ -117,11 +107,12 @@ def auth_server(
         ledger=ledger,
         heartbeats=heartbeats,
         devices=devices,
+        claims=routers.claims,
         passwords=common.passwords,
         expiry=expiry,
         clock_watch=common.clock_watch,
-        timers=timers + make_mail_timers(outbox, mail, reactor),
-        site=make_site(common, ledger, heartbeats, devices, mail, lag),
+        timers=timers + routers.timers(reactor) + make_mail_timers(outbox, mail, reactor),
+        site=make_site(common, ledger, heartbeats, devices, routers, mail, lag),
     )
     return AuthServer(
         components,
@@ -134,38 +125,17 @@ def auth_server(
     )
 
 
-def make_common(
-    settings: Settings, identity: WorkerIdentity, reactor: Any, utc_now: UtcNow, mint: Callable[[], str]
-) -> Common:
-    """Make the database, and what else the rooms share."""
-    database = Database(clock=reactor, reserved=TRANSACTIONS)
-    is_alone = identity.count == 1
-    registry = Registry(
-        database,
-        utc_now=utc_now,
-        trust_new_gateways=settings.trust_new_gateways,
-        spread=None if is_alone else partial(deferLater, reactor, 1.5 * REFRESH_REGISTRY.total_seconds()),
-    )
-    return Common(
-        settings,
-        identity,
-        reactor,
-        utc_now,
-        mint,
-        private_cluster(settings, reactor),
-        ClockWatch(reactor, utc_now),
-        database,
-        registry,
-        Passwords(reactor, threads=2 if is_alone else 1),
-    )
-
-
-def make_accounting(common: Common, observations: Observations) -> tuple[Ledger, Heartbeats, Expiry]:
+def make_accounting(common: Common) -> tuple[Ledger, Heartbeats, Expiry]:
     """Make what gateways' reports and pings go through, and what ends sessions that nobody ended."""
     database, registry, clock_watch = common.database, common.registry, common.clock_watch
     clock, utc_now = common.reactor, common.utc_now
     ledger = Ledger(
-        database, registry, clock=clock, utc_now=utc_now, clock_watch=clock_watch, observations=observations
+        database,
+        registry,
+        clock=clock,
+        utc_now=utc_now,
+        clock_watch=clock_watch,
+        observations=common.observations,
     )
     expiry = Expiry(
         database,
@@ -205,19 +175,24 @@ def make_site(
     ledger: Ledger,
     heartbeats: Heartbeats,
     devices: Devices,
+    routers: Routers,
     mail: MailServices | None,
     lag: ReactorLag,
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
-    clock, utc_now = common.reactor, common.utc_now
-    metrics = {"ledger": ledger.metrics, **common.identity.metrics}
+    clock, utc_now, note_activity = common.reactor, common.utc_now, common.activity.note
+    roaming = Roaming(common.database, common.registry, utc_now=utc_now, mint=common.mint)
+    metrics = {"ledger": ledger.metrics, "websocket": routers.sockets.metrics, **common.identity.metrics}
     departures = Departures(common.database, clock=clock, utc_now=utc_now)
     lists = ClientLists(ledger, common.registry, departures, clock=clock)
-    gateway_pages = GatewayPages(ledger, common.registry, heartbeats, devices, lists, clock=clock, utc_now=utc_now)
+    gateway_pages = GatewayPages(
+        ledger, common.registry, heartbeats, devices, note_activity, roaming, lists, clock=clock, utc_now=utc_now
+    )
     return WifidogdSite(
         gateway_pages.app.resource(),
         make_guest_pages(common, heartbeats, devices, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
+        routers.pages,
         path=common.settings.path,
         clock=clock,
         utc_now=utc_now,
@@ -241,6 +216,7 @@ def make_guest_pages(common: Common, heartbeats: Heartbeats, devices: Devices, m
         PersonalData(database, common.passwords, utc_now=utc_now),
         heartbeats.wait,
         devices.learn_from_guest,
+        common.activity.note,
         mail=mail,
         path=common.settings.path,
         public_url=common.settings.public_url,

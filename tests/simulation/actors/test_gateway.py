@@ -138,10 +138,10 @@ class Setup:
 @pytest.mark.parametrize(
     ("answer", "leads_to", "is_online", "faults"),
     [
-        (auth(1), "/wifidog/portal/?gw_id=sim-0001&token=a", True, 0),
-        (auth(0), "/wifidog/gw_message.php?message=denied&token=a", False, 1),
-        (auth(5), "/wifidog/gw_message.php?message=activate&token=a", True, 1),
-        (auth(6), "/wifidog/gw_message.php?message=failed_validation&token=a", False, 1),
+        (auth(1), "/wifidog/portal/?gw_id=sim-0001", True, 0),
+        (auth(0), "/wifidog/gw_message.php?message=denied", False, 1),
+        (auth(5), "/wifidog/gw_message.php?message=activate", True, 1),
+        (auth(6), "/wifidog/gw_message.php?message=failed_validation", False, 1),
         (auth(-1, 503), None, False, 0),
         (auth(254), None, False, 1),
         (b"HTTP/1.0 200 OK\r\n\r\n", None, False, 1),

@@ -48,8 +48,8 @@ def test_guests_are_sent_where_the_real_gateway_sends_them() -> None:
     target = wire.login_target(SERVER, gateway, "10.11.0.101", "02:ab:cd:ef:01:01", wanted)
     assert login.split(" ")[1] == target
     [portal] = (said["request"] for said in RECORDED if said["stage"] == "portal")
-    token = fields(portal)["token"]
-    assert portal.split(" ")[1] == wire.portal_target(SERVER, "netlab-gw1", token)
+    recorded = portal.split(" ")[1].removesuffix(f"&token={fields(portal)['token']}")  # only of builds since 2016
+    assert recorded == wire.portal_target(SERVER, "netlab-gw1")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,10 @@ def test_verdicts_are_found_as_the_real_gateway_finds_them(answer: bytes, verdic
     [
         (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", wire.Page(200, None, "hi")),
         (b"HTTP/1.0 303 See\r\nlocation: http://a/\r\ncontent-length: 0\r\n\r\n", wire.Page(303, "http://a/", "")),
+        (
+            b"HTTP/1.0 200 OK\r\nset-cookie: a=1; Path=/\r\nSet-Cookie: b=; Max-Age=0\r\n\r\nhi",
+            wire.Page(200, None, "hi", {"a": "1", "b": ""}),
+        ),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nhi", None),
         (b"HTTP/1.0 200 OK\r\nContent-Le", None),
         (b"", None),

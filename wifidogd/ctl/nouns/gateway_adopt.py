@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import sys
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, BooleanOptionalAction
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from datetime import datetime
 
 from wifidogd.ctl.cli.arguments import check_interval, gateway_id, guest_address, port
 from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain
 from wifidogd.ctl.cli.server_address import find_server, server_options
+from wifidogd.ctl.nouns.gateway_candidate import describe, expect_no_mistake, look_up
 from wifidogd.ctl.nouns.gateway_list import doubts_about_macs, shared_names
-from wifidogd.domain.addresses import is_private
-from wifidogd.domain.gateways import Gateway, WaitingGateway, is_absent, near_misses
-from wifidogd.domain.plans import Network
-from wifidogd.domain.server_address import ServerAddress
+from wifidogd.domain.gateways import Gateway, WaitingGateway, is_absent
 from wifidogd.domain.tokens import hash_secret, mint_token
+from wifidogd.gateways.adoption import Companions, find_companions
 from wifidogd.gateways.registry import DEFAULT_NETWORK
-from wifidogd.gateways.router_config import auth_server_block, gateway_conf
+from wifidogd.gateways.router_formats import RouterFormat, configuration, format_of, notes_on, obstacle
 from wifidogd.store.driver.database import Cursor
-from wifidogd.store.gateways.gateways import adopt, fetch_gateways, lock_gateway, set_keys
-from wifidogd.store.gateways.networks import fetch_networks
-from wifidogd.store.gateways.waiting_gateways import list_waiting
-
-SAFETY = (
-    "Set HTTPDUserName and HTTPDPassword in wifidog.conf: without them the router shows all tokens to any guest.",
-    "Leave FirewallRuleSet auth-is-down out of it: it opens the internet to strangers whenever this server is slow.",
-)
-"""Said with every configuration (docs/protocol.md 6.9 and 6.3)."""
-
-
-class _Known(NamedTuple):
-    """What is known before a gateway is adopted; C{gateway} is None unless it has been adopted before."""
-
-    gateway: Gateway | None
-    adopted: list[Gateway]
-    waiting: list[WaitingGateway]
-    networks: list[Network]
+from wifidogd.store.gateways.gateways import adopt, lock_gateway, set_keys
 
 
 def add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
@@ -47,10 +29,15 @@ def add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
         "adopt",
         parents=[server_options()],
         help="adopt a router, so that its guests can sign in",
-        description="Adopt a router, so that its guests can sign in, and print the lines for its wifidog.conf with a "
-        "key that only the router and the server know; or change the settings of an adopted one.",
+        description="Adopt a router, so that its guests can sign in, and print its configuration with a key that only "
+        "the router and the server know; or change the settings of an adopted one.",
     )
-    parser.add_argument("gw_id", type=_new_gateway_id, metavar="GW_ID", help="GatewayID of the router")
+    parser.add_argument(
+        "gw_id",
+        type=_new_gateway_id,
+        metavar="GW_ID",
+        help="GatewayID of the router; or device_id of an apfree-wifidog, for all gateways on it",
+    )
     parser.add_argument(
         "--address",
         type=guest_address,
@@ -73,43 +60,95 @@ def add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
         help="without a key, believe which device is reported all the same: anybody can then come back as a device "
         "that is remembered by its MAC address, and use up what a plan gives to a device",
     )
+    add_format(parser, "what its software reads, by default as far as its calls tell")
     parser.add_argument("--expect", action="store_true", help="adopt it although no router of that name has called yet")
     parser.set_defaults(command=adopt_one)
+
+
+def add_format(parser: ArgumentParser, help_text: str) -> None:
+    """Add the option that says what a router's configuration is printed for."""
+    formats = [each.value for each in RouterFormat]
+    named = f"{help_text}: {', '.join(formats)}"
+    parser.add_argument("--for", dest="router_format", choices=formats, metavar="FORMAT", help=named)
 
 
 async def adopt_one(command: Command) -> None:
     """Adopt a gateway, or change one; with a key, print its configuration the only time it can be printed."""
     typed = command.arguments
-    known = await command.transaction(lambda cursor: _look_up(cursor, typed.gw_id))
-    _expect_no_mistake(command, known)
-    gateway = _describe(command, known)
+    known = await command.transaction(lambda cursor: look_up(cursor, typed.gw_id))
+    expect_no_mistake(command, known)
+    gateway = describe(command, known)
     heard = [one for one in known.waiting if one.gw_id == gateway.gw_id]
     _complain_of(shared_names(heard, command.now))
-    key = mint_token() if typed.with_key or (known.gateway is None and not typed.no_key) else None
+    companions = find_companions(gateway.gw_id, known.waiting, known.adopted)
+    shares_key = bool(companions.key_hashes) and known.gateway is None and not typed.no_key
+    if shares_key:
+        gateway = replace(gateway, key_hashes=companions.key_hashes)
+    wants_key = typed.with_key or (known.gateway is None and not typed.no_key)
+    key = mint_token() if wants_key and not shares_key else None
+    gateways = [gateway, *(_like(gateway, one) for one in _to_adopt_too(command, gateway, companions))]
     server = None if key is None else await find_server(command)
+    router_format = RouterFormat(typed.router_format or format_of(heard[0].version if heard else None))
+    if server is not None and (problem := obstacle(router_format, server, has_key=True)) is not None:
+        raise CommandFailed(problem)
 
-    async def work(cursor: Cursor) -> bool:
-        locked = await lock_gateway(cursor, gateway.gw_id)
-        is_new = await adopt(cursor, gateway, command.now)
-        if key is not None:
-            await add_key(cursor, locked or gateway, key)
-        return is_new
+    async def work(cursor: Cursor) -> list[bool]:
+        return [await _adopt(cursor, one, key, command.now) for one in gateways]
 
-    is_new = await command.transaction(work)
-    host = f"[{gateway.address}]" if ":" in gateway.address else gateway.address
-    done = "Adopted" if is_new else "Changed"
-    print(f"{done} {gateway.gw_id} of network {gateway.network}: guests go to http://{host}:{gateway.port}/")
+    for one, is_new in zip(gateways, await command.transaction(work), strict=True):
+        host = f"[{one.address}]" if ":" in one.address else one.address
+        done = "Adopted" if is_new else "Changed"
+        print(f"{done} {one.gw_id} of network {one.network}: guests go to http://{host}:{one.port}/")
     if key is not None and server is not None:
         tell_of_key(gateway)
+        _complain_of(notes_on(router_format, gateway, server, has_key=True))
         print()
-        print(conf_of(server, gateway, key), end="")
+        named = replace(gateway, device_ids=(companions.device_id,)) if companions.device_id else gateway
+        print(configuration(router_format, named, server, key, others=gateways[1:]), end="")
         return
-    if is_new:
+    if shares_key:
+        complain(f"It has the key of the other gateways on {companions.device_id}, which that router knows already.")
+    elif known.gateway is None:
         complain(
             "It has no key: whoever reaches the server can speak for it.  "
             f"If its software can have one: `wifidogctl gateway config {gateway.gw_id} --new-key`."
         )
-    _complain_of(doubts_about_macs([gateway], known.networks))
+    _complain_of(doubts_about_macs(gateways, known.networks))
+
+
+async def _adopt(cursor: Cursor, gateway: Gateway, key: str | None, now: datetime) -> bool:
+    """Adopt a gateway, perhaps with one key more, and return whether it was new."""
+    locked = await lock_gateway(cursor, gateway.gw_id)
+    is_new = await adopt(cursor, gateway, now)
+    if key is not None:
+        await add_key(cursor, locked or gateway, key)
+    return is_new
+
+
+def _to_adopt_too(command: Command, gateway: Gateway, companions: Companions) -> Sequence[WaitingGateway]:
+    """Return the gateways on the same device that are adopted with one; of others, say how to adopt them."""
+    typed = command.arguments.gw_id
+    for one in companions.addressless:
+        complain(
+            f"{one.gw_id} on {companions.device_id} has not said where its guests find it: adopt it when its first "
+            "guest has come, or add --address."
+        )
+    if not companions.ready or typed == companions.device_id:
+        return companions.ready
+    names = ", ".join(f"{one.gw_id} ({one.address})" for one in companions.ready)
+    if not sys.stdin.isatty():
+        complain(
+            f"On the same router wait {names}, which need the same key: "
+            f"`wifidogctl gateway adopt {companions.device_id}` adopts all."
+        )
+        return ()
+    question = f"On the same router wait {names}.  Adopt them with {gateway.gw_id} (y or n): "
+    return companions.ready if input(question).strip().lower() in ("y", "yes") else ()
+
+
+def _like(gateway: Gateway, waiting: WaitingGateway) -> Gateway:
+    """Return a waiting gateway with the settings of another on the same device."""
+    return replace(gateway, gw_id=waiting.gw_id, address=waiting.address or "", port=waiting.port or gateway.port)
 
 
 def _new_gateway_id(text: str) -> str:
@@ -125,105 +164,21 @@ async def add_key(cursor: Cursor, gateway: Gateway, key: str) -> None:
     await set_keys(cursor, gateway.gw_id, (hash_secret(key), *gateway.key_hashes[:1]))
 
 
-def conf_of(server: ServerAddress, gateway: Gateway, key: str | None) -> str:
-    """Return the lines for a gateway's wifidog.conf; C{key} is None for a gateway without."""
-    return gateway_conf(gateway, auth_server_block(server.host, server.port, server.tls, server.path, key))
-
-
 def tell_of_key(gateway: Gateway) -> None:
     """
-    Print what to do with a new key, and what else belongs into the configuration.
+    Print what to do with a new key.
 
     @param gateway: as it was before.
     """
     complain(
         "The key is shown this once only; the one before stays valid until the next is made."
         if gateway.key_hashes
-        else "The key is shown this once only: put these lines into the router's wifidog.conf and restart wifidog "
-        "there.  Until then the server refuses its reports."
+        else "The key is shown this once only: put these lines into the router's configuration and restart its gateway "
+        "software.  Until then the server refuses its reports."
     )
-    advise()
 
 
 def _complain_of(doubts: Iterable[str]) -> None:
     """Print each sentence to standard error."""
     for doubt in doubts:
         complain(doubt)
-
-
-def advise() -> None:
-    """Print what else belongs into the configuration."""
-    _complain_of(SAFETY)
-
-
-async def _look_up(cursor: Cursor, gw_id: str) -> _Known:
-    adopted = await fetch_gateways(cursor)
-    gateway = next((one for one in adopted if one.gw_id == gw_id), None)
-    return _Known(gateway, adopted, await list_waiting(cursor), await fetch_networks(cursor))
-
-
-def _expect_no_mistake(command: Command, known: _Known) -> None:
-    """
-    Ask whether a gateway is meant that nobody has heard of.
-
-    @raise CommandFailed: if it is not, or if there is nobody to ask; or if a key is declined that it has.
-    """
-    gw_id, waiting = command.arguments.gw_id, [one.gw_id for one in known.waiting]
-    if known.gateway is not None and known.gateway.key_hashes and command.arguments.no_key:
-        raise CommandFailed(
-            f"{gw_id} has a key, without which anybody could speak for it.  If its software cannot have one, "
-            f"`wifidogctl gateway remove {gw_id}` first, which ends its sessions, and adopt it again."
-        )
-    if known.gateway is not None or gw_id in waiting or command.arguments.expect:
-        return
-    near = near_misses(gw_id, [*waiting, *(one.gw_id for one in known.adopted)])
-    unheard = f"No router called {gw_id} has called this server yet."
-    if near:
-        unheard += f"  Did you mean {' or '.join(near)}?"
-    if not sys.stdin.isatty():
-        raise CommandFailed(
-            f"{unheard}  `wifidogctl gateway list` shows those that wait; if it is to call later, add --expect."
-        )
-    complain(unheard)
-    if input(f"Adopt {gw_id} all the same (y or n): ").strip().lower() not in ("y", "yes"):
-        raise CommandFailed("Nothing was adopted.")
-
-
-def _describe(command: Command, known: _Known) -> Gateway:
-    """Return the gateway as typed, completed by what was known before and by what it said while it waited."""
-    typed = command.arguments
-    gateway = known.gateway or _as_it_waits(known, typed.gw_id)
-    changes = {
-        name: value
-        for name, value in (
-            ("address", typed.address), ("port", typed.port), ("network", typed.network), ("interval", typed.interval),
-            ("trust_macs", typed.trust_macs),
-        )
-        if value is not None
-    }  # fmt: skip
-    gateway = replace(gateway, **changes)
-    if not gateway.address:
-        raise CommandFailed(
-            f"{gateway.gw_id} has not said where its guests find it: "
-            "add --address with the router's own address in its guest network, like 192.168.1.1."
-        )
-    networks = [network.name for network in known.networks]
-    if gateway.network not in networks:
-        raise CommandFailed(
-            f"There is no network {gateway.network} (there is {', '.join(networks)}): "
-            "make it with `wifidogctl network set NAME`."
-        )
-    return gateway
-
-
-def _as_it_waits(known: _Known, gw_id: str) -> Gateway:
-    """
-    Return a gateway with the address and port that it named while it waited.
-
-    @return: with an empty address if it has told none, or not a private one.
-    """
-    gateway = Gateway(gw_id, DEFAULT_NETWORK, "")
-    for waiting in known.waiting:
-        if waiting.gw_id == gw_id and waiting.address is not None and is_private(waiting.address):
-            return replace(gateway, address=waiting.address, port=waiting.port or gateway.port)
-    return gateway

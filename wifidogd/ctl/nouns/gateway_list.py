@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -135,6 +136,10 @@ def _print_waiting(waiting: list[WaitingGateway], command: Command) -> None:
     for one in adoptable:
         address = one.address if one.address is not None and is_private(one.address) else "ITS-ADDRESS-FOR-GUESTS"
         print(f"  {ctl} gateway adopt {one.gw_id} --address {address} --port {one.port or 2060}")
+    on_device = Counter(one.device_id for one in adoptable if one.device_id is not None)
+    for device_id, waiting_there in on_device.items():
+        if waiting_there > 1:
+            print(f"\nOr all {waiting_there} gateways on {device_id}:\n  {ctl} gateway adopt {device_id}")
 
 
 def _adopted(state: GatewayState) -> dict[str, object]:
@@ -147,6 +152,7 @@ def _adopted(state: GatewayState) -> dict[str, object]:
         "check_interval_seconds": seconds(gateway.interval),
         "keys": len(gateway.key_hashes),
         "trust_macs": gateway.trust_macs,
+        "device_ids": list(gateway.device_ids),
         "adopted_at": instant(state.adopted_at),
         "sessions_online": state.online,
         "heartbeat": None
@@ -167,6 +173,7 @@ def _adopted(state: GatewayState) -> dict[str, object]:
 def _waiting(gateway: WaitingGateway) -> dict[str, object]:
     return {
         "gw_id": gateway.gw_id,
+        "device_id": gateway.device_id,
         "address": gateway.address,
         "port": gateway.port,
         "source": gateway.source,

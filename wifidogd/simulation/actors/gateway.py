@@ -119,15 +119,15 @@ class SimulatedGateway:
             return None
         if code == AuthCode.ALLOWED:
             client.allow(Access.KNOWN)
-            return wire.portal_target(self._context.server, self.site.gw_id, token)
+            return wire.portal_target(self._context.server, self.site.gw_id)
         if code == AuthCode.VALIDATION:
             client.allow(Access.PROBATION)
-            return wire.message_target(self._context.server, "activate", token)
+            return wire.message_target(self._context.server, "activate")
         if code == AuthCode.DENIED:
             client.access = Access.NONE
-            return wire.message_target(self._context.server, "denied", token)
+            return wire.message_target(self._context.server, "denied")
         if code == AuthCode.VALIDATION_FAILED:
-            return wire.message_target(self._context.server, "failed_validation", token)
+            return wire.message_target(self._context.server, "failed_validation")
         return None
 
     async def log_out(self, device: Device) -> None:

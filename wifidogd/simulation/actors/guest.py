@@ -39,6 +39,7 @@ class Guest:
         self._traffic_rate = context.behaviour.traffic_rate()
         self._token = ""
         self._button: Form | None = None
+        self._cookies: dict[str, str] = {}
 
     def uses(self, gateway: SimulatedGateway, seconds: float) -> Octets | None:
         """Use the internet where the guest is; as L{Device<wifidogd.simulation.actors.gateway.Device>}."""
@@ -71,7 +72,7 @@ class Guest:
         target = gateway.catch(self, WANTED)
         if target is None:
             return
-        page = await self._browse(Kind.PAGE, wire.get(self._context.server, target), HTTPStatus.OK)
+        page = await self._browse(Kind.PAGE, wire.get(self._context.server, target, self._cookies), HTTPStatus.OK)
         form = None if isinstance(page, NoAnswer) else self._form(Kind.PAGE, page, "login")
         if form is None:
             return
@@ -87,7 +88,8 @@ class Guest:
     async def _submit(self, gateway: SimulatedGateway, form: Form) -> str | None:
         """Send the form, a second time if it turns out that the server thinks the guest is online already."""
         expected = (HTTPStatus.SEE_OTHER,) if "again" in form.fields else (HTTPStatus.SEE_OTHER, HTTPStatus.OK)
-        page = await self._browse(Kind.FORM, wire.post(self._context.server, form.action, form.fields), *expected)
+        request = wire.post(self._context.server, form.action, form.fields, self._cookies)
+        page = await self._browse(Kind.FORM, request, *expected)
         if isinstance(page, NoAnswer):
             return None
         if page.status == HTTPStatus.OK:
@@ -106,7 +108,7 @@ class Guest:
         """Take note of the log-out button, which must be there if the guest is in."""
         history, listed = self._context.history, self._place(gateway)
         was_online = history.is_online(listed, self._token)
-        request = wire.get(self._context.server, target)
+        request = wire.get(self._context.server, target, self._cookies)
         page = await self._browse(Kind.PORTAL, request, HTTPStatus.OK, HTTPStatus.SEE_OTHER)
         if isinstance(page, NoAnswer):
             return
@@ -134,7 +136,7 @@ class Guest:
         """
         history, listed = self._context.history, self._place(gateway)
         number = history.began(listed, self._token, None)
-        request = wire.post(self._context.server, button.action, button.fields)
+        request = wire.post(self._context.server, button.action, button.fields, self._cookies)
         page = await self._browse(Kind.BUTTON, request, HTTPStatus.OK)
         if isinstance(page, NoAnswer):
             (history.unsaid if page is NoAnswer.REFUSED else history.lost)(listed, number)
@@ -156,6 +158,7 @@ class Guest:
             statistics.missed(kind)
             return page if isinstance(page, NoAnswer) else NoAnswer.LOST
         statistics.took(kind, seconds)
+        self._cookies.update(page.cookies)
         if page.status in expected:
             return page
         statistics.fault(kind, f"{self.mac} got status {page.status}")

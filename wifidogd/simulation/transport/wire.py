@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from wifidogd.domain.gateways import Gateway
@@ -18,6 +18,7 @@ from wifidogd.domain.sessions import Octets, Stage
 _VERDICT = re.compile(rb"Auth: +([+-]?[0-9]+)")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r]")
 _HEADER = re.compile(rb"\r\n(Location|Content-Length): *([^\r\n]*)", re.IGNORECASE)
+_COOKIE = re.compile(r"\r\nSet-Cookie: *([^=;\r\n]+)=([^;\r\n]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,13 @@ class Page:
     An answer as a browser sees it.
 
     @ivar location: where it leads; None for nowhere.
+    @ivar cookies: what it sets, by name; a simulation is over before a cookie expires.
     """
 
     status: int
     location: str | None
     body: str
+    cookies: Mapping[str, str] = field(default_factory=dict)
 
 
 def ping(server: Server, gw_id: str, uptime: int) -> bytes:
@@ -58,15 +61,15 @@ def report(server: Server, stage: Stage, gw_id: str, ip: str, mac: str, token: s
     return _request(server, f"auth/?{who}&incoming={totals.incoming}&outgoing={totals.outgoing}&gw_id={gw_id}")
 
 
-def get(server: Server, target: str) -> bytes:
-    """Ask for a page as a browser; C{target} is path and query."""
-    return f"GET {target} HTTP/1.0\r\n{_browser(server)}\r\n".encode()
+def get(server: Server, target: str, cookies: Mapping[str, str] | None = None) -> bytes:
+    """Ask for a page as a browser that has these cookies; C{target} is path and query."""
+    return f"GET {target} HTTP/1.0\r\n{_browser(server, cookies)}\r\n".encode()
 
 
-def post(server: Server, target: str, fields: Mapping[str, str]) -> bytes:
-    """Send a form as a browser."""
+def post(server: Server, target: str, fields: Mapping[str, str], cookies: Mapping[str, str] | None = None) -> bytes:
+    """Send a form as a browser that has these cookies."""
     form = urlencode(fields)
-    head = f"POST {target} HTTP/1.0\r\n{_browser(server)}Content-Type: application/x-www-form-urlencoded\r\n"
+    head = f"POST {target} HTTP/1.0\r\n{_browser(server, cookies)}Content-Type: application/x-www-form-urlencoded\r\n"
     return f"{head}Content-Length: {len(form)}\r\n\r\n{form}".encode()
 
 
@@ -76,14 +79,14 @@ def login_target(server: Server, gateway: Gateway, ip: str, mac: str, wanted: st
     return f"{server.path}login/?{where}&ip={ip}&mac={mac}&url={quote(wanted, safe='')}"
 
 
-def portal_target(server: Server, gw_id: str, token: str) -> str:
-    """Build the address to which a gateway sends a guest that it has let in (its C{src/auth.c})."""
-    return f"{server.path}portal/?gw_id={gw_id}&token={token}"
+def portal_target(server: Server, gw_id: str) -> str:
+    """Build the address to which a released gateway sends a guest that it has let in (its C{src/auth.c}): no token."""
+    return f"{server.path}portal/?gw_id={gw_id}"
 
 
-def message_target(server: Server, message: str, token: str) -> str:
-    """Build the address at which a gateway has the server explain what it did not do."""
-    return f"{server.path}gw_message.php?message={message}&token={token}"
+def message_target(server: Server, message: str) -> str:
+    """Build the address at which a released gateway has the server explain what it did not do: no token."""
+    return f"{server.path}gw_message.php?message={message}"
 
 
 def read_verdict(raw: bytes) -> int | None:
@@ -111,8 +114,9 @@ def read_page(raw: bytes) -> Page | None:
     headers = {name.lower(): value for name, value in _HEADER.findall(head)}
     if status is None or not end or len(body) != int(headers.get(b"content-length", len(body))):
         return None
-    location = headers.get(b"location")
-    return Page(status, None if location is None else location.decode("latin-1"), body.decode("utf-8", "replace"))
+    location, cookies = headers.get(b"location"), dict(_COOKIE.findall(head.decode("latin-1")))
+    leads_to = None if location is None else location.decode("latin-1")
+    return Page(status, leads_to, body.decode("utf-8", "replace"), cookies)
 
 
 def _request(server: Server, target: str) -> bytes:
@@ -121,5 +125,7 @@ def _request(server: Server, target: str) -> bytes:
     return f"{head}User-Agent: WiFiDog 1.3.0\r\nHost: {server.host}\r\n\r\n".encode()
 
 
-def _browser(server: Server) -> str:
-    return f"Host: {server.host}:{server.port}\r\nUser-Agent: Mozilla/5.0 (wifidogctl simulate)\r\n"
+def _browser(server: Server, cookies: Mapping[str, str] | None) -> str:
+    head = f"Host: {server.host}:{server.port}\r\nUser-Agent: Mozilla/5.0 (wifidogctl simulate)\r\n"
+    kept = "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())
+    return f"{head}Cookie: {kept}\r\n" if kept else head

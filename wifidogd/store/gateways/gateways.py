@@ -49,8 +49,16 @@ ADOPT = """
 """
 
 STOP_WAITING = """
-    DELETE FROM waiting_gateways
-     WHERE gw_id = %(gw_id)s
+    WITH heard AS (
+        DELETE FROM waiting_gateways
+         WHERE gw_id = %(gw_id)s
+     RETURNING gw_id, device_id, last_seen
+    )
+    INSERT INTO gateway_devices (gw_id, device_id, heard_at)
+    SELECT gw_id, device_id, last_seen
+      FROM heard
+     WHERE device_id IS NOT NULL
+        ON CONFLICT (gw_id, device_id) DO NOTHING
 """
 
 SET_KEYS = """
@@ -136,7 +144,7 @@ async def adopt(cursor: Cursor, gateway: Gateway, now: datetime) -> bool:
     Adopt a gateway, or change the settings of one adopted before.
 
     Keys are taken from C{gateway} only when it is new; L{set_keys} changes
-    those of others.  It no longer waits afterwards.
+    those of others.  It no longer waits afterwards, and is on the device that it named meanwhile.
 
     @return: True if it was new.
     @raise StoreRefused: if there is no such network.

@@ -13,5 +13,5 @@ COMMENT ON COLUMN gateway_devices.heard_at IS 'When this was learnt';
 CREATE TRIGGER gateway_devices_changed AFTER INSERT OR UPDATE OR DELETE ON gateway_devices
     FOR EACH STATEMENT EXECUTE FUNCTION count_directory_change();
 
-ALTER TABLE waiting_gateways ADD COLUMN device_id text CHECK (length(device_id) BETWEEN 1 AND 64);
+ALTER TABLE waiting_gateways ADD COLUMN device_id text CHECK (device_id ~ '^[A-Za-z0-9._:-]{1,64}$');
 COMMENT ON COLUMN waiting_gateways.device_id IS 'The device that it is on, which may have others; NULL where none was named';

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
@@ -45,10 +45,22 @@ class ListRequest(NamedTuple):
 class ListAnswers:
     """Settles such requests; whatever goes wrong is answered so that all guests stay as they are."""
 
-    def __init__(self, lists: ClientLists, registry: Registry, devices: Devices, *, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        lists: ClientLists,
+        registry: Registry,
+        devices: Devices,
+        note: Callable[[str], None],
+        *,
+        clock: IReactorTime,
+    ) -> None:
+        """
+        @param note: is told of each gateway, by gw_id, of which a list with clients was settled.
+        """
         self._lists = lists
         self._registry = registry
         self._devices = devices
+        self._note = note
         self._log = RateLimitedLog(log, clock)
 
     async def answer(self, request: ListRequest) -> Answer:
@@ -72,7 +84,7 @@ class ListAnswers:
         codes = await self._lists.settle(report.lists, request.key, request.source)
         if _is_unsettled(codes):
             return apfree_v2.UNCHANGED, SERVICE_UNAVAILABLE
-        return apfree_v2.write_answer(report, codes), self._status(report.lists, request.key)
+        return apfree_v2.write_answer(report, codes), self._settled(report.lists, request.key)
 
     async def _answer_wifidog_ng(self, request: ListRequest) -> Answer:
         gw_id = find_gw_id(request.gw_id)
@@ -82,12 +94,15 @@ class ListAnswers:
         [codes] = await self._lists.settle([clients], request.key, request.source)
         if _is_unsettled([codes]):
             return wifidog_ng_1.UNCHANGED, SERVICE_UNAVAILABLE
-        return wifidog_ng_1.write_answer(clients, codes), self._status([clients], request.key)
+        return wifidog_ng_1.write_answer(clients, codes), self._settled([clients], request.key)
 
-    def _status(self, lists: Sequence[ClientList], key: str | None) -> int:
-        """Tell people where no gateway is adopted, or the key of each is wrong."""
-        is_heard = not lists or any(self._registry.may_ask(each.gw_id, key) for each in lists)
-        return OK if is_heard else FORBIDDEN
+    def _settled(self, lists: Sequence[ClientList], key: str | None) -> int:
+        """Note whose lists were settled; tell people where no gateway is adopted, or the key of each is wrong."""
+        heard = [each for each in lists if self._registry.may_ask(each.gw_id, key)]
+        for each in heard:
+            if each.clients:
+                self._note(each.gw_id)
+        return OK if heard or not lists else FORBIDDEN
 
 
 def _is_unsettled(codes: Sequence[Sequence[AuthCode | None]]) -> bool:

@@ -174,3 +174,9 @@ def source_of(request: IRequest) -> str:
 def query_of(request: IRequest) -> bytes:
     """Return what follows the first C{?} of the address, as received."""
     return bytes(request.uri.partition(b"?")[2])
+
+
+def wants_websocket(request: IRequest) -> bool:
+    """Return whether a request asks for a WebSocket."""
+    upgrades = request.requestHeaders.getRawHeaders(b"Upgrade")
+    return upgrades is not None and any(b"websocket" in upgrade.lower() for upgrade in upgrades)

@@ -6,22 +6,26 @@ from functools import partial
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.runtime.deadlines import Deadlines
+from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.web.server.channel import REQUEST_DEADLINE, Channel
-from wifidogd.web.server.connection_limit import ConnectionLimit, most_here
+from wifidogd.web.server.connection_limit import ConnectionLimit, limit_here
 from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.page_scheduler import PageScheduler
-from wifidogd.web.server.request import WholeRequest, source_of, split_target
+from wifidogd.web.server.request import WholeRequest, source_of, split_target, wants_websocket
+
+log = Logger()
 
 MOST_OCTETS = 64 * 1024
 """Largest body of a request."""
 
-_MACHINE_NAMES = (b"ping", b"auth")
+_MACHINE_NAMES = (b"ping", b"auth", b"roam")
 _HEALTH = b"/healthz"
 """The one address of the health page, to the octet: what is forbidden in front of the server must not have others."""
 
@@ -34,6 +38,7 @@ class WifidogdSite(Site):
 
     @ivar connections: those that are open, and how many may be.
     @ivar deadlines: of clients that are waited for.
+    @ivar limited_log: of what goes wrong for clients, whoever they are.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -43,6 +48,7 @@ class WifidogdSite(Site):
         gateway: IResource,
         guest: IResource,
         health: IResource,
+        websocket: IResource | None = None,
         *,
         path: str,
         clock: IReactorTime,
@@ -52,6 +58,7 @@ class WifidogdSite(Site):
         large_bodies: LargeBodies | None = None,
     ) -> None:
         """
+        @param websocket: answers whoever asks for a WebSocket, at whatever address; None to answer them with pages.
         @param path: of all pages, with slashes around it.
         @param most_connections: None for as many as descriptors and memory allow.
         @param large_bodies: those longer than C{most_octets}; None to receive none.
@@ -62,9 +69,11 @@ class WifidogdSite(Site):
         self._gateway = gateway
         self._guest = guest
         self._health = health
+        self._websocket = websocket
         self._scheduler = PageScheduler(clock=clock)
         self.deadlines: Deadlines[Channel] = Deadlines(Channel.overdue, step=1.0, clock=clock)
-        self.connections = ConnectionLimit(most_connections or most_here(), clock=clock)
+        self.connections = ConnectionLimit(most_connections, clock=clock) if most_connections else limit_here(clock)
+        self.limited_log = RateLimitedLog(log, clock)
         self._clock = clock
         self._utc_now = utc_now
         self._dated, self._date = -1, b""
@@ -98,6 +107,8 @@ class WifidogdSite(Site):
         Empty segments mean nothing, because gateways put slashes where they
         like, and answers must never be redirects.
         """
+        if self._websocket is not None and wants_websocket(request):
+            return self._websocket
         if request.path == _HEALTH:
             return self._health
         segments = _segments(request.path[1:])
