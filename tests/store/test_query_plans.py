@@ -359,6 +359,8 @@ ELSEWHERE = {
     "the server's start, and wifidogctl": {
         "gateways.server_address.RECORD_ADDRESS",
         "gateways.server_address.FETCH_ADDRESS",
+        "gateways.server_certificates.FETCH_CERTIFICATE",
+        "gateways.server_certificates.SAVE_CERTIFICATE",
         "migrations.LIFT_LIMITS",
         "migrations.LOCK",
         "migrations.CREATE_VERSIONS",

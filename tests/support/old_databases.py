@@ -121,13 +121,18 @@ FOURTEENTH = """
 """
 
 FIFTEENTH = """
+    INSERT INTO server_certificates (host, certificate, private_key, expires_at)
+    VALUES ('wifi.example', 'certificate', 'key', now())
+"""
+
+SIXTEENTH = """
     UPDATE gateways SET counters = 'swapped', counters_seen = 'straight', dialect = 'apfree' WHERE gw_id = 'attic';
     UPDATE sessions SET missed_at = now(), listed_from = '203.0.113.7' WHERE mac IS NOT NULL
 """
 
 FIRST_SEVEN = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
 
-ROWS = (*FIRST_SEVEN, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH, FOURTEENTH, FIFTEENTH)
+ROWS = (*FIRST_SEVEN, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

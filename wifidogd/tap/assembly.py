@@ -37,6 +37,7 @@ from wifidogd.runtime.endpoints import guess_url, with_backlog
 from wifidogd.runtime.systemd import described
 from wifidogd.server import AuthServer, Components, WorkerIdentity
 from wifidogd.settings import Settings
+from wifidogd.tap.certificate import make_certificate_timer
 from wifidogd.tap.common import Common, make_common
 from wifidogd.tap.routers import Routers, make_routers
 from wifidogd.tap.schedule import make_mail_timers, make_timers
@@ -47,7 +48,7 @@ from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.site import WifidogdSite
-from wifidogd.web.server.tls import StrictTls
+from wifidogd.web.server.tls import PlainPortTls, StrictTls
 
 
 def utc_now() -> datetime:
@@ -88,7 +89,7 @@ def auth_server(
         utc_now=utc_now,
     )
     outbox, mail = make_mail(common)
-    lag = ReactorLag(reactor)
+    lag, tls = ReactorLag(reactor), PlainPortTls()
     timers = make_timers(
         lag,
         common.clock_watch,
@@ -111,8 +112,15 @@ def auth_server(
         passwords=common.passwords,
         expiry=expiry,
         clock_watch=common.clock_watch,
-        timers=timers + routers.timers(reactor) + make_mail_timers(outbox, mail, reactor),
-        site=make_site(common, ledger, heartbeats, devices, routers, mail, lag),
+        timers=[
+            *timers,
+            make_certificate_timer(
+                settings, server_address(settings).host, tls, common.database, utc_now=utc_now, clock=reactor
+            ),
+            *routers.timers(reactor),
+            *make_mail_timers(outbox, mail, reactor),
+        ],
+        site=make_site(common, ledger, heartbeats, devices, routers, mail, lag, tls),
     )
     return AuthServer(
         components,
@@ -178,6 +186,7 @@ def make_site(
     routers: Routers,
     mail: MailServices | None,
     lag: ReactorLag,
+    tls: PlainPortTls,
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
     clock, utc_now, note_activity = common.reactor, common.utc_now, common.activity.note
@@ -197,6 +206,7 @@ def make_site(
         clock=clock,
         utc_now=utc_now,
         large_bodies=LargeBodies(gateway_pages.senders.standing),
+        tls=tls,
     )
 
 

@@ -18,7 +18,7 @@ class Bites(Enum):
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """
-    What a gateway of a dialect does (docs/protocol.md 6.12).
+    What a gateway of a dialect does (docs/protocol.md 6.13).
 
     @ivar reports_use: whether it reports octets, and that a guest is still there.
     @ivar kick: when the end of a session, by an operator, the guest, or a limit, takes the guest off the network.

@@ -77,7 +77,7 @@ async def find_stale(cursor: Cursor, now: datetime, heard_since: datetime, limit
     """
     Return and lock live sessions that their gateway has not reported for the network's C{stale_after}, or 3 intervals.
 
-    wifidog-ng 2.x never reports anybody, and lets a guest through for 49 days (docs/protocol.md 6.12).
+    wifidog-ng 2.x never reports anybody, and lets a guest through for 49 days (docs/protocol.md 6.13).
 
     @param heard_since: since when this server could have heard reports; silence before that is not the gateway's.
     """

@@ -19,6 +19,7 @@ from wifidogd.web.server.connection_limit import ConnectionLimit, limit_here
 from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.page_scheduler import PageScheduler
 from wifidogd.web.server.request import WholeRequest, source_of, split_target, wants_websocket
+from wifidogd.web.server.tls import PlainPortTls
 
 log = Logger()
 
@@ -39,6 +40,7 @@ class WifidogdSite(Site):
     @ivar connections: those that are open, and how many may be.
     @ivar deadlines: of clients that are waited for.
     @ivar limited_log: of what goes wrong for clients, whoever they are.
+    @ivar tls: as in L{__init__}.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -56,12 +58,14 @@ class WifidogdSite(Site):
         most_connections: int | None = None,
         most_octets: int = MOST_OCTETS,
         large_bodies: LargeBodies | None = None,
+        tls: PlainPortTls | None = None,
     ) -> None:
         """
         @param websocket: answers whoever asks for a WebSocket, at whatever address; None to answer them with pages.
         @param path: of all pages, with slashes around it.
         @param most_connections: None for as many as descriptors and memory allow.
         @param large_bodies: those longer than C{most_octets}; None to receive none.
+        @param tls: for clients that speak it at ports of plain HTTP; None to hang up on them.
         """
         super().__init__(
             guest, requestFactory=WholeRequest, timeout=REQUEST_DEADLINE, reactor=clock, parsePOSTFormSubmission=False
@@ -80,6 +84,7 @@ class WifidogdSite(Site):
         self._prefix = _segments(path.encode())
         self.most_octets = most_octets
         self.large_bodies = large_bodies or LargeBodies()
+        self.tls = tls
 
     def date(self) -> bytes:
         """Return the time, a second old at most, in the form of the Date header."""
