@@ -70,6 +70,7 @@ class SiteServer:
             AccountSignIn(self.database, self.passwords, utc_now=lambda: self.now),
             VoucherSignIn(self.database),
             RememberedDevices(self.database),
+            Roaming(self.database, self.registry, utc_now=lambda: self.now),
         )
         self.views = SessionViews(self.database, self.registry, utc_now=lambda: self.now)
         self.ledger = Ledger(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
