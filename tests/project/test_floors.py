@@ -66,6 +66,7 @@ SAME_MEANING = {
     "gateway": "a WiFiDog router",
     "gateways": "WiFiDog routers",
     "heartbeats": "pings of gateways",
+    "kickoffs": "guests whom their routers throw off",
     "outbox": "mails that wait to be sent",
     "personal_data": "what is stored about a guest",
     "plans": "limits that allowances are bound by",

@@ -257,10 +257,20 @@ MINE: dict[str, object] = {
     "places": ["(0,1)", "(1,1)"],
 }
 
+OVER: dict[str, object] = {
+    "server": "host tcp:80 1",
+    "now": NOON,
+    "known": "{}",
+    "by_guests": ["logged out"],
+    "limit": 200,
+}
+
 REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.sessions.LOCK_BY_TOKEN": [batch(1), batch(300)],
     "accounting.sessions.LOCK_ONLINE": [batch(1), batch(300)],
     "gateways.heartbeats.FIND_RESTARTS": [batch(1), batch(300)],
+    "accounting.kickoffs.FIND_ENDING": [OVER],
+    "accounting.kickoffs.FIND_EXPIRED": [OVER],
     "accounting.sessions.SAVE": [batch(1), batch(300)],
     "accounting.sessions.END": [batch(1), batch(300)],
     "access.guest_sessions.OPEN": [SESSION],
@@ -345,6 +355,8 @@ ELSEWHERE = {
     "the server's start, and wifidogctl": {
         "gateways.server_address.RECORD_ADDRESS",
         "gateways.server_address.FETCH_ADDRESS",
+        "gateways.server_certificates.FETCH_CERTIFICATE",
+        "gateways.server_certificates.SAVE_CERTIFICATE",
         "migrations.LIFT_LIMITS",
         "migrations.LOCK",
         "migrations.CREATE_VERSIONS",
@@ -370,6 +382,9 @@ ELSEWHERE = {
         "gateways.activity.SAVE_ACTIVITY",
         "gateways.devices.SAVE_DEVICES",
         "gateways.heartbeats.SAVE_HEARTBEATS",
+        "gateways.router_connections.CLAIM",
+        "gateways.router_connections.RELEASE",
+        "gateways.router_connections.FORGET",
         "gateways.waiting_gateways.REMEMBER_WAITING",
         "gateways.waiting_gateways.FORGET_WAITING",
         "accounting.server_liveness.SAY",

@@ -34,6 +34,7 @@ from wifidogd.store.accounts.accounts import add_account
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.gateways.networks import save_network
+from wifidogd.tap.routers import Routers, make_routers
 from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
 from wifidogd.web.portal.sign_in import SignInServices
@@ -52,6 +53,7 @@ class SiteServer:
     @ivar waiting: gateways that sent guests and have not been adopted.
     @ivar now: the time of its wall clock.
     @ivar cookie: the C{Cookie} header of every request that the tests send.
+    @ivar server: its name among those on the database.
     """
 
     database: Database
@@ -61,6 +63,7 @@ class SiteServer:
     now: datetime = datetime(2026, 11, 22, 12, tzinfo=UTC)
     waiting: list[WaitingGateway] = field(default_factory=list)
     cookie: str = ""
+    server: str = "test 1"
 
     def __post_init__(self) -> None:
         self.registry = Registry(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
@@ -75,10 +78,13 @@ class SiteServer:
         self.views = SessionViews(self.database, self.registry, utc_now=lambda: self.now)
         self.ledger = Ledger(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
+        gateway = self._gateway_pages()
+        self.routers = self._make_routers()
         self.site = WifidogdSite(
-            self._gateway_pages().app.resource(),
+            gateway.app.resource(),
             self._guest_pages().app.resource(),
             Health(self.database, self.registry, self.lag, {"ledger": self.ledger.metrics}),
+            self.routers.pages,
             path=self.path,
             clock=reactor,  # type: ignore[arg-type]
             utc_now=lambda: self.now,
@@ -99,6 +105,17 @@ class SiteServer:
             utc_now=lambda: self.now,  # type: ignore[arg-type]
         )
         return self._gateway
+
+    def _make_routers(self) -> Routers:
+        return make_routers(
+            self.database,
+            self.registry,
+            self.heartbeats,
+            self.devices,
+            server=self.server,
+            clock=reactor,
+            utc_now=lambda: self.now,
+        )
 
     def mail(self) -> MailServices | None:
         """Return None: without a mail server nobody can sign up."""

@@ -162,6 +162,16 @@ def end_replaced(session: Session, now: datetime) -> Ended:
     return Ended(session, _end(session, now, reason), reason)
 
 
+def end_if_over(session: Session, now: datetime) -> Ended | None:
+    """
+    End an open session that its router has just thrown off, at the time it was over.
+
+    @return: None if it is not over: there is no reason to end it.
+    """
+    reason = _why_over(session, Stage.LOGIN, now)
+    return None if reason is None else Ended(session, _end(session, now, reason), reason)
+
+
 def _activate(session: Session, now: datetime, inherited: Octets) -> Session:
     """
     Begin the time of a session; one that continues another began when its guest was let in, and keeps its end.

@@ -43,6 +43,8 @@ from wifidogd.server import AuthServer, Components, WorkerIdentity
 from wifidogd.settings import Settings
 from wifidogd.store.driver.database import Database
 from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.tap.certificate import make_certificate_timer
+from wifidogd.tap.routers import Routers, make_routers
 from wifidogd.tap.schedule import REFRESH_REGISTRY, make_mail_timers, make_timers
 from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
@@ -50,7 +52,7 @@ from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
 from wifidogd.web.server.site import WifidogdSite
-from wifidogd.web.server.tls import StrictTls
+from wifidogd.web.server.tls import PlainPortTls, StrictTls
 
 
 def utc_now() -> datetime:
@@ -105,8 +107,17 @@ def auth_server(
     common = make_common(settings, identity, reactor, utc_now, mint)
     ledger, heartbeats, expiry = make_accounting(common)
     devices = Devices(common.database, common.registry, heartbeats, utc_now=utc_now)
+    routers = make_routers(
+        common.database,
+        common.registry,
+        heartbeats,
+        devices,
+        server=server_name(settings, identity),
+        clock=reactor,
+        utc_now=utc_now,
+    )
     outbox, mail = make_mail(common)
-    lag = ReactorLag(reactor)
+    lag, tls = ReactorLag(reactor), PlainPortTls()
     timers = make_timers(
         lag, common.clock_watch, common.registry, heartbeats, devices, common.activity, expiry, reactor
     )
@@ -117,11 +128,19 @@ def auth_server(
         ledger=ledger,
         heartbeats=heartbeats,
         devices=devices,
+        claims=routers.claims,
         passwords=common.passwords,
         expiry=expiry,
         clock_watch=common.clock_watch,
-        timers=timers + make_mail_timers(outbox, mail, reactor),
-        site=make_site(common, ledger, heartbeats, devices, mail, lag),
+        timers=[
+            *timers,
+            make_certificate_timer(
+                settings, server_address(settings).host, tls, common.database, utc_now=utc_now, clock=reactor
+            ),
+            *routers.timers(reactor),
+            *make_mail_timers(outbox, mail, reactor),
+        ],
+        site=make_site(common, ledger, heartbeats, devices, routers, mail, lag, tls),
     )
     return AuthServer(
         components,
@@ -203,22 +222,26 @@ def make_site(
     ledger: Ledger,
     heartbeats: Heartbeats,
     devices: Devices,
+    routers: Routers,
     mail: MailServices | None,
     lag: ReactorLag,
+    tls: PlainPortTls,
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
     clock, utc_now, note_activity = common.reactor, common.utc_now, common.activity.note
     roaming = Roaming(common.database, common.registry, utc_now=utc_now, mint=common.mint)
-    metrics = {"ledger": ledger.metrics, **common.identity.metrics}
+    metrics = {"ledger": ledger.metrics, "websocket": routers.sockets.metrics, **common.identity.metrics}
     return WifidogdSite(
         GatewayPages(
             ledger, common.registry, heartbeats, devices, note_activity, roaming, clock=clock, utc_now=utc_now
         ).app.resource(),
         make_guest_pages(common, heartbeats, devices, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
+        routers.pages,
         path=common.settings.path,
         clock=clock,
         utc_now=utc_now,
+        tls=tls,
     )
 
 

@@ -141,6 +141,17 @@ def source_of(request: IRequest) -> str:
     return str(getattr(request.getClientAddress(), "host", "127.0.0.1"))
 
 
+def has_plain_port(request: IRequest) -> bool:
+    """Return whether a request came over TLS to a port that plain HTTP is meant for."""
+    return bool(getattr(getattr(request, "channel", None), "has_plain_port", False))
+
+
 def query_of(request: IRequest) -> bytes:
     """Return what follows the first C{?} of the address, as received."""
     return bytes(request.uri.partition(b"?")[2])
+
+
+def wants_websocket(request: IRequest) -> bool:
+    """Return whether a request asks for a WebSocket."""
+    upgrades = request.requestHeaders.getRawHeaders(b"Upgrade")
+    return upgrades is not None and any(b"websocket" in upgrade.lower() for upgrade in upgrades)

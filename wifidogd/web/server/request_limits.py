@@ -85,14 +85,23 @@ class LimitedChannel(HTTPChannel):
             self.transport.write(part.answer)
             self.setTimeout(LINGER)
 
+    def start_tls(self, data: bytes) -> bool:
+        """
+        Speak TLS from now on, if this connection can.
+
+        @param data: what the client has sent so far.
+        @return: whether it can.
+        """
+        raise NotImplementedError
+
     def dataReceived(self, data: bytes) -> None:
-        """Read, or discard, what the client sends; hang up at once on one that speaks TLS to a port without."""
+        """Read, or discard, what the client sends; hang up at once on one that speaks TLS where that cannot be."""
         if not self._is_refusing:
-            if not self._has_heard and data.startswith(_HANDSHAKE):
+            is_first, self._has_heard = not self._has_heard, True
+            if not is_first or not data.startswith(_HANDSHAKE):
+                super().dataReceived(data)
+            elif not self.start_tls(data):
                 self.loseConnection()
-                return
-            self._has_heard = True
-            super().dataReceived(data)
             return
         self._discarded += len(data)
         if self._discarded > _MOST_DISCARDED:
