@@ -12,7 +12,7 @@ from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 PATIENCE = 30.0
-"""Seconds until a gateway or a guest gives up (wifidog-gateway C{src/simple_http.c}); they do not run faster."""
+"""Seconds until a guest gives up; as all patience, it does not run faster with simulated time."""
 
 MOST_OPEN = 200
 """Connections at once; a request beyond them waits for one to end."""
@@ -47,10 +47,11 @@ class HttpClient:
         self._waiting: deque[Deferred[None]] = deque()
         self._is_cut = False
 
-    async def ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
+    async def ask(self, request: bytes, patience: float | None = None) -> tuple[bytes | NoAnswer, float]:
         """
         Send a request on a connection of its own and read until the server hangs up.
 
+        @param patience: seconds until it is given up; None for L{PATIENCE}.
         @return: all that was received, or why there is nothing; and the seconds that it took.
         """
         if len(self._exchanges) >= MOST_OPEN:
@@ -63,10 +64,10 @@ class HttpClient:
         self._exchanges.add(exchange)
         started = self._reactor.seconds()
         exchange.connector = self._reactor.connectTCP(self._host, self._port, exchange, timeout=None)  # type: ignore[arg-type]
-        patience = self._reactor.callLater(PATIENCE, exchange.give_up)
+        giving_up = self._reactor.callLater(PATIENCE if patience is None else patience, exchange.give_up)
         answer = await exchange.answer
-        if patience.active():
-            patience.cancel()
+        if giving_up.active():
+            giving_up.cancel()
         self._exchanges.discard(exchange)
         if self._waiting:
             self._waiting.popleft().callback(None)
