@@ -57,6 +57,7 @@ MOST_MODULES = 14
 
 SAME_MEANING = {
     "account": "a guest's name and password",
+    "activity": "what adopted gateways do",
     "allowances": "what sessions may use together",
     "arrivals": "guests who come to the login page",
     "database": "PostgreSQL, as its users reach it",

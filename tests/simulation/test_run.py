@@ -18,7 +18,7 @@ from tests.support.builders import LOBBY, mac, open_online, put, rows, run, toke
 from tests.support.deadline import within
 from tests.support.running_server import RunningServer
 from wifidogd.domain.sessions import Octets
-from wifidogd.simulation.families.family import Family
+from wifidogd.simulation.families.family import Counting, Family
 from wifidogd.simulation.families.names import FAMILIES
 from wifidogd.simulation.families.wifidog import Wifidog
 from wifidogd.simulation.oracle.comparison import Audit, audit
@@ -107,15 +107,19 @@ class Scenery:
         return audit(self.simulation.context.history, await self.kept())
 
 
-@pytest_twisted.async_yield_fixture(params=[[family] for family in FAMILIES.values()], ids=FAMILIES)
+@pytest_twisted.async_yield_fixture
 async def scenery(request: pytest.FixtureRequest, dsn: str, database: Database) -> AsyncIterator[Scenery]:
     """A server that runs, and everybody ready to begin."""
     server = TimelyServer(dsn)
     await within(20, server.start())
-    yield await Scenery(server, database, request.param).build()
+    yield await Scenery(server, database, [FAMILIES[getattr(request, "param", "wifidog")]]).build()
     await server.stop()
 
 
+COUNTING = [name for name, family in FAMILIES.items() if family.counting is not Counting.NONE]
+
+
+@pytest.mark.parametrize("scenery", COUNTING, indirect=True)
 @ensureDeferred
 async def test_every_octet_is_accounted_for_until_somebody_changes_one(scenery: Scenery) -> None:
     """Through sign-ins, log-outs, roaming, idle time-outs and restarts."""
@@ -134,6 +138,19 @@ async def test_every_octet_is_accounted_for_until_somebody_changes_one(scenery: 
     assert changed.difference_count > 0
 
 
+@pytest.mark.parametrize("scenery", ["wifidog-ng"], indirect=True)
+@ensureDeferred
+async def test_sessions_of_gateways_that_do_not_count_are_all_there_and_empty(scenery: Scenery) -> None:
+    await scenery.live(2.5)
+    statistics, found = scenery.simulation.context.statistics, await scenery.audit()
+    assert (statistics.faults, statistics.unanswered) == ([], 0)
+    assert (found.differences, found.unchecked) == ([], 0)
+    assert found.sessions > 0
+    assert found.stored == Octets()
+    assert statistics.asked[Kind.COUNTERS].latencies.count == 0
+
+
+@pytest.mark.parametrize("scenery", COUNTING, indirect=True)
 @ensureDeferred
 async def test_sessions_that_somebody_takes_away_are_found_at_once(scenery: Scenery) -> None:
     """The gateways are told to let guests go that are online for certain."""

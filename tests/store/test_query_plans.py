@@ -32,6 +32,7 @@ BIG = {
     "allowances",
     "allowance_slots",
     "farewells",
+    "ended_sessions",
     "devices",
     "probations",
     "mail_limits",
@@ -99,6 +100,11 @@ FILL = """
            %(noon)s, %(noon)s, %(noon)s, n, n, n
       FROM generate_series(1, 50000) AS n;
 
+    UPDATE sessions SET browser_hash = token_hash, hidden_token = token_hash;
+
+    INSERT INTO ended_sessions (browser_hash, gw_id, reason, ended_at)
+    SELECT sha256(n::text::bytea), 'gw' || n %% 500, 'time is up', %(noon)s FROM generate_series(50001, 90000) AS n;
+
     INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, opened_at, activated_at, ended_at, reason,
                                incoming, outgoing)
     SELECT n, 'default', 'gw' || n %% 500, n %% 20000, ('02' || lpad(to_hex(n), 10, '0'))::macaddr, %(noon)s,
@@ -157,6 +163,8 @@ SESSION: dict[str, object] = {
     "by_mac": False,
     "probation_until": None,
     "terms_version": None,
+    "browser_hash": token(90_001),
+    "hidden_token": token(90_001),
     "reason": "logged out",
     "now": NOON,
 }
@@ -256,6 +264,10 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.sessions.END": [batch(1), batch(300)],
     "access.guest_sessions.OPEN": [SESSION],
     "access.guest_sessions.FETCH_SESSION": [SESSION],
+    "access.browsers.FIND_SESSION": [
+        {"browser_hashes": [token(37)], "ended_since": NOON},
+        {"browser_hashes": [token(37), token(50_037), token(90_037), token(90_038)], "ended_since": NOON},
+    ],
     "access.guest_sessions.ASK_TO_END": [SESSION],
     "access.arrivals.FIND_ONLINE": [DEVICE],
     "access.arrivals.FETCH_GUEST": [DEVICE, DEVICE | {"mac": None}],
@@ -343,12 +355,14 @@ ELSEWHERE = {
         "access.rate_limits.FORGET_TRIES",
         "access.remembered_devices.FORGET_OLD",
         "access.end_notices.FORGET_END_NOTICES",
+        "access.browsers.FORGET_ENDED",
         "accounts.email_links.FORGET_LINKS",
         "accounts.mail_limits.FORGET_COUNTS",
         "accounts.probations.FORGET_PROBATIONS",
         "accounts.outbox.CLAIM",
         "accounts.outbox.REMOVE",
         "accounts.outbox.PUT_OFF",
+        "gateways.activity.SAVE_ACTIVITY",
         "gateways.devices.SAVE_DEVICES",
         "gateways.heartbeats.SAVE_HEARTBEATS",
         "gateways.waiting_gateways.REMEMBER_WAITING",
@@ -383,7 +397,9 @@ ELSEWHERE = {
         "operators.stored_sessions.FETCH_LAST_SESSION",
         "operators.stored_sessions.LIST_OPEN",
         "operators.stored_sessions.LIST_PAST",
+        "gateways.activity.FETCH_ACTIVITY",
         "gateways.gateways.LOCK_GATEWAY",
+        "gateways.heartbeats.FETCH_HEARTBEAT",
         "operators.imports.FIND_NAMES",
         "operators.imports.FIND_EMAILS",
         "operators.imports.ADD_ACCOUNTS",

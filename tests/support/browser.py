@@ -258,7 +258,7 @@ def browsing(width: int, *, caught_by: int | None = None, **how: Any) -> Iterato
 
 class StandInGateway:
     """
-    Behaves to browsers and to our server as wifidog-gateway does (docs/protocol.md 6).
+    Behaves to browsers and to our server as wifidog-gateway 1.3.0 does (docs/protocol.md 6): no redirect has a token.
 
     @ivar online: tokens of guests whom it has let in.
     @ivar heard: what it was answered when it asked about them.
@@ -307,8 +307,8 @@ class StandInGateway:
             request.transport.abortConnection()
             return b""
         verdict = await self._report("login", token)
-        message = f"http://localhost:{self._auth_port}/wifidog/gw_message.php?token={token}&message="
-        where = {"Auth: 1": f"{self.portal}?gw_id=gw1&token={token}", "Auth: 5": f"{message}activate"}
+        message = f"http://localhost:{self._auth_port}/wifidog/gw_message.php?message="
+        where = {"Auth: 1": f"{self.portal}?gw_id=gw1", "Auth: 5": f"{message}activate"}
         if verdict.strip() in where:
             self.online.add(token)
         request.redirect(where.get(verdict.strip(), f"{message}denied").encode())

@@ -100,7 +100,15 @@ NINTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtf
 TENTH = "INSERT INTO guest_sources (gw_id, source, signed_in_at) VALUES ('lobby', '2001:db8::/64', now())"
 ELEVENTH = "INSERT INTO gateway_devices (gw_id, device_id, heard_at) VALUES ('lobby', 'AABBCC', now())"
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH)
+TWELFTH = """
+    INSERT INTO sessions (token_hash, gw_id, opened_at, browser_hash, hidden_token)
+    VALUES (sha256('hidden'), 'lobby', now(), sha256('browser'), sha256('pad'));
+    INSERT INTO ended_sessions (browser_hash, gw_id, reason, ended_at)
+    VALUES (sha256('other'), 'lobby', 'time is up', now())
+"""
+THIRTEENTH = "INSERT INTO gateway_activity (gw_id, kind, seen_at) VALUES ('lobby', 'portal', now())"
+
+ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

@@ -24,6 +24,7 @@ from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.domain.gateways import Gateway, WaitingGateway
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import AuthCode, Dialect, Octets, Report, Stage
+from wifidogd.gateways.activity import Activity
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
@@ -84,11 +85,13 @@ class SiteServer:
     def _gateway_pages(self) -> GatewayPages:
         self.heartbeats = Heartbeats(self.database, self.registry)
         self.devices = Devices(self.database, self.registry, self.heartbeats, utc_now=lambda: self.now)
+        self.activity = Activity(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self._gateway = GatewayPages(
             self.ledger,
             self.registry,
             self.heartbeats,
             self.devices,
+            self.activity.note,
             clock=reactor,
             utc_now=lambda: self.now,  # type: ignore[arg-type]
         )
@@ -106,6 +109,7 @@ class SiteServer:
             PersonalData(self.database, self.passwords, utc_now=lambda: self.now),
             self.waiting.append,
             self.devices.learn_from_guest,
+            self.activity.note,
             mail=self.mail(),
             path=self.path,
             public_url=self.public_url,

@@ -10,7 +10,7 @@ from enum import Enum
 from wifidogd.domain.guests import Account, DeviceCookie, GuestRequest
 from wifidogd.domain.plans import AllowanceOwner
 from wifidogd.domain.quotas import Limit, Verdict, judge
-from wifidogd.domain.tokens import PasswordFlaw, hash_secret
+from wifidogd.domain.tokens import PasswordFlaw, hash_secret, hide_token, mint_token
 from wifidogd.domain.usage import AllowanceUsage
 from wifidogd.store.access.arrivals import is_online
 from wifidogd.store.access.guest_sessions import open_session
@@ -49,10 +49,12 @@ class Admitted:
 
     @ivar token: 32 of C{[0-9a-z]}, to be shown once, to this guest only.
     @ivar cookie: by which the browser is known again; None if the device is not to be remembered.
+    @ivar browser_secret: by which the browser is known as this session's, here and until a while after its end.
     """
 
     token: str = field(repr=False)
     cookie: DeviceCookie | None = None
+    browser_secret: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ async def open_pending_session(
         verdict = await verdict_on(cursor, usage, request.mac, request.now)
         if verdict is not None:
             return Refused(Refusal.SPENT, limit=verdict.limit, back_at=verdict.back_at)
-    token, network = mint(), request.network
+    token, network, browser_secret = mint(), request.network, mint_token()
     token_hash = hash_secret(token)
     open_session(
         cursor,
@@ -149,10 +151,12 @@ async def open_pending_session(
         by_mac=identity.by_mac,
         probation_until=identity.probation_until,
         terms_version=network.terms_version if network.terms else None,
+        browser_hash=hash_secret(browser_secret),
+        hidden_token=hide_token(token, browser_secret),
     )
     if identity.device_id is not None:
         attach_device(cursor, token_hash, identity.device_id)
-    return Admitted(token, _remember(cursor, request, identity, token_hash, mint))
+    return Admitted(token, _remember(cursor, request, identity, token_hash, mint), browser_secret)
 
 
 def _remember(

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from wifidogd.access.arrivals import good_until
+from wifidogd.access.arrivals import SHOW_END_FOR, good_until
 from wifidogd.domain.errors import StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import GuestSession, OtherDevice
 from wifidogd.domain.plans import Allowance, Network
 from wifidogd.domain.quotas import Limit, Use, left
 from wifidogd.domain.sessions import Octets, Reason, UtcNow
-from wifidogd.domain.tokens import hash_secret
+from wifidogd.domain.tokens import hash_secret, reveal_token
 from wifidogd.domain.usage import AllowanceUsage
 from wifidogd.gateways.registry import Registry
+from wifidogd.store.access.browsers import find_signed_in
 from wifidogd.store.access.guest_sessions import ask_to_end, disconnect, fetch_session
 from wifidogd.store.accounting.usage import fetch_usage
 from wifidogd.store.driver.database import Cursor, Database
+
+_NOT_LOADED = "which gateways are adopted is not known yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,25 @@ class SessionView:
     remembered_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RecognizedSession:
+    """
+    The session that a browser has signed in to.
+
+    @ivar reason: why it has ended, or is about to; None while it continues.
+    @ivar view: the session itself; None once it has ended.
+    @ivar token: its token; empty once it has ended.
+    """
+
+    gateway: Gateway
+    network: Network
+    reason: Reason | None
+    view: SessionView | None = None
+    token: str = field(default="", repr=False)
+
+
 class SessionViews:
-    """Shows guests their open sessions; the token shows whose they are."""
+    """Shows guests their sessions; a token, or the secret of a browser, shows whose they are."""
 
     def __init__(self, database: Database, registry: Registry, *, utc_now: UtcNow) -> None:
         self._database = database
@@ -74,6 +95,19 @@ class SessionViews:
         @raise StoreError: as L{Database.transaction}.
         """
         return await self._database.transaction(lambda cursor: self._fetch(cursor, token))
+
+    async def recognize(self, secrets: Sequence[str]) -> RecognizedSession | None:
+        """
+        Return the latest session of a browser, open or ended within L{SHOW_END_FOR}.
+
+        @param secrets: those in its cookies.
+        @return: None if they name none.
+        @raise StoreError: as L{Database.transaction}.
+        """
+        by_hash = {hash_secret(secret): secret for secret in secrets}
+        if not by_hash:
+            return None
+        return await self._database.transaction(lambda cursor: self._recognize(cursor, by_hash))
 
     async def log_out(self, token: str) -> SessionView | None:
         """
@@ -100,9 +134,22 @@ class SessionViews:
             lambda cursor: disconnect(cursor, hash_secret(token), session_id, Reason.LOGOUT)
         )
 
+    async def _recognize(self, cursor: Cursor, by_hash: Mapping[bytes, str]) -> RecognizedSession | None:
+        if not self._registry.loaded:
+            raise StoreUnavailable(_NOT_LOADED)
+        found = await find_signed_in(cursor, list(by_hash), self._utc_now() - SHOW_END_FOR)
+        gateway = None if found is None else self._registry.gateway(found.gw_id)
+        if found is None or gateway is None:
+            return None
+        network = self._registry.network(gateway.network)
+        if found.hidden_token is None:
+            return RecognizedSession(gateway, network, found.reason)
+        token = reveal_token(found.hidden_token, by_hash[found.browser_hash])
+        return RecognizedSession(gateway, network, found.reason, await self._fetch(cursor, token), token)
+
     async def _fetch(self, cursor: Cursor, token: str) -> SessionView | None:
         if not self._registry.loaded:
-            raise StoreUnavailable("which gateways are adopted is not known yet")
+            raise StoreUnavailable(_NOT_LOADED)
         found = await fetch_session(cursor, hash_secret(token))
         gateway = None if found is None else self._registry.gateway(found.gw_id)
         if found is None or gateway is None:

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from wifidogd.domain.decisions import FIRST_USE_WITHIN
 from wifidogd.domain.sessions import Ended, Reason, Session, UtcNow
 from wifidogd.gateways.registry import Registry
+from wifidogd.store.access.browsers import forget_ended
 from wifidogd.store.access.end_notices import forget_end_notices
 from wifidogd.store.access.guest_sources import SPARE_FOR, forget_sources
 from wifidogd.store.access.rate_limits import TRIES_WINDOW, forget_tries
@@ -47,6 +48,9 @@ KEEP_DEVICES = timedelta(days=366)
 
 SEEN_WITHIN = timedelta(hours=1)
 """How long a device that no gateway has let in is remembered, and its allowance kept: anybody can invent a MAC."""
+
+KEEP_ENDED = timedelta(hours=2)
+"""How long browsers are told why their session has ended: no shorter than their guests are shown it."""
 
 LOST_AFTER = timedelta(hours=1)
 """How long the other servers wait for one that records nothing any more before they judge without it."""
@@ -159,6 +163,7 @@ class Expiry:
         await self._repeat(partial(forget_sources, before=now - SPARE_FOR, limit=ROWS), "sources of guests deleted")
         await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use deleted")
         await self._repeat(partial(forget_end_notices, before=now - KEEP_SLOTS, limit=ROWS), "end notices deleted")
+        await self._repeat(partial(forget_ended, before=now - KEEP_ENDED, limit=ROWS), "ends of sessions deleted")
         await self._repeat(
             partial(forget_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS),
             "allowances of devices deleted",

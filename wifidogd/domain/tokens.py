@@ -80,6 +80,27 @@ def flaw_of(password: str) -> PasswordFlaw | None:
     return PasswordFlaw.SHORT if length < SHORTEST_PASSWORD else None
 
 
+def hide_token(token: str, secret: str) -> bytes:
+    """
+    Return a token in a form that only a secret makes readable: that of the browser it was minted for.
+
+    @param token: 32 characters of ASCII.
+    @param secret: used for this token alone, so that a pad as long as the token serves (a one-time pad).
+    @return: 32 bytes.
+    """
+    return _padded(token.encode("ascii"), secret)
+
+
+def reveal_token(hidden: bytes, secret: str) -> str:
+    """Return what L{hide_token} hid with the same secret."""
+    return _padded(hidden, secret).decode("ascii", "replace")
+
+
+def _padded(text: bytes, secret: str) -> bytes:
+    pad = hmac.digest(octets_of(secret), b"token", "sha256")
+    return bytes(one ^ other for one, other in zip(text, pad, strict=True))
+
+
 def is_one_of(secret: str, hashes: Sequence[bytes]) -> bool:
     """Return, in constant time, whether C{secret} hashes to one of C{hashes}."""
     own = hash_secret(secret)

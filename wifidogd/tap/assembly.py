@@ -30,6 +30,7 @@ from wifidogd.accounts.smtp import deliver
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
+from wifidogd.gateways.activity import Activity
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
@@ -87,6 +88,7 @@ class Common:
     clock_watch: ClockWatch
     database: Database
     registry: Registry
+    activity: Activity
     passwords: Passwords
 
 
@@ -104,7 +106,9 @@ def auth_server(
     devices = Devices(common.database, common.registry, heartbeats, utc_now=utc_now)
     outbox, mail = make_mail(common)
     lag = ReactorLag(reactor)
-    timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, devices, expiry, reactor)
+    timers = make_timers(
+        lag, common.clock_watch, common.registry, heartbeats, devices, common.activity, expiry, reactor
+    )
     components = Components(
         cluster=common.cluster,
         database=common.database,
@@ -151,6 +155,7 @@ def make_common(
         ClockWatch(reactor, utc_now),
         database,
         registry,
+        Activity(database, registry, clock=reactor, utc_now=utc_now),
         Passwords(reactor, threads=2 if is_alone else 1),
     )
 
@@ -201,10 +206,12 @@ def make_site(
     lag: ReactorLag,
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
-    clock, utc_now = common.reactor, common.utc_now
+    clock, utc_now, note_activity = common.reactor, common.utc_now, common.activity.note
     metrics = {"ledger": ledger.metrics, **common.identity.metrics}
     return WifidogdSite(
-        GatewayPages(ledger, common.registry, heartbeats, devices, clock=clock, utc_now=utc_now).app.resource(),
+        GatewayPages(
+            ledger, common.registry, heartbeats, devices, note_activity, clock=clock, utc_now=utc_now
+        ).app.resource(),
         make_guest_pages(common, heartbeats, devices, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
         path=common.settings.path,
@@ -229,6 +236,7 @@ def make_guest_pages(common: Common, heartbeats: Heartbeats, devices: Devices, m
         PersonalData(database, common.passwords, utc_now=utc_now),
         heartbeats.wait,
         devices.learn_from_guest,
+        common.activity.note,
         mail=mail,
         path=common.settings.path,
         public_url=common.settings.public_url,

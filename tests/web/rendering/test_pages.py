@@ -22,7 +22,7 @@ from wifidogd.accounts.self_service import Outcome
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import OtherDevice
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Network, Plan, SignInMethod, TimeCounts
-from wifidogd.domain.sessions import LoginQuery, Octets
+from wifidogd.domain.sessions import LoginQuery, Octets, Reason
 from wifidogd.web.rendering import notices, session_pages, sign_in_pages, urls
 from wifidogd.web.rendering.brand import Page, source_of
 from wifidogd.web.rendering.formatting import Size, Span, minutes_to_wait, size, span
@@ -105,8 +105,10 @@ EVERY_PAGE = {
     "account": PAGES.sign_in(ACCOUNTS, STATE),
     "account refused": PAGES.sign_in(ACCOUNTS, STATE, Refused(Refusal.WRONG_PASSWORD), name="anna"),
     "online": PAGES.online(NETWORK, STATE, "http://a.example/"),
+    "online, recognized": PAGES.online(NETWORK, STATE, None, "/wifidog/portal?gw_id=gw1&live=1"),
     "portal": PAGES.portal(PATH, SESSION, TOKEN, STATE, PortalDetails(), NOON),
     "portal of many": PAGES.portal(PATH, PAUSABLE, TOKEN, "s" * 200, BUSY, NOON),
+    "portal of a recognized browser": PAGES.portal(PATH, PAUSABLE, None, "s" * 200, BUSY, NOON),
     "back": PAGES.back(NETWORK, STATE, "/wifidog/login?gw_id=gw1&form=1", NOON, NOON, can_forget=True),
     "welcome": PAGES.welcome(None),
     "offline": PAGES.offline(PATH, SESSION, "t" * 32),
@@ -157,6 +159,12 @@ EVERY_PAGE = {
     "stale": PAGES.stale("/wifidog/login?gw_id=gw1"),
     "forged": PAGES.stale(None),
     **{f"message {name}": PAGES.message(name, None, None) for name in [*sorted(MESSAGES), "other", None]},
+    **{
+        f"message {name} after {reason.name}": PAGES.message(name, NETWORK, "/wifidog/login?gw_id=gw1", reason)
+        for name in (*sorted(MESSAGES), None)
+        for reason in Reason
+    },
+    "message to a guest who is online": PAGES.message("activate", NETWORK, "/login", None, "/wifidog/portal?gw_id=gw1"),
     **{f"notice {notice.value}": PAGES.notice(notice) for notice in Notice},
 }
 

@@ -92,7 +92,7 @@ async def test_a_page_is_packed_for_a_browser_that_takes_it(server: SiteServer) 
     head, packed = await fetch(server, target, "Accept-Encoding: gzip, deflate\r\n")
     assert "content-encoding" not in plain_head
     assert head["content-encoding"] == "gzip"
-    assert head["vary"] == plain_head["vary"] == "Accept-Encoding"
+    assert head["vary"] == plain_head["vary"] == "Accept-Encoding, Cookie"
     assert int(head["content-length"]) == len(packed) < len(plain) / 2
     assert gzip.decompress(packed) == plain
     refusing_head, refused = await fetch(server, target, "Accept-Encoding: gzip;q=0\r\n")

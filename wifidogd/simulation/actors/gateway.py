@@ -14,7 +14,7 @@ from typing import Any
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
 from wifidogd.simulation.actors.behaviour import CLIENT_TIMEOUT, ICMP_ECHO
-from wifidogd.simulation.actors.client import Access, Client, Device
+from wifidogd.simulation.actors.listed_client import Access, Client, Device
 from wifidogd.simulation.actors.uplink import Uplink
 from wifidogd.simulation.context import Context
 from wifidogd.simulation.families.family import Counting, Family, Line

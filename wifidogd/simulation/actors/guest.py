@@ -42,7 +42,7 @@ class Guest:
         self._cookies: dict[str, str] = {}
 
     def uses(self, gateway: object, seconds: float) -> Octets | None:
-        """Use the internet where the guest is; as L{Device<wifidogd.simulation.actors.client.Device>}."""
+        """Use the internet where the guest is; as L{Device<wifidogd.simulation.actors.listed_client.Device>}."""
         return self._context.behaviour.used(self._traffic_rate, seconds) if self._at is gateway else None
 
     async def live(self) -> None:

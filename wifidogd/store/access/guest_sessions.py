@@ -12,9 +12,10 @@ from wifidogd.store.driver.rows import RowReader
 
 OPEN = """
     INSERT INTO sessions (token_hash, gw_id, account_id, url, opened_at, time_limit, quota_octets, allowance_id,
-                          claimed_mac, by_mac, probation_until, terms_version)
+                          claimed_mac, by_mac, probation_until, terms_version, browser_hash, hidden_token)
     VALUES (%(token_hash)s, %(gw_id)s, %(account_id)s, %(url)s, %(now)s, %(time_limit)s, %(quota_octets)s,
-            %(allowance_id)s, %(claimed_mac)s, %(by_mac)s, %(probation_until)s, %(terms_version)s)
+            %(allowance_id)s, %(claimed_mac)s, %(by_mac)s, %(probation_until)s, %(terms_version)s,
+            %(browser_hash)s, %(hidden_token)s)
 """
 
 FETCH_SESSION = """
@@ -76,6 +77,8 @@ def open_session(
     by_mac: bool = False,
     probation_until: datetime | None = None,
     terms_version: int | None = None,
+    browser_hash: bytes | None = None,
+    hidden_token: bytes | None = None,
 ) -> None:
     """
     Send a pending session at a gateway.
@@ -83,6 +86,8 @@ def open_session(
     @param claimed_mac: the device that the gateway must report, as the redirect named it; None for any.
     @param by_mac: True for a guest of whom only the MAC says who they are.
     @param terms_version: of the terms accepted; None where there are none.
+    @param browser_hash: SHA-256 of the secret in the browser's cookie; None for a session that no browser opened.
+    @param hidden_token: the token, readable with that secret alone.
     """
     cursor.send(
         OPEN,
@@ -99,6 +104,8 @@ def open_session(
             "by_mac": by_mac,
             "probation_until": probation_until,
             "terms_version": terms_version,
+            "browser_hash": browser_hash,
+            "hidden_token": hidden_token,
         },
     )
 

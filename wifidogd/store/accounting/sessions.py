@@ -65,10 +65,15 @@ END = """
             AS said (token_hash, mac, ip, activated_at, incoming, outgoing, ended_at, reason)
          WHERE sessions.token_hash = said.token_hash
      RETURNING session_id, gw_id, account_id, opened_at, said.activated_at, said.ended_at, said.reason,
-               said.incoming, said.outgoing, terms_version,
+               said.incoming, said.outgoing, terms_version, browser_hash,
                CASE WHEN ending IS DISTINCT FROM 'erased by the guest' THEN said.mac END AS mac,
                CASE WHEN ending IS DISTINCT FROM 'erased by the guest' THEN said.ip END AS ip,
                CASE WHEN ending IS DISTINCT FROM 'erased by the guest' THEN allowance_id END AS allowance_id
+    ), told AS (
+        INSERT INTO ended_sessions (browser_hash, gw_id, reason, ended_at)
+        SELECT browser_hash, gw_id, reason, ended_at
+          FROM ended
+         WHERE browser_hash IS NOT NULL
     )
     INSERT INTO past_sessions (session_id, network, gw_id, account_id, mac, ip, opened_at, activated_at, ended_at,
                                reason, incoming, outgoing, allowance_id, terms_version)
@@ -132,7 +137,7 @@ def save_sessions(cursor: Cursor, sessions: Sequence[Session]) -> None:
 
 def end_sessions(cursor: Cursor, endings: Sequence[Ended]) -> None:
     """
-    Move sessions to the history, and what they have used to their allowances.
+    Move sessions to the history, and what they have used to their allowances; keep why for their browsers.
 
     All must have been locked in this transaction; of allowances only those of
     locked sessions.

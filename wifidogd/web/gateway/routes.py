@@ -19,10 +19,11 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import Forbidden, HTTPException
 
 from wifidogd.accounting.ledger import Ledger
+from wifidogd.domain.activity import ActivityKind, NoteActivity, clock_seen
 from wifidogd.domain.decisions import Decision, Refusal
 from wifidogd.domain.errors import MalformedRequest, MisnamedGateway, Overloaded, StoreError
 from wifidogd.domain.gateways import WaitingGateway, is_absent
-from wifidogd.domain.sessions import AuthCode, Report, UtcNow
+from wifidogd.domain.sessions import AuthCode, Report, Stage, UtcNow
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
@@ -51,6 +52,7 @@ class GatewayPages:
         registry: Registry,
         heartbeats: Heartbeats,
         devices: Devices,
+        note_activity: NoteActivity,
         *,
         clock: IReactorTime,
         utc_now: UtcNow,
@@ -59,6 +61,7 @@ class GatewayPages:
         self._registry = registry
         self._heartbeats = heartbeats
         self._devices = devices
+        self._note_activity = note_activity
         self._utc_now = utc_now
         self._log = RateLimitedLog(log, clock)
 
@@ -83,6 +86,7 @@ class GatewayPages:
             return _plain(request, b"The key of this gateway is missing or wrong.\n", FORBIDDEN)
         for gw_id in welcome:
             self._heartbeats.beat(replace(heartbeat, gw_id=gw_id))
+            self._note_key(gw_id)
         self._learn_device(query, key, source_of(request))
         return _plain(request, PONG)
 
@@ -98,6 +102,26 @@ class GatewayPages:
 
     def _may_ping(self, gw_id: str, key: str | None) -> bool:
         return self._registry.gateway(gw_id) is None or self._registry.may_ask(gw_id, key)
+
+    def _note_key(self, gw_id: str) -> None:
+        """Note that a gateway was let in that has to show a key."""
+        gateway = self._registry.gateway(gw_id)
+        if gateway is not None and gateway.key_hashes:
+            self._note_activity(gw_id, ActivityKind.KEY)
+
+    def _note_report(self, query: Query, report: Report, decision: Decision) -> None:
+        """Note what a gateway has done whose report about a guest was accepted."""
+        if decision.session is None:
+            return
+        gw_id = decision.session.gw_id
+        self._note_key(gw_id)
+        if report.stage is Stage.LOGIN and decision.reason is None:
+            self._note_activity(gw_id, ActivityKind.LOGIN)
+            clock = clock_seen(query.get("first_login"), self._utc_now())
+            if clock is not None:
+                self._note_activity(gw_id, clock)
+        elif report.stage is Stage.COUNTERS and report.octets is not None:
+            self._note_activity(gw_id, ActivityKind.COUNTERS)
 
     def _learn_device(self, query: Query, key: str | None, source: str) -> None:
         """Keep which device a gateway is on, if a request names both."""
@@ -130,15 +154,16 @@ class GatewayPages:
             return _plain(request, UNSUPPORTED[query["stage"]], NOT_IMPLEMENTED)
         report = read_report(query, read_dialect(_user_agent(request)), key)
         self._learn_device(query, key, source_of(request))
-        told = (request, report)
+        told = (request, report, query)
         return self._ledger.settle(report).addCallbacks(self._answer, self._answer_unsettled, told, {}, told)
 
-    def _answer(self, decision: Decision, request: IRequest, report: Report) -> bytes:
+    def _answer(self, decision: Decision, request: IRequest, report: Report, query: Query) -> bytes:
+        self._note_report(query, report, decision)
         self._log_end(report, decision)
         is_unknown = decision.refusal is Refusal.GATEWAY_NOT_ADOPTED
         return _plain(request, auth_line(decision.code), FORBIDDEN if is_unknown else OK)
 
-    def _answer_unsettled(self, failure: Failure, request: IRequest, report: Report) -> bytes:
+    def _answer_unsettled(self, failure: Failure, request: IRequest, report: Report, query: Query) -> bytes:
         failure.trap(StoreError, Overloaded)
         problem = failure.value
         self._log.warn("cannot settle reports, guests are left as they are: {problem}", problem=problem)

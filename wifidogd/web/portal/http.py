@@ -13,6 +13,7 @@ from twisted.web.iweb import IRequest
 
 from wifidogd.access.open_session import Refusal, Refused
 from wifidogd.web.portal.device_cookie import DeviceKeys, keys_in
+from wifidogd.web.portal.session_cookie import secrets_in
 from wifidogd.web.rendering import notices
 from wifidogd.web.rendering.brand import Page
 from wifidogd.web.rendering.language import ENGLISH, PARAMETER, Language, Switch, negotiate, switch_at, switch_to
@@ -33,6 +34,7 @@ class Caller:
     @ivar host: lower-case, without port, as in a URL; None when the browser sent none that could be true.
     @ivar keys: by which its device is remembered.
     @ivar is_secure: True if the request came over TLS.
+    @ivar sessions: secrets of the sessions that it has signed in to, by network.
     """
 
     source: str
@@ -40,6 +42,7 @@ class Caller:
     language: Language = ENGLISH
     keys: DeviceKeys = field(default_factory=DeviceKeys, repr=False)
     is_secure: bool = False
+    sessions: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Answer:
     @ivar cookies: Set-Cookie headers.
     @ivar media: type of the body.
     @ivar filename: under which the browser saves the body; None to show it.
+    @ivar by_cookie: whether it shows what only a cookie gives access to; it is not compressed then.
     """
 
     body: Page | bytes
@@ -68,15 +72,16 @@ class Answer:
     cookies: tuple[str, ...] = field(default=(), repr=False)
     media: str = "text/html"
     filename: str | None = None
+    by_cookie: bool = False
 
 
 def caller_of(request: IRequest) -> Caller:
     """Return who sends a request."""
     raw = (request.getHeader(b"host") or b"").decode("latin-1").lower()
     match = _HOST.fullmatch(raw)
-    keys = keys_in((request.getHeader(b"cookie") or b"").decode("latin-1"))
-    host = match[1] if match else None
-    return Caller(source_of(request), host, language_of(request), keys, bool(request.isSecure()))
+    cookies = (request.getHeader(b"cookie") or b"").decode("latin-1")
+    host, is_secure = match[1] if match else None, bool(request.isSecure())
+    return Caller(source_of(request), host, language_of(request), keys_in(cookies), is_secure, secrets_in(cookies))
 
 
 def origin_of(request: IRequest) -> str:
@@ -160,9 +165,16 @@ def put(request: IRequest, answer: Answer, policy: str, *, is_public_over_tls: b
         request.responseHeaders.setRawHeaders(b"Set-Cookie", [cookie.encode("ascii") for cookie in answer.cookies])
 
 
-def packed_for(request: IRequest, body: bytes) -> bytes:
-    """Compress the body of an answer, and say so in its head, if that helps and the browser accepts it."""
-    request.setHeader(b"Vary", b"Accept-Encoding")
+def packed_for(request: IRequest, body: bytes, *, by_cookie: bool = False) -> bytes:
+    """
+    Compress the body of an answer, and say so in its head, if that helps and the browser accepts it.
+
+    @param by_cookie: as in L{Answer}.  Other sites can have such a page made, with words of theirs in its address,
+        and would learn from its compressed length what is on it (BREACH).
+    """
+    request.setHeader(b"Vary", b"Accept-Encoding, Cookie")
+    if by_cookie:
+        return body
     accepted = (request.getHeader(b"accept-encoding") or b"").decode("latin-1")
     if not is_worth_packing(body) or not accepts_gzip(accepted):
         return body

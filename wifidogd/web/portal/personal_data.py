@@ -16,6 +16,7 @@ from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.web.portal.form_state import ForgedState, FormState
 from wifidogd.web.portal.http import RETRY_AFTER, Answer, stale
+from wifidogd.web.portal.session_cookie import drop_session_cookie
 from wifidogd.web.rendering import session_pages, urls
 
 SURE = "sure"
@@ -67,7 +68,8 @@ class PersonalDataPages:
         if refused is None:
             origin = urls.origin_of(gateway) if gateway else None
             logging_out = urls.logging_out(gateway, token) if gateway else None
-            return Answer(session_pages.erased(network, logging_out), images=origin)
+            cookies = (drop_session_cookie(network.name, self._path),) if network else ()
+            return Answer(session_pages.erased(network, logging_out), images=origin, cookies=cookies)
         page = session_pages.erase(network, form["state"], refused, needs_password=stored.account is not None)
         if refused.why is Refusal.WRONG_PASSWORD:
             return Answer(page, HTTPStatus.FORBIDDEN)

@@ -18,6 +18,7 @@ from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService
+from wifidogd.domain.activity import NoteActivity
 from wifidogd.domain.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.domain.gateways import WaitingGateway
 from wifidogd.domain.sessions import UtcNow
@@ -84,6 +85,7 @@ class GuestPages:
         personal_data: PersonalData,
         remember_waiting: Callable[[WaitingGateway], None],
         learn_device: Callable[[str, str], None],
+        note_activity: NoteActivity,
         *,
         mail: MailServices | None,
         path: str,
@@ -94,6 +96,7 @@ class GuestPages:
         """
         @param remember_waiting: told of each guest whom an unknown gateway sends, or a known one from elsewhere.
         @param learn_device: told of the device that a guest's gateway is on, and of the gateway's name.
+        @param note_activity: told of gateways whose guests come.
         @param mail: what needs a mail server; None where there is none.
         @param path: under which the server is reached, with slashes around.
         @param public_url: what guests' browsers reach this server by; None when only they know.
@@ -105,16 +108,20 @@ class GuestPages:
         sign_in = SignInPages(
             registry,
             services,
+            views,
             state,
             path,
             has_mail=has_mail,
             remember_waiting=remember_waiting,
             learn_device=learn_device,
+            note_activity=note_activity,
             utc_now=utc_now,
             public_url=public_url,
         )
         remembered_devices = services.remembered_devices
-        session = SessionPages(registry, views, remembered_devices, state, path, has_mail=has_mail, utc_now=utc_now)
+        session = SessionPages(
+            registry, views, remembered_devices, state, path, note_activity, has_mail=has_mail, utc_now=utc_now
+        )
         self._mount_sign_in(sign_in, VoucherPages(sign_in))
         self._mount_session(session, PersonalDataPages(registry, personal_data, state, path, utc_now=utc_now))
         self._mount_preview(PreviewPages(registry, state, path, utc_now=utc_now))
@@ -131,15 +138,20 @@ class GuestPages:
         )
 
     def _mount_session(self, pages: SessionPages, personal_data: PersonalDataPages) -> None:
-        self._mount("GET", "/portal", lambda request: pages.portal(query_of(request)))
-        self._mount("GET", "/portal.json", lambda request: pages.metrics(query_of(request)), strict_slashes=True)
+        self._mount("GET", "/portal", lambda request: pages.portal(query_of(request), caller_of(request)))
+        self._mount(
+            "GET",
+            "/portal.json",
+            lambda request: pages.metrics(query_of(request), caller_of(request)),
+            strict_slashes=True,
+        )
         self._mount("GET", "/p/<token>", lambda request, token: pages.copied(token))
         self._mount("POST", "/logout", lambda request: pages.log_out(form_of(request)))
         self._mount("POST", "/disconnect", lambda request: pages.disconnect(form_of(request)))
         self._mount("POST", "/forget", lambda request: pages.forget(form_of(request), caller_of(request)))
         self._mount("POST", "/my-data", lambda request: personal_data.answer(form_of(request)))
         for path in ("/gw_message", "/messages"):
-            self._mount("GET", path, lambda request: pages.message(query_of(request)))
+            self._mount("GET", path, lambda request: pages.message(query_of(request), caller_of(request)))
 
     def _mount_preview(self, pages: PreviewPages) -> None:
         self._mount("GET", "/", lambda request: Answer(notice(Notice.HOME)), strict_slashes=True)
@@ -226,4 +238,4 @@ class GuestPages:
             body = self._pages.write(body, language, switch_of(request, answer), origin_of(request))
         policy = self._pages.policy(answer.body, answer.forms, answer.images)
         put(request, answer, policy, is_public_over_tls=(self._public_url or "").startswith("https:"))
-        return packed_for(request, body)
+        return packed_for(request, body, by_cookie=answer.by_cookie)

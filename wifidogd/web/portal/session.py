@@ -7,8 +7,10 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from wifidogd.access.remembered_devices import RememberedDevices
-from wifidogd.access.session_view import SessionView, SessionViews
+from wifidogd.access.session_view import RecognizedSession, SessionView, SessionViews
+from wifidogd.domain.activity import ActivityKind, NoteActivity
 from wifidogd.domain.addresses import read_mac
+from wifidogd.domain.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import LoginQuery, UtcNow
@@ -31,6 +33,7 @@ class SessionPages:
         remembered_devices: RememberedDevices,
         state: FormState,
         path: str,
+        note_activity: NoteActivity,
         *,
         has_mail: bool,
         utc_now: UtcNow,
@@ -41,40 +44,69 @@ class SessionPages:
         self._remembered_devices = remembered_devices
         self._state = state
         self._path = path
+        self._note_activity = note_activity
         self._has_mail = has_mail
         self._utc_now = utc_now
 
-    async def portal(self, query: bytes) -> Answer:
+    async def portal(self, query: bytes, caller: Caller) -> Answer:
         """
-        Welcome a guest; only wifidog-gateway since 2016 says which one it is (its C{src/auth.c}).
+        Welcome a guest, and show their session to the browser that has signed in to it.
+
+        Only wifidog-gateway since 2016 says with a token which guest it is (its
+        C{src/auth.c}); of the others the browser's cookie does.  A MAC in the address is no proof.
 
         @raise StoreUnavailable: when nobody can say what they have used.
         """
         fields = read_query(query)
+        gateway = self._gateway(fields)
+        if gateway is not None:
+            self._note_activity(gateway.gw_id, ActivityKind.PORTAL)
         token = fields.get("token", "")
         view = await self._views.show(token) if token else None
         if view is not None and view.online:
-            details, sealed = self._details(view, token), self._state.seal_token(token)
-            return Answer(session_pages.portal(self._path, view, token, sealed, details, self._utc_now()))
-        gateway = self._gateway(fields)
-        if gateway is None or urls.LIVE not in fields:
-            return Answer(notices.welcome(self._network(fields)))
-        login_query = urls.login_query_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
-        return lead_to(urls.login_of(self._path, login_query))
+            return self._portal_of(view, token, token)
+        known = await self._recognize(fields, caller)
+        if known is not None and known.view is not None and known.view.online:
+            return replace(self._portal_of(known.view, known.token, None), by_cookie=True)
+        if gateway is not None and urls.LIVE in fields:
+            login_query = urls.login_query_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
+            return lead_to(urls.login_of(self._path, login_query))
+        if known is not None and known.reason is not None:
+            return self._message(None, fields, known)
+        return Answer(notices.welcome(self._network(fields)))
+
+    def _portal_of(self, view: SessionView, token: str, shown: str | None) -> Answer:
+        """@param shown: the token again, if the addresses of the page itself must have it."""
+        details, sealed = self._details(view, token), self._state.seal_token(token)
+        return Answer(session_pages.portal(self._path, view, shown, sealed, details, self._utc_now()))
+
+    async def _recognize(self, fields: Mapping[str, str], caller: Caller) -> RecognizedSession | None:
+        """Return the session that the browser has signed in to, at the network of C{gw_id} if a query names one."""
+        gw_id = find_gw_id(fields.get("gw_id"))
+        gateway = None if gw_id is None else self._registry.gateway(gw_id)
+        if gw_id is None:
+            return await self._views.recognize(list(caller.sessions.values()))
+        secret = None if gateway is None else caller.sessions.get(gateway.network)
+        return None if secret is None else await self._views.recognize([secret])
 
     def copied(self, token: str) -> Answer:
         """Redirect to the portal of a token, or of any other text."""
         return lead_to(f"{self._path}portal?{urlencode({'token': token})}")
 
-    async def metrics(self, query: bytes) -> Answer:
+    async def metrics(self, query: bytes, caller: Caller) -> Answer:
         """
         Answer the script of the portal.
 
         @raise StoreUnavailable: when nobody can say what they have used.
         """
-        view = await self._views.show(read_query(query).get("token", ""))
+        fields = read_query(query)
+        if "token" in fields:
+            view = await self._views.show(fields["token"])
+        else:
+            known = await self._recognize(fields, caller)
+            view = None if known is None else known.view
         body = session_pages.figures(view if view is not None and view.online else None, self._utc_now())
-        return Answer(body, media="application/json")
+        return Answer(body, media="application/json", by_cookie="token" not in fields)
 
     async def disconnect(self, form: Mapping[str, str]) -> Answer:
         """
@@ -153,12 +185,29 @@ class SessionPages:
         images = urls.origin_of(view.gateway) if view else None
         return Answer(session_pages.offline(self._path, view, token), images=images)
 
-    def message(self, query: bytes) -> Answer:
-        """Explain a gateway's message, known or not, or that there was none."""
+    async def message(self, query: bytes, caller: Caller) -> Answer:
+        """
+        Explain a gateway's message, known or not, or that there was none.
+
+        The browser's cookie says more than the gateway: why the session has ended, or where to see it.
+        """
         fields = read_query(query)
-        gateway = self._gateway(fields)
-        login = urls.login_of(self._path, urls.login_query_of(gateway)) if gateway else None
-        return Answer(notices.message(fields.get("message"), self._network(fields), login))
+        try:
+            known = await self._recognize(fields, caller)
+        except (StoreUnavailable, StoreConflict, Overloaded):
+            known = None
+        return self._message(fields.get("message"), fields, known)
+
+    def _message(self, message: str | None, fields: Mapping[str, str], known: RecognizedSession | None) -> Answer:
+        gateway, network = self._gateway(fields), self._network(fields)
+        if known is None:
+            login = urls.login_of(self._path, urls.login_query_of(gateway)) if gateway else None
+            return Answer(notices.message(message, network, login))
+        view = known.view if known.view is not None and known.view.online else None
+        login = urls.login_of(self._path, urls.login_query_of(gateway or known.gateway))
+        portal = None if view is None else urls.portal_of(self._path, view)
+        page = notices.message(message, network or known.network, login, known.reason, portal)
+        return Answer(page, by_cookie=True)
 
     def _gateway(self, fields: Mapping[str, str]) -> Gateway | None:
         """Find the gateway that a query claims to come from, if it is adopted."""

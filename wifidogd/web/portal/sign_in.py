@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.open_session import Admitted, Refusal, Refused
 from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.session_view import SessionView, SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.domain.activity import ActivityKind, NoteActivity
 from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway, WaitingGateway, propose_gw_id, show_gw_id
 from wifidogd.domain.guests import GuestRequest
@@ -22,6 +24,7 @@ from wifidogd.web.portal.device_cookie import move_cookies, set_cookies
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.http import Answer, Caller, lead_to, stale
 from wifidogd.web.portal.login_query import Flaw, is_elsewhere, read_login_query
+from wifidogd.web.portal.session_cookie import set_session_cookie
 from wifidogd.web.portal.sign_in_answers import SignInAnswers, way_of
 from wifidogd.web.rendering import notices, urls
 from wifidogd.web.rendering.notices import Notice
@@ -52,12 +55,14 @@ class SignInPages:
         self,
         registry: Registry,
         services: SignInServices,
+        views: SessionViews,
         state: FormState,
         path: str,
         *,
         has_mail: bool,
         remember_waiting: Callable[[WaitingGateway], None],
         learn_device: Callable[[str, str], None],
+        note_activity: NoteActivity,
         utc_now: UtcNow,
         public_url: str | None,
     ) -> None:
@@ -70,10 +75,12 @@ class SignInPages:
         """
         self._registry = registry
         self._services = services
+        self._views = views
         self._state = state
         self._path = path
         self._answers = SignInAnswers(state, path, has_mail=has_mail, utc_now=utc_now)
         self._remember_waiting, self._learn_device = remember_waiting, learn_device
+        self._note_activity = note_activity
         self._utc_now = utc_now
         parts = urlsplit(public_url or "")
         self._own_hosts = {parts.hostname} if parts.hostname else set()
@@ -101,11 +108,13 @@ class SignInPages:
         if is_elsewhere(gateway, login_query):
             self._remember(login_query, caller)
             return Answer(notices.moved(request.network, gateway, login_query), HTTPStatus.BAD_REQUEST)
+        self._note_activity(gateway.gw_id, ActivityKind.GUEST)
         if login_query.device_id is not None:
             self._learn_device(login_query.device_id, gateway.gw_id)
         arrival = await self._services.arrivals.look_up(request)
-        if arrival.is_online:
-            return self._answers.already_online(request, caller)
+        own = await self._own_session(request, caller) if arrival.is_online or request.mac is None else None
+        if arrival.is_online or own is not None:
+            return self._answers.already_online(request, caller, own)
         caught = code_caught(login_query.url)
         if caught is not None:
             request = replace(request, query=replace(login_query, url=None))
@@ -137,8 +146,16 @@ class SignInPages:
         if isinstance(outcome, Admitted):
             return lead_to(urls.admitting(gateway, outcome.token), self._cookies(request, outcome, caller))
         if outcome is not None and outcome.why is Refusal.ALREADY_ONLINE:
-            return self._answers.already_online(request, caller)
+            return self._answers.already_online(request, caller, await self._own_session(request, caller))
         return self._answers.form(request, caller, outcome, form)
+
+    async def _own_session(self, request: GuestRequest, caller: Caller) -> SessionView | None:
+        """Return the session that is online at this gateway and that the browser has signed in to, if any."""
+        secret = caller.sessions.get(request.network.name)
+        known = None if secret is None else await self._views.recognize([secret])
+        view = None if known is None else known.view
+        is_here = view is not None and view.online and view.gateway.gw_id == request.gateway.gw_id
+        return view if is_here else None
 
     def _request(
         self, gateway: Gateway, login_query: LoginQuery, caller: Caller, form: Mapping[str, str] | None = None
@@ -179,12 +196,13 @@ class SignInPages:
     def _cookies(self, request: GuestRequest, admitted: Admitted, caller: Caller) -> tuple[str, ...]:
         """Return the cookies of a guest who is let in; over TLS the one from before it had a name of its own moves."""
         network, now = request.network.name, self._utc_now()
+        session = set_session_cookie(request.network, admitted.browser_secret, self._path)
         is_secure = caller.is_secure or self._is_public_over_tls
         if admitted.cookie is not None:
-            return set_cookies(network, admitted.cookie, self._path, now, is_secure=is_secure)
+            return (session, *set_cookies(network, admitted.cookie, self._path, now, is_secure=is_secure))
         if is_secure and network in caller.keys.unprefixed and request.device_key is not None:
-            return move_cookies(network, request.device_key, self._path, now)
-        return ()
+            return (session, *move_cookies(network, request.device_key, self._path, now))
+        return (session,)
 
     def _not_adopted(self, login_query: LoginQuery, caller: Caller) -> Answer:
         self._remember(login_query, caller)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from wifidogd.access.arrivals import RecognizedDevice
 from wifidogd.access.open_session import Refused
+from wifidogd.access.session_view import SessionView
 from wifidogd.domain.guests import EndNotice, GuestRequest
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.domain.sessions import LoginQuery, UtcNow
@@ -80,11 +81,17 @@ class SignInAnswers:
             return Answer(body, forms=forms, address=address)
         return refusal(body, refused, forms, address)
 
-    def already_online(self, request: GuestRequest, caller: Caller) -> Answer:
-        """Tell a guest that the device is online already, and let them sign in again if they insist."""
+    def already_online(self, request: GuestRequest, caller: Caller, own: SessionView | None) -> Answer:
+        """
+        Tell a guest that the device is online already, and let them sign in again if they insist.
+
+        @param own: the session that the browser has signed in to, which the page leads to; None if it is not known.
+        """
         query = request.query
-        body = sign_in_pages.online(request.network, self._state.seal_login_query(query), query.url)
-        return Answer(body, forms=urls.way_in(request.gateway, caller.host), address=urls.login_of(self._path, query))
+        portal = None if own is None else urls.portal_of(self._path, own)
+        body = sign_in_pages.online(request.network, self._state.seal_login_query(query), query.url, portal)
+        forms, address = urls.way_in(request.gateway, caller.host), urls.login_of(self._path, query)
+        return Answer(body, forms=forms, address=address, by_cookie=own is not None)
 
     def _seal(self, login_query: LoginQuery) -> tuple[LoginQuery, str]:
         """Sign the login query; the page first wanted is left out where its address would make ours too large."""

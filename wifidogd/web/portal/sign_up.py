@@ -13,6 +13,7 @@ from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.http import Answer, Caller, lead_to, not_found, refusal, stale
+from wifidogd.web.portal.session_cookie import set_session_cookie
 from wifidogd.web.rendering import urls
 from wifidogd.web.rendering.brand import page_of
 from wifidogd.web.rendering.formatting import why_of
@@ -63,7 +64,8 @@ class SignUpPages:
         except (StoreUnavailable, Overloaded):
             outcome = Refused(Refusal.BUSY)
         if isinstance(outcome, Admitted):
-            return lead_to(urls.admitting(request.gateway, outcome.token))
+            cookie = set_session_cookie(request.network, outcome.browser_secret, self._path)
+            return lead_to(urls.admitting(request.gateway, outcome.token), (cookie,))
         if outcome.why is Refusal.ALREADY_ONLINE:
             return lead_to(urls.login_of(self._path, request.query))
         return self._sign_up_page(request, caller, outcome, email)

@@ -15,6 +15,8 @@ from babel.units import format_unit
 
 from wifidogd.access.open_session import Refused
 from wifidogd.domain.opening_hours import DAYS
+from wifidogd.domain.quotas import Limit
+from wifidogd.domain.sessions import Reason
 
 _DAY = re.compile(r"[a-z]{3}")
 _UNITS = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte")
@@ -70,6 +72,11 @@ def why_of(refused: Refused | None) -> dict[str, Any]:
         return {"why": None, "minutes": 0, "flaw": None}
     flaw = None if refused.flaw is None else refused.flaw.name
     return {"why": refused.why.name, "minutes": minutes_to_wait(refused.wait), "flaw": flaw}
+
+
+def limit_of(reason: Reason) -> str | None:
+    """Return the name of the limit for which a session ended; None if it ended for another reason."""
+    return next((limit.name for limit in Limit if limit.value is reason), None)
 
 
 def minutes_to_wait(wait: timedelta | None) -> int:

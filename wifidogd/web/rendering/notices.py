@@ -8,11 +8,20 @@ from typing import Any
 from wifidogd.domain.addresses import is_private
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network
-from wifidogd.domain.sessions import LoginQuery
+from wifidogd.domain.sessions import LoginQuery, Reason
 from wifidogd.web.rendering.brand import Page, page_of
+from wifidogd.web.rendering.formatting import limit_of
 
 MESSAGES = frozenset({"denied", "activate", "failed_validation", "logged-out"})
 """Values of C{message} in a gateway's redirect (wifidog-gateway C{src/centralserver.h})."""
+
+
+_TOLD = {
+    Reason.LOGOUT: "logged-out",
+    Reason.ERASED: "logged-out",
+    Reason.NOT_VALIDATED: "failed_validation",
+}
+"""What messages tell guests of sessions that ended for these reasons."""
 
 
 class Notice(Enum):
@@ -32,16 +41,28 @@ def notice(kind: Notice) -> Page:
     return page_of("notice.html", kind=kind.name)
 
 
-def message(message: str | None, network: Network | None, login: str | None) -> Page:
+def message(
+    message: str | None,
+    network: Network | None,
+    login: str | None,
+    ended: Reason | None = None,
+    portal: str | None = None,
+) -> Page:
     """
     Return the page for a message of a gateway.
 
     @param message: as in the URL; never repeated on the page.
     @param network: None if the gateway is not known.
     @param login: where to sign in again, if the gateway is known.
+    @param ended: why the session of the browser has ended, which is told instead of a message that says less; None
+        if it continues or is not known.
+    @param portal: address of the session of the browser while it is online.
     """
     kind = message if message in MESSAGES else None
-    return page_of("message.html", network, kind=kind, login=login)
+    if ended is not None and kind in (None, "denied"):
+        kind = _TOLD.get(ended, "ended")
+    limit = None if ended is None else limit_of(ended)
+    return page_of("message.html", network, kind=kind, login=login, limit=limit, back_at=None, portal=portal)
 
 
 def welcome(network: Network | None) -> Page:

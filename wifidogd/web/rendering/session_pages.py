@@ -32,12 +32,15 @@ class PortalDetails:
     account: str | None = None
 
 
-def portal(path: str, session: SessionView, token: str, state: str, details: PortalDetails, now: datetime) -> Page:
+def portal(
+    path: str, session: SessionView, token: str | None, state: str, details: PortalDetails, now: datetime
+) -> Page:
     """
     Return the page that welcomes a guest and shows what they have used and have left.
 
     It stays up to date by its script, or without one by reloading itself.
 
+    @param token: for the addresses of the page itself; None for a browser that is recognized without.
     @param details: what else is known of the guest.
     """
     url = wanted_page(session.url or "", ())  # an older server may have kept it
@@ -49,7 +52,7 @@ def portal(path: str, session: SessionView, token: str, state: str, details: Por
         url=url,
         host=host_of(url or ""),
         refresh=urls.portal_of(path, session, token),
-        source=urls.figures_of(path, token),
+        source=urls.figures_of(path, session, token),
         can_pause=_can_pause(session),
         other_devices=[
             (device, sealed, span(now - device.since), size(device.used.total))

@@ -7,11 +7,10 @@ from datetime import datetime
 from wifidogd.access.open_session import Refused
 from wifidogd.domain.guests import EndNotice
 from wifidogd.domain.plans import Network, SignInMethod
-from wifidogd.domain.quotas import Limit
 from wifidogd.domain.voucher_codes import show_code
 from wifidogd.web.rendering.brand import Page, page_of
 from wifidogd.web.rendering.destination import host_of
-from wifidogd.web.rendering.formatting import span, why_of
+from wifidogd.web.rendering.formatting import limit_of, span, why_of
 
 
 def sign_in(
@@ -95,9 +94,13 @@ def back(
     )
 
 
-def online(network: Network, state: str, url: str | None) -> Page:
-    """Return the page for a guest at the login page who is signed in already."""
-    return page_of("online.html", network=network, state=state, url=url, host=host_of(url or ""))
+def online(network: Network, state: str, url: str | None, portal: str | None = None) -> Page:
+    """
+    Return the page for a guest at the login page who is signed in already.
+
+    @param portal: address of their session; None for a browser that has not signed in to it.
+    """
+    return page_of("online.html", network=network, state=state, url=url, host=host_of(url or ""), portal=portal)
 
 
 def voucher(code: str | None, detour: str | None) -> Page:
@@ -113,6 +116,4 @@ def _limit_of(refused: Refused | None, end_notice: EndNotice | None) -> str | No
     """Return the name of the limit that keeps a guest out, or that ended their last session."""
     if refused is not None:
         return refused.limit.name if refused.limit else None
-    if end_notice is None:
-        return None
-    return next((limit.name for limit in Limit if limit.value is end_notice.reason), end_notice.reason.name)
+    return None if end_notice is None else limit_of(end_notice.reason) or end_notice.reason.name

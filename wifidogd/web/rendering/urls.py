@@ -74,15 +74,20 @@ def login_of(path: str, login_query: LoginQuery) -> str:
     return f"{path}login?{urlencode({name: value for name, value in fields.items() if value is not None})}"
 
 
-def portal_of(path: str, session: SessionView, token: str) -> str:
-    """Return the address of a guest's session, which leads to the login page once it has ended."""
+def portal_of(path: str, session: SessionView, token: str | None = None) -> str:
+    """
+    Return the address of a guest's session, which leads to the login page once it has ended.
+
+    @param token: None for a browser that is recognized without.
+    """
     fields = {"gw_id": session.gateway.gw_id, "token": token, "mac": session.mac, "ip": session.ip, LIVE: "1"}
     return f"{path}portal?{urlencode({name: value for name, value in fields.items() if value is not None})}"
 
 
-def figures_of(path: str, token: str) -> str:
-    """Return the address of the figures that the portal's script asks for."""
-    return f"{path}portal.json?{urlencode({'token': token})}"
+def figures_of(path: str, session: SessionView, token: str | None = None) -> str:
+    """Return the address of the figures that the portal's script asks for; C{token} as in L{portal_of}."""
+    field = {"gw_id": session.gateway.gw_id} if token is None else {"token": token}
+    return f"{path}portal.json?{urlencode(field)}"
 
 
 def login_query_of(gateway: Gateway, mac: str | None = None, ip: str | None = None) -> LoginQuery:

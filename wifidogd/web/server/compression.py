@@ -2,11 +2,12 @@
 Compresses pages, so that they fit the first flight of a connection; pure.
 
 A page that mixes secrets with text of an attacker's choosing can give the
-secrets away by its compressed length (BREACH).  Ours may be compressed, since
-no page shows what only a cookie gives access to: the signed state is made of
-the very address that asks for the page, and a token is in that address, or in
-the form that was sent, already.  Whoever can have a page made with text of
-their choosing can as well request it themselves, and read it.
+secrets away by its compressed length (BREACH).  Pages that show what only a
+cookie gives access to are therefore never compressed.  The others may be: the
+signed state is made of the very address that asks for the page, and a token is
+in that address, or in the form that was sent, already.  Whoever can have such
+a page made with text of their choosing can as well request it themselves, and
+read it.
 """
 
 from __future__ import annotations
