@@ -42,7 +42,7 @@ setup(
         "psycopg2-binary>=2.9.12",
         "pyopenssl>=26.1",
         "segno>=1.5",
-        "twisted[tls]>=26.10,<26.11",  # private names: tests/project/test_private_names.py
+        "twisted[tls,websocket]>=26.10,<26.11",  # private names: tests/project/test_private_names.py
         "txpostgres>=1.7,<1.8",
         "tzdata>=2024.1",
         "werkzeug>=3.1.9",

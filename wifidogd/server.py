@@ -20,6 +20,7 @@ from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
+from wifidogd.gateways.router_claims import RouterClaims
 from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
@@ -63,6 +64,7 @@ class Components:
     ledger: Ledger
     heartbeats: Heartbeats
     devices: Devices
+    claims: RouterClaims
     passwords: Passwords
     expiry: Expiry
     clock_watch: ClockWatch
@@ -215,6 +217,7 @@ class AuthServer(StartupService):
         if parts.registry.loaded:
             await self._finish("writing heartbeats", parts.heartbeats.flush())
             await self._finish("writing which devices gateways are on", parts.devices.flush())
+            await self._finish("noting that no router is connected", parts.claims.sign_off())
             await self._finish("telling other servers", parts.expiry.sign_off())
         await parts.database.stop()
         await parts.site.connections.drain(SEND_LAST)

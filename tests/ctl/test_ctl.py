@@ -514,6 +514,8 @@ async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path)
         "remember_seconds": None,
         "remember_random_seconds": None,
         "remember_mac": False,
+        "roaming": True,
+        "lets_known_through": False,
         "colour": None,
         "logo_octets": None,
         "terms": {"en": "Be nice.\nÄ"},
@@ -551,7 +553,10 @@ async def test_sessions_are_listed_and_kicked(operator: Operator, database: Data
     assert "00:00:00:00:00:01  online" in table
     assert "1.5 MB" in table
     said = await operator.does("session", "kick", "--mac", "00:00:00:00:00:01")
-    assert said == "1 session ends when the gateway next reports, within a minute by default.\n"
+    assert said == (
+        "1 session ends when the gateway next reports, within a minute by default, or within a second if it keeps a "
+        "WebSocket open.\n"
+    )
     assert (await operator.reads("session", "list", "--mac", "00:00:00:00:00:01"))[0]["state"] == "ending"
     assert "ended at once" in await operator.does("session", "kick", str(pending["session_id"]))
     assert "No open session" in await operator.fails("session", "kick", str(pending["session_id"]), code=1)

@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 
 from tests.support.builders import put
 from tests.support.deadline import within
-from wifidogd.domain.activity import ActivityKind, clock_seen
 from wifidogd.domain.errors import StoreError
+from wifidogd.domain.reports.activity import ActivityKind, clock_seen
 from wifidogd.gateways.activity import Activity
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.driver.database import Database

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wifidogd.domain.activity import ActivityKind
 from wifidogd.domain.gateways import Gateway, Heartbeat
+from wifidogd.domain.reports.activity import ActivityKind
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.gateways.checklist import Check, Evidence, checklist
 

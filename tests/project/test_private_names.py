@@ -32,6 +32,8 @@ from twisted.internet.testing import MemoryReactor, StringTransport
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
+from twisted.web.server import Site
+from twisted.web.websocket import WebSocketResource
 from txpostgres import txpostgres
 
 from tests.support.checkout import ROOT
@@ -43,6 +45,7 @@ USED = {
     "HTTPChannel._networkProducer": "the transport, to read no more of requests that came at once",
     "HTTPChannel._respondToBadRequestAndDisconnect": "the answer to a field whose name is too long",
     "HTTPChannel._maybeChooseTransferDecoder": "is overridden: Python does not convert lengths of thousands of digits",
+    "HTTPChannel._protocolUpgradeForWebsockets": "is overridden: what twisted.web.websocket calls once it has accepted",
     "HTTPChannel._send100Continue": "is overridden: a client that is refused must not go on sending",
     "HTTPChannel._transferDecoder": "is dropped with a body that is too large: it holds the rest of a packet",
     "LineReceiver._buffer": "octets of the next request: whether there is one",
@@ -293,9 +296,51 @@ async def test_a_connection_to_postgresql_has_psycopgs_and_the_wait_for_it(dsn: 
     connection.close()
 
 
+@ensureDeferred
+async def test_a_websocket_is_handed_the_connection_by_its_channel() -> None:
+    """Only a channel has a say in what becomes of it: it makes the protocol, and its bounds are ours."""
+    handed: list[object] = []
+
+    class Upgrading(HTTPChannel):
+        """A channel that notes what it is handed."""
+
+        def _protocolUpgradeForWebsockets(self, protocol: Any) -> None:
+            handed.append(protocol)
+            super()._protocolUpgradeForWebsockets(protocol)
+
+    class Silent:
+        """A WebSocket that does nothing."""
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_: None
+
+        def buildProtocol(self, request: Request) -> Silent:
+            """Return itself."""
+            return self
+
+    class Only(Site):
+        """A site with nothing but a WebSocket."""
+
+        protocol = Upgrading
+
+    site = Only(WebSocketResource(Silent()))
+    site.resource.isLeaf = True
+    channel = Upgrading()
+    channel.site, channel.requestFactory = site, site.requestFactory
+    transport = StringTransport()
+    channel.makeConnection(transport)
+    channel.dataReceived(
+        b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        b"sec-websocket-key: WgTEyNpZXmKchJHPRkV9Tg==\r\nsec-websocket-version: 13\r\n\r\n"
+    )
+    assert transport.value().startswith(b"HTTP/1.1 101")
+    [protocol] = handed
+    assert channel.dataReceived == protocol.dataReceived  # type: ignore[attr-defined]
+
+
 def test_only_releases_that_have_been_tested_are_admitted() -> None:
     """The newest is the one in requirements/run.txt; the next may have other private names."""
-    bound = re.search(r'"twisted\[tls\]>=([0-9.]+),<([0-9.]+)"', (ROOT / "setup.py").read_text("utf-8"))
+    bound = re.search(r'"twisted\[tls,websocket\]>=([0-9.]+),<([0-9.]+)"', (ROOT / "setup.py").read_text("utf-8"))
     tested = re.search(r"(?im)^twisted==(\d+)\.(\d+)", (ROOT / "requirements" / "run.txt").read_text("utf-8"))
     assert bound is not None
     assert tested is not None

@@ -137,6 +137,10 @@ def batch(size: int) -> dict[str, object]:
     }
 
 
+LISTED = {"gw_id": "gw7", "source": "192.0.2.1", "now": NOON, "limit": 2000}
+"""What a gateway's list of clients is compared with."""
+
+
 def drawn(size: int) -> dict[str, object]:
     """Parameters of what the ledger says of so many allowances."""
     guests = [37 * number for number in range(1, size + 1)]
@@ -215,6 +219,7 @@ DEVICE: dict[str, object] = {
     "voucher_id": None,
     "gw_id": "gw7",
     "remembered_mac": "02:00:00:00:00:07",
+    "roaming_mac": "02:00:00:00:00:07",
     "reported_since": NOON,
     "ended_since": NOON,
 }
@@ -256,12 +261,25 @@ MINE: dict[str, object] = {
     "places": ["(0,1)", "(1,1)"],
 }
 
+OVER: dict[str, object] = {
+    "server": "host tcp:80 1",
+    "now": NOON,
+    "known": "{}",
+    "by_guests": ["logged out"],
+    "limit": 200,
+}
+
 REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.sessions.LOCK_BY_TOKEN": [batch(1), batch(300)],
     "accounting.sessions.LOCK_ONLINE": [batch(1), batch(300)],
     "gateways.heartbeats.FIND_RESTARTS": [batch(1), batch(300)],
+    "accounting.kickoffs.FIND_ENDING": [OVER],
+    "accounting.kickoffs.FIND_EXPIRED": [OVER],
     "accounting.sessions.SAVE": [batch(1), batch(300)],
     "accounting.sessions.END": [batch(1), batch(300)],
+    "accounting.missed_sessions.COMPARE_LIST": [LISTED | batch(1), LISTED | batch(300)],
+    "accounting.missed_sessions.NOTE_LISTED": [LISTED | batch(1), LISTED | batch(300)],
+    "accounting.missed_sessions.NOTE_MISSED": [LISTED | batch(1), LISTED | batch(300)],
     "access.guest_sessions.OPEN": [SESSION],
     "access.guest_sessions.FETCH_SESSION": [SESSION],
     "access.browsers.FIND_SESSION": [
@@ -270,6 +288,10 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     ],
     "access.guest_sessions.ASK_TO_END": [SESSION],
     "access.arrivals.FIND_ONLINE": [DEVICE],
+    "access.arrivals.FETCH_ROAMING_GUEST": [DEVICE],
+    "access.arrivals.FETCH_ROAMING_ARRIVAL": [DEVICE, DEVICE | {"key_hash": None}],
+    "access.roaming.FIND_ONLINE_OF_MAC": [DEVICE],
+    "access.roaming.CONTINUE": [SESSION | {"origin": token(37), "most": 4, "hidden_token": token(4)}],
     "access.arrivals.FETCH_GUEST": [DEVICE, DEVICE | {"mac": None}],
     "access.arrivals.FETCH_ARRIVAL": [DEVICE, DEVICE | {"mac": None}, DEVICE | {"key_hash": None}],
     "accounting.allowances.CLAIM_OF_VOUCHER": [ALLOWANCE | {"voucher_id": 7}],
@@ -340,6 +362,8 @@ ELSEWHERE = {
     "the server's start, and wifidogctl": {
         "gateways.server_address.RECORD_ADDRESS",
         "gateways.server_address.FETCH_ADDRESS",
+        "gateways.server_certificates.FETCH_CERTIFICATE",
+        "gateways.server_certificates.SAVE_CERTIFICATE",
         "migrations.LIFT_LIMITS",
         "migrations.LOCK",
         "migrations.CREATE_VERSIONS",
@@ -365,6 +389,10 @@ ELSEWHERE = {
         "gateways.activity.SAVE_ACTIVITY",
         "gateways.devices.SAVE_DEVICES",
         "gateways.heartbeats.SAVE_HEARTBEATS",
+        "gateways.gateway_dialects.SAVE_OBSERVATIONS",
+        "gateways.router_connections.CLAIM",
+        "gateways.router_connections.RELEASE",
+        "gateways.router_connections.FORGET",
         "gateways.waiting_gateways.REMEMBER_WAITING",
         "gateways.waiting_gateways.FORGET_WAITING",
         "accounting.server_liveness.SAY",

@@ -16,10 +16,13 @@ from tests.support.deadline import within
 from tests.support.raw_http import Reply, ask
 from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.accounting.departures import Departures
 from wifidogd.accounting.ledger import Ledger
+from wifidogd.accounting.list_settlement import ClientLists
 from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.domain.gateways import Gateway, WaitingGateway
 from wifidogd.domain.plans import SignInMethod
@@ -27,16 +30,19 @@ from wifidogd.domain.sessions import AuthCode, Dialect, Octets, Report, Stage
 from wifidogd.gateways.activity import Activity
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
+from wifidogd.gateways.observations import Observations
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.store.accounts.accounts import add_account
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.gateways.networks import save_network
+from wifidogd.tap.routers import Routers, make_routers
 from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
 from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.server.health import Health, ReactorLag
+from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.site import WifidogdSite
 
 GATEWAY = Gateway("gw1", "default", "10.0.0.1")
@@ -51,6 +57,7 @@ class SiteServer:
     @ivar waiting: gateways that sent guests and have not been adopted.
     @ivar now: the time of its wall clock.
     @ivar cookie: the C{Cookie} header of every request that the tests send.
+    @ivar server: its name among those on the database.
     """
 
     database: Database
@@ -60,6 +67,7 @@ class SiteServer:
     now: datetime = datetime(2026, 11, 22, 12, tzinfo=UTC)
     waiting: list[WaitingGateway] = field(default_factory=list)
     cookie: str = ""
+    server: str = "test 1"
 
     def __post_init__(self) -> None:
         self.registry = Registry(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
@@ -69,33 +77,59 @@ class SiteServer:
             AccountSignIn(self.database, self.passwords, utc_now=lambda: self.now),
             VoucherSignIn(self.database),
             RememberedDevices(self.database),
+            Roaming(self.database, self.registry, utc_now=lambda: self.now),
         )
         self.views = SessionViews(self.database, self.registry, utc_now=lambda: self.now)
-        self.ledger = Ledger(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
+        self.observations = Observations(self.database, self.registry, clock=reactor)  # type: ignore[arg-type]
+        self.ledger = Ledger(
+            self.database,
+            self.registry,
+            clock=reactor,  # type: ignore[arg-type]
+            utc_now=lambda: self.now,
+            observations=self.observations,
+        )
         self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
+        gateway = self._gateway_pages()
+        self.routers = self._make_routers()
         self.site = WifidogdSite(
-            self._gateway_pages().app.resource(),
+            gateway.app.resource(),
             self._guest_pages().app.resource(),
             Health(self.database, self.registry, self.lag, {"ledger": self.ledger.metrics}),
+            self.routers.pages,
             path=self.path,
             clock=reactor,  # type: ignore[arg-type]
             utc_now=lambda: self.now,
+            large_bodies=LargeBodies(lambda *head: self._gateway.senders.standing(*head)),
         )
 
     def _gateway_pages(self) -> GatewayPages:
         self.heartbeats = Heartbeats(self.database, self.registry)
         self.devices = Devices(self.database, self.registry, self.heartbeats, utc_now=lambda: self.now)
+        departures = Departures(self.database, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self.activity = Activity(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self._gateway = GatewayPages(
             self.ledger,
             self.registry,
             self.heartbeats,
             self.devices,
+            ClientLists(self.ledger, self.registry, departures, clock=reactor),  # type: ignore[arg-type]
             self.activity.note,
+            Roaming(self.database, self.registry, utc_now=lambda: self.now),
             clock=reactor,
             utc_now=lambda: self.now,  # type: ignore[arg-type]
         )
         return self._gateway
+
+    def _make_routers(self) -> Routers:
+        return make_routers(
+            self.database,
+            self.registry,
+            self.heartbeats,
+            self.devices,
+            server=self.server,
+            clock=reactor,
+            utc_now=lambda: self.now,
+        )
 
     def mail(self) -> MailServices | None:
         """Return None: without a mail server nobody can sign up."""

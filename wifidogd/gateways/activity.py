@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from twisted.internet.interfaces import IReactorTime
 
-from wifidogd.domain.activity import ActivityKind
+from wifidogd.domain.reports.activity import ActivityKind
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.driver.database import Database

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from wifidogd.domain.activity import ActivityKind
 from wifidogd.domain.gateways import Gateway, Heartbeat
+from wifidogd.domain.reports.activity import ActivityKind
 from wifidogd.domain.server_address import ServerAddress
 
 WEB_SOCKET_SILENT_AFTER = timedelta(minutes=15)

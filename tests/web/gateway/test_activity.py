@@ -11,8 +11,8 @@ from pytest_twisted import ensureDeferred
 from tests.support.builders import NOON
 from tests.support.deadline import within
 from tests.support.site_server import MAC, SiteServer, token_in
-from wifidogd.domain.activity import ActivityKind
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.reports.activity import ActivityKind
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.activity import fetch_activity

@@ -29,7 +29,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
         "kick",
         help="end sessions",
         description="End sessions.  A guest who is online goes offline when the gateway next reports, "
-        "within a minute by default.",
+        "within a minute by default, or within a second if it keeps a WebSocket open.",
     )
     which = kicking.add_mutually_exclusive_group(required=True)
     which.add_argument("session_id", type=positive, nargs="?", metavar="ID", help="number in the list")
@@ -79,7 +79,10 @@ async def kick_some(command: Command) -> None:
         raise CommandFailed("No open session is meant by that: `wifidogctl session list` shows those there are.")
     if kicked.ending:
         verb = "ends" if kicked.ending == 1 else "end"
-        print(f"{count(kicked.ending, 'session')} {verb} when the gateway next reports, within a minute by default.")
+        print(
+            f"{count(kicked.ending, 'session')} {verb} when the gateway next reports, within a minute by default, "
+            "or within a second if it keeps a WebSocket open."
+        )
     if kicked.ended:
         print(f"{count(kicked.ended, 'session')} not yet in use ended at once.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from wifidogd.domain.activity import ActivityKind
+from wifidogd.domain.reports.activity import ActivityKind
 from wifidogd.store.driver.database import Cursor
 
 SAVE_ACTIVITY = """

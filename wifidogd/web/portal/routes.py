@@ -18,9 +18,9 @@ from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService
-from wifidogd.domain.activity import NoteActivity
 from wifidogd.domain.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.domain.gateways import WaitingGateway
+from wifidogd.domain.reports.activity import NoteActivity
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.rate_limited_log import RateLimitedLog

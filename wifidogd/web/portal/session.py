@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.session_view import RecognizedSession, SessionView, SessionViews
-from wifidogd.domain.activity import ActivityKind, NoteActivity
 from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network
+from wifidogd.domain.reports.activity import ActivityKind, NoteActivity
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.web.portal.device_cookie import drop_cookies

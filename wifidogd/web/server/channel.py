@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IProtocol
 from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 from zope.interface import implementer
@@ -18,6 +20,7 @@ from zope.interface import implementer
 from wifidogd.runtime.deadlines import Deadline
 from wifidogd.web.server.connection_limit import SlowClients
 from wifidogd.web.server.request_limits import LimitedChannel
+from wifidogd.web.server.upgraded import UpgradedConnection
 
 if TYPE_CHECKING:
     from wifidogd.web.server.site import WifidogdSite
@@ -31,13 +34,19 @@ ANSWER_DEADLINE = 30
 
 @implementer(IHalfCloseableProtocol)
 class Channel(LimitedChannel):
-    """One connection of a client, which may close its half after its request."""
+    """
+    One connection of a client, which may close its half after its request.
+
+    @ivar has_plain_port: whether the client speaks TLS at a port of plain HTTP.
+    """
 
     site: WifidogdSite
+    has_plain_port = False
     _is_secure = False
     _is_closing = False
     _peer_has_finished = False
     _turn: IDelayedCall | None = None
+    _upgraded: UpgradedConnection | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,6 +69,65 @@ class Channel(LimitedChannel):
             self._turn = None
         self.site.connections.remove(self)
         super().connectionLost(reason)
+
+    def _protocolUpgradeForWebsockets(self, protocol: IProtocol) -> None:
+        """
+        Hand the connection to a WebSocket, which has deadlines of its own.
+
+        Whatever came behind the request is dropped: a client waits for the answer (RFC 6455 4.1).
+        """
+        self._stop_waiting()
+        self.requests.clear()
+        self._upgraded = UpgradedConnection(
+            protocol, self.transport, self._networkProducer, self.callLater, self._has_left, self.site.limited_log
+        )
+        self.dataReceived = self._upgraded.dataReceived  # type: ignore[method-assign]
+        self.connectionLost = self._upgraded.connectionLost  # type: ignore[method-assign]
+        self.site.connections.upgrade(self)
+        protocol.makeConnection(self.transport)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Read a part of a body, or keep what came behind a request; behind one for a WebSocket nothing is kept."""
+        if self._upgraded is None:
+            super().rawDataReceived(data)
+
+    def _has_left(self) -> None:
+        """Stop counting a WebSocket."""
+        self.site.connections.remove(self)
+
+    @property
+    def upgraded(self) -> UpgradedConnection:
+        """
+        The WebSocket that this connection has become.
+
+        @raise AttributeError: if it is none.
+        """
+        if self._upgraded is None:
+            raise AttributeError("not a WebSocket")
+        return self._upgraded
+
+    def go_away(self) -> None:
+        """Close a WebSocket because the server stops."""
+        self.upgraded.go_away()
+
+    def start_tls(self, data: bytes) -> bool:
+        """
+        Speak TLS from now on, at a port of plain HTTP; as L{LimitedChannel} has it.
+
+        What the client may hold, and for how long, stays as it was when the connection was made.
+        """
+        tls, lowest = self.site.tls, self.transport
+        while isinstance(lowest, ProtocolWrapper):
+            lowest = lowest.transport
+        is_internet = isinstance(lowest.getHost(), (IPv4Address, IPv6Address))
+        if self._is_secure or tls is None or not tls.is_ready or not is_internet:
+            return False
+        self._is_secure = self.has_plain_port = True
+        lowest.startTLS(tls)
+        if self.transport is lowest:
+            self.transport = lowest.protocol  # which knows that it is closing before its connection does
+        lowest.protocol.dataReceived(data)
+        return True
 
     def isSecure(self) -> bool:
         """Return whether the client uses TLS."""
@@ -131,13 +199,26 @@ class Channel(LimitedChannel):
             self._among.discard(self)
 
     def readConnectionLost(self) -> None:
-        """Answer the requests that came before the client closed its half."""
+        """Answer the requests that came before the client closed its half; a WebSocket is over then."""
+        if self._upgraded is not None:
+            self.transport.loseConnection()
+            return
         self._peer_has_finished = True
         self._end_with_peer()
 
     def writeConnectionLost(self) -> None:
         """Close a connection on which no answer can be sent."""
+        if self._upgraded is not None:
+            self.transport.loseConnection()
+            return
         self.loseConnection()
+
+    def pauseProducing(self) -> None:
+        """Wait for the client to read its answers; drop one that does not read what its WebSocket says."""
+        if self._upgraded is not None:
+            self.transport.abortConnection()
+            return
+        super().pauseProducing()
 
     def requestDone(self, request: Request) -> None:
         """Read the next request, unless the client does not read its answers or other clients must be served first."""
@@ -174,6 +255,8 @@ class Channel(LimitedChannel):
 
     def resumeProducing(self) -> None:
         """Go on with what had to wait until the client read its answers."""
+        if self._upgraded is not None:
+            return
         super().resumeProducing()
         request, self._unread = self._unread, None
         if request is not None:

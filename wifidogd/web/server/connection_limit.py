@@ -22,6 +22,13 @@ SPARE_DESCRIPTORS = 64
 MOST_HELD = 200_000
 """Octets held for a connection at worst: a body or pipelined requests, and answers that the client does not read."""
 
+MOST_UPGRADED = 20_000
+MOST_HELD_UPGRADED = 100_000
+"""Octets held for a WebSocket at worst: the longest message, half of it parsed."""
+
+FOR_PAGES = 1_000
+"""Connections that WebSockets leave to pages, or half of all where there are not twice as many."""
+
 _SILENT, _SLOW = 1.0, 5.0
 """Seconds after which clients are dropped for others: those that send no request, and those that read no answer."""
 
@@ -48,22 +55,53 @@ class ConnectionLimit:
     the kernel's backlog, and nothing spins.  The client that has been waited
     for the longest is then dropped, long before its deadline.
 
+    WebSockets are counted by themselves: they last for days, and are never
+    dropped for others.  Both together stay below the descriptors there are.
+
     @ivar channels: of the clients that are connected.
+    @ivar upgraded: channels of WebSockets.
     @ivar silent: those that have not sent a request yet.
     @ivar slow: those that have an answer to read.
     @ivar is_closing: whether each client gets one more answer at most.
     """
 
-    def __init__(self, most: int, *, clock: IReactorTime) -> None:
+    def __init__(self, most: int, *, clock: IReactorTime, most_together: int | None = None) -> None:
+        """
+        @param most: clients of pages.
+        @param most_together: clients of pages and WebSockets; None for C{most}.
+        """
         self.channels: set[Channel] = set()
+        self.upgraded: set[Channel] = set()
         self.silent: SlowClients[Channel] = SlowClients(_SILENT, clock)
         self.slow: SlowClients[Channel] = SlowClients(_SLOW, clock)
         self.is_closing = False
         self._clock = clock
         self._most = most
-        self._pause_at = max(1, most - _ROUND)
+        self._most_together = max(most, most_together or 0)
+        self._is_paused = False
         self._ports: list[Port] = []
         self._dropping: IDelayedCall | None = None
+
+    @property
+    def _pause_at(self) -> int:
+        """The number of clients from which on no more are accepted."""
+        return max(1, min(self._most, self._most_together - len(self.upgraded)) - _ROUND)
+
+    @property
+    def most_upgraded(self) -> int:
+        """How many WebSockets there may be."""
+        return max(1, min(MOST_UPGRADED, self._most_together - min(FOR_PAGES, self._most_together // 2)))
+
+    @property
+    def may_upgrade(self) -> bool:
+        """Whether another client may open a WebSocket."""
+        return not self.is_closing and len(self.upgraded) < self.most_upgraded
+
+    def upgrade(self, channel: Channel) -> None:
+        """Count a connection as a WebSocket, and no more as a client of pages."""
+        self.upgraded.add(channel)
+        self.channels.discard(channel)
+        self._pause_or_resume()
 
     @property
     def may_be_kept(self) -> bool:
@@ -88,15 +126,14 @@ class ConnectionLimit:
         self.channels.add(channel)
         for port in self._ports:
             port.numberAccepts = _FEW
-        if len(self.channels) >= self._pause_at:
-            self._pause()
+        self._pause_or_resume()
         return len(self.channels) <= self._most
 
     def remove(self, channel: Channel) -> None:
         """Forget a connection that has been closed."""
         self.channels.discard(channel)
-        if len(self.channels) == self._pause_at - 1:
-            self._resume()
+        self.upgraded.discard(channel)
+        self._pause_or_resume()
 
     def accept_waiting(self) -> None:
         """Accept the clients that wait in the backlog; they would be refused when the ports close."""
@@ -110,9 +147,12 @@ class ConnectionLimit:
         """
         Wait until all clients have their answers, for C{seconds} at most.
 
-        A client that sends no request within L{_UNASKED} is dropped.
+        A client that sends no request within L{_UNASKED} is dropped, and
+        WebSockets are closed at once.
         """
         self.is_closing = True
+        for channel in tuple(self.upgraded):
+            channel.go_away()
         for channel in self.channels:
             channel.end_with_answer()
         began = self._clock.seconds()
@@ -127,6 +167,14 @@ class ConnectionLimit:
         until = self._clock.seconds() + _TAKEN
         while self.channels and self._clock.seconds() < until:
             await deferLater(self._clock, _LOOK)
+
+    def _pause_or_resume(self) -> None:
+        is_full = len(self.channels) >= self._pause_at
+        if is_full:
+            self._pause()
+        elif self._is_paused:
+            self._resume()
+        self._is_paused = is_full
 
     def _pause(self) -> None:
         for port in self._listening():
@@ -166,10 +214,19 @@ def most_connections(descriptors: int, memory: int) -> int:
     return max(1, min(MOST_CONNECTIONS, by_descriptors, memory // 4 // MOST_HELD))
 
 
-def most_here() -> int:
-    """Return how many clients may be connected to this process on this machine."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most_connections(limit, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+def most_together(descriptors: int, memory: int) -> int:
+    """Return how many clients and WebSockets there may be together; parameters as L{most_connections}."""
+    most = MOST_CONNECTIONS + MOST_UPGRADED
+    by_descriptors = most if descriptors == resource.RLIM_INFINITY else descriptors - SPARE_DESCRIPTORS
+    return max(1, min(most, by_descriptors, most_connections(descriptors, memory) + memory // 4 // MOST_HELD_UPGRADED))
+
+
+def limit_here(clock: IReactorTime) -> ConnectionLimit:
+    """Make the limit of this process on this machine."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    together = most_together(descriptors, memory)
+    return ConnectionLimit(most_connections(descriptors, memory), clock=clock, most_together=together)
 
 
 T = TypeVar("T", bound=Hashable)

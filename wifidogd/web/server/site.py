@@ -6,21 +6,27 @@ from functools import partial
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.runtime.deadlines import Deadlines
+from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.web.server.channel import REQUEST_DEADLINE, Channel
-from wifidogd.web.server.connection_limit import ConnectionLimit, most_here
+from wifidogd.web.server.connection_limit import ConnectionLimit, limit_here
+from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.page_scheduler import PageScheduler
-from wifidogd.web.server.request import WholeRequest
+from wifidogd.web.server.request import WholeRequest, source_of, split_target, wants_websocket
+from wifidogd.web.server.tls import PlainPortTls
+
+log = Logger()
 
 MOST_OCTETS = 64 * 1024
 """Largest body of a request."""
 
-_MACHINE_NAMES = (b"ping", b"auth")
+_MACHINE_NAMES = (b"ping", b"auth", b"roam")
 _HEALTH = b"/healthz"
 """The one address of the health page, to the octet: what is forbidden in front of the server must not have others."""
 
@@ -33,6 +39,8 @@ class WifidogdSite(Site):
 
     @ivar connections: those that are open, and how many may be.
     @ivar deadlines: of clients that are waited for.
+    @ivar limited_log: of what goes wrong for clients, whoever they are.
+    @ivar tls: as in L{__init__}.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -42,16 +50,22 @@ class WifidogdSite(Site):
         gateway: IResource,
         guest: IResource,
         health: IResource,
+        websocket: IResource | None = None,
         *,
         path: str,
         clock: IReactorTime,
         utc_now: UtcNow,
         most_connections: int | None = None,
         most_octets: int = MOST_OCTETS,
+        large_bodies: LargeBodies | None = None,
+        tls: PlainPortTls | None = None,
     ) -> None:
         """
+        @param websocket: answers whoever asks for a WebSocket, at whatever address; None to answer them with pages.
         @param path: of all pages, with slashes around it.
         @param most_connections: None for as many as descriptors and memory allow.
+        @param large_bodies: those longer than C{most_octets}; None to receive none.
+        @param tls: for clients that speak it at ports of plain HTTP; None to hang up on them.
         """
         super().__init__(
             guest, requestFactory=WholeRequest, timeout=REQUEST_DEADLINE, reactor=clock, parsePOSTFormSubmission=False
@@ -59,14 +73,18 @@ class WifidogdSite(Site):
         self._gateway = gateway
         self._guest = guest
         self._health = health
+        self._websocket = websocket
         self._scheduler = PageScheduler(clock=clock)
         self.deadlines: Deadlines[Channel] = Deadlines(Channel.overdue, step=1.0, clock=clock)
-        self.connections = ConnectionLimit(most_connections or most_here(), clock=clock)
+        self.connections = ConnectionLimit(most_connections, clock=clock) if most_connections else limit_here(clock)
+        self.limited_log = RateLimitedLog(log, clock)
         self._clock = clock
         self._utc_now = utc_now
         self._dated, self._date = -1, b""
         self._prefix = _segments(path.encode())
         self.most_octets = most_octets
+        self.large_bodies = large_bodies or LargeBodies()
+        self.tls = tls
 
     def date(self) -> bytes:
         """Return the time, a second old at most, in the form of the Date header."""
@@ -94,6 +112,8 @@ class WifidogdSite(Site):
         Empty segments mean nothing, because gateways put slashes where they
         like, and answers must never be redirects.
         """
+        if self._websocket is not None and wants_websocket(request):
+            return self._websocket
         if request.path == _HEALTH:
             return self._health
         segments = _segments(request.path[1:])
@@ -106,6 +126,18 @@ class WifidogdSite(Site):
         elif rest[:1] and rest[0] in _MACHINE_NAMES:
             return self._gateway
         return self._guest
+
+    def admit_large(self, request: WholeRequest, target: bytes) -> bool:
+        """
+        Return whether a request may have a body longer than a form, and there is room for it.
+
+        @param target: of the request, whose head alone has been read.
+        """
+        path, _, query = split_target(target)[1].partition(b"?")
+        segments = _segments(path)
+        rest = _without_php(segments[len(self._prefix) :]) if segments[: len(self._prefix)] == self._prefix else []
+        source = source_of(request)
+        return self.large_bodies.admit(request, self.large_bodies.find_standing(rest, query, source), source)
 
     def acceptableProtocols(self) -> list[bytes]:
         """Offer HTTP/1.1 to TLS clients, nothing else."""
