@@ -27,13 +27,16 @@ CLIENTS = {LISTS: OF_A_GATEWAY, REPORTS: 1}
 
 EXPECTED = {LISTS: "200", REPORTS: "Auth: 1"}
 
+FULL, QUICK = (7, 4.0), (3, 1.5)
+"""How many rounds are measured, and how many seconds each side gets in a round."""
+
 MOST = 0.7
 """Part of the CPU of a report of its own, server and PostgreSQL together."""
 
 
 def run(testbed: Testbed, quick: bool) -> Result:
     """Measure both in turns, on servers of their own with the same guests."""
-    rounds, seconds = (3, 1.5) if quick else (7, 4.0)
+    rounds, seconds = QUICK if quick else FULL
     servers, firsts = {name: _start(testbed) for name in CLIENTS}, count(1, 100_000)
     sides = {name: partial(_once, testbed, server, name, firsts, seconds) for name, server in servers.items()}
     found = alternate(rounds, sides)

@@ -188,8 +188,9 @@ def test_apfree_finds_its_clients_by_number(body: bytes, heard: dict[str, int]) 
     ("body", "heard"),
     [
         (b'{"resp":[{"mac":"02:51:4d:00:00:01","auth":0}]}', {LIST.mac: 0}),
-        (b'{"resp":[{"mac":"02:51:4D:00:00:01","auth":0}]}', {}),
-        (b'{"resp":[{"mac":"02:51:4d:00:00:01","auth":"0"}]}', {}),
+        (b'{"resp":[{"mac":"02:51:4D:00:00:01","auth":0}]}', {LIST.mac: 1}),
+        (b'{"resp":[{"mac":"02:51:4d:00:00:01","auth":"0"}]}', {LIST.mac: 1}),
+        (b'{"resp":[]}', {LIST.mac: 1}),
         (b'{"resp":[{"mac":"02:51:4d:00:00:01","auth":0}]}' + b" " * 1_000, {}),
         (b"Auth: 0\n", {}),
     ],

@@ -208,6 +208,8 @@ class SimulatedGateway:
             client.counted_at = now
             if used is None:
                 continue
+            most = self._family.most_at_once
+            used = Octets(min(used.incoming, most), min(used.outgoing, most))
             client.heard_at = now
             if client.access is not Access.NONE:
                 rule, totals = client.rule, client.totals

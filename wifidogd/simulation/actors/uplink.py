@@ -98,7 +98,8 @@ class Uplink:
         return answer, seconds
 
     def _begin(self, stage: Stage, line: Line) -> int:
-        return self._context.history.began(self._listed(line), line.token, stage, line.totals)
+        totals = line.totals if stage is Stage.COUNTERS or self._family.logs_out_with_totals else None
+        return self._context.history.began(self._listed(line), line.token, stage, totals)
 
     def _unanswered(self, line: Line, number: int, why: NoAnswer) -> None:
         history = self._context.history

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.sessions import Octets, Stage
+from wifidogd.domain.sessions import MAX_OCTETS, Octets, Stage
 from wifidogd.simulation.families.family import Counting, Line
 from wifidogd.simulation.transport.wire import Server, answer_body
 
@@ -26,6 +26,8 @@ class ApfreeV1:
 
     patience = 2.0
     counting = Counting.EACH
+    logs_out_with_totals = True
+    most_at_once = MAX_OCTETS
     restarts_counting = True
 
     def ping(self, server: Server, gw_id: str, uptime: int) -> bytes:

@@ -40,11 +40,15 @@ class Family(Protocol):
     The octets of one family, and what its gateways make of the answers; pure.
 
     @ivar patience: seconds until it gives up.
+    @ivar logs_out_with_totals: whether it says at a log-out what the client has used.
+    @ivar most_at_once: octets between two reports in one direction, beyond which nobody could tell its counters apart.
     @ivar restarts_counting: whether its counters begin at zero again when it restarts and keeps its clients.
     """
 
     patience: float
     counting: Counting
+    logs_out_with_totals: bool
+    most_at_once: int
     restarts_counting: bool
 
     def ping(self, server: Server, gw_id: str, uptime: int) -> bytes:

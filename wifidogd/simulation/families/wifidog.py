@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.sessions import Stage
+from wifidogd.domain.sessions import MAX_OCTETS, Stage
 from wifidogd.simulation.families.family import Counting, Line
 from wifidogd.simulation.transport.wire import Server
 
@@ -24,6 +24,8 @@ class Wifidog:
 
     patience = 30.0
     counting = Counting.EACH
+    logs_out_with_totals = True
+    most_at_once = MAX_OCTETS
     restarts_counting = False
 
     def ping(self, server: Server, gw_id: str, uptime: int) -> bytes:

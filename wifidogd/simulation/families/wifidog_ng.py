@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.sessions import Stage
+from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Stage
 from wifidogd.simulation.families.family import Counting, Line
 from wifidogd.simulation.transport.wire import Server, answer_body
 
@@ -23,6 +23,8 @@ class WifidogNg:
 
     patience = 60.0
     counting = Counting.NONE
+    logs_out_with_totals = False
+    most_at_once = MAX_OCTETS
     restarts_counting = False
     agent = "TE: trailers\r\nConnection: close, TE\r\nUser-Agent: LuaSocket 3.0.0\r\n"
 
@@ -75,6 +77,7 @@ class WifidogNg1(WifidogNg):
 
     patience = 1.0
     counting = Counting.LIST
+    most_at_once = 2**29
     agent = ""
 
     def report_list(self, server: Server, gw_id: str, lines: Sequence[Line]) -> bytes:
@@ -85,7 +88,11 @@ class WifidogNg1(WifidogNg):
         return f"{head}{kind}\r\n{len(body):X}\r\n{body}\r\n0\r\n\r\n".encode()
 
     def read_list(self, raw: bytes, lines: Sequence[Line]) -> Mapping[str, int]:
-        """Return the verdicts; only C{auth} as a whole number and a MAC as it was sent count."""
+        """
+        Return the verdicts; only C{auth} as a whole number and a MAC as it was sent count.
+
+        Whoever is left out stays: there is no room to name everybody.
+        """
         body = answer_body(raw)
         if len(body) > LONGEST_LIST_ANSWER:
             return {}
@@ -93,8 +100,8 @@ class WifidogNg1(WifidogNg):
             told = {one["mac"]: one["auth"] for one in json.loads(body)["resp"]}
         except (ValueError, LookupError, TypeError):
             return {}
-        macs = {line.mac for line in lines}
-        return {mac: code for mac, code in told.items() if mac in macs and isinstance(code, int)}
+        stay = dict.fromkeys((line.mac for line in lines), int(AuthCode.ALLOWED))
+        return stay | {mac: code for mac, code in told.items() if mac in stay and isinstance(code, int)}
 
 
 def _counters(line: Line) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from enum import Enum
 
@@ -19,6 +20,8 @@ MOST_OPEN = 200
 
 LONGEST_ANSWER = 1_000_000
 """Octets."""
+
+_LENGTH = re.compile(rb"\r\nContent-Length: *([0-9]{1,9})(?:\r\n|\Z)", re.IGNORECASE)
 
 
 class NoAnswer(Enum):
@@ -50,6 +53,8 @@ class HttpClient:
     async def ask(self, request: bytes, patience: float | None = None) -> tuple[bytes | NoAnswer, float]:
         """
         Send a request on a connection of its own and read until the server hangs up.
+
+        If the request asks for a connection that stays open, as wifidog-ng 1.x does, its length ends the answer.
 
         @param patience: seconds until it is given up; None for L{PATIENCE}.
         @return: all that was received, or why there is nothing; and the seconds that it took.
@@ -111,10 +116,12 @@ class _Exchange(ClientFactory):
 
 
 class _ExchangeProtocol(Protocol):
-    """Sends the request and reads until the server closes."""
+    """Sends the request and reads the answer."""
 
     def __init__(self, exchange: _Exchange) -> None:
         self._exchange = exchange
+        head = exchange.request.partition(b"\r\n\r\n")[0]
+        self._stays_open = b" HTTP/1.1\r\n" in head and b"\r\nConnection: close" not in head
         self._received: list[bytes] = []
         self._octets = 0
 
@@ -129,8 +136,18 @@ class _ExchangeProtocol(Protocol):
         self._octets += len(data)
         if self._octets > LONGEST_ANSWER:
             self._exchange.give_up()
+        elif self._stays_open and _is_whole(b"".join(self._received)):
+            assert self.transport is not None
+            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Return what was received; a connection that broke, or was closed without an octet, is no answer."""
         is_whole = self._received and reason.check(ConnectionDone)
         self._exchange.answer.callback(b"".join(self._received) if is_whole else NoAnswer.LOST)
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Return whether an answer is as long as its head says."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    return bool(end) and length is not None and len(body) >= int(length[1])
