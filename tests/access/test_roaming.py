@@ -10,7 +10,6 @@ import pytest
 from tests.support.builders import MINUTE, NOON, SECOND
 from wifidogd.access.roaming import find_origin, goes_on
 from wifidogd.domain.sessions import Octets, Reason, Session
-from wifidogd.domain.tokens import ALPHABET, derive_token
 
 ONLINE = Session(
     b"o" * 32,
@@ -57,14 +56,3 @@ def test_what_the_next_report_would_end_does_not_go_on(session: Session, expecte
 def test_one_session_elsewhere_is_continued(live: list[Session], gw_id: str, found: bool) -> None:
     """Not one of several, not one here, and none of a gateway whose MACs prove nothing."""
     assert (find_origin(live, gw_id, lambda name: name != "unproven") is not None) is found
-
-
-def test_a_derived_token_is_one_of_ours() -> None:
-    """Of 165 bits that every value changes, also one that could be taken for two."""
-    tokens = [
-        derive_token(*parts)
-        for parts in (("s", "a", "b"), ("t", "a", "b"), ("s", "b", "a"), ("s", "a\nb"), ("s", "ab"), ("s", "a", "c"))
-    ]
-    assert all(len(token) == 32 and set(token) <= set(ALPHABET) for token in tokens)
-    assert derive_token("s", "a", "b") == tokens[0]
-    assert len(set(tokens)) == 6

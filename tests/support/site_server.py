@@ -77,6 +77,7 @@ class SiteServer:
             AccountSignIn(self.database, self.passwords, utc_now=lambda: self.now),
             VoucherSignIn(self.database),
             RememberedDevices(self.database),
+            Roaming(self.database, self.registry, utc_now=lambda: self.now),
         )
         self.views = SessionViews(self.database, self.registry, utc_now=lambda: self.now)
         self.observations = Observations(self.database, self.registry, clock=reactor)  # type: ignore[arg-type]

@@ -7,15 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from wifidogd.access import throttle
+from wifidogd.access.arrivals import roaming_mac
 from wifidogd.access.open_session import Admitted
 from wifidogd.access.remembered_devices import open_again
-from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.sessions import LoginQuery, Session, UtcNow
-from wifidogd.domain.tokens import derive_token, hash_secret, mint_token
+from wifidogd.domain.tokens import hash_secret, hide_token, mint_token
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.access.roaming import continue_session, find_online
 from wifidogd.store.driver.database import Cursor, Database
+
+MOST_WAITING, MOST_WAITING_ON_PAGES, MOST_WAITING_PROVEN = 4, 8, 100
+"""
+Sessions that may wait for three minutes to continue one session.
+
+Anybody can ask a router's question, or open the login page; each leaves some to the next.
+"""
 
 LOOK_UP_WITHIN = timedelta(seconds=0.5)
 """wifidog-ng 1.x waits one second in all, in which the ledger has to have its part."""
@@ -76,7 +83,10 @@ class Roaming:
         online = await find_online(cursor, request.network.name, mac)
         live = [session for session in online if goes_on(session, request.now)]
         if live:
-            return await self._continue(cursor, request.gateway, live, mac, request.now)
+            origin = find_origin(live, request.gateway.gw_id, self._proves_macs)
+            most = MOST_WAITING_PROVEN if is_proven else MOST_WAITING
+            token = await self._continue(cursor, request, origin, most)
+            return None if token is None or origin is None else Roamer(token, origin.activated_at or request.now)
         if not request.network.recognizes_macs:
             return None
         if not is_proven:
@@ -86,17 +96,52 @@ class Roaming:
         admitted = await open_again(cursor, request, mint=self._mint)
         return Roamer(admitted.token, request.now) if isinstance(admitted, Admitted) else None
 
+    async def follow(self, request: GuestRequest) -> Admitted | None:
+        """
+        Let in a guest at the login page whose device is online at one other gateway of the network.
+
+        The device is what the redirect claims; the token is good only if the gateway reports the same.
+
+        @return: None for others.
+        @raise StoreError: as L{Database.transaction}.
+        """
+        if roaming_mac(request) is None:
+            return None
+
+        async def follow(cursor: Cursor) -> Admitted | None:
+            online = await find_online(cursor, request.network.name, request.mac or "")
+            live = [session for session in online if goes_on(session, request.now)]
+            origin = find_origin(live, request.gateway.gw_id, self._proves_macs)
+            secret = mint_token()
+            token = await self._continue(cursor, request, origin, MOST_WAITING_ON_PAGES, browser_secret=secret)
+            return None if token is None else Admitted(token, browser_secret=secret)
+
+        return await self._database.transaction(follow)
+
     async def _continue(
-        self, cursor: Cursor, gateway: Gateway, live: list[Session], mac: str, now: datetime
-    ) -> Roamer | None:
-        origin = find_origin(live, gateway.gw_id, self._proves_macs)
-        secret = self._registry.signing_secret
-        if origin is None or secret is None:
+        self,
+        cursor: Cursor,
+        request: GuestRequest,
+        origin: Session | None,
+        most: int,
+        *,
+        browser_secret: str | None = None,
+    ) -> str | None:
+        """Make a pending session that continues another, and return its token; None for no other, or too many."""
+        if origin is None:
             return None
-        token = derive_token(secret, "roaming", origin.token_hash.hex(), gateway.gw_id, mac)
-        if not await continue_session(cursor, origin.token_hash, hash_secret(token), gateway.gw_id, now):
-            return None
-        return Roamer(token, origin.activated_at or now)
+        token = self._mint()
+        is_waiting = await continue_session(
+            cursor,
+            origin.token_hash,
+            hash_secret(token),
+            request.gateway.gw_id,
+            request.now,
+            most=most,
+            browser_hash=None if browser_secret is None else hash_secret(browser_secret),
+            hidden_token=None if browser_secret is None else hide_token(token, browser_secret),
+        )
+        return token if is_waiting else None
 
     def _proves_macs(self, gw_id: str) -> bool:
         gateway = self._registry.gateway(gw_id)

@@ -46,20 +46,6 @@ def mint_token(choose: Callable[[Sequence[str]], str] = secrets.choice) -> str:
     return "".join(choose(ALPHABET) for _ in range(TOKEN_LENGTH))
 
 
-def derive_token(secret: str, *parts: str) -> str:
-    """
-    Return the one token that belongs to some values; nobody else can tell it without the secret.
-
-    @param secret: of the installation, 128 random bits or more.
-    """
-    digest = hmac.digest(octets_of(secret), octets_of(repr(parts)), "sha256")
-    number, digits = int.from_bytes(digest, "big"), ""
-    for _ in range(TOKEN_LENGTH):
-        number, digit = divmod(number, len(ALPHABET))
-        digits += ALPHABET[digit]
-    return digits
-
-
 def hash_secret(secret: str) -> bytes:
     """
     Return the hash of a token or key under which it is stored and looked up.

@@ -218,6 +218,7 @@ def make_guest_pages(common: Common, heartbeats: Heartbeats, devices: Devices, m
         AccountSignIn(database, common.passwords, utc_now=utc_now, mint=mint),
         VoucherSignIn(database, mint=mint),
         RememberedDevices(database, mint=mint),
+        Roaming(database, registry, utc_now=utc_now, mint=mint),
     )
     return GuestPages(
         registry,

@@ -8,9 +8,6 @@ from wifidogd.domain.sessions import Session
 from wifidogd.store.accounting.sessions import SESSIONS
 from wifidogd.store.driver.database import Cursor
 
-MOST_PENDING = 4
-"""Sessions that may wait to continue one session, at different gateways; anybody can ask for one."""
-
 FIND_ONLINE_OF_MAC = """
     SELECT token_hash, sessions.gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
            time_limit, quota_octets, expires_at, ending, allowance_id, probation_until
@@ -23,22 +20,19 @@ FIND_ONLINE_OF_MAC = """
 """
 
 CONTINUE = """
-    INSERT INTO sessions AS known (token_hash, gw_id, account_id, url, opened_at, time_limit, quota_octets, expires_at,
-                                   allowance_id, claimed_mac, by_mac, probation_until, terms_version, device_id,
-                                   roamed_from)
+    INSERT INTO sessions (token_hash, gw_id, account_id, url, opened_at, time_limit, quota_octets, expires_at,
+                          allowance_id, claimed_mac, by_mac, probation_until, terms_version, device_id,
+                          browser_hash, hidden_token, roamed_from)
     SELECT %(token_hash)s, %(gw_id)s, account_id, url, %(now)s, time_limit, quota_octets - incoming - outgoing,
-           expires_at, allowance_id, mac, true, probation_until, terms_version, device_id, token_hash
+           expires_at, allowance_id, mac, true, probation_until, terms_version, device_id,
+           %(browser_hash)s, %(hidden_token)s, token_hash
       FROM sessions
      WHERE token_hash = %(origin)s
        AND ending IS NULL
        AND (SELECT count(*)
               FROM sessions AS others
              WHERE others.roamed_from = %(origin)s
-               AND others.activated_at IS NULL
-               AND others.token_hash <> %(token_hash)s) < %(most)s
-        ON CONFLICT (token_hash) DO UPDATE
-       SET opened_at = excluded.opened_at
-     WHERE known.activated_at IS NULL
+               AND others.activated_at IS NULL) < %(most)s
 """
 
 
@@ -48,15 +42,36 @@ async def find_online(cursor: Cursor, network: str, mac: str) -> list[Session]:
     return SESSIONS.all(cursor)
 
 
-async def continue_session(cursor: Cursor, origin: bytes, token_hash: bytes, gw_id: str, now: datetime) -> bool:
+async def continue_session(
+    cursor: Cursor,
+    origin: bytes,
+    token_hash: bytes,
+    gw_id: str,
+    now: datetime,
+    *,
+    most: int,
+    browser_hash: bytes | None = None,
+    hidden_token: bytes | None = None,
+) -> bool:
     """
     Make a pending session at a gateway that continues one at another: with its owner, what is left of it, and its end.
 
-    Made again it only waits anew for the first report.
-
     @param origin: SHA-256 of the token of the session to continue.
-    @return: False if that is about to end, has begun to be continued there, or too many others wait to continue it.
+    @param most: how many may wait to continue it, this one included.
+    @param browser_hash: as L{open_session<wifidogd.store.access.guest_sessions.open_session>} takes it, and
+        C{hidden_token}.
+    @return: False if it is about to end, or as many wait.
     """
-    values = {"origin": origin, "token_hash": token_hash, "gw_id": gw_id, "now": now, "most": MOST_PENDING}
-    await cursor.execute(CONTINUE, values)
+    await cursor.execute(
+        CONTINUE,
+        {
+            "origin": origin,
+            "token_hash": token_hash,
+            "gw_id": gw_id,
+            "now": now,
+            "most": most,
+            "browser_hash": browser_hash,
+            "hidden_token": hidden_token,
+        },
+    )
     return cursor.rowcount == 1
