@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 from wifidogd.domain.gateways import Gateway, Heartbeat
 from wifidogd.domain.reports.activity import ActivityKind
+from wifidogd.domain.reports.capabilities import capabilities_of
 from wifidogd.domain.server_address import ServerAddress
+from wifidogd.domain.sessions import Counters, Dialect
 
 WEB_SOCKET_SILENT_AFTER = timedelta(minutes=15)
 """Longer than the ten minutes after which an open WebSocket is noted again."""
@@ -48,13 +50,13 @@ class Evidence:
     def is_apfree(self) -> bool:
         """Whether it runs apfree-wifidog."""
         version = "" if self.heartbeat is None else self.heartbeat.version or ""
-        return version.startswith("ApFree")
+        return self.gateway.dialect is Dialect.APFREE or version.startswith("ApFree")
 
     @property
     def has_no_counters(self) -> bool:
         """Whether it runs wifidog-ng 2, which reports no guests."""
         version = "" if self.heartbeat is None else self.heartbeat.version or ""
-        return version.startswith("LuaSocket")
+        return not capabilities_of(self.gateway.dialect).reports_use or version.startswith("LuaSocket")
 
 
 def checklist(evidence: Evidence, server: ServerAddress) -> list[Check]:
@@ -69,7 +71,7 @@ def checklist(evidence: Evidence, server: ServerAddress) -> list[Check]:
     ]
     if evidence.is_apfree:
         found.append(_web_socket(evidence, server))
-    return [*found, _clock(evidence)]
+    return [*found, _clock(evidence), _directions(evidence)]
 
 
 def _ping(evidence: Evidence, server: ServerAddress) -> Check:
@@ -178,6 +180,26 @@ def _clock(evidence: Evidence) -> Check:
         return Check("clock right", True, _instant(right))
     return Check(
         "clock right", None, "its software has not told" if evidence.is_apfree else "its software does not tell"
+    )
+
+
+def _directions(evidence: Evidence) -> Check:
+    gateway, name = evidence.gateway, "directions right"
+    if evidence.has_no_counters:
+        return Check(name, None, "no counters")
+    if gateway.counters is Counters.AUTO:
+        seen = gateway.counters_seen
+        detail = "as usual for its software" if seen is None else f"{seen.value}, as its guests' packets show"
+        return Check(name, None if seen is None else True, detail)
+    if gateway.counters_seen in (None, gateway.counters):
+        is_seen = gateway.counters_seen is not None
+        return Check(name, True if is_seen else None, f"{gateway.counters.value}, as set")
+    return Check(
+        name,
+        False,
+        f"set to {gateway.counters.value}, but its guests' packets look {gateway.counters_seen.value}",
+        "See whether guests who download are shown to send: then `wifidogctl gateway adopt "
+        f"{gateway.gw_id} --counters {gateway.counters_seen.value}`.",
     )
 
 
