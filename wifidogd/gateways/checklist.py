@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wifidogd.domain.gateways import Gateway, Heartbeat
 from wifidogd.domain.reports.activity import ActivityKind
 from wifidogd.domain.server_address import ServerAddress
-
-WEB_SOCKET_SILENT_AFTER = timedelta(minutes=15)
-"""Longer than the ten minutes after which an open WebSocket is noted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +34,14 @@ class Evidence:
 
     @ivar heartbeat: its last ping; None if it has not called since it was adopted.
     @ivar activity: when it last did what.
+    @ivar connected_at: since when its router has a WebSocket open; None if it has none.
     """
 
     gateway: Gateway
     heartbeat: Heartbeat | None
     activity: Mapping[ActivityKind, datetime]
     now: datetime
+    connected_at: datetime | None = None
 
     @property
     def is_apfree(self) -> bool:
@@ -159,10 +158,10 @@ def _web_socket(evidence: Evidence, server: ServerAddress) -> Check:
         f"Add the WebSocket block of `wifidogctl gateway config {evidence.gateway.gw_id} --for apfree`, so that ending "
         f"a session takes effect at once; a proxy in front of {server.host} must let WebSockets through."
     )
-    at = evidence.activity.get(ActivityKind.WEB_SOCKET)
-    if at is not None and evidence.now - at > WEB_SOCKET_SILENT_AFTER:
-        return Check("WebSocket connected", False, f"not since {_instant(at)}", next_step)
-    return _seen(evidence, "WebSocket connected", ActivityKind.WEB_SOCKET, next_step)
+    at = evidence.connected_at
+    if at is None:
+        return Check("WebSocket connected", False, "not now", next_step)
+    return Check("WebSocket connected", True, f"since {_instant(at)}")
 
 
 def _clock(evidence: Evidence) -> Check:
