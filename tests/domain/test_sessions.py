@@ -33,6 +33,7 @@ def test_reasons_are_stored_in_these_words() -> None:
         "NEVER_USED": "never used",
         "KICKED": "ended by the operator",
         "GATEWAY_RESTARTED": "gateway restarted",
+        "LEFT": "left the gateway",
         "GATEWAY_REMOVED": "gateway removed",
         "DAY_IS_SPENT": "used up for the day",
         "SPAN_IS_SPENT": "used up for a while",

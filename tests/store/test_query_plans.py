@@ -137,6 +137,10 @@ def batch(size: int) -> dict[str, object]:
     }
 
 
+LISTED = {"gw_id": "gw7", "source": "192.0.2.1", "now": NOON, "limit": 2000}
+"""What a gateway's list of clients is compared with."""
+
+
 def drawn(size: int) -> dict[str, object]:
     """Parameters of what the ledger says of so many allowances."""
     guests = [37 * number for number in range(1, size + 1)]
@@ -273,6 +277,9 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.kickoffs.FIND_EXPIRED": [OVER],
     "accounting.sessions.SAVE": [batch(1), batch(300)],
     "accounting.sessions.END": [batch(1), batch(300)],
+    "accounting.missed_sessions.COMPARE_LIST": [LISTED | batch(1), LISTED | batch(300)],
+    "accounting.missed_sessions.NOTE_LISTED": [LISTED | batch(1), LISTED | batch(300)],
+    "accounting.missed_sessions.NOTE_MISSED": [LISTED | batch(1), LISTED | batch(300)],
     "access.guest_sessions.OPEN": [SESSION],
     "access.guest_sessions.FETCH_SESSION": [SESSION],
     "access.browsers.FIND_SESSION": [
@@ -382,6 +389,7 @@ ELSEWHERE = {
         "gateways.activity.SAVE_ACTIVITY",
         "gateways.devices.SAVE_DEVICES",
         "gateways.heartbeats.SAVE_HEARTBEATS",
+        "gateways.gateway_dialects.SAVE_OBSERVATIONS",
         "gateways.router_connections.CLAIM",
         "gateways.router_connections.RELEASE",
         "gateways.router_connections.FORGET",

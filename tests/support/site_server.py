@@ -20,7 +20,9 @@ from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.accounting.departures import Departures
 from wifidogd.accounting.ledger import Ledger
+from wifidogd.accounting.list_settlement import ClientLists
 from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.domain.gateways import Gateway, WaitingGateway
 from wifidogd.domain.plans import SignInMethod
@@ -28,6 +30,7 @@ from wifidogd.domain.sessions import AuthCode, Dialect, Octets, Report, Stage
 from wifidogd.gateways.activity import Activity
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
+from wifidogd.gateways.observations import Observations
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.store.accounts.accounts import add_account
@@ -39,6 +42,7 @@ from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
 from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.server.health import Health, ReactorLag
+from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.site import WifidogdSite
 
 GATEWAY = Gateway("gw1", "default", "10.0.0.1")
@@ -76,7 +80,14 @@ class SiteServer:
             Roaming(self.database, self.registry, utc_now=lambda: self.now),
         )
         self.views = SessionViews(self.database, self.registry, utc_now=lambda: self.now)
-        self.ledger = Ledger(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
+        self.observations = Observations(self.database, self.registry, clock=reactor)  # type: ignore[arg-type]
+        self.ledger = Ledger(
+            self.database,
+            self.registry,
+            clock=reactor,  # type: ignore[arg-type]
+            utc_now=lambda: self.now,
+            observations=self.observations,
+        )
         self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
         gateway = self._gateway_pages()
         self.routers = self._make_routers()
@@ -88,17 +99,20 @@ class SiteServer:
             path=self.path,
             clock=reactor,  # type: ignore[arg-type]
             utc_now=lambda: self.now,
+            large_bodies=LargeBodies(lambda *head: self._gateway.senders.standing(*head)),
         )
 
     def _gateway_pages(self) -> GatewayPages:
         self.heartbeats = Heartbeats(self.database, self.registry)
         self.devices = Devices(self.database, self.registry, self.heartbeats, utc_now=lambda: self.now)
+        departures = Departures(self.database, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self.activity = Activity(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self._gateway = GatewayPages(
             self.ledger,
             self.registry,
             self.heartbeats,
             self.devices,
+            ClientLists(self.ledger, self.registry, departures, clock=reactor),  # type: ignore[arg-type]
             self.activity.note,
             Roaming(self.database, self.registry, utc_now=lambda: self.now),
             clock=reactor,

@@ -211,7 +211,7 @@ def _take(session: Session, report: Report, now: datetime, restarted_at: datetim
         return replace(session, reported_at=now)
     has_restarted = restarted_at is not None and heard_at is not None and heard_at < restarted_at
     before = Counted(session.used, session.last, session.doubtful)
-    after = count_on(before, report.octets, has_restarted=has_restarted)
+    after = count_on(before, report.octets, has_restarted=has_restarted, is_exchanged=report.is_exchanged)
     return replace(session, reported_at=now, used=after.used, last=after.last, doubtful=after.doubtful)
 
 

@@ -63,9 +63,14 @@ class BodyTooLarge(WifidogdError):
 
 
 class LimitedChannel(HTTPChannel):
-    """A connection on which a request that is too long is answered, and what follows discarded."""
+    """
+    A connection on which a request that is too long is answered, and what follows discarded.
+
+    @ivar target: of the request whose head is being read, or was read last.
+    """
 
     transport: Any
+    target = b""
 
     _has_heard = False
     _is_refusing = False
@@ -118,6 +123,7 @@ class LimitedChannel(HTTPChannel):
         if octets:
             if not self._head_lines:
                 line = _escaped(line)
+                self.target = line.partition(b" ")[2].rpartition(b" ")[0]
             self._head_octets, self._head_lines = octets, self._head_lines + 1
         super().lineReceived(line)
 
