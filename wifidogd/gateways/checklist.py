@@ -9,6 +9,7 @@ from datetime import datetime
 from wifidogd.domain.gateways import Gateway, Heartbeat
 from wifidogd.domain.reports.activity import ActivityKind
 from wifidogd.domain.server_address import ServerAddress
+from wifidogd.domain.sessions import Counters, Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,15 @@ class Evidence:
     @property
     def is_apfree(self) -> bool:
         """Whether it runs apfree-wifidog."""
-        version = "" if self.heartbeat is None else self.heartbeat.version or ""
-        return version.startswith("ApFree")
+        return self.gateway.dialect is Dialect.APFREE or self._calls_itself("ApFree")
 
     @property
     def has_no_counters(self) -> bool:
         """Whether it runs wifidog-ng 2, which reports no guests."""
-        version = "" if self.heartbeat is None else self.heartbeat.version or ""
-        return version.startswith("LuaSocket")
+        return self.gateway.dialect is Dialect.WIFIDOG_NG_2 or self._calls_itself("LuaSocket")
+
+    def _calls_itself(self, beginning: str) -> bool:
+        return self.heartbeat is not None and (self.heartbeat.version or "").startswith(beginning)
 
 
 def checklist(evidence: Evidence, server: ServerAddress) -> list[Check]:
@@ -68,7 +70,7 @@ def checklist(evidence: Evidence, server: ServerAddress) -> list[Check]:
     ]
     if evidence.is_apfree:
         found.append(_web_socket(evidence, server))
-    return [*found, _clock(evidence)]
+    return [*found, _clock(evidence), _directions(evidence)]
 
 
 def _ping(evidence: Evidence, server: ServerAddress) -> Check:
@@ -177,6 +179,22 @@ def _clock(evidence: Evidence) -> Check:
         return Check("clock right", True, _instant(right))
     return Check(
         "clock right", None, "its software has not told" if evidence.is_apfree else "its software does not tell"
+    )
+
+
+def _directions(evidence: Evidence) -> Check:
+    gateway, name = evidence.gateway, "directions plausible"
+    if gateway.counters_seen is None:
+        why = "its guests have not shown it yet" if evidence.is_apfree else "its software does not count packets"
+        return Check(name, None, f"{why}; counters are taken as {gateway.counters.value}")
+    if gateway.counters in (Counters.AUTO, gateway.counters_seen):
+        return Check(name, True, f"packets of its guests show {gateway.counters_seen.value} counters")
+    return Check(
+        name,
+        False,
+        f"taken as {gateway.counters.value}, and packets of its guests show {gateway.counters_seen.value}",
+        f"What guests send and receive looks exchanged: `wifidogctl gateway adopt {gateway.gw_id} --counters "
+        f"{gateway.counters_seen.value}`.",
     )
 
 

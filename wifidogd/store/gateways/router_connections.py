@@ -37,6 +37,12 @@ FORGET = """
 """
 
 
+FETCH_CONNECTED = """
+    SELECT gw_id
+      FROM router_connections
+     WHERE gw_id = ANY(%(gw_ids)s::text[])
+"""
+
 FETCH_CONNECTED_AT = """
     SELECT connected_at
       FROM router_connections
@@ -76,6 +82,12 @@ async def claim_gateways(cursor: Cursor, server: str, claims: Sequence[ClaimedGa
             "keyed": [claim.is_keyed for claim in claims],
         },
     )
+    return {gw_id for (gw_id,) in cursor.fetchall()}
+
+
+async def fetch_connected(cursor: Cursor, gw_ids: Collection[str]) -> set[str]:
+    """Return those of some gateways whose routers are connected."""
+    await cursor.execute(FETCH_CONNECTED, {"gw_ids": list(gw_ids)})
     return {gw_id for (gw_id,) in cursor.fetchall()}
 
 
