@@ -138,8 +138,14 @@ class Channel(LimitedChannel):
             self.persistent = False
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
-        """Return whether another request may follow; if the server forbids it, the answer says so."""
-        if not self.site.connections.may_be_kept:
+        """
+        Return whether another request may follow; if the server forbids it, the answer says so.
+
+        The library reads only a C{close} that stands alone; wifidog-ng 2 sends C{close, TE}.
+        """
+        said = b",".join(request.requestHeaders.getRawHeaders(b"Connection", []))
+        is_unwanted = b"close" in {option.strip().lower() for option in said.split(b",")}
+        if is_unwanted or not self.site.connections.may_be_kept:
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
             return False
         return bool(super().checkPersistence(request, version))
