@@ -101,7 +101,7 @@ async def router(database: Database) -> AsyncIterator[Router]:
 
 
 @ensureDeferred
-async def test_a_list_of_fifty_costs_no_more_than_three_reports(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_list_of_fifty_costs_what_three_reports_do(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first is settled at once, the others together; a third transaction sees that nobody has left."""
     guests = range(50)
     await router.open(*guests)
