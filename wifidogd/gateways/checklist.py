@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wifidogd.domain.gateways import Gateway, Heartbeat
 from wifidogd.domain.reports.activity import ActivityKind
-from wifidogd.domain.reports.capabilities import capabilities_of
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import Counters, Dialect
-
-WEB_SOCKET_SILENT_AFTER = timedelta(minutes=15)
-"""Longer than the ten minutes after which an open WebSocket is noted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +35,27 @@ class Evidence:
 
     @ivar heartbeat: its last ping; None if it has not called since it was adopted.
     @ivar activity: when it last did what.
+    @ivar connected_at: since when its router has a WebSocket open; None if it has none.
     """
 
     gateway: Gateway
     heartbeat: Heartbeat | None
     activity: Mapping[ActivityKind, datetime]
     now: datetime
+    connected_at: datetime | None = None
 
     @property
     def is_apfree(self) -> bool:
         """Whether it runs apfree-wifidog."""
-        version = "" if self.heartbeat is None else self.heartbeat.version or ""
-        return self.gateway.dialect is Dialect.APFREE or version.startswith("ApFree")
+        return self.gateway.dialect is Dialect.APFREE or self._calls_itself("ApFree")
 
     @property
     def has_no_counters(self) -> bool:
         """Whether it runs wifidog-ng 2, which reports no guests."""
-        version = "" if self.heartbeat is None else self.heartbeat.version or ""
-        return not capabilities_of(self.gateway.dialect).reports_use or version.startswith("LuaSocket")
+        return self.gateway.dialect is Dialect.WIFIDOG_NG_2 or self._calls_itself("LuaSocket")
+
+    def _calls_itself(self, beginning: str) -> bool:
+        return self.heartbeat is not None and (self.heartbeat.version or "").startswith(beginning)
 
 
 def checklist(evidence: Evidence, server: ServerAddress) -> list[Check]:
@@ -161,10 +160,10 @@ def _web_socket(evidence: Evidence, server: ServerAddress) -> Check:
         f"Add the WebSocket block of `wifidogctl gateway config {evidence.gateway.gw_id} --for apfree`, so that ending "
         f"a session takes effect at once; a proxy in front of {server.host} must let WebSockets through."
     )
-    at = evidence.activity.get(ActivityKind.WEB_SOCKET)
-    if at is not None and evidence.now - at > WEB_SOCKET_SILENT_AFTER:
-        return Check("WebSocket connected", False, f"not since {_instant(at)}", next_step)
-    return _seen(evidence, "WebSocket connected", ActivityKind.WEB_SOCKET, next_step)
+    at = evidence.connected_at
+    if at is None:
+        return Check("WebSocket connected", False, "not now", next_step)
+    return Check("WebSocket connected", True, f"since {_instant(at)}")
 
 
 def _clock(evidence: Evidence) -> Check:
@@ -184,22 +183,18 @@ def _clock(evidence: Evidence) -> Check:
 
 
 def _directions(evidence: Evidence) -> Check:
-    gateway, name = evidence.gateway, "directions right"
-    if evidence.has_no_counters:
-        return Check(name, None, "no counters")
-    if gateway.counters is Counters.AUTO:
-        seen = gateway.counters_seen
-        detail = "as usual for its software" if seen is None else f"{seen.value}, as its guests' packets show"
-        return Check(name, None if seen is None else True, detail)
-    if gateway.counters_seen in (None, gateway.counters):
-        is_seen = gateway.counters_seen is not None
-        return Check(name, True if is_seen else None, f"{gateway.counters.value}, as set")
+    gateway, name = evidence.gateway, "directions plausible"
+    if gateway.counters_seen is None:
+        why = "its guests have not shown it yet" if evidence.is_apfree else "its software does not count packets"
+        return Check(name, None, f"{why}; counters are taken as {gateway.counters.value}")
+    if gateway.counters in (Counters.AUTO, gateway.counters_seen):
+        return Check(name, True, f"packets of its guests show {gateway.counters_seen.value} counters")
     return Check(
         name,
         False,
-        f"set to {gateway.counters.value}, but its guests' packets look {gateway.counters_seen.value}",
-        "See whether guests who download are shown to send: then `wifidogctl gateway adopt "
-        f"{gateway.gw_id} --counters {gateway.counters_seen.value}`.",
+        f"taken as {gateway.counters.value}, and packets of its guests show {gateway.counters_seen.value}",
+        f"What guests send and receive looks exchanged: `wifidogctl gateway adopt {gateway.gw_id} --counters "
+        f"{gateway.counters_seen.value}`.",
     )
 
 
