@@ -71,6 +71,7 @@ SAME_MEANING = {
     "plans": "limits that allowances are bound by",
     "preview": "pages with made-up guests",
     "remembered_devices": "devices that come back without a form",
+    "router_commands": "what routers can be told",
     "routes": "the paths of a Klein app",
     "server_address": "where guests and gateways reach the server",
     "session": "the time between a guest's sign-in and its end",

@@ -139,6 +139,7 @@ class Network:
     @ivar remember: how long a device may come back without a form; None for never.
     @ivar remember_random: the same for a locally administered MAC.
     @ivar remember_mac: whether the MAC that the gateway reports is enough to be remembered by.
+    @ivar mail_access: how long a guest who is not signed in may have the internet, to read their mail; None for never.
     @ivar colour: main colour of the pages, C{#rrggbb}; empty for ours.
     @ivar logo: PNG or SVG beside the title, 4,096 octets at most; None for none.
     """
@@ -159,6 +160,7 @@ class Network:
     remember: timedelta | None = None
     remember_random: timedelta | None = None
     remember_mac: bool = False
+    mail_access: timedelta | None = None
     colour: str = ""
     logo: bytes | None = field(default=None, repr=False)
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from wifidogd.access.arrivals import Arrivals
+from wifidogd.access.mail_access import MailAccess
 from wifidogd.access.open_session import Admitted, Refusal, Refused
 from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.session_view import SessionView, SessionViews
@@ -39,6 +40,7 @@ class SignInServices:
     account_sign_in: AccountSignIn
     voucher_sign_in: VoucherSignIn
     remembered_devices: RememberedDevices
+    mail_access: MailAccess
 
 
 class SignInPages:
@@ -117,7 +119,9 @@ class SignInPages:
         code = code or caught
         if code is None and arrival.recognized is not None and urls.WITH_FORM not in read_query(query):
             return self._answers.back(request, caller, arrival.recognized, arrival.end_notice)
-        return self._answers.form(request, caller, None, {"code": code} if code else {}, arrival.end_notice)
+        filled = {"code": code} if code else {}
+        offers_mail = await self._services.mail_access.is_offered(request)
+        return self._answers.form(request, caller, None, filled, arrival.end_notice, offers_mail=offers_mail)
 
     async def submit(self, form: Mapping[str, str], caller: Caller) -> Answer:
         """
@@ -135,6 +139,8 @@ class SignInPages:
         if gateway is None:
             return self._not_adopted(login_query, caller)
         request = self._request(gateway, login_query, caller, form)
+        if "mail" in form:
+            return self._answers.mail_access(request, await self._services.mail_access.open(request))
         try:
             outcome = await self._sign_in(request, form)
         except (StoreUnavailable, Overloaded):
