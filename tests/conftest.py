@@ -69,6 +69,7 @@ def gateways_are_patient(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     """Where deadlines are not the subject, a busy machine must not make a report miss its own."""
     if "impatient" not in request.keywords:
         monkeypatch.setattr("wifidogd.accounting.ledger.ANSWER_WITHIN", 20.0)
+        monkeypatch.setattr("wifidogd.accounting.ledger.LIST_ANSWER_WITHIN", {})
 
 
 @pytest.fixture(scope="session")

@@ -301,3 +301,36 @@ def test_the_older_device_of_a_batch_gives_way() -> None:
     assert codes(batch, (OLD, counters(110, 20)), (NEW, elsewhere), (OLD, counters(120, 20))) == [1, 1, 0]
     assert batch.displaced == {OLD}
     assert [(ended.session.used, ended.reason) for ended in batch.ended] == [(Octets(120, 20), Reason.REPLACED)]
+
+
+ROAMER = replace(FRESH, gw_id="garden", opened_at=NOON - 40 * SECOND, expires_at=NOON + HOUR, roamed_from=OLD)
+IN_GARDEN = replace(LOGIN, gw_id="garden", ip="10.1.0.2")
+
+
+def test_a_guest_who_has_come_to_another_gateway_is_left_behind_at_the_first() -> None:
+    """The new session keeps the end of the old one and began when the guest was let in; the old one ends with its next
+    report, whose octets count and whose time does not."""
+    batch = batch_of(ROAMER, online=[ONLINE])
+    late = replace(counters(150, 30), octets=Octets(150, 30))
+    assert codes(batch, (NEW, IN_GARDEN), (OLD, late), (OLD, late)) == [1, 0, 0]
+    (session,) = batch.changed
+    assert (session.activated_at, session.expires_at) == (NOON - 40 * SECOND, NOON + HOUR)
+    (ended,) = batch.ended
+    assert (ended.reason, ended.at) == (Reason.ROAMED, NOON - SECOND)
+    assert (ended.session.used, ended.session.reported_at) == (Octets(150, 30), NOON - SECOND)
+    assert batch.left == [OLD]
+
+
+@pytest.mark.parametrize("endings", [[], [Reason.KICKED], [Reason.ROAMED]])
+def test_a_session_does_not_continue_one_that_is_over(endings: list[Reason]) -> None:
+    """Ended, about to be, or continued elsewhere already."""
+    batch = batch_of(ROAMER, online=[replace(ONLINE, ending=ending) for ending in endings])
+    decision = batch.enter(NEW, IN_GARDEN, NOON)
+    assert (decision.code, decision.refusal) == (AuthCode.DENIED, Refusal.ORIGIN_ENDED)
+    assert (batch.changed, batch.ended, batch.left) == ([], [], [])
+
+
+def test_a_continued_session_needs_its_origin_only_to_begin() -> None:
+    """Then it is one like any other."""
+    batch = batch_of(replace(ROAMER, mac=MAC, ip="10.1.0.2", activated_at=NOON - SECOND, reported_at=NOON - SECOND))
+    assert codes(batch, (NEW, replace(IN_GARDEN, stage=Stage.COUNTERS))) == [1]

@@ -514,6 +514,8 @@ async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path)
         "remember_seconds": None,
         "remember_random_seconds": None,
         "remember_mac": False,
+        "roaming": True,
+        "lets_known_through": False,
         "colour": None,
         "logo_octets": None,
         "terms": {"en": "Be nice.\nÄ"},

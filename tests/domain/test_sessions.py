@@ -33,6 +33,7 @@ def test_reasons_are_stored_in_these_words() -> None:
         "NEVER_USED": "never used",
         "KICKED": "ended by the operator",
         "GATEWAY_RESTARTED": "gateway restarted",
+        "LEFT": "left the gateway",
         "GATEWAY_REMOVED": "gateway removed",
         "DAY_IS_SPENT": "used up for the day",
         "SPAN_IS_SPENT": "used up for a while",
@@ -43,6 +44,7 @@ def test_reasons_are_stored_in_these_words() -> None:
         "ERASED": "erased by the guest",
         "DEVICES": "too many devices",
         "PASSWORD_CHANGED": "password changed",
+        "ROAMED": "went to another gateway",
     }
 
 
@@ -53,6 +55,7 @@ def test_the_log_tells_operators_why_a_report_was_refused() -> None:
         "WRONG_DEVICE": "token of another device",
         "LEFT_ADDRESS": "the guest has another address now",
         "NO_DEVICE": "the gateway reports no MAC, and its login page named one",
+        "ORIGIN_ENDED": "the session that it continues has ended",
         "GATEWAY_NOT_ADOPTED": "gateway not adopted, or its key is wrong",
     }
 

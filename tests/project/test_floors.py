@@ -57,6 +57,7 @@ MOST_MODULES = 14
 
 SAME_MEANING = {
     "account": "a guest's name and password",
+    "activity": "what adopted gateways do",
     "allowances": "what sessions may use together",
     "arrivals": "guests who come to the login page",
     "database": "PostgreSQL, as its users reach it",
@@ -71,6 +72,7 @@ SAME_MEANING = {
     "plans": "limits that allowances are bound by",
     "preview": "pages with made-up guests",
     "remembered_devices": "devices that come back without a form",
+    "roaming": "guests who go from one gateway to another",
     "router_commands": "what routers can be told",
     "routes": "the paths of a Klein app",
     "server_address": "where guests and gateways reach the server",

@@ -10,13 +10,15 @@ import pytest
 from twisted.logger import formatEvent
 from twisted.python.usage import UsageError
 
+from tests.support.builders import NOON
 from tests.support.observing import log_lines
 from wifidogd.accounts.smtp_server import MailServer, Security
-from wifidogd.settings import MailSettings, Options, Settings, default_data_dir
+from wifidogd.settings import MailSettings, Options, Settings, TlsFiles, default_data_dir
+from wifidogd.web.server.certificates import make_certificate
 
 URL = "postgresql://wifidogd@db.example/wifidogd"
 CHOICES = ["listen", "database", "data-dir", "path", "public-url", "mail", "mail-password-file", "mail-from"]
-CHOICES += ["workers", "trust-new-gateways", "health-details"]
+CHOICES += ["workers", "trust-new-gateways", "health-details", "certificate", "key", "https"]
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +108,57 @@ def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WIFIDOGD_PATH", "/environment/")
     settings = parsed("--listen", "tcp:3", "--path", "/line/")
     assert (settings.listen, settings.path) == (("tcp:3",), "/line/")
+
+
+@pytest.mark.parametrize(
+    ("listen", "added"),
+    [
+        (["tcp:80"], ["tcp:443"]),
+        (["tcp:80:interface=127.0.0.1", "tcp6:80"], ["tcp:443:interface=127.0.0.1", "tcp6:443"]),
+        (["tcp:interface=127.0.0.1:port=80", "tcp:8080"], ["tcp:interface=127.0.0.1:port=443"]),
+        (["haproxy:tcp:80"], ["haproxy:tcp:443"]),
+    ],
+)
+def test_port_443_comes_beside_port_80(monkeypatch: pytest.MonkeyPatch, listen: list[str], added: list[str]) -> None:
+    """With --https, or as the environment says."""
+    arguments = [f"--listen={text}" for text in listen]
+    assert parsed(*arguments, "--https").listen == (*listen, *added)
+    monkeypatch.setenv("WIFIDOGD_HTTPS", "yes")
+    assert parsed(*arguments).listen == (*listen, *added)
+
+
+@pytest.mark.parametrize(
+    ("listen", "instead"),
+    [
+        ([], "write --listen tcp:80"),
+        (["tcp:8080"], "write --listen tcp:80"),
+        (["tcp:8080:interface=80.0.0.1"], "write --listen tcp:80"),
+        (["unix:/run/80"], "write --listen tcp:80"),
+        (["tcp:80", "tcp:443"], "leave out one"),
+    ],
+)
+def test_port_443_needs_port_80_beside_it(listen: list[str], instead: str) -> None:
+    """And nobody else at 443."""
+    with pytest.raises(UsageError, match=instead):
+        parsed(*(f"--listen={text}" for text in listen), "--https")
+
+
+def test_a_certificate_has_a_key(tmp_path: Path) -> None:
+    """Both are read at the start, so that a mistake is noticed then."""
+    made, other = (make_certificate("wifi.example", NOON) for _ in range(2))
+    names = {"made": made.certificate, "key": made.private_key, "other": other.private_key, "none": ""}
+    files = {name: tmp_path / f"{name}.pem" for name in names}
+    for name, text in names.items():
+        files[name].write_text(text)
+    settings = parsed(f"--certificate={files['made']}", f"--key={files['key']}")
+    assert settings.tls_files == TlsFiles(files["made"], files["key"])
+    files["gone"] = tmp_path / "gone"
+    for certificate, key in (("made", "other"), ("key", "made"), ("none", "key"), ("made", "none"), ("gone", "key")):
+        with pytest.raises(UsageError, match="name files in PEM"):
+            parsed(f"--certificate={files[certificate]}", f"--key={files[key]}")
+    for alone in ("certificate", "key"):
+        with pytest.raises(UsageError, match="belong together"):
+            parsed(f"--{alone}={files['made']}")
 
 
 def test_several_endpoints_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:

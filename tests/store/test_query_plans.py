@@ -137,6 +137,10 @@ def batch(size: int) -> dict[str, object]:
     }
 
 
+LISTED = {"gw_id": "gw7", "source": "192.0.2.1", "now": NOON, "limit": 2000}
+"""What a gateway's list of clients is compared with."""
+
+
 def drawn(size: int) -> dict[str, object]:
     """Parameters of what the ledger says of so many allowances."""
     guests = [37 * number for number in range(1, size + 1)]
@@ -215,6 +219,7 @@ DEVICE: dict[str, object] = {
     "voucher_id": None,
     "gw_id": "gw7",
     "remembered_mac": "02:00:00:00:00:07",
+    "roaming_mac": "02:00:00:00:00:07",
     "reported_since": NOON,
     "ended_since": NOON,
 }
@@ -299,6 +304,9 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.kickoffs.FIND_EXPIRED": [OVER],
     "accounting.sessions.SAVE": [batch(1), batch(300)],
     "accounting.sessions.END": [batch(1), batch(300)],
+    "accounting.missed_sessions.COMPARE_LIST": [LISTED | batch(1), LISTED | batch(300)],
+    "accounting.missed_sessions.NOTE_LISTED": [LISTED | batch(1), LISTED | batch(300)],
+    "accounting.missed_sessions.NOTE_MISSED": [LISTED | batch(1), LISTED | batch(300)],
     "access.guest_sessions.OPEN": [SESSION],
     "access.guest_sessions.FETCH_SESSION": [SESSION],
     "access.browsers.FIND_SESSION": [
@@ -307,6 +315,10 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     ],
     "access.guest_sessions.ASK_TO_END": [SESSION],
     "access.arrivals.FIND_ONLINE": [DEVICE],
+    "access.arrivals.FETCH_ROAMING_GUEST": [DEVICE],
+    "access.arrivals.FETCH_ROAMING_ARRIVAL": [DEVICE, DEVICE | {"key_hash": None}],
+    "access.roaming.FIND_ONLINE_OF_MAC": [DEVICE],
+    "access.roaming.CONTINUE": [SESSION | {"origin": token(37), "most": 4, "hidden_token": token(4)}],
     "access.arrivals.FETCH_GUEST": [DEVICE, DEVICE | {"mac": None}],
     "access.arrivals.FETCH_ARRIVAL": [DEVICE, DEVICE | {"mac": None}, DEVICE | {"key_hash": None}],
     "accounting.allowances.CLAIM_OF_VOUCHER": [ALLOWANCE | {"voucher_id": 7}],
@@ -377,6 +389,8 @@ ELSEWHERE = {
     "the server's start, and wifidogctl": {
         "gateways.server_address.RECORD_ADDRESS",
         "gateways.server_address.FETCH_ADDRESS",
+        "gateways.server_certificates.FETCH_CERTIFICATE",
+        "gateways.server_certificates.SAVE_CERTIFICATE",
         "migrations.LIFT_LIMITS",
         "migrations.LOCK",
         "migrations.CREATE_VERSIONS",
@@ -399,8 +413,10 @@ ELSEWHERE = {
         "accounts.outbox.CLAIM",
         "accounts.outbox.REMOVE",
         "accounts.outbox.PUT_OFF",
+        "gateways.activity.SAVE_ACTIVITY",
         "gateways.devices.SAVE_DEVICES",
         "gateways.heartbeats.SAVE_HEARTBEATS",
+        "gateways.gateway_dialects.SAVE_OBSERVATIONS",
         "gateways.router_connections.CLAIM",
         "gateways.router_commands.FORGET_COMMANDS",
         "access.mail_accesses.FORGET_ACCESSES",
@@ -438,7 +454,9 @@ ELSEWHERE = {
         "operators.stored_sessions.FETCH_LAST_SESSION",
         "operators.stored_sessions.LIST_OPEN",
         "operators.stored_sessions.LIST_PAST",
+        "gateways.activity.FETCH_ACTIVITY",
         "gateways.gateways.LOCK_GATEWAY",
+        "gateways.heartbeats.FETCH_HEARTBEAT",
         "operators.imports.FIND_NAMES",
         "operators.imports.FIND_EMAILS",
         "operators.imports.ADD_ACCOUNTS",

@@ -196,11 +196,12 @@ class Browser:
 
 
 @contextmanager
-def chromium(caught_by: int | None = None) -> Iterator[Chrome]:
+def chromium(caught_by: int | None = None, *, ignores_warnings: bool = False) -> Iterator[Chrome]:
     """
     Start a Chromium with an empty profile.
 
     @param caught_by: port of a gateway of this machine that catches it at C{192.0.2.1}; None for no such gateway.
+    @param ignores_warnings: whether its user goes on when it warns of a certificate.
     """
     flags = [*FLAGS] if caught_by is None else [*FLAGS, f"--host-resolver-rules=MAP 192.0.2.1 127.0.0.1:{caught_by}"]
     program, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
@@ -211,6 +212,7 @@ def chromium(caught_by: int | None = None) -> Iterator[Chrome]:
         options.binary_location = program
         for flag in (*flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
+        options.accept_insecure_certs = ignores_warnings
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = Chrome(options, ChromeService(chromedriver))
         try:
@@ -250,9 +252,11 @@ def visiting(
 
 
 @contextmanager
-def browsing(width: int, *, caught_by: int | None = None, **how: Any) -> Iterator[Browser]:
-    """Start a fresh Chromium for one visit; C{how} as in L{visiting}."""
-    with chromium(caught_by) as driver, visiting(driver, width, **how) as browser:
+def browsing(
+    width: int, *, caught_by: int | None = None, ignores_warnings: bool = False, **how: Any
+) -> Iterator[Browser]:
+    """Start a fresh Chromium for one visit; C{how} as in L{visiting}, the rest as in L{chromium}."""
+    with chromium(caught_by, ignores_warnings=ignores_warnings) as driver, visiting(driver, width, **how) as browser:
         yield browser
 
 

@@ -99,15 +99,18 @@ EIGHTH = """
 NINTH = "UPDATE sessions SET left_ip = '10.0.0.7', doubtful_incoming = 5, doubtful_outgoing = 6 WHERE mac IS NOT NULL"
 TENTH = "INSERT INTO guest_sources (gw_id, source, signed_in_at) VALUES ('lobby', '2001:db8::/64', now())"
 ELEVENTH = "INSERT INTO gateway_devices (gw_id, device_id, heard_at) VALUES ('lobby', 'AABBCC', now())"
-
 TWELFTH = """
     INSERT INTO sessions (token_hash, gw_id, opened_at, browser_hash, hidden_token)
     VALUES (sha256('hidden'), 'lobby', now(), sha256('browser'), sha256('pad'));
     INSERT INTO ended_sessions (browser_hash, gw_id, reason, ended_at)
     VALUES (sha256('other'), 'lobby', 'time is up', now())
 """
-
 THIRTEENTH = """
+    INSERT INTO gateway_activity (gw_id, kind, seen_at) VALUES ('lobby', 'portal', now());
+    UPDATE sessions SET roamed_from = sha256('elsewhere') WHERE token_hash = sha256('hidden');
+    UPDATE networks SET roaming = false, lets_known_through = true WHERE name = 'rooms'
+"""
+FOURTEENTH = """
     INSERT INTO router_connections (gw_id, device_id, server, source, connected_at)
     VALUES ('lobby', 'AABBCC', 'host tcp:80 1', '203.0.113.7', now());
     INSERT INTO router_commands (gw_id, kind, mac, seconds, asked_at)
@@ -117,7 +120,19 @@ THIRTEENTH = """
     UPDATE networks SET mail_access = '5 minutes'
 """
 
-ROWS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH)
+FIFTEENTH = """
+    INSERT INTO server_certificates (host, certificate, private_key, expires_at)
+    VALUES ('wifi.example', 'certificate', 'key', now())
+"""
+
+SIXTEENTH = """
+    UPDATE gateways SET counters = 'swapped', counters_seen = 'straight', dialect = 'apfree' WHERE gw_id = 'attic';
+    UPDATE sessions SET missed_at = now(), listed_from = '203.0.113.7' WHERE mac IS NOT NULL
+"""
+
+FIRST_SEVEN = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
+
+ROWS = (*FIRST_SEVEN, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

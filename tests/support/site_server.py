@@ -17,16 +17,21 @@ from tests.support.raw_http import Reply, ask
 from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.mail_access import MailAccess
 from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.accounting.departures import Departures
 from wifidogd.accounting.ledger import Ledger
+from wifidogd.accounting.list_settlement import ClientLists
 from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.domain.gateways import Gateway, WaitingGateway
 from wifidogd.domain.plans import SignInMethod
 from wifidogd.domain.sessions import AuthCode, Dialect, Octets, Report, Stage
+from wifidogd.gateways.activity import Activity
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
+from wifidogd.gateways.observations import Observations
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.passwords import Passwords
 from wifidogd.store.accounts.accounts import add_account
@@ -38,6 +43,7 @@ from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
 from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.server.health import Health, ReactorLag
+from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.site import WifidogdSite
 
 GATEWAY = Gateway("gw1", "default", "10.0.0.1")
@@ -68,7 +74,14 @@ class SiteServer:
         self.registry = Registry(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
         self.passwords = Passwords(reactor)  # type: ignore[arg-type]
         self.views = SessionViews(self.database, self.registry, utc_now=lambda: self.now)
-        self.ledger = Ledger(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
+        self.observations = Observations(self.database, self.registry, clock=reactor)  # type: ignore[arg-type]
+        self.ledger = Ledger(
+            self.database,
+            self.registry,
+            clock=reactor,  # type: ignore[arg-type]
+            utc_now=lambda: self.now,
+            observations=self.observations,
+        )
         self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
         gateway = self._gateway_pages()
         self.routers = self._make_routers()
@@ -77,6 +90,7 @@ class SiteServer:
             AccountSignIn(self.database, self.passwords, utc_now=lambda: self.now),
             VoucherSignIn(self.database),
             RememberedDevices(self.database),
+            Roaming(self.database, self.registry, utc_now=lambda: self.now),
             MailAccess(self.database, self.routers.relay),
         )
         self.site = WifidogdSite(
@@ -87,16 +101,22 @@ class SiteServer:
             path=self.path,
             clock=reactor,  # type: ignore[arg-type]
             utc_now=lambda: self.now,
+            large_bodies=LargeBodies(lambda *head: self._gateway.senders.standing(*head)),
         )
 
     def _gateway_pages(self) -> GatewayPages:
         self.heartbeats = Heartbeats(self.database, self.registry)
         self.devices = Devices(self.database, self.registry, self.heartbeats, utc_now=lambda: self.now)
+        departures = Departures(self.database, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
+        self.activity = Activity(self.database, self.registry, clock=reactor, utc_now=lambda: self.now)  # type: ignore[arg-type]
         self._gateway = GatewayPages(
             self.ledger,
             self.registry,
             self.heartbeats,
             self.devices,
+            ClientLists(self.ledger, self.registry, departures, clock=reactor),  # type: ignore[arg-type]
+            self.activity.note,
+            Roaming(self.database, self.registry, utc_now=lambda: self.now),
             clock=reactor,
             utc_now=lambda: self.now,  # type: ignore[arg-type]
         )
@@ -125,6 +145,7 @@ class SiteServer:
             PersonalData(self.database, self.passwords, utc_now=lambda: self.now),
             self.waiting.append,
             self.devices.learn_from_guest,
+            self.activity.note,
             mail=self.mail(),
             path=self.path,
             public_url=self.public_url,

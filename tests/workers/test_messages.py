@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wifidogd.accounts.smtp_server import MailServer, Security
-from wifidogd.settings import MailSettings, Settings
+from wifidogd.settings import MailSettings, Settings, TlsFiles
 from wifidogd.workers.messages import (
     LONGEST_LINE,
     LONGEST_TEXT,
@@ -35,6 +35,7 @@ FULL = Settings(
     workers=2,
     trust_new_gateways=True,
     health_details=True,
+    tls_files=TlsFiles(Path("/etc/fullchain.pem"), Path("/etc/privkey.pem")),
 )
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -19,6 +20,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
 from tests.support.builders import LOBBY, adopt_all, mac, put, rows
 from tests.support.checkout import ROOT
@@ -158,6 +160,27 @@ async def test_every_worker_records_the_one_address_of_the_server(parent: Parent
 async def until_recorded(database: Database) -> None:
     while not await rows(database, "SELECT 1 FROM server_address"):
         await deferLater(reactor, 0.02)
+
+
+@pytest_twisted.ensureDeferred
+async def test_every_worker_shows_one_certificate_at_the_plain_port(parent: Parent) -> None:
+    """Once it has read it; whoever of them accepts."""
+
+    def look() -> bytes | None:
+        wire = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        wire.check_hostname, wire.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", parent.port), 10) as raw, wire.wrap_socket(raw) as secure:
+            return secure.getpeercert(binary_form=True)
+
+    async def shown() -> bytes | None:
+        while True:
+            try:
+                return await deferToThread(look)
+            except (ssl.SSLError, ConnectionError):
+                await deferLater(reactor, 0.02)
+
+    found = {await within(20, shown()) for _ in range(20)}
+    assert len(found) == 1
 
 
 @pytest_twisted.ensureDeferred

@@ -37,12 +37,15 @@ class Arrival:
 
     @ivar is_online: True while the device is online at the gateway, as far as its reports show.
     @ivar end_notice: which limit ended its last session, while its guest should know; None for none.
+    @ivar is_elsewhere: True while the device is online at one other gateway of the network, whose MACs are believed as
+        those of this gateway are.
     @ivar recognized: the remembered device; None for a guest who must sign in with a form.
     """
 
     is_online: bool = False
     end_notice: EndNotice | None = None
     recognized: RecognizedDevice | None = None
+    is_elsewhere: bool = False
 
 
 class Arrivals:
@@ -83,12 +86,18 @@ async def fetch_arrival(cursor: Cursor, request: GuestRequest) -> Arrival:
         ip=request.query.ip,
         key_hash=None if key is None or network.remember is None else hash_secret(key),
         remembered_mac=request.mac if network.recognizes_macs and request.gateway.proves_macs else None,
+        roaming_mac=roaming_mac(request),
         now=now,
         reported_since=now - 3 * request.gateway.interval,
         ended_since=now - SHOW_END_FOR,
     )
     recognized = recognize(found.by_key, found.by_mac, request)
-    return Arrival(found.is_online, found.end_notice, recognized)
+    return Arrival(found.is_online, found.end_notice, recognized, found.is_elsewhere)
+
+
+def roaming_mac(request: GuestRequest) -> str | None:
+    """Return the device by whose MAC a guest may go on from another gateway; None where a MAC does not do."""
+    return request.mac if request.network.roaming and request.gateway.proves_macs else None
 
 
 def recognize(

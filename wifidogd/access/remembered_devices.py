@@ -38,14 +38,7 @@ class RememberedDevices:
         @return: None if its guest must sign in with a form.
         @raise StoreError: as L{Database.transaction}.
         """
-
-        async def open_again(cursor: Cursor) -> Admitted | Refused | None:
-            arrival = await fetch_arrival(cursor, request)
-            if arrival.is_online and not request.even_if_online:
-                return Refused(Refusal.ALREADY_ONLINE)
-            return None if arrival.recognized is None else await self._open(cursor, request, arrival.recognized)
-
-        return await self._database.transaction(open_again)
+        return await self._database.transaction(lambda cursor: open_again(cursor, request, mint=self._mint))
 
     async def forget(self, *, token: str | None = None, key: str | None = None) -> None:
         """
@@ -62,13 +55,26 @@ class RememberedDevices:
 
         await self._database.transaction(forget)
 
-    async def _open(self, cursor: Cursor, request: GuestRequest, found: RecognizedDevice) -> Admitted | Refused:
-        device, network = found.device, request.network
-        usage, plan = None, device.plan or network.plan
-        if plan is not None:
-            owner = AllowanceOwner(voucher_id=device.voucher_id, account_id=device.account_id)
-            usage = await claim_allowance(
-                cursor, owner, network.name, plan, request.now, valid_until=device.valid_until
-            )
-        identity = Identity(device.account_id, device_id=device.device_id, by_mac=found.by_mac)
-        return await open_pending_session(cursor, request, identity, usage=usage, mint=self._mint)
+
+async def open_again(cursor: Cursor, request: GuestRequest, *, mint: Callable[[], str]) -> Admitted | Refused | None:
+    """
+    Send a pending session of the device that is recognized.
+
+    @return: None if its guest must sign in with a form.
+    """
+    arrival = await fetch_arrival(cursor, request)
+    if arrival.is_online and not request.even_if_online:
+        return Refused(Refusal.ALREADY_ONLINE)
+    return None if arrival.recognized is None else await _open(cursor, request, arrival.recognized, mint)
+
+
+async def _open(
+    cursor: Cursor, request: GuestRequest, found: RecognizedDevice, mint: Callable[[], str]
+) -> Admitted | Refused:
+    device, network = found.device, request.network
+    usage, plan = None, device.plan or network.plan
+    if plan is not None:
+        owner = AllowanceOwner(voucher_id=device.voucher_id, account_id=device.account_id)
+        usage = await claim_allowance(cursor, owner, network.name, plan, request.now, valid_until=device.valid_until)
+    identity = Identity(device.account_id, device_id=device.device_id, by_mac=found.by_mac)
+    return await open_pending_session(cursor, request, identity, usage=usage, mint=mint)

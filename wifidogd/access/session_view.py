@@ -139,7 +139,7 @@ class SessionViews:
             raise StoreUnavailable(_NOT_LOADED)
         found = await find_signed_in(cursor, list(by_hash), self._utc_now() - SHOW_END_FOR)
         gateway = None if found is None else self._registry.gateway(found.gw_id)
-        if found is None or gateway is None:
+        if found is None or gateway is None or found.reason is Reason.ROAMED:
             return None
         network = self._registry.network(gateway.network)
         if found.hidden_token is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from wifidogd.domain.decisions import Decision, Refusal, decide, end_replaced, place_of, refuse, takes_place
@@ -21,6 +22,7 @@ class ReportBatch:
     @ivar ended: sessions that ended, as they stood then.
     @ivar verdicts: by token hash, which limit of an allowance ended a session.
     @ivar displaced: token hashes of sessions that ended for devices that came later.
+    @ivar left: token hashes of sessions that go on at another gateway, so that their next report ends them.
     @ivar drawn: by allowance_id, what was used of those whose plans limit use by day or span.
     """
 
@@ -49,6 +51,7 @@ class ReportBatch:
         self.ended: list[Ended] = []
         self.verdicts: dict[bytes, Verdict] = {}
         self.displaced: set[bytes] = set()
+        self.left: list[bytes] = []
         self.drawn: dict[int, Amount] = {}
 
     @property
@@ -75,6 +78,8 @@ class ReportBatch:
         gw_id = report.gw_id or (session.gw_id if session is not None else None)
         if gw_id is not None and not self._may_ask(gw_id, report.key):
             return refuse(Refusal.GATEWAY_NOT_ADOPTED)
+        if session is not None and self._has_lost_origin(session):
+            return refuse(Refusal.ORIGIN_ENDED)
         rival = self._rival(session, report)
         usage = None if session is None else self.usage_of(session)
         inherited = Octets() if rival is None else rival.last
@@ -85,7 +90,21 @@ class ReportBatch:
             if rival is not None and decision.session.mac is not None:
                 self._close(end_replaced(rival, now))
             self._note(decision, decision.session)
+            if session.activated_at is None and decision.reason is None and session.roamed_from is not None:
+                self._leave_behind(session.roamed_from)
         return decision
+
+    def _has_lost_origin(self, session: Session) -> bool:
+        """Return whether a session would continue another that has ended or is about to, and so must not begin."""
+        if session.activated_at is not None or session.roamed_from is None:
+            return False
+        origin = self._open.get(session.roamed_from)
+        return origin is None or origin.ending is not None
+
+    def _leave_behind(self, token_hash: bytes) -> None:
+        """Let the next report on a session end it, whose guest has come to another gateway."""
+        self._open[token_hash] = replace(self._open[token_hash], ending=Reason.ROAMED)
+        self.left.append(token_hash)
 
     def _rival(self, session: Session | None, report: Report) -> Session | None:
         """Return the live session that C{session} replaces with this report; None if there is none."""

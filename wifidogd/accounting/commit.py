@@ -11,8 +11,9 @@ from wifidogd.accounting.allowances import lock_allowances_of, write_usage
 from wifidogd.accounting.batch import ReportBatch
 from wifidogd.accounting.report_queue import Entry
 from wifidogd.domain.decisions import Decision, count_anew, place_of, takes_place
-from wifidogd.domain.sessions import Octets, Session, Stage
+from wifidogd.domain.sessions import Octets, Reason, Session, Stage
 from wifidogd.domain.usage import fell
+from wifidogd.store.access.guest_sessions import ask_to_end
 from wifidogd.store.accounting.sessions import end_sessions, lock_online, lock_sessions, save_sessions
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.heartbeats import fetch_restarts
@@ -51,10 +52,12 @@ async def settle(
     sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}))
     if clock_set_at is not None:
         sessions = {token: count_anew(session, clock_set_at) for token, session in sessions.items()}
+    origins = await _lock_origins(cursor, sessions)
     arriving = [entry for entry in batch if takes_place(sessions.get(entry.token_hash), entry.report)]
     late = _too_late(arriving)
     places = {place_of(sessions[entry.token_hash], entry.report) for entry in arriving if entry not in late}
     online = await lock_online(cursor, list(filter(None, places))) if places else []
+    online += origins
     usages = await lock_allowances_of(cursor, (*sessions.values(), *online), now)
     timely = [entry for entry in batch if entry not in late]
     restarted = _with_lower_totals(timely, sessions)
@@ -69,8 +72,21 @@ async def settle(
         end_sessions(cursor, reports.ended)
     if reports.changed:
         save_sessions(cursor, reports.changed)
+    for token_hash in reports.left:
+        ask_to_end(cursor, token_hash, Reason.ROAMED)
     await write_usage(cursor, reports, now)
     return Settled(decisions, [entry for entry in timely if entry.token_hash in involved])
+
+
+async def _lock_origins(cursor: Cursor, sessions: Mapping[bytes, Session]) -> list[Session]:
+    """Return the open sessions that pending ones continue, and lock them; nothing is asked where there are none."""
+    tokens = {
+        session.roamed_from
+        for session in sessions.values()
+        if session.activated_at is None and session.roamed_from is not None
+    }
+    missing = sorted(tokens - sessions.keys())
+    return list((await lock_sessions(cursor, missing)).values()) if missing else []
 
 
 def _enter(

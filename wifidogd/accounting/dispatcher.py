@@ -97,6 +97,11 @@ class Dispatcher:
             self._start(stream)
         return entry.answer
 
+    @property
+    def waiting(self) -> int:
+        """How many reports wait in the prompt stream."""
+        return len(self._prompt.waiting)
+
     def metrics(self) -> dict[str, int]:
         """Count what is queued and in flight, for monitors."""
         return {

@@ -12,17 +12,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from wifidogd.accounting.commit import Settled, settle
-from wifidogd.accounting.dispatcher import HELD_MOST, IN_FLIGHT, Dispatcher, Unsettled
+from wifidogd.accounting.dispatcher import HELD_MOST, IN_FLIGHT, MAX_WAITING, Dispatcher, Unsettled
 from wifidogd.accounting.report_queue import Entry
+from wifidogd.accounting.report_stream import BATCH
 from wifidogd.domain.decisions import Decision
-from wifidogd.domain.errors import Overloaded, StoreConflict, StoreRefused, StoreUnavailable
+from wifidogd.domain.errors import Overloaded, StoreConflict, StoreError, StoreRefused, StoreUnavailable
 from wifidogd.domain.sessions import Dialect, Report, Stage, UtcNow
 from wifidogd.domain.tokens import hash_secret
+from wifidogd.gateways.observations import Observations
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
@@ -36,6 +39,15 @@ SETTLE_WITHIN = timedelta(seconds=2)
 
 ANSWER_WITHIN = 0.7
 """Seconds until a gateway must have an answer: apfree hangs up after 2 s, wifidog-ng 1.x after 1 s."""
+
+LIST_ANSWER_WITHIN = {Dialect.APFREE: 1.3}
+"""Seconds until a gateway must have the answer to a list of clients; L{ANSWER_WITHIN} where none are named."""
+
+LIST_PART = BATCH
+"""Reports of one list that wait to be settled at the same time: others have their turn between the parts."""
+
+MOST_BEFORE_LISTS = MAX_WAITING // 2
+"""Reports waiting beyond which no part of a list is accepted: it can be had in an interval, and a login cannot."""
 
 PATIENT_ANSWER_WITHIN = 10.0
 """The reference gateway waits 30 s, and a guest signing in does not notice a restarting database."""
@@ -62,15 +74,19 @@ class Ledger:
         clock: IReactorTime,
         utc_now: UtcNow,
         clock_watch: ClockWatch | None = None,
+        observations: Observations | None = None,
     ) -> None:
         """
         @param clock_watch: knows when this process was suspended and when the wall clock was set; None for never.
+        @param observations: learns from what is settled, and says which direction is which; None to take dialects at
+            their words.
         """
         self._database = database
         self._registry = registry
         self._clock = clock
         self._utc_now = utc_now
         self._clock_watch = clock_watch
+        self._observations = observations
         self._log = RateLimitedLog(Logger(), clock)
         self._dispatcher = Dispatcher(self._settle, clock=clock)
         self.metrics = self._dispatcher.metrics
@@ -87,23 +103,55 @@ class Ledger:
         @return: fails with L{StoreUnavailable} if it takes longer than the gateway waits, or cannot be done, and with
             L{Overloaded} if too many reports are waiting.
         """
+        return self._submit(report, answer_within(report))
+
+    def _submit(self, report: Report, within: float) -> Deferred[Decision]:
         if self._dispatcher.is_stopping:
             return fail(StoreUnavailable("the server is stopping"))
-        if report.stage is not Stage.LOGOUT and self._has_just_woken():
+        if report.stage is not Stage.LOGOUT and self.has_just_woken:
             self.unsettled_at = self._utc_now()
             return fail(StoreUnavailable("this process was suspended, and the report may be as old"))
+        if self._observations is not None:
+            report = self._observations.direct(report)
         try:
-            return self._dispatcher.submit(report, hash_secret(report.token), answer_within(report))
+            return self._dispatcher.submit(report, hash_secret(report.token), within)
         except Overloaded as problem:
             self.unsettled_at = self._utc_now()
             return fail(problem)
+
+    async def settle_list(self, reports: Sequence[Report]) -> list[Decision | None]:
+        """
+        Judge the reports of one list, in parts; what they change is on disk when the answer comes.
+
+        @param reports: all of one gateway's dialect, each about another client.
+        @return: the decisions on them in their order; None for a report that could not be settled in time.
+        """
+        if not reports:
+            return []
+        due = self._clock.seconds() + LIST_ANSWER_WITHIN.get(reports[0].dialect, ANSWER_WITHIN)
+        decisions: list[Decision | None] = []
+        for first in range(0, len(reports), LIST_PART):
+            left = due - self._clock.seconds()
+            part = reports[first : first + LIST_PART]
+            outcomes = await DeferredList([self._settle_listed(each, left) for each in part], consumeErrors=True)
+            decisions += [_decision_or_none(outcome) for _, outcome in outcomes]
+        return decisions
+
+    def _settle_listed(self, report: Report, within: float) -> Deferred[Decision]:
+        if within <= 0:
+            return fail(StoreUnavailable("the list has taken too long"))
+        if self._dispatcher.waiting > MOST_BEFORE_LISTS:
+            self.unsettled_at = self._utc_now()
+            return fail(Overloaded("too many reports are waiting"))
+        return self._submit(report, within)
 
     async def drain(self) -> None:
         """Refuse new reports and wait until those accepted have been settled or given up."""
         await self._dispatcher.drain()
 
-    def _has_just_woken(self) -> bool:
-        """Return whether a report that is read now may have been sent long ago."""
+    @property
+    def has_just_woken(self) -> bool:
+        """Whether a report that is read now may have been sent long ago."""
         woke_at = None if self._clock_watch is None else self._clock_watch.woke_at
         return woke_at is not None and self._clock.seconds() - woke_at < HELD_MOST
 
@@ -118,6 +166,8 @@ class Ledger:
         except Exception as problem:
             return await self._settle_apart(batch, spares_endings, problem)
         for entry, decision in settled.decisions:
+            if self._observations is not None and decision.session is not None:
+                self._observations.hear(entry.report, decision.session.gw_id)
             entry.succeed(decision)
         return dict.fromkeys(settled.endings)
 
@@ -145,3 +195,11 @@ class Ledger:
             clock_set_at=None if self._clock_watch is None else self._clock_watch.set_at,
             spares_endings=spares_endings,
         )
+
+
+def _decision_or_none(outcome: Decision | Failure) -> Decision | None:
+    """Return what was settled; None for what could not be."""
+    if isinstance(outcome, Failure):
+        outcome.trap(StoreError, Overloaded)
+        return None
+    return outcome

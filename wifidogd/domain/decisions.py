@@ -24,6 +24,7 @@ class Refusal(Enum):
     WRONG_DEVICE = "token of another device"
     LEFT_ADDRESS = "the guest has another address now"
     NO_DEVICE = "the gateway reports no MAC, and its login page named one"
+    ORIGIN_ENDED = "the session that it continues has ended"
     GATEWAY_NOT_ADOPTED = "gateway not adopted, or its key is wrong"
 
 
@@ -172,6 +173,11 @@ def end_if_over(session: Session, now: datetime) -> Ended | None:
 
 
 def _activate(session: Session, now: datetime, inherited: Octets) -> Session:
+    """
+    Begin the time of a session; one that continues another began when its guest was let in, and keeps its end.
+    """
+    if session.roamed_from is not None:
+        return replace(session, activated_at=session.opened_at, last=inherited)
     limit = session.time_limit
     return replace(session, activated_at=now, last=inherited, expires_at=None if limit is None else now + limit)
 
@@ -193,13 +199,19 @@ def _move(session: Session, report: Report, inherited: Octets) -> Session:
 
 
 def _take(session: Session, report: Report, now: datetime, restarted_at: datetime | None) -> Session:
-    """Enter the time and the octets of a report into a session."""
+    """
+    Enter the time and the octets of a report into a session.
+
+    Of one that goes on at another gateway the time is counted there.
+    """
+    heard_at = session.reported_at
+    if session.ending is Reason.ROAMED and heard_at is not None:
+        now = heard_at
     if report.octets is None or report.stage is Stage.LOGIN:
         return replace(session, reported_at=now)
-    heard_at = session.reported_at
     has_restarted = restarted_at is not None and heard_at is not None and heard_at < restarted_at
     before = Counted(session.used, session.last, session.doubtful)
-    after = count_on(before, report.octets, has_restarted=has_restarted)
+    after = count_on(before, report.octets, has_restarted=has_restarted, is_exchanged=report.is_exchanged)
     return replace(session, reported_at=now, used=after.used, last=after.last, doubtful=after.doubtful)
 
 
@@ -236,5 +248,7 @@ def _why_over(session: Session, stage: Stage, now: datetime, verdict: Verdict | 
 
 def _end(session: Session, now: datetime, reason: Reason) -> datetime:
     """Return the end of a session; it never lasts longer than its time, however late its last report comes."""
+    if reason is Reason.ROAMED and session.reported_at is not None:
+        return session.reported_at
     ends = [session.expires_at, session.probation_until if reason is Reason.NOT_VALIDATED else None]
     return min(now, *(end for end in ends if end is not None), now)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
+from wifidogd.domain.sessions import Counters, Dialect
+
 GATEWAY_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """What a gateway can be called: gateways never URL-encode it (docs/protocol.md 6.7)."""
 
@@ -36,6 +38,9 @@ class Gateway:
     @ivar key_hashes: SHA-256 of the keys it may use, newest first, two at most; empty for a gateway without a key.
     @ivar trust_macs: whether the operator believes the MACs that are reported for it although it has no key.
     @ivar device_ids: the devices that named it as theirs, the latest first; apfree-wifidog pings in their names.
+    @ivar counters: what it calls incoming, as its operator has set it.
+    @ivar counters_seen: the same as the packets of its guests show it; None while they do not tell.
+    @ivar dialect: of its last report that was accepted; None before the first.
     """
 
     gw_id: str
@@ -46,6 +51,9 @@ class Gateway:
     key_hashes: tuple[bytes, ...] = field(default=(), repr=False)
     trust_macs: bool = False
     device_ids: tuple[str, ...] = ()
+    counters: Counters = Counters.AUTO
+    counters_seen: Counters | None = None
+    dialect: Dialect | None = None
 
     @property
     def proves_macs(self) -> bool:

@@ -140,6 +140,8 @@ class Network:
     @ivar remember_random: the same for a locally administered MAC.
     @ivar remember_mac: whether the MAC that the gateway reports is enough to be remembered by.
     @ivar mail_access: how long a guest who is not signed in may have the internet, to read their mail; None for never.
+    @ivar roaming: whether a guest who is online at one gateway is let in at another without a form.
+    @ivar lets_known_through: whether the login page lets known devices through without a tap, at gateways with a key.
     @ivar colour: main colour of the pages, C{#rrggbb}; empty for ours.
     @ivar logo: PNG or SVG beside the title, 4,096 octets at most; None for none.
     """
@@ -161,6 +163,8 @@ class Network:
     remember_random: timedelta | None = None
     remember_mac: bool = False
     mail_access: timedelta | None = None
+    roaming: bool = True
+    lets_known_through: bool = False
     colour: str = ""
     logo: bytes | None = field(default=None, repr=False)
 

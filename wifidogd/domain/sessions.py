@@ -44,11 +44,25 @@ class Stage(Enum):
 
 
 class Dialect(Enum):
-    """The gateway software that asks; it decides names of parameters, units and how long it waits."""
+    """
+    The gateway software that asks; it decides names of parameters, units and how long it waits.
+
+    The values are stored.
+    """
 
     WIFIDOG = "wifidog"
     APFREE = "apfree"
+    WIFIDOG_NG_1 = "wifidog-ng 1"
+    WIFIDOG_NG_2 = "wifidog-ng 2"
     OTHER = "other"
+
+
+class Counters(Enum):
+    """What a gateway's C{incoming} counts: octets to the guest (straight), or from the guest (swapped)."""
+
+    AUTO = "auto"
+    STRAIGHT = "straight"
+    SWAPPED = "swapped"
 
 
 class Reason(Enum):
@@ -72,6 +86,8 @@ class Reason(Enum):
     ERASED = "erased by the guest"
     DEVICES = "too many devices"
     PASSWORD_CHANGED = "password changed"
+    LEFT = "left the gateway"
+    ROAMED = "went to another gateway"
 
 
 class Place(NamedTuple):
@@ -107,6 +123,11 @@ class Octets:
         """Both directions together, L{MAX_OCTETS} at most."""
         return add_octets(self.incoming, self.outgoing)
 
+    @property
+    def exchanged(self) -> Octets:
+        """The same with each direction in the place of the other."""
+        return Octets(self.outgoing, self.incoming)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -119,6 +140,9 @@ class Report:
     @ivar octets: cumulative totals since the gateway listed the guest, as it prints them: from -2^31, which stands
         for a counter of 32 bits printed as signed; None when it sent no usable data.
     @ivar key: the secret from the path of a keyed gateway; None when it sent none.
+    @ivar packets: counted as C{octets} are, and in the same two directions; None where the gateway counts none.
+    @ivar read_as: what its dialect's names of counters were taken for.
+    @ivar is_exchanged: whether this gateway means the opposite, so that C{octets} has to be taken the other way round.
     """
 
     stage: Stage
@@ -129,6 +153,9 @@ class Report:
     ip: str | None = None
     octets: Octets | None = None
     key: str | None = field(default=None, repr=False)
+    packets: Octets | None = None
+    read_as: Counters = Counters.STRAIGHT
+    is_exchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +172,13 @@ class Session:
     @ivar doubtful: totals lower than C{last} that came after them, and may have been late; None normally.
     @ivar time_limit: how long the session may last once activated; None for no limit.
     @ivar quota_octets: both directions together; None for no limit.
-    @ivar expires_at: when C{time_limit} is over; None while pending and for no limit.
+    @ivar expires_at: when C{time_limit} is over; None for no limit, and while pending unless it continues another.
     @ivar ending: why the next report must end the session (asked for by guest or operator); None normally.
     @ivar allowance_id: the allowance it draws on; None for a session with limits of its own only.
     @ivar claimed_mac: the MAC that the login page was opened with, which must turn out to be the guest's; None if
         it named none.
     @ivar probation_until: until when the guest is online on trust; None for others.
+    @ivar roamed_from: SHA-256 of the token of the session at another gateway that it continues; None for none.
     @ivar left_ip: the address before C{ip}, under which the gateway may still list the guest; None for none.
     """
 
@@ -172,6 +200,7 @@ class Session:
     probation_until: datetime | None = None
     left_ip: str | None = None
     doubtful: Octets | None = None
+    roamed_from: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

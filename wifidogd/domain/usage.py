@@ -133,13 +133,18 @@ class Counted(NamedTuple):
     doubtful: Octets | None = None
 
 
-def count_on(before: Counted, said: Octets, *, has_restarted: bool = False) -> Counted:
+def count_on(before: Counted, said: Octets, *, has_restarted: bool = False, is_exchanged: bool = False) -> Counted:
     """
     Add what was used since the last report.
 
     @param said: totals as the gateway prints them; a negative number is a counter of 32 bits printed as signed.
     @param has_restarted: True if its pings show that the gateway has restarted since the last report.
+    @param is_exchanged: True if what grew in one direction was used in the other.  Totals are compared as they are
+        printed, so that nothing looks like a restart when the gateway's setting changes.
     """
+    if is_exchanged:
+        after = count_on(before._replace(used=before.used.exchanged), said, has_restarted=has_restarted)
+        return after._replace(used=after.used.exchanged)
     totals = said if said.incoming >= 0 and said.outgoing >= 0 else _unsigned(before.last, said)
     if totals is None:
         return before

@@ -17,7 +17,7 @@ from wifidogd.domain.addresses import is_private
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network
 from wifidogd.domain.sessions import LoginQuery, UtcNow
-from wifidogd.domain.tokens import is_one_of
+from wifidogd.domain.tokens import hash_secret, is_one_of
 from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.gateways.gateways import adopt, count_gateways, fetch_gateways, fetch_revision
 from wifidogd.store.gateways.networks import fetch_networks
@@ -66,6 +66,7 @@ class Registry:
         self._gateways: dict[str, Gateway] = {}
         self._networks: dict[str, Network] = {}
         self._by_device: dict[str, tuple[str, ...]] = {}
+        self._key_hashes: set[bytes] = set()
         self._revision = 0
         self.signing_secret: str | None = None
 
@@ -100,6 +101,14 @@ class Registry:
         if gateway is None:
             return False
         return not gateway.key_hashes or (key is not None and is_one_of(key, gateway.key_hashes))
+
+    def knows_key(self, key: str) -> bool:
+        """
+        Return whether a key is that of some adopted gateway: enough to be heard out, not to be believed.
+
+        What is looked up is a hash, so the time that it takes says nothing of other keys.
+        """
+        return hash_secret(key) in self._key_hashes
 
     async def refresh(self) -> None:
         """
@@ -158,6 +167,7 @@ class Registry:
         self.signing_secret = await fetch_secret(cursor)
         self._gateways, self._networks, self._revision = gateways, networks, revision
         self._by_device = _by_device(gateways.values())
+        self._key_hashes = {key_hash for gateway in gateways.values() for key_hash in gateway.key_hashes}
 
 
 def _by_device(gateways: Iterable[Gateway]) -> dict[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wifidogd.settings.checks import checked_data_dir, checked_endpoint, checked_path, checked_url, checked_workers
 from wifidogd.settings.options import DEFAULT_LISTEN, Options
-from wifidogd.settings.values import MailSettings, Settings, default_data_dir
+from wifidogd.settings.values import MailSettings, Settings, TlsFiles, default_data_dir
 from wifidogd.settings.wifidogctl import ctl_command
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "MailSettings",
     "Options",
     "Settings",
+    "TlsFiles",
     "checked_data_dir",
     "checked_endpoint",
     "checked_path",

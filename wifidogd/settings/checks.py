@@ -13,12 +13,15 @@ from wifidogd.domain.addresses import read_mail_address
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.runtime.systemd import described
 from wifidogd.settings.text_files import read_line
-from wifidogd.settings.values import default_data_dir
+from wifidogd.settings.values import TlsFiles, default_data_dir
 
 MOST_WORKERS = 64
 
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 """What a browser, a gateway and its wifidog.conf read alike; L{urlsplit} checks the numbers."""
+
+
+_PORT_80 = re.compile(r"(\A(?:haproxy:)?tcp6?:(?:.*:port=)?)80(?=:|\Z)")
 
 
 def checked_endpoint(text: str) -> str:
@@ -41,6 +44,42 @@ def checked_endpoint(text: str) -> str:
             "or ssl:443:privateKey=key.pem:certKey=cert.pem."
         ) from problem
     return text
+
+
+def with_https(listen: Sequence[str]) -> tuple[str, ...]:
+    """
+    Return endpoints with one at port 443 for each at port 80, where TLS is spoken as at all ports of plain HTTP.
+
+    @raise ConfigurationError: if none is at port 80, or one at 443 already.
+    """
+    added = [_PORT_80.sub(r"\g<1>443", text) for text in listen if _PORT_80.search(text)]
+    if not added:
+        raise ConfigurationError("--https adds port 443 to port 80: write --listen tcp:80 as well.")
+    taken = [text for text in listen if re.search(r"(\A(?:haproxy:)?\w+:|:port=)443(?=:|\Z)", text)]
+    if taken:
+        raise ConfigurationError(f"--https adds port 443, which --listen {taken[0]} has: leave out one of them.")
+    return (*listen, *added)
+
+
+def checked_tls_files(certificate: str, key: str) -> TlsFiles:
+    """
+    Return the files of a certificate and its key.
+
+    @raise ConfigurationError: if they cannot be read, or do not belong together.
+    """
+    # Only here, as wifidogctl, which reads settings too, needs no OpenSSL.
+    from wifidogd.web.server.certificates import CertificateFiles
+    from wifidogd.web.server.tls import PlainPortTls
+
+    files = TlsFiles(Path(certificate).expanduser().absolute(), Path(key).expanduser().absolute())
+    try:
+        CertificateFiles(PlainPortTls(), files.certificate, files.key).use()
+    except (OSError, ValueError) as problem:
+        raise ConfigurationError(
+            f"--certificate {certificate} --key {key}: {problem}; name files in PEM that wifidogd may read, such as "
+            "fullchain.pem and privkey.pem of certbot."
+        ) from problem
+    return files
 
 
 def checked_workers(text: str, listen: Sequence[str]) -> int:

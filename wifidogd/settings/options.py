@@ -15,11 +15,13 @@ from wifidogd.settings.checks import (
     checked_endpoint,
     checked_path,
     checked_sender,
+    checked_tls_files,
     checked_url,
     checked_workers,
     read_password,
+    with_https,
 )
-from wifidogd.settings.values import MailSettings, Settings, default_data_dir
+from wifidogd.settings.values import MailSettings, Settings, TlsFiles, default_data_dir
 from wifidogd.store.driver.dsn import session_parameters
 
 log = Logger()
@@ -53,10 +55,13 @@ class Options(usage.Options):
         ["mail", None, None, f"mail server, so that guests can sign up, such as {EXAMPLE}"],
         ["mail-password-file", None, None, "file with the password for the mail server"],
         ["mail-from", None, None, "address that mails are sent from [default: the mail server's user]"],
+        ["certificate", None, None, "certificates in PEM, for guests who are sent by https to a port of plain HTTP"],
+        ["key", None, None, "private key of --certificate, in PEM"],
         ["workers", None, None, "processes on the same ports; one for each core is best [default: 1]"],
     ]  # fmt: skip
     optFlags = [
         ["trust-new-gateways", None, "adopt every gateway when it first sends a guest; for trials only"],
+        ["https", None, "listen at port 443 as well, beside port 80; both speak HTTP and TLS"],
         ["health-details", None, "let everybody read the details of /healthz, not only who asks on this machine"],
     ]
     longdesc = "Each option can also be set in the environment: --data-dir as WIFIDOGD_DATA_DIR, and so on."
@@ -94,6 +99,8 @@ class Options(usage.Options):
 
     def _settings(self) -> Settings:
         listen = tuple(checked_endpoint(text) for text in self["listen"] or _listen_from_environment())
+        if self._flag("https"):
+            listen = with_https(listen)
         public_url = checked_url(self._said("public-url"))
         return Settings(
             listen=listen,
@@ -104,6 +111,7 @@ class Options(usage.Options):
             workers=checked_workers(self._said("workers") or "1", listen),
             trust_new_gateways=self._flag("trust-new-gateways"),
             health_details=self._flag("health-details"),
+            tls_files=self._tls_files(),
             database=self._database(),
         )
 
@@ -121,6 +129,16 @@ class Options(usage.Options):
                 "--mail needs --public-url: links in mails lead there, such as --public-url http://wifi.example:8080."
             )
         return MailSettings(read, checked_sender(sender or read.user or ""))
+
+    def _tls_files(self) -> TlsFiles | None:
+        certificate, key = self._said("certificate"), self._said("key")
+        if certificate is None and key is None:
+            return None
+        if certificate is None or key is None:
+            raise ConfigurationError(
+                "--certificate and --key belong together, such as --certificate fullchain.pem --key privkey.pem."
+            )
+        return checked_tls_files(certificate, key)
 
     def _database(self) -> str | None:
         """Return the DSN, after a warning if its password is on the command line."""

@@ -39,6 +39,19 @@ class MailSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """
+    Files in PEM for TLS at ports of plain HTTP.
+
+    @ivar certificate: the server's, followed by those that vouch for it.
+    @ivar key: not encrypted.
+    """
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """
     What the operator has chosen.
@@ -52,6 +65,7 @@ class Settings:
     @ivar workers: processes that answer on the same ports; 1 for a server without children.
     @ivar trust_new_gateways: whether a gateway is adopted by itself when it first sends a guest.
     @ivar health_details: whether everybody may read all of C{/healthz}, and not only who asks on this machine.
+    @ivar tls_files: None for a certificate that the server makes itself.
     """
 
     listen: tuple[str, ...]
@@ -63,3 +77,4 @@ class Settings:
     workers: int = 1
     trust_new_gateways: bool = False
     health_details: bool = False
+    tls_files: TlsFiles | None = None

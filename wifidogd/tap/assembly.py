@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.internet.task import deferLater
 
 from wifidogd.access.arrivals import Arrivals
 from wifidogd.access.mail_access import MailAccess
 from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
+from wifidogd.accounting.departures import Departures
 from wifidogd.accounting.expiry import Expiry
-from wifidogd.accounting.ledger import TRANSACTIONS, Ledger
+from wifidogd.accounting.ledger import Ledger
+from wifidogd.accounting.list_settlement import ClientLists
 from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.outbox import Outbox
@@ -34,24 +35,22 @@ from wifidogd.domain.tokens import mint_token
 from wifidogd.gateways.command_relay import CommandRelay
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
-from wifidogd.gateways.registry import Registry
-from wifidogd.runtime.clock_watch import ClockWatch
 from wifidogd.runtime.endpoints import guess_url, with_backlog
-from wifidogd.runtime.passwords import Passwords
 from wifidogd.runtime.systemd import described
 from wifidogd.server import AuthServer, Components, WorkerIdentity
 from wifidogd.settings import Settings
-from wifidogd.store.driver.database import Database
-from wifidogd.store.embedded.cluster import Cluster
+from wifidogd.tap.certificate import make_certificate_timer
+from wifidogd.tap.common import Common, make_common
 from wifidogd.tap.routers import Routers, make_routers
-from wifidogd.tap.schedule import REFRESH_REGISTRY, make_mail_timers, make_timers
+from wifidogd.tap.schedule import make_mail_timers, make_timers
 from wifidogd.web.gateway.routes import GatewayPages
 from wifidogd.web.portal.routes import GuestPages, MailServices
 from wifidogd.web.portal.sign_in import SignInServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
 from wifidogd.web.server.health import Health, ReactorLag
+from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.site import WifidogdSite
-from wifidogd.web.server.tls import StrictTls
+from wifidogd.web.server.tls import PlainPortTls, StrictTls
 
 
 def utc_now() -> datetime:
@@ -65,32 +64,9 @@ def server_address(settings: Settings) -> ServerAddress:
     return ServerAddress(url or guess_url(described(settings.listen[0])), settings.path, is_guess=url is None)
 
 
-def private_cluster(settings: Settings, reactor: Any) -> Cluster | None:
-    """Make the private PostgreSQL; None where the operator named a database."""
-    if settings.database:
-        return None
-    return Cluster(settings.data_dir, reactor=reactor, servers=settings.workers)
-
-
 def endpoints(settings: Settings, reactor: Any) -> list[IStreamServerEndpoint]:
     """Make the endpoints that will be listened at."""
     return [serverFromString(StrictTls(reactor), with_backlog(text)) for text in settings.listen]
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What most parts of one process are made with."""
-
-    settings: Settings
-    identity: WorkerIdentity
-    reactor: Any
-    utc_now: UtcNow
-    mint: Callable[[], str]
-    cluster: Cluster | None
-    clock_watch: ClockWatch
-    database: Database
-    registry: Registry
-    passwords: Passwords
 
 
 def auth_server(
@@ -110,8 +86,18 @@ def auth_server(
         common.database, common.registry, heartbeats, devices, server=name, clock=reactor, utc_now=utc_now
     )
     outbox, mail = make_mail(common)
-    lag = ReactorLag(reactor)
-    timers = make_timers(lag, common.clock_watch, common.registry, heartbeats, devices, expiry, reactor)
+    lag, tls = ReactorLag(reactor), PlainPortTls()
+    timers = make_timers(
+        lag,
+        common.clock_watch,
+        common.registry,
+        heartbeats,
+        devices,
+        common.activity,
+        common.observations,
+        expiry,
+        reactor,
+    )
     components = Components(
         cluster=common.cluster,
         database=common.database,
@@ -123,8 +109,15 @@ def auth_server(
         passwords=common.passwords,
         expiry=expiry,
         clock_watch=common.clock_watch,
-        timers=timers + routers.timers(reactor) + make_mail_timers(outbox, mail, reactor),
-        site=make_site(common, ledger, heartbeats, devices, routers, mail, lag),
+        timers=[
+            *timers,
+            make_certificate_timer(
+                settings, server_address(settings).host, tls, common.database, utc_now=utc_now, clock=reactor
+            ),
+            *routers.timers(reactor),
+            *make_mail_timers(outbox, mail, reactor),
+        ],
+        site=make_site(common, ledger, heartbeats, devices, routers, mail, lag, tls),
     )
     return AuthServer(
         components,
@@ -137,41 +130,23 @@ def auth_server(
     )
 
 
-def make_common(
-    settings: Settings, identity: WorkerIdentity, reactor: Any, utc_now: UtcNow, mint: Callable[[], str]
-) -> Common:
-    """Make the database, and what else the rooms share."""
-    database = Database(clock=reactor, reserved=TRANSACTIONS)
-    is_alone = identity.count == 1
-    registry = Registry(
-        database,
-        utc_now=utc_now,
-        trust_new_gateways=settings.trust_new_gateways,
-        spread=None if is_alone else partial(deferLater, reactor, 1.5 * REFRESH_REGISTRY.total_seconds()),
-    )
-    return Common(
-        settings,
-        identity,
-        reactor,
-        utc_now,
-        mint,
-        private_cluster(settings, reactor),
-        ClockWatch(reactor, utc_now),
-        database,
-        registry,
-        Passwords(reactor, threads=2 if is_alone else 1),
-    )
-
-
 def make_accounting(common: Common) -> tuple[Ledger, Heartbeats, Expiry]:
     """Make what gateways' reports and pings go through, and what ends sessions that nobody ended."""
     database, registry, clock_watch = common.database, common.registry, common.clock_watch
-    ledger = Ledger(database, registry, clock=common.reactor, utc_now=common.utc_now, clock_watch=clock_watch)
+    clock, utc_now = common.reactor, common.utc_now
+    ledger = Ledger(
+        database,
+        registry,
+        clock=clock,
+        utc_now=utc_now,
+        clock_watch=clock_watch,
+        observations=common.observations,
+    )
     expiry = Expiry(
         database,
         registry,
-        clock=common.reactor,
-        utc_now=common.utc_now,
+        clock=clock,
+        utc_now=utc_now,
         unsettled_at=lambda: ledger.unsettled_at,
         uninterrupted_since=lambda: clock_watch.since,
         name=None if common.cluster else server_name(common.settings, common.identity),
@@ -208,18 +183,27 @@ def make_site(
     routers: Routers,
     mail: MailServices | None,
     lag: ReactorLag,
+    tls: PlainPortTls,
 ) -> WifidogdSite:
     """Make everything that speaks HTTP."""
-    clock, utc_now = common.reactor, common.utc_now
+    clock, utc_now, note_activity = common.reactor, common.utc_now, common.activity.note
+    roaming = Roaming(common.database, common.registry, utc_now=utc_now, mint=common.mint)
     metrics = {"ledger": ledger.metrics, "websocket": routers.sockets.metrics, **common.identity.metrics}
+    departures = Departures(common.database, clock=clock, utc_now=utc_now)
+    lists = ClientLists(ledger, common.registry, departures, clock=clock)
+    gateway_pages = GatewayPages(
+        ledger, common.registry, heartbeats, devices, note_activity, roaming, lists, clock=clock, utc_now=utc_now
+    )
     return WifidogdSite(
-        GatewayPages(ledger, common.registry, heartbeats, devices, clock=clock, utc_now=utc_now).app.resource(),
+        gateway_pages.app.resource(),
         make_guest_pages(common, heartbeats, devices, routers.relay, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
         routers.pages,
         path=common.settings.path,
         clock=clock,
         utc_now=utc_now,
+        large_bodies=LargeBodies(gateway_pages.senders.standing),
+        tls=tls,
     )
 
 
@@ -233,6 +217,7 @@ def make_guest_pages(
         AccountSignIn(database, common.passwords, utc_now=utc_now, mint=mint),
         VoucherSignIn(database, mint=mint),
         RememberedDevices(database, mint=mint),
+        Roaming(database, registry, utc_now=utc_now, mint=mint),
         MailAccess(database, relay),
     )
     return GuestPages(
@@ -242,6 +227,7 @@ def make_guest_pages(
         PersonalData(database, common.passwords, utc_now=utc_now),
         heartbeats.wait,
         devices.learn_from_guest,
+        common.activity.note,
         mail=mail,
         path=common.settings.path,
         public_url=common.settings.public_url,

@@ -9,8 +9,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounts.outbox import Outbox
+from wifidogd.gateways.activity import Activity
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
+from wifidogd.gateways.observations import Observations
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.clock_watch import LOOK, ClockWatch
 from wifidogd.runtime.timers import every
@@ -27,6 +29,8 @@ def make_timers(
     registry: Registry,
     heartbeats: Heartbeats,
     devices: Devices,
+    activity: Activity,
+    observations: Observations,
     expiry: Expiry,
     clock: IReactorTime,
 ) -> list[TimerService]:
@@ -37,6 +41,8 @@ def make_timers(
         (REFRESH_REGISTRY, registry.refresh, "reading who is adopted"),
         (timedelta(seconds=5), heartbeats.flush, "writing heartbeats"),
         (timedelta(seconds=5), devices.flush, "writing which devices gateways are on"),
+        (timedelta(seconds=5), observations.flush, "writing what reports show of gateways"),
+        (timedelta(seconds=5), activity.flush, "writing what gateways do"),
         (timedelta(seconds=30), expiry.record_heard, "telling other servers what was heard"),
         (timedelta(seconds=15), expiry.end_overdue, "ending sessions over their time"),
         (timedelta(seconds=30), expiry.end_stale, "ending sessions without reports"),

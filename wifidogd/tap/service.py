@@ -24,7 +24,8 @@ from wifidogd.server import AuthServer, WorkerIdentity
 from wifidogd.settings import Options, Settings, ctl_command
 from wifidogd.store.embedded.data_directory import CLUSTER
 from wifidogd.store.embedded.ownership import choose_owner, hand_over, owner_of
-from wifidogd.tap.assembly import auth_server, endpoints, private_cluster, server_address, utc_now
+from wifidogd.tap.assembly import auth_server, endpoints, server_address, utc_now
+from wifidogd.tap.common import private_cluster
 from wifidogd.workers.supervisor import Workers
 
 log = Logger()

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from wifidogd.accounts.smtp_server import MailServer, Security
-from wifidogd.settings import MailSettings, Settings
+from wifidogd.settings import MailSettings, Settings, TlsFiles
 
 LONGEST_TEXT = 16_000
 """Characters of the text of one message; of a longer one the beginning and the end are kept."""
@@ -54,6 +54,8 @@ def read_orders(line: bytes) -> Orders:
     if settings["mail"] is not None:
         server, sender = settings["mail"]["server"], settings["mail"]["sender"]
         settings["mail"] = MailSettings(MailServer(**server | {"security": Security(server["security"])}), sender)
+    if settings["tls_files"] is not None:
+        settings["tls_files"] = TlsFiles(**{name: Path(file) for name, file in settings["tls_files"].items()})
     return Orders(**fields | {"families": tuple(fields["families"]), "settings": Settings(**settings)})
 
 

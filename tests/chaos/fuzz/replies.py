@@ -8,7 +8,8 @@ import zlib
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9]) [ -~]*")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([ -~]*)")
 _FOR_MACHINES = re.compile(
-    rb'Pong|Auth: (0|1|5|6|254|-1)\n|The key of this gateway is missing or wrong\.\n|\{"result":\[\]\}'
+    rb"Pong|Auth: (0|1|5|6|254|-1)\n|The key of this gateway is missing or wrong\.\n"
+    rb'|\{"(result|resp)":\[.*\]\}|\{"gw_id":.*\}'
 )
 _FOR_ANYBODY = re.compile(
     rb"A request names the host that it is for, once\.\n|(This form|This address|Your browser) [a-z ]+ server takes\.\n"

@@ -101,7 +101,7 @@ def seeds(states: dict[bytes, bytes]) -> list[bytes]:
 
     @param states: of forms, as L{sign} makes them.
     """
-    reports = [b"auth/?stage=" + stage + b"&" + _REPORT for stage in (b"login", b"counters", b"logout", b"counters_v2")]
+    reports = [b"auth/?stage=" + stage + b"&" + _REPORT for stage in (b"login", b"counters", b"logout")]
     machine = [b"ping/?gw_id=gw1&sys_uptime=1&sys_memfree=2&sys_load=0.5&wifidog_uptime=3", *reports]
     found = [b"GET /wifidog/" + target + _MACHINE for target in machine]
     found.append(
@@ -110,6 +110,10 @@ def seeds(states: dict[bytes, bytes]) -> list[bytes]:
     found += [b"GET " + (target % states if b"%(" in target else target) + _HUMAN for target in _TARGETS]
     found += [_posted(name, form % states) for name, form in _FORMS]
     found += [_chunked(name, form % states) for name, form in _FORMS[:2]]
+    found += [
+        b"POST /wifidog/auth/?stage=%b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (stage, len(body), body)
+        for stage, body in LISTS
+    ]
     found += [b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", b"HEAD /wifidog/portal" + _HUMAN, found[0] + found[1]]
     return found
 
@@ -122,6 +126,28 @@ def _posted(name: bytes, form: bytes) -> bytes:
 def _chunked(name: bytes, form: bytes) -> bytes:
     head = b"POST /wifidog/" + name + _HUMAN[:-2] + b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
     return head + b"%x\r\n" % len(form) + form + b"\r\n0\r\n\r\n"
+
+
+LISTS = (
+    (
+        b"counters_v2",
+        b'{ "device_id": "d1", "gateway": [ { "gw_id": "gw1", "gw_channel": "c", "clients": [ { "id": 1,'
+        b' "ip": "10.0.0.5", "ip6": "N\\/A", "mac": "02:00:00:00:00:01", "token": "f96c46abdad84bf288d6b5f366b06555",'
+        b' "name": "N\\/A", "incoming_bytes": 3385, "outgoing_bytes": 310720, "incoming_packets": 53,'
+        b' "outgoing_packets": 44, "incoming_bytes_v6": 0, "outgoing_bytes_v6": 0,'
+        b' "first_login": 1796041255, "is_online": true } ] } ] }',
+    ),
+    (
+        b"counters_v2",
+        b'{"gw_id":"gw1","clients":[{"id":7,"ip":"10.0.0.5","mac":"02:00:00:00:00:01","token":"t","incoming":1,'
+        b'"outgoing":2}]}',
+    ),
+    (
+        b"counters&gw_id=gw1",
+        b'{"counters":[{"ip":"10.0.0.5","mac":"02:00:00:00:00:01","token":"t","uptime":2,"incoming":-9,"outgoing":2}]}',
+    ),
+)
+"""Lists of clients, with the stage that they are sent for."""
 
 
 class Babble:

@@ -150,6 +150,8 @@ async def test_a_network_gets_all_it_can_offer(operator: Operator, tmp_path: Pat
         "remember_seconds": 2_592_000,
         "remember_random_seconds": 86_400,
         "remember_mac": True,
+        "roaming": True,
+        "lets_known_through": False,
         "colour": "#0a7f5a",
         "logo_octets": 41,
         "terms_version": 2,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wifidogd.domain.errors import MalformedRequest
-from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Octets, Report, Stage
+from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Counters, Dialect, Octets, Report, Stage
 from wifidogd.web.gateway.classic import auth_line, unsettled_line
 from wifidogd.web.gateway.dialects import read_dialect, read_report, read_stage
 from wifidogd.web.server.query import read_query
@@ -59,7 +59,7 @@ def octets_of(**fields: str) -> Octets | None:
         ("ApFree-WiFiDog 9.07", Dialect.APFREE),
         ("wifidog 1.3.0", Dialect.OTHER),
         ("WiFiDogma", Dialect.OTHER),
-        ("LuaSocket 3.0", Dialect.OTHER),
+        ("LuaSocket 3.0", Dialect.WIFIDOG_NG_2),
         ("", Dialect.OTHER),
     ],
 )
@@ -105,7 +105,15 @@ def test_a_report_of_apfree_is_read_with_the_directions_exchanged() -> None:
         "&gw_channel=chan1&name=N/A&wired=4294967295&device_id=netlabdev1&incoming_rate=0&outgoing_rate=0"
     )
     assert report_of(query.encode(), Dialect.APFREE) == Report(
-        Stage.COUNTERS, Dialect.APFREE, TOKEN, "netlab-apf1", MAC, None, Octets(305000, 3900)
+        Stage.COUNTERS,
+        Dialect.APFREE,
+        TOKEN,
+        "netlab-apf1",
+        MAC,
+        None,
+        Octets(305000, 3900),
+        packets=Octets(2, 2),
+        read_as=Counters.SWAPPED,
     )
 
 

@@ -98,7 +98,9 @@ async def test_a_gateway_may_call_itself_anything(server: RunningServer) -> None
 
 
 @ensureDeferred
-async def test_a_dialect_that_is_not_spoken_is_answered_with_no_verdicts(server: RunningServer) -> None:
+async def test_a_list_without_a_body_is_answered_with_no_verdicts(server: RunningServer) -> None:
     """An empty list changes nothing for the guests of apfree-wifidog, which reads the body as JSON."""
-    answer = await server.get("/wifidog/auth/?stage=counters_v2&gw_id=lobby")
-    assert (answer.code, answer.body) == (501, b'{"result":[]}')
+    with log_lines("wifidogd.web.gateway.list_answers") as lines:
+        answer = await server.get("/wifidog/auth/?stage=counters_v2&gw_id=lobby")
+    assert (answer.code, answer.body) == (400, b'{"result":[]}')
+    assert words(lines) == [("warn", "unreadable list from 127.0.0.1: body: is not JSON")]

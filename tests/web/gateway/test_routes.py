@@ -113,7 +113,7 @@ async def test_a_report_for_a_keyed_gateway_needs_its_key_even_without_gw_id(ser
         ("gw_id=open", 400, "Auth: -1\n"),
         ("", 400, "Auth: -1\n"),
         ("stage=login&stage=logout&token=%ff%fe%00&gw_id=open&mac=%&ip=%zz&incoming=1e9", 200, "Auth: 0\n"),
-        ("stage=counters_v2", 501, '{"result":[]}'),
+        ("stage=counters_v2", 400, '{"result":[]}'),
     ],
 )
 @pytest_twisted.ensureDeferred

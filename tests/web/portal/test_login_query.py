@@ -34,7 +34,7 @@ QUERY = LoginQuery(
         (
             b"gw_address=10.11.0.1&is_ipv6=0&gw_port=2060&device_id=netlabdev1&gw_id=netlab-gw1&gw_channel=chan1&ssid="
             b"&ip=10.11.0.101&mac=02:ab:cd:ef:01:01&protocol=https&url=https%3A%2F%2Finternet.lab%2Fx%3Fa%3D1",
-            replace(QUERY, url="https://internet.lab/x?a=1"),
+            replace(QUERY, url="https://internet.lab/x?a=1", device_id="netlabdev1"),
         ),
         (
             b"gw_address=2001:DB8::1&is_ipv6=1&gw_port=2060&gw_id=a&ip=2001:db8:0:0::7&mac=02-AB-CD-EF-01-01&url=null",

@@ -41,7 +41,6 @@ ANSWERS = {
     413: "a body that is too large",
     414: "an address that is too long",
     431: "a head that is too large",
-    501: "a dialect that is not spoken",
     503: "the database is away",
 }
 """Every status that the conversations below end in, and why."""

@@ -9,25 +9,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from wifidogd.ctl.cli.arguments import check_interval, gateway_id, guest_address, port
-from wifidogd.ctl.cli.command import Command
+from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain
 from wifidogd.ctl.cli.server_address import find_server, server_options
 from wifidogd.ctl.nouns.gateway_candidate import describe, expect_no_mistake, look_up
 from wifidogd.ctl.nouns.gateway_list import doubts_about_macs, shared_names
 from wifidogd.domain.gateways import Gateway, WaitingGateway, is_absent
-from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.gateways.adoption import Companions, find_companions
 from wifidogd.gateways.registry import DEFAULT_NETWORK
-from wifidogd.gateways.router_config import auth_server_block, gateway_conf
+from wifidogd.gateways.router_formats import RouterFormat, configuration, format_of, notes_on, obstacle
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.gateways import adopt, lock_gateway, set_keys
-
-SAFETY = (
-    "Set HTTPDUserName and HTTPDPassword in wifidog.conf: without them the router shows all tokens to any guest.",
-    "Leave FirewallRuleSet auth-is-down out of it: it opens the internet to strangers whenever this server is slow.",
-)
-"""Said with every configuration (docs/protocol.md 6.9 and 6.3)."""
 
 
 def add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
@@ -36,8 +29,8 @@ def add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
         "adopt",
         parents=[server_options()],
         help="adopt a router, so that its guests can sign in",
-        description="Adopt a router, so that its guests can sign in, and print the lines for its wifidog.conf with a "
-        "key that only the router and the server know; or change the settings of an adopted one.",
+        description="Adopt a router, so that its guests can sign in, and print its configuration with a key that only "
+        "the router and the server know; or change the settings of an adopted one.",
     )
     parser.add_argument(
         "gw_id",
@@ -67,8 +60,16 @@ def add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
         help="without a key, believe which device is reported all the same: anybody can then come back as a device "
         "that is remembered by its MAC address, and use up what a plan gives to a device",
     )
+    add_format(parser, "what its software reads, by default as far as its calls tell")
     parser.add_argument("--expect", action="store_true", help="adopt it although no router of that name has called yet")
     parser.set_defaults(command=adopt_one)
+
+
+def add_format(parser: ArgumentParser, help_text: str) -> None:
+    """Add the option that says what a router's configuration is printed for."""
+    formats = [each.value for each in RouterFormat]
+    named = f"{help_text}: {', '.join(formats)}"
+    parser.add_argument("--for", dest="router_format", choices=formats, metavar="FORMAT", help=named)
 
 
 async def adopt_one(command: Command) -> None:
@@ -87,6 +88,9 @@ async def adopt_one(command: Command) -> None:
     key = mint_token() if wants_key and not shares_key else None
     gateways = [gateway, *(_like(gateway, one) for one in _to_adopt_too(command, gateway, companions))]
     server = None if key is None else await find_server(command)
+    router_format = RouterFormat(typed.router_format or format_of(heard[0].version if heard else None))
+    if server is not None and (problem := obstacle(router_format, server, has_key=True)) is not None:
+        raise CommandFailed(problem)
 
     async def work(cursor: Cursor) -> list[bool]:
         return [await _adopt(cursor, one, key, command.now) for one in gateways]
@@ -97,8 +101,10 @@ async def adopt_one(command: Command) -> None:
         print(f"{done} {one.gw_id} of network {one.network}: guests go to http://{host}:{one.port}/")
     if key is not None and server is not None:
         tell_of_key(gateway)
+        _complain_of(notes_on(router_format, gateway, server, has_key=True))
         print()
-        print(conf_of(server, gateway, key), end="")
+        named = replace(gateway, device_ids=(companions.device_id,)) if companions.device_id else gateway
+        print(configuration(router_format, named, server, key, others=gateways[1:]), end="")
         return
     if shares_key:
         complain(f"It has the key of the other gateways on {companions.device_id}, which that router knows already.")
@@ -158,32 +164,21 @@ async def add_key(cursor: Cursor, gateway: Gateway, key: str) -> None:
     await set_keys(cursor, gateway.gw_id, (hash_secret(key), *gateway.key_hashes[:1]))
 
 
-def conf_of(server: ServerAddress, gateway: Gateway, key: str | None) -> str:
-    """Return the lines for a gateway's wifidog.conf; C{key} is None for a gateway without."""
-    return gateway_conf(gateway, auth_server_block(server.host, server.port, server.tls, server.path, key))
-
-
 def tell_of_key(gateway: Gateway) -> None:
     """
-    Print what to do with a new key, and what else belongs into the configuration.
+    Print what to do with a new key.
 
     @param gateway: as it was before.
     """
     complain(
         "The key is shown this once only; the one before stays valid until the next is made."
         if gateway.key_hashes
-        else "The key is shown this once only: put these lines into the router's wifidog.conf and restart wifidog "
-        "there.  Until then the server refuses its reports."
+        else "The key is shown this once only: put these lines into the router's configuration and restart its gateway "
+        "software.  Until then the server refuses its reports."
     )
-    advise()
 
 
 def _complain_of(doubts: Iterable[str]) -> None:
     """Print each sentence to standard error."""
     for doubt in doubts:
         complain(doubt)
-
-
-def advise() -> None:
-    """Print what else belongs into the configuration."""
-    _complain_of(SAFETY)

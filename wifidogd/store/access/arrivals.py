@@ -40,18 +40,23 @@ _TABLES = (
 """
 )
 
-# All that a guest needs who cannot be remembered: planning the devices, too, costs PostgreSQL as much again.
-FETCH_GUEST = "SELECT " + _COLUMNS + _TABLES
+_IS_ELSEWHERE = """,
+           (SELECT count(*) = 1 AND bool_and(is_elsewhere)
+              FROM (SELECT sessions.gw_id <> %(gw_id)s AND (key_hashes <> '{}' OR trust_macs) AS is_elsewhere
+                      FROM sessions
+                      JOIN gateways USING (gw_id)
+                     WHERE sessions.mac = %(roaming_mac)s
+                       AND activated_at IS NOT NULL
+                       AND ending IS NULL
+                       AND (sessions.expires_at IS NULL OR sessions.expires_at > %(now)s)
+                       AND gateways.network = %(network)s
+                     LIMIT 2) AS live) AS is_elsewhere"""
 
-FETCH_ARRIVAL = (
-    "SELECT "  # noqa: S608 - all are constants
-    + _COLUMNS
-    + """,
+_DEVICE_COLUMNS = """,
            is_by_key, device_id, device.mac, account_id, voucher_id, remembered_at, expires_at,
            coalesce(accounts.plan, vouchers.plan) AS plan, vouchers.valid_until,
            coalesce(NOT revoked, NOT disabled AND validated_at IS NOT NULL) AS is_welcome"""
-    + _TABLES
-    + """      LEFT JOIN (
+_DEVICE_TABLES = """      LEFT JOIN (
            (SELECT true AS is_by_key, device_id, mac, account_id, voucher_id, remembered_at, expires_at
               FROM devices
              WHERE key_hash = %(key_hash)s
@@ -67,7 +72,12 @@ FETCH_ARRIVAL = (
       LEFT JOIN accounts USING (account_id)
       LEFT JOIN vouchers USING (voucher_id)
 """
-)
+
+# Planning what a guest does not need, such as devices for one who cannot be remembered, costs PostgreSQL as much again.
+FETCH_GUEST = "SELECT " + _COLUMNS + _TABLES
+FETCH_ARRIVAL = "SELECT " + _COLUMNS + _DEVICE_COLUMNS + _TABLES + _DEVICE_TABLES
+FETCH_ROAMING_GUEST = "SELECT " + _COLUMNS + _IS_ELSEWHERE + _TABLES
+FETCH_ROAMING_ARRIVAL = "SELECT " + _COLUMNS + _IS_ELSEWHERE + _DEVICE_COLUMNS + _TABLES + _DEVICE_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,7 @@ class Arrival:
     @ivar is_online: True while the device has a live session at the gateway.
     @ivar end_notice: which limit ended its last session, if its guest should still see that.
     @ivar by_key: the remembered device of the cookie, which may have expired; None for none.
+    @ivar is_elsewhere: True while the device has one live session in the network, and that at another gateway.
     @ivar by_mac: the one that a gateway last reported with the MAC; likewise.
     """
 
@@ -85,6 +96,7 @@ class Arrival:
     end_notice: EndNotice | None = None
     by_key: RememberedDevice | None = None
     by_mac: RememberedDevice | None = None
+    is_elsewhere: bool = False
 
 
 async def is_online(
@@ -114,6 +126,7 @@ async def fetch_arrival(
     reported_since: datetime,
     ended_since: datetime,
     ip: str | None = None,
+    roaming_mac: str | None = None,
 ) -> Arrival:
     """
     Fetch what the login page shows of a guest.
@@ -124,6 +137,7 @@ async def fetch_arrival(
     @param reported_since: as L{is_online} takes it.
     @param ended_since: end notices of before are of no interest, unless the guest may not come back yet.
     @param ip: as L{is_online} takes it.
+    @param roaming_mac: the MAC, where that is enough to go on from another gateway; None elsewhere.
     """
     values: dict[str, object] = {
         "gw_id": gw_id,
@@ -132,12 +146,16 @@ async def fetch_arrival(
         "ip": ip,
         "key_hash": key_hash,
         "remembered_mac": remembered_mac,
+        "roaming_mac": roaming_mac,
         "now": now,
         "reported_since": reported_since,
         "ended_since": ended_since,
     }
     may_be_remembered = key_hash is not None or remembered_mac is not None
-    await cursor.execute(FETCH_ARRIVAL if may_be_remembered else FETCH_GUEST, values)
+    if roaming_mac is None:
+        await cursor.execute(FETCH_ARRIVAL if may_be_remembered else FETCH_GUEST, values)
+    else:
+        await cursor.execute(FETCH_ROAMING_ARRIVAL if may_be_remembered else FETCH_ROAMING_GUEST, values)
     return _read_arrival(cursor)
 
 
@@ -146,11 +164,12 @@ def _read_arrival(cursor: Cursor) -> Arrival:
     rows, columns = cursor.fetchall(), cursor.columns
     online, noticed = map(columns.index, ("is_online", "notice_reason"))
     notice = None if rows[0][noticed] is None else END_NOTICES.over(columns)(rows[0])
+    is_elsewhere = "is_elsewhere" in columns and rows[0][columns.index("is_elsewhere")]
     if "is_by_key" not in columns:
-        return Arrival(rows[0][online], notice)
+        return Arrival(rows[0][online], notice, is_elsewhere=bool(is_elsewhere))
     by_key, device_in = columns.index("is_by_key"), DEVICES.over(columns)
     devices = {row[by_key]: device_in(row) for row in rows if row[by_key] is not None}
-    return Arrival(rows[0][online], notice, devices.get(True), devices.get(False))
+    return Arrival(rows[0][online], notice, devices.get(True), devices.get(False), bool(is_elsewhere))
 
 
 def _end_notice(gw_id: str, mac: str, reason: str, ended_at: datetime, back_at: datetime | None) -> EndNotice:

@@ -18,6 +18,9 @@ FIND_STALE = """
       JOIN networks ON networks.name = gateways.network
      WHERE activated_at IS NOT NULL
        AND greatest(reported_at, %(heard_since)s) <= %(now)s - greatest(stale_after, 3 * check_interval)
+       AND (dialect IS DISTINCT FROM 'wifidog-ng 2'
+            OR ending IS NOT NULL
+            OR reported_at <= %(now)s - interval '50 days')
      LIMIT %(limit)s
        FOR UPDATE OF sessions SKIP LOCKED
 """
@@ -49,6 +52,7 @@ FIND_OVERDUE = """
       FROM sessions
       JOIN gateways USING (gw_id)
      WHERE expires_at <= %(now)s - 2 * check_interval
+       AND activated_at IS NOT NULL
        AND %(heard_since)s <= %(now)s - 2 * check_interval
      LIMIT %(limit)s
        FOR UPDATE OF sessions SKIP LOCKED
@@ -72,6 +76,8 @@ PURGE = """
 async def find_stale(cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]:
     """
     Return and lock live sessions that their gateway has not reported for the network's C{stale_after}, or 3 intervals.
+
+    wifidog-ng 2.x never reports anybody, and lets a guest through for 49 days (docs/protocol.md 6.13).
 
     @param heard_since: since when this server could have heard reports; silence before that is not the gateway's.
     """

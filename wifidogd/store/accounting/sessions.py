@@ -14,7 +14,7 @@ from wifidogd.store.driver.rows import RowReader
 LOCK_BY_TOKEN = """
     SELECT token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at, incoming, outgoing,
            last_incoming, last_outgoing, time_limit, quota_octets, expires_at, ending, allowance_id, claimed_mac,
-           probation_until, left_ip, doubtful_incoming, doubtful_outgoing
+           probation_until, left_ip, doubtful_incoming, doubtful_outgoing, roamed_from
       FROM sessions
      WHERE token_hash = ANY(%(token_hashes)s::bytea[])
      ORDER BY token_hash
@@ -180,6 +180,7 @@ def session_of(
     left_ip: str | None = None,
     doubtful_incoming: int | None = None,
     doubtful_outgoing: int | None = None,
+    roamed_from: bytes | None = None,
 ) -> Session:
     """Return the session that a row of the table stands for; usage asks for the first columns alone."""
     return Session(
@@ -203,6 +204,7 @@ def session_of(
         None
         if doubtful_incoming is None or doubtful_outgoing is None
         else Octets(doubtful_incoming, doubtful_outgoing),
+        roamed_from,
     )
 
 

@@ -17,7 +17,8 @@ LIST_GATEWAYS = """
           FROM sessions
          GROUP BY gw_id
     )
-    SELECT gateways.gw_id, network, address, port, check_interval, key_hashes, trust_macs, adopted_at,
+    SELECT gateways.gw_id, network, address, port, check_interval, key_hashes, trust_macs, counters,
+           counters_seen, dialect, adopted_at,
            ARRAY(SELECT device_id FROM gateway_devices AS known WHERE known.gw_id = gateways.gw_id
                   ORDER BY heard_at DESC, device_id) AS device_ids,
            coalesce(online, 0) AS online, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.sessions import Ended, Reason
+from wifidogd.domain.sessions import Counters, Dialect, Ended, Reason
 from wifidogd.store.accounting.sessions import end_sessions, lock_sessions
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
 
 FETCH_GATEWAYS = """
-    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs,
+    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs, counters, counters_seen, dialect,
            ARRAY(SELECT device_id FROM gateway_devices AS known WHERE known.gw_id = gateways.gw_id
                   ORDER BY heard_at DESC, device_id) AS device_ids
       FROM gateways
@@ -20,7 +20,7 @@ FETCH_GATEWAYS = """
 """
 
 LOCK_GATEWAY = """
-    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs,
+    SELECT gw_id, network, address, port, check_interval, key_hashes, trust_macs, counters, counters_seen, dialect,
            ARRAY(SELECT device_id FROM gateway_devices AS known WHERE known.gw_id = gateways.gw_id
                   ORDER BY heard_at DESC, device_id) AS device_ids
       FROM gateways
@@ -34,15 +34,17 @@ FETCH_REVISION = """
 """
 
 ADOPT = """
-    INSERT INTO gateways AS known (gw_id, network, address, port, check_interval, key_hashes, trust_macs, adopted_at)
+    INSERT INTO gateways AS known (gw_id, network, address, port, check_interval, key_hashes, trust_macs, counters,
+                                   adopted_at)
     VALUES (%(gw_id)s, %(network)s, %(address)s, %(port)s, %(interval)s, %(key_hashes)s::bytea[], %(trust_macs)s,
-            %(now)s)
+            %(counters)s, %(now)s)
         ON CONFLICT (gw_id) DO UPDATE
        SET network = excluded.network,
            address = excluded.address,
            port = excluded.port,
            check_interval = excluded.check_interval,
-           trust_macs = excluded.trust_macs
+           trust_macs = excluded.trust_macs,
+           counters = excluded.counters
  RETURNING known.xmax = 0
 """
 
@@ -90,10 +92,25 @@ def gateway_of(
     check_interval: timedelta,
     key_hashes: list[bytes],
     trust_macs: bool,
+    counters: str,
+    counters_seen: str | None,
+    dialect: str | None,
     device_ids: list[str],
 ) -> Gateway:
     """Return the gateway that a row of the table stands for."""
-    return Gateway(gw_id, network, address, port, check_interval, tuple(key_hashes), trust_macs, tuple(device_ids))
+    return Gateway(
+        gw_id,
+        network,
+        address,
+        port,
+        check_interval,
+        tuple(key_hashes),
+        trust_macs,
+        tuple(device_ids),
+        Counters(counters),
+        None if counters_seen is None else Counters(counters_seen),
+        None if dialect is None else Dialect(dialect),
+    )
 
 
 GATEWAYS = RowReader(gateway_of)
@@ -142,6 +159,7 @@ async def adopt(cursor: Cursor, gateway: Gateway, now: datetime) -> bool:
             "interval": gateway.interval,
             "key_hashes": list(gateway.key_hashes),
             "trust_macs": gateway.trust_macs,
+            "counters": gateway.counters.value,
             "now": now,
         },
     )

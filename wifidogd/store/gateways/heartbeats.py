@@ -33,6 +33,12 @@ SAVE_HEARTBEATS = """
      WHERE known.seen_at < excluded.seen_at
 """
 
+FETCH_HEARTBEAT = """
+    SELECT gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime, shared_at
+      FROM heartbeats
+     WHERE gw_id = %(gw_id)s
+"""
+
 FIND_RESTARTS = """
     SELECT gw_id, (SELECT restarted_at FROM heartbeats WHERE heartbeats.gw_id = asked.gw_id) AS restarted_at
       FROM unnest(%(gw_ids)s::text[]) AS asked (gw_id)
@@ -69,6 +75,12 @@ async def save_heartbeats(
             "clock_set_at": clock_set_at,
         },
     )
+
+
+async def fetch_heartbeat(cursor: Cursor, gw_id: str) -> Heartbeat | None:
+    """Return the last ping of a gateway; None if it has not called since it was adopted."""
+    await cursor.execute(FETCH_HEARTBEAT, {"gw_id": gw_id})
+    return HEARTBEATS.one(cursor)
 
 
 async def fetch_restarts(cursor: Cursor, gw_ids: Collection[str]) -> dict[str, datetime]:

@@ -22,3 +22,10 @@ def read_octets(query: Mapping[str, str]) -> Octets | None:
     to_guest = sum_counts(query.get("outgoing_bytes"), query.get("outgoing_bytes_v6", "0"))
     from_guest = sum_counts(query.get("incoming_bytes"), query.get("incoming_bytes_v6", "0"))
     return None if to_guest is None or from_guest is None else Octets(to_guest, from_guest)
+
+
+def read_packets(query: Mapping[str, str]) -> Octets | None:
+    """Return how many packets made up the totals, in the same directions; None where they are not counted."""
+    to_guest = sum_counts(query.get("outgoing_packets"), query.get("outgoing_packets_v6", "0"))
+    from_guest = sum_counts(query.get("incoming_packets"), query.get("incoming_packets_v6", "0"))
+    return None if to_guest is None or from_guest is None else Octets(to_guest, from_guest)

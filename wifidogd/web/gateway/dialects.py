@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.errors import MalformedRequest
-from wifidogd.domain.sessions import Dialect, Report, Stage
+from wifidogd.domain.sessions import Counters, Dialect, Report, Stage
 from wifidogd.web.gateway import apfree_v1, classic
 from wifidogd.web.server.query import read_guest_ip, read_gw_id
 
@@ -26,6 +26,8 @@ def read_dialect(user_agent: str) -> Dialect:
         return Dialect.WIFIDOG
     if user_agent.startswith("ApFree-WiFiDog"):
         return Dialect.APFREE
+    if user_agent.startswith("LuaSocket"):
+        return Dialect.WIFIDOG_NG_2
     return Dialect.OTHER
 
 
@@ -51,6 +53,7 @@ def read_report(query: Query, dialect: Dialect, key: str | None) -> Report:
     @param key: from the path; without it C{k} of the query is used.
     @raise MalformedRequest: if the stage is unknown or no gateway can have this C{gw_id}.
     """
+    is_v1 = apfree_v1.is_spoken(query)
     return Report(
         stage=read_stage(query),
         dialect=dialect,
@@ -58,6 +61,8 @@ def read_report(query: Query, dialect: Dialect, key: str | None) -> Report:
         gw_id=read_gw_id(query.get("gw_id")),
         mac=read_mac(query.get("mac")),
         ip=read_guest_ip(query.get("ip")),
-        octets=apfree_v1.read_octets(query) if apfree_v1.is_spoken(query) else classic.read_octets(query),
+        octets=apfree_v1.read_octets(query) if is_v1 else classic.read_octets(query),
         key=key or query.get("k"),
+        packets=apfree_v1.read_packets(query) if is_v1 else None,
+        read_as=Counters.SWAPPED if is_v1 else Counters.STRAIGHT,
     )

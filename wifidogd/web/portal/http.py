@@ -19,7 +19,7 @@ from wifidogd.web.rendering.brand import Page
 from wifidogd.web.rendering.language import ENGLISH, PARAMETER, Language, Switch, negotiate, switch_at, switch_to
 from wifidogd.web.server.compression import accepts_gzip, is_worth_packing, pack
 from wifidogd.web.server.query import read_query
-from wifidogd.web.server.request import query_of, source_of
+from wifidogd.web.server.request import has_plain_port, query_of, source_of
 
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _MOST_FIELDS = 20
@@ -137,7 +137,8 @@ def put(request: IRequest, answer: Answer, policy: str, *, is_public_over_tls: b
     the whole response for them (docs/protocol.md 6.1).
 
     @param policy: the Content-Security-Policy of the page.
-    @param is_public_over_tls: whether all guests reach this server over TLS.
+    @param is_public_over_tls: whether all guests reach this server over TLS.  Browsers are told so (HSTS), but not at a
+        port of plain HTTP: it would bind them there too, where routers send them by either.
     """
     request.setResponseCode(answer.code)
     headers = {
@@ -151,7 +152,7 @@ def put(request: IRequest, answer: Answer, policy: str, *, is_public_over_tls: b
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
-    if is_public_over_tls:
+    if is_public_over_tls and not has_plain_port(request):
         headers["Strict-Transport-Security"] = f"max-age={HSTS // timedelta(seconds=1)}"
     if answer.location is not None:
         headers["Location"] = answer.location

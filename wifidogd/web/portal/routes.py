@@ -20,6 +20,7 @@ from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService
 from wifidogd.domain.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.domain.gateways import WaitingGateway
+from wifidogd.domain.reports.activity import NoteActivity
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
@@ -84,6 +85,7 @@ class GuestPages:
         personal_data: PersonalData,
         remember_waiting: Callable[[WaitingGateway], None],
         learn_device: Callable[[str, str], None],
+        note_activity: NoteActivity,
         *,
         mail: MailServices | None,
         path: str,
@@ -94,6 +96,7 @@ class GuestPages:
         """
         @param remember_waiting: told of each guest whom an unknown gateway sends, or a known one from elsewhere.
         @param learn_device: told of the device that a guest's gateway is on, and of the gateway's name.
+        @param note_activity: told of gateways whose guests come.
         @param mail: what needs a mail server; None where there is none.
         @param path: under which the server is reached, with slashes around.
         @param public_url: what guests' browsers reach this server by; None when only they know.
@@ -111,11 +114,14 @@ class GuestPages:
             has_mail=has_mail,
             remember_waiting=remember_waiting,
             learn_device=learn_device,
+            note_activity=note_activity,
             utc_now=utc_now,
             public_url=public_url,
         )
         remembered_devices = services.remembered_devices
-        session = SessionPages(registry, views, remembered_devices, state, path, has_mail=has_mail, utc_now=utc_now)
+        session = SessionPages(
+            registry, views, remembered_devices, state, path, note_activity, has_mail=has_mail, utc_now=utc_now
+        )
         self._mount_sign_in(sign_in, VoucherPages(sign_in))
         self._mount_session(session, PersonalDataPages(registry, personal_data, state, path, utc_now=utc_now))
         self._mount_preview(PreviewPages(registry, state, path, utc_now=utc_now))

@@ -12,6 +12,7 @@ from wifidogd.domain.addresses import read_mac
 from wifidogd.domain.errors import Overloaded, StoreConflict, StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.plans import Network
+from wifidogd.domain.reports.activity import ActivityKind, NoteActivity
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.web.portal.device_cookie import drop_cookies
@@ -32,6 +33,7 @@ class SessionPages:
         remembered_devices: RememberedDevices,
         state: FormState,
         path: str,
+        note_activity: NoteActivity,
         *,
         has_mail: bool,
         utc_now: UtcNow,
@@ -42,6 +44,7 @@ class SessionPages:
         self._remembered_devices = remembered_devices
         self._state = state
         self._path = path
+        self._note_activity = note_activity
         self._has_mail = has_mail
         self._utc_now = utc_now
 
@@ -55,6 +58,9 @@ class SessionPages:
         @raise StoreUnavailable: when nobody can say what they have used.
         """
         fields = read_query(query)
+        gateway = self._gateway(fields)
+        if gateway is not None:
+            self._note_activity(gateway.gw_id, ActivityKind.PORTAL)
         token = fields.get("token", "")
         view = await self._views.show(token) if token else None
         if view is not None and view.online:
@@ -62,7 +68,6 @@ class SessionPages:
         known = await self._recognize(fields, caller)
         if known is not None and known.view is not None and known.view.online:
             return replace(self._portal_of(known.view, known.token, None), by_cookie=True)
-        gateway = self._gateway(fields)
         if gateway is not None and urls.LIVE in fields:
             login_query = urls.login_query_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
             return lead_to(urls.login_of(self._path, login_query))

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from wifidogd.access.arrivals import Arrivals
+from wifidogd.access.arrivals import Arrival, Arrivals
 from wifidogd.access.mail_access import MailAccess
 from wifidogd.access.open_session import Admitted, Refusal, Refused
 from wifidogd.access.remembered_devices import RememberedDevices
+from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionView, SessionViews
 from wifidogd.access.sign_in import AccountSignIn
 from wifidogd.access.voucher_sign_in import VoucherSignIn
@@ -18,13 +19,12 @@ from wifidogd.domain.errors import Overloaded, StoreUnavailable
 from wifidogd.domain.gateways import Gateway, WaitingGateway, propose_gw_id, show_gw_id
 from wifidogd.domain.guests import GuestRequest
 from wifidogd.domain.plans import SignInMethod
+from wifidogd.domain.reports.activity import ActivityKind, NoteActivity
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.gateways.registry import Registry
-from wifidogd.web.portal.device_cookie import move_cookies, set_cookies
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
-from wifidogd.web.portal.http import Answer, Caller, lead_to, stale
+from wifidogd.web.portal.http import Answer, Caller, stale
 from wifidogd.web.portal.login_query import Flaw, is_elsewhere, read_login_query
-from wifidogd.web.portal.session_cookie import set_session_cookie
 from wifidogd.web.portal.sign_in_answers import SignInAnswers, way_of
 from wifidogd.web.rendering import notices, urls
 from wifidogd.web.rendering.notices import Notice
@@ -40,6 +40,7 @@ class SignInServices:
     account_sign_in: AccountSignIn
     voucher_sign_in: VoucherSignIn
     remembered_devices: RememberedDevices
+    roaming: Roaming
     mail_access: MailAccess
 
 
@@ -63,6 +64,7 @@ class SignInPages:
         has_mail: bool,
         remember_waiting: Callable[[WaitingGateway], None],
         learn_device: Callable[[str, str], None],
+        note_activity: NoteActivity,
         utc_now: UtcNow,
         public_url: str | None,
     ) -> None:
@@ -78,12 +80,14 @@ class SignInPages:
         self._views = views
         self._state = state
         self._path = path
-        self._answers = SignInAnswers(state, path, has_mail=has_mail, utc_now=utc_now)
         self._remember_waiting, self._learn_device = remember_waiting, learn_device
+        self._note_activity = note_activity
         self._utc_now = utc_now
         parts = urlsplit(public_url or "")
         self._own_hosts = {parts.hostname} if parts.hostname else set()
-        self._is_public_over_tls = parts.scheme == "https"
+        self._answers = SignInAnswers(
+            state, path, has_mail=has_mail, utc_now=utc_now, is_public_over_tls=parts.scheme == "https"
+        )
 
     async def show(self, query: bytes, caller: Caller, code: str | None = None) -> Answer:
         """
@@ -107,6 +111,7 @@ class SignInPages:
         if is_elsewhere(gateway, login_query):
             self._remember(login_query, caller)
             return Answer(notices.moved(request.network, gateway, login_query), HTTPStatus.BAD_REQUEST)
+        self._note_activity(gateway.gw_id, ActivityKind.GUEST)
         if login_query.device_id is not None:
             self._learn_device(login_query.device_id, gateway.gw_id)
         arrival = await self._services.arrivals.look_up(request)
@@ -117,8 +122,9 @@ class SignInPages:
         if caught is not None:
             request = replace(request, query=replace(login_query, url=None))
         code = code or caught
-        if code is None and arrival.recognized is not None and urls.WITH_FORM not in read_query(query):
-            return self._answers.back(request, caller, arrival.recognized, arrival.end_notice)
+        is_known = arrival.is_elsewhere or arrival.recognized is not None
+        if code is None and is_known and urls.WITH_FORM not in read_query(query):
+            return await self._welcome_back(request, caller, arrival)
         filled = {"code": code} if code else {}
         offers_mail = await self._services.mail_access.is_offered(request)
         return self._answers.form(request, caller, None, filled, arrival.end_notice, offers_mail=offers_mail)
@@ -146,10 +152,29 @@ class SignInPages:
         except (StoreUnavailable, Overloaded):
             outcome = Refused(Refusal.BUSY)
         if isinstance(outcome, Admitted):
-            return lead_to(urls.admitting(gateway, outcome.token), self._cookies(request, outcome, caller))
+            return self._answers.lead_in(request, outcome, caller)
         if outcome is not None and outcome.why is Refusal.ALREADY_ONLINE:
             return self._answers.already_online(request, caller, await self._own_session(request, caller))
         return self._answers.form(request, caller, outcome, form)
+
+    async def _welcome_back(self, request: GuestRequest, caller: Caller, arrival: Arrival) -> Answer:
+        """Offer a known device to come in, or let it through where the network says so and the gateway has a key."""
+        if request.network.lets_known_through and request.gateway.key_hashes and arrival.end_notice is None:
+            secret = caller.sessions.get(request.network.name)
+            known = None if secret is None else await self._views.recognize([secret])
+            # Who has just logged out, or was made to leave, would otherwise be online again at once.
+            if known is None or known.reason is None:
+                outcome = await self._come_back(request)
+                if isinstance(outcome, Admitted):
+                    return self._answers.lead_in(request, outcome, caller)
+        recognized = None if arrival.is_elsewhere else arrival.recognized
+        return self._answers.back(request, caller, recognized, arrival.end_notice)
+
+    async def _come_back(self, request: GuestRequest) -> Admitted | Refused | None:
+        """Let in a known device: one that is online at another gateway, or one that is remembered."""
+        return await self._services.roaming.follow(request) or await self._services.remembered_devices.come_back(
+            request
+        )
 
     async def _own_session(self, request: GuestRequest, caller: Caller) -> SessionView | None:
         """Return the session that is online at this gateway and that the browser has signed in to, if any."""
@@ -183,7 +208,7 @@ class SignInPages:
         services, way = self._services, way_of(request.network, form)
         outcome: Admitted | Refused | None = None
         if "back" in form:
-            return await services.remembered_devices.come_back(request)
+            return await self._come_back(request)
         if way is SignInMethod.ACCOUNT:
             return await services.account_sign_in.account(request, form["name"], form.get("password", ""))
         if way is SignInMethod.SPLASH:
@@ -194,17 +219,6 @@ class SignInPages:
             # Nobody has asked the database yet whether the guest needs to sign in at all.
             return await services.arrivals.refuse_if_online(request) or outcome
         return outcome
-
-    def _cookies(self, request: GuestRequest, admitted: Admitted, caller: Caller) -> tuple[str, ...]:
-        """Return the cookies of a guest who is let in; over TLS the one from before it had a name of its own moves."""
-        network, now = request.network.name, self._utc_now()
-        session = set_session_cookie(request.network, admitted.browser_secret, self._path)
-        is_secure = caller.is_secure or self._is_public_over_tls
-        if admitted.cookie is not None:
-            return (session, *set_cookies(network, admitted.cookie, self._path, now, is_secure=is_secure))
-        if is_secure and network in caller.keys.unprefixed and request.device_key is not None:
-            return (session, *move_cookies(network, request.device_key, self._path, now))
-        return (session,)
 
     def _not_adopted(self, login_query: LoginQuery, caller: Caller) -> Answer:
         self._remember(login_query, caller)

@@ -7,14 +7,16 @@ from dataclasses import replace
 
 from wifidogd.access.arrivals import RecognizedDevice
 from wifidogd.access.mail_access import MailOutcome
-from wifidogd.access.open_session import Refused
+from wifidogd.access.open_session import Admitted, Refused
 from wifidogd.access.session_view import SessionView
 from wifidogd.domain.guests import EndNotice, GuestRequest
 from wifidogd.domain.plans import Network, SignInMethod
 from wifidogd.domain.sessions import LoginQuery, UtcNow
 from wifidogd.domain.voucher_codes import read_code, show_code
+from wifidogd.web.portal.device_cookie import move_cookies, set_cookies
 from wifidogd.web.portal.form_state import FormState
-from wifidogd.web.portal.http import Answer, Caller, refusal
+from wifidogd.web.portal.http import Answer, Caller, lead_to, refusal
+from wifidogd.web.portal.session_cookie import set_session_cookie
 from wifidogd.web.portal.sign_up import offers_sign_up
 from wifidogd.web.rendering import sign_in_pages, urls
 
@@ -28,27 +30,37 @@ _NAMED = {"code": SignInMethod.VOUCHER, "name": SignInMethod.ACCOUNT, "splash": 
 class SignInAnswers:
     """Makes the pages of the login address; in each form the login query is signed."""
 
-    def __init__(self, state: FormState, path: str, *, has_mail: bool, utc_now: UtcNow) -> None:
-        """@param has_mail: whether guests can be written to."""
+    def __init__(
+        self, state: FormState, path: str, *, has_mail: bool, utc_now: UtcNow, is_public_over_tls: bool
+    ) -> None:
+        """
+        @param has_mail: whether guests can be written to.
+        @param is_public_over_tls: whether guests reach this server by https, perhaps through a proxy that ends TLS.
+        """
         self._state = state
         self._path = path
         self._has_mail = has_mail
         self._utc_now = utc_now
+        self._is_public_over_tls = is_public_over_tls
 
     def back(
-        self, request: GuestRequest, caller: Caller, recognized: RecognizedDevice, end_notice: EndNotice | None
+        self, request: GuestRequest, caller: Caller, recognized: RecognizedDevice | None, end_notice: EndNotice | None
     ) -> Answer:
-        """Offer a remembered device to come in without a form."""
+        """
+        Offer a known device to come in without a form.
+
+        @param recognized: the remembered one; None for one that is online at another gateway.
+        """
         state = self._state.seal_login_query(request.query)
         other = f"{urls.login_of(self._path, request.query)}&{urls.WITH_FORM}=1"
         body = sign_in_pages.back(
             request.network,
             state,
             other,
-            recognized.until,
+            None if recognized is None else recognized.until,
             request.now,
             end_notice,
-            can_forget=not recognized.by_mac,
+            can_forget=recognized is not None and not recognized.by_mac,
         )
         return Answer(body, forms=urls.way_in(request.gateway, caller.host))
 
@@ -85,6 +97,10 @@ class SignInAnswers:
             return Answer(body, forms=forms, address=address)
         return refusal(body, refused, forms, address)
 
+    def lead_in(self, request: GuestRequest, admitted: Admitted, caller: Caller) -> Answer:
+        """Send a guest who may come in to the gateway."""
+        return lead_to(urls.admitting(request.gateway, admitted.token), self._cookies(request, admitted, caller))
+
     def already_online(self, request: GuestRequest, caller: Caller, own: SessionView | None) -> Answer:
         """
         Tell a guest that the device is online already, and let them sign in again if they insist.
@@ -101,6 +117,17 @@ class SignInAnswers:
         """Tell a guest whether they can read their mail now."""
         login = urls.login_of(self._path, request.query)
         return Answer(sign_in_pages.mail_access(request.network, outcome, login), address=login)
+
+    def _cookies(self, request: GuestRequest, admitted: Admitted, caller: Caller) -> tuple[str, ...]:
+        """Return the cookies of a guest who is let in; over TLS the one from before it had a name of its own moves."""
+        network, now = request.network.name, self._utc_now()
+        session = set_session_cookie(request.network, admitted.browser_secret, self._path)
+        is_secure = caller.is_secure or self._is_public_over_tls
+        if admitted.cookie is not None:
+            return (session, *set_cookies(network, admitted.cookie, self._path, now, is_secure=is_secure))
+        if is_secure and network in caller.keys.unprefixed and request.device_key is not None:
+            return (session, *move_cookies(network, request.device_key, self._path, now))
+        return (session,)
 
     def _seal(self, login_query: LoginQuery) -> tuple[LoginQuery, str]:
         """Sign the login query; the page first wanted is left out where its address would make ours too large."""

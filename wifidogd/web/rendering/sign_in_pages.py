@@ -70,17 +70,17 @@ def back(
     network: Network,
     state: str,
     other: str,
-    until: datetime,
+    until: datetime | None,
     now: datetime,
     end_notice: EndNotice | None = None,
     *,
     can_forget: bool,
 ) -> Page:
     """
-    Return the page that lets a remembered device in without a form.
+    Return the page that lets a known device in without a form.
 
     @param other: where the form is.
-    @param until: when the device is remembered no longer.
+    @param until: when the device is remembered no longer; None for one that is online at another gateway.
     @param end_notice: why the last session ended; None where that needs no words.
     @param can_forget: True if the guest has shown that it is this device.
     """

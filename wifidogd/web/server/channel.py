@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IProtocol
 from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 from zope.interface import implementer
@@ -32,9 +34,14 @@ ANSWER_DEADLINE = 30
 
 @implementer(IHalfCloseableProtocol)
 class Channel(LimitedChannel):
-    """One connection of a client, which may close its half after its request."""
+    """
+    One connection of a client, which may close its half after its request.
+
+    @ivar has_plain_port: whether the client speaks TLS at a port of plain HTTP.
+    """
 
     site: WifidogdSite
+    has_plain_port = False
     _is_secure = False
     _is_closing = False
     _peer_has_finished = False
@@ -102,6 +109,25 @@ class Channel(LimitedChannel):
     def go_away(self) -> None:
         """Close a WebSocket because the server stops."""
         self.upgraded.go_away()
+
+    def start_tls(self, data: bytes) -> bool:
+        """
+        Speak TLS from now on, at a port of plain HTTP; as L{LimitedChannel} has it.
+
+        What the client may hold, and for how long, stays as it was when the connection was made.
+        """
+        tls, lowest = self.site.tls, self.transport
+        while isinstance(lowest, ProtocolWrapper):
+            lowest = lowest.transport
+        is_internet = isinstance(lowest.getHost(), (IPv4Address, IPv6Address))
+        if self._is_secure or tls is None or not tls.is_ready or not is_internet:
+            return False
+        self._is_secure = self.has_plain_port = True
+        lowest.startTLS(tls)
+        if self.transport is lowest:
+            self.transport = lowest.protocol  # which knows that it is closing before its connection does
+        lowest.protocol.dataReceived(data)
+        return True
 
     def isSecure(self) -> bool:
         """Return whether the client uses TLS."""

@@ -12,6 +12,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
+from wifidogd.web.server.large_bodies import MOST_OCTETS as LARGEST
 from wifidogd.web.server.request_limits import BodyTooLarge, TooLong
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _MOST_PIECES = 250
 """Chunks of a body, or packets it comes in: each costs time, however short it is."""
+
+_MOST_PIECES_OF_LARGE = 2000
+"""The same of a large body."""
 
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _ONE_HOST = b"A request names the host that it is for, once.\n"
@@ -38,6 +42,7 @@ class WholeRequest(Request):
     content: BytesIO
 
     _pieces_of_body = 0
+    _is_large = False
 
     def __init__(self, channel: Channel, *args: Any, **kwargs: Any) -> None:
         super().__init__(channel, *args, **kwargs)
@@ -46,7 +51,7 @@ class WholeRequest(Request):
     def gotLength(self, length: int | None) -> None:
         """Prepare for a body, in memory; C{length} is None when it comes in chunks."""
         self.content = BytesIO()
-        if length is not None and length > self.channel.site.most_octets:
+        if length is not None and not self._may_hold(length):
             self.channel.refuse(TooLong.BODY)
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -56,9 +61,25 @@ class WholeRequest(Request):
         @raise BodyTooLarge: if there is too much of it, or it comes in too many pieces.
         """
         self._pieces_of_body += 1
-        if self.content.tell() + len(data) > self.channel.site.most_octets or self._pieces_of_body > _MOST_PIECES:
+        most_pieces = _MOST_PIECES_OF_LARGE if self._is_large else _MOST_PIECES
+        if self._pieces_of_body > most_pieces or not self._may_hold(self.content.tell() + len(data)):
             raise BodyTooLarge("the body of a request is too large")
         self.content.write(data)
+
+    def _may_hold(self, octets: int) -> bool:
+        """Return whether a body of this length is received; only few clients may send more than a form."""
+        site = self.channel.site
+        if octets <= site.most_octets:
+            return True
+        if not self._is_large and octets <= LARGEST:
+            self._is_large = site.admit_large(self, self.channel.target)
+        return self._is_large and octets <= LARGEST
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Make room for the large body of another client."""
+        if self._is_large and self.channel is not None:
+            self.channel.site.large_bodies.release(self)
+        super().connectionLost(reason)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """
@@ -91,11 +112,9 @@ class WholeRequest(Request):
 
     def _take_origin_form(self) -> None:
         """Split a target such as C{http://wifi.example/x} into host and C{/x}; its host counts (RFC 9112 3.2.2)."""
-        absolute = _ABSOLUTE.fullmatch(self.uri)
-        if absolute is not None:
-            host, target = absolute.groups()
+        host, self.uri = split_target(self.uri)
+        if host is not None:
             self.requestHeaders.setRawHeaders(b"Host", [host])
-            self.uri = target if target.startswith(b"/") else b"/" + target
 
     def process(self) -> None:
         """Have the site find who answers."""
@@ -119,6 +138,8 @@ class WholeRequest(Request):
 
     def finish(self) -> None:
         """Send the answer in one write, unless the client has gone."""
+        if self._is_large:
+            self.site.large_bodies.release(self)
         if self._disconnected:
             return
         self.startedWriting = 1
@@ -136,9 +157,23 @@ class WholeRequest(Request):
         super().finish()
 
 
+def split_target(target: bytes) -> tuple[bytes | None, bytes]:
+    """Return the host that the target of a request names, None for none, and the rest of it (RFC 9112 3.2.2)."""
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        return None, target
+    host, rest = absolute.groups()
+    return host, rest if rest.startswith(b"/") else b"/" + rest
+
+
 def source_of(request: IRequest) -> str:
     """Return the address that a request came from; behind a Unix socket it is this machine's."""
     return str(getattr(request.getClientAddress(), "host", "127.0.0.1"))
+
+
+def has_plain_port(request: IRequest) -> bool:
+    """Return whether a request came over TLS to a port that plain HTTP is meant for."""
+    return bool(getattr(getattr(request, "channel", None), "has_plain_port", False))
 
 
 def query_of(request: IRequest) -> bytes:

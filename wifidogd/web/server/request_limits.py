@@ -63,9 +63,14 @@ class BodyTooLarge(WifidogdError):
 
 
 class LimitedChannel(HTTPChannel):
-    """A connection on which a request that is too long is answered, and what follows discarded."""
+    """
+    A connection on which a request that is too long is answered, and what follows discarded.
+
+    @ivar target: of the request whose head is being read, or was read last.
+    """
 
     transport: Any
+    target = b""
 
     _has_heard = False
     _is_refusing = False
@@ -85,14 +90,23 @@ class LimitedChannel(HTTPChannel):
             self.transport.write(part.answer)
             self.setTimeout(LINGER)
 
+    def start_tls(self, data: bytes) -> bool:
+        """
+        Speak TLS from now on, if this connection can.
+
+        @param data: what the client has sent so far.
+        @return: whether it can.
+        """
+        raise NotImplementedError
+
     def dataReceived(self, data: bytes) -> None:
-        """Read, or discard, what the client sends; hang up at once on one that speaks TLS to a port without."""
+        """Read, or discard, what the client sends; hang up at once on one that speaks TLS where that cannot be."""
         if not self._is_refusing:
-            if not self._has_heard and data.startswith(_HANDSHAKE):
+            is_first, self._has_heard = not self._has_heard, True
+            if not is_first or not data.startswith(_HANDSHAKE):
+                super().dataReceived(data)
+            elif not self.start_tls(data):
                 self.loseConnection()
-                return
-            self._has_heard = True
-            super().dataReceived(data)
             return
         self._discarded += len(data)
         if self._discarded > _MOST_DISCARDED:
@@ -109,6 +123,7 @@ class LimitedChannel(HTTPChannel):
         if octets:
             if not self._head_lines:
                 line = _escaped(line)
+                self.target = line.partition(b" ")[2].rpartition(b" ")[0]
             self._head_octets, self._head_lines = octets, self._head_lines + 1
         super().lineReceived(line)
 

@@ -16,15 +16,17 @@ from wifidogd.runtime.deadlines import Deadlines
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.web.server.channel import REQUEST_DEADLINE, Channel
 from wifidogd.web.server.connection_limit import ConnectionLimit, limit_here
+from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.page_scheduler import PageScheduler
-from wifidogd.web.server.request import WholeRequest, wants_websocket
+from wifidogd.web.server.request import WholeRequest, source_of, split_target, wants_websocket
+from wifidogd.web.server.tls import PlainPortTls
 
 log = Logger()
 
 MOST_OCTETS = 64 * 1024
 """Largest body of a request."""
 
-_MACHINE_NAMES = (b"ping", b"auth")
+_MACHINE_NAMES = (b"ping", b"auth", b"roam")
 _HEALTH = b"/healthz"
 """The one address of the health page, to the octet: what is forbidden in front of the server must not have others."""
 
@@ -38,6 +40,7 @@ class WifidogdSite(Site):
     @ivar connections: those that are open, and how many may be.
     @ivar deadlines: of clients that are waited for.
     @ivar limited_log: of what goes wrong for clients, whoever they are.
+    @ivar tls: as in L{__init__}.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -54,11 +57,15 @@ class WifidogdSite(Site):
         utc_now: UtcNow,
         most_connections: int | None = None,
         most_octets: int = MOST_OCTETS,
+        large_bodies: LargeBodies | None = None,
+        tls: PlainPortTls | None = None,
     ) -> None:
         """
         @param websocket: answers whoever asks for a WebSocket, at whatever address; None to answer them with pages.
         @param path: of all pages, with slashes around it.
         @param most_connections: None for as many as descriptors and memory allow.
+        @param large_bodies: those longer than C{most_octets}; None to receive none.
+        @param tls: for clients that speak it at ports of plain HTTP; None to hang up on them.
         """
         super().__init__(
             guest, requestFactory=WholeRequest, timeout=REQUEST_DEADLINE, reactor=clock, parsePOSTFormSubmission=False
@@ -76,6 +83,8 @@ class WifidogdSite(Site):
         self._dated, self._date = -1, b""
         self._prefix = _segments(path.encode())
         self.most_octets = most_octets
+        self.large_bodies = large_bodies or LargeBodies()
+        self.tls = tls
 
     def date(self) -> bytes:
         """Return the time, a second old at most, in the form of the Date header."""
@@ -117,6 +126,18 @@ class WifidogdSite(Site):
         elif rest[:1] and rest[0] in _MACHINE_NAMES:
             return self._gateway
         return self._guest
+
+    def admit_large(self, request: WholeRequest, target: bytes) -> bool:
+        """
+        Return whether a request may have a body longer than a form, and there is room for it.
+
+        @param target: of the request, whose head alone has been read.
+        """
+        path, _, query = split_target(target)[1].partition(b"?")
+        segments = _segments(path)
+        rest = _without_php(segments[len(self._prefix) :]) if segments[: len(self._prefix)] == self._prefix else []
+        source = source_of(request)
+        return self.large_bodies.admit(request, self.large_bodies.find_standing(rest, query, source), source)
 
     def acceptableProtocols(self) -> list[bytes]:
         """Offer HTTP/1.1 to TLS clients, nothing else."""

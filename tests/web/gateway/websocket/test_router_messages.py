@@ -145,11 +145,9 @@ def test_replies_are_read(said: dict[str, object], reply: Reply | None) -> None:
     assert read_message(json.dumps(said)) == reply
 
 
-WORDS = """
-    op type req_id response data status code device_id gateway gw_id auth_mode sys_info sys_uptime sys_load
-    connect heartbeat success kickoff_response x
-"""
-NAMES = st.sampled_from(WORDS.split())
+SAID = "op type req_id response data status code device_id gateway gw_id auth_mode sys_info sys_uptime sys_load"
+
+NAMES = st.sampled_from([*SAID.split(), "connect", "heartbeat", "success", "kickoff_response", "x"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | NAMES,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=6),

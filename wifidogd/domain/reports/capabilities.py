@@ -1,0 +1,50 @@
+"""What each dialect lets the server do to a guest who is online, and when; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from wifidogd.domain.sessions import Dialect
+
+
+class Bites(Enum):
+    """When a decision to end a session reaches the gateway that lets the guest through."""
+
+    NEXT_REPORT = "when the gateway next reports the guest"
+    NEVER = "not before the guest asks the gateway for a login again"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """
+    What a gateway of a dialect does (docs/protocol.md 6.13).
+
+    @ivar reports_use: whether it reports octets, and that a guest is still there.
+    @ivar kick: when the end of a session, by an operator, the guest, or a limit, takes the guest off the network.
+    @ivar lists_clients: whether one request names all its clients, so that one who is missing has left.
+    @ivar sends_token_to_portal: whether C{portal} learns which session it is shown for.
+    @ivar counts_packets: whether the sizes of packets show which direction is which.
+    """
+
+    reports_use: bool
+    kick: Bites
+    lists_clients: bool = False
+    sends_token_to_portal: bool = False
+    counts_packets: bool = False
+
+
+_REPORTING = Capabilities(reports_use=True, kick=Bites.NEXT_REPORT)
+
+CAPABILITIES: dict[Dialect, Capabilities] = {
+    Dialect.WIFIDOG: _REPORTING,
+    Dialect.APFREE: Capabilities(True, Bites.NEXT_REPORT, lists_clients=True, counts_packets=True),
+    Dialect.WIFIDOG_NG_1: _REPORTING,
+    Dialect.WIFIDOG_NG_2: Capabilities(reports_use=False, kick=Bites.NEVER),
+    Dialect.OTHER: _REPORTING,
+}
+
+
+def capabilities_of(dialect: Dialect | None) -> Capabilities:
+    """Return what a gateway can do; of one that has not reported a guest yet (None), what most can."""
+    return CAPABILITIES[dialect or Dialect.OTHER]
