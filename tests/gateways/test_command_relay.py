@@ -39,7 +39,7 @@ class Connection:
         self.sent.append(command)
         return succeed(self.outcome)
 
-    def welcome(self) -> None:
+    def distrust(self) -> None:
         """Nothing."""
 
     def replace(self) -> None:

@@ -26,7 +26,7 @@ from wifidogd.store.gateways.router_commands import (
     take_commands,
 )
 
-LOOK_FOR_COMMANDS = timedelta(seconds=0.5)
+LOOK_FOR_COMMANDS = timedelta(seconds=1)
 """How often a process looks for what its routers are to be told by others."""
 
 WAIT = 4.0

@@ -24,13 +24,14 @@ TAKE = """
     WITH taken AS (
         SELECT command_id, gw_id, kind, mac, ip, token, seconds
           FROM router_commands
-          JOIN router_connections USING (gw_id)
-         WHERE server = %(server)s
-           AND outcome IS NULL
+         WHERE outcome IS NULL
            AND asked_at > %(asked_since)s
+           AND (SELECT server
+                  FROM router_connections
+                 WHERE router_connections.gw_id = router_commands.gw_id) = %(server)s
          ORDER BY command_id
          LIMIT %(limit)s
-           FOR UPDATE OF router_commands SKIP LOCKED
+           FOR UPDATE SKIP LOCKED
     )
     UPDATE router_commands
        SET outcome = '', token = NULL
