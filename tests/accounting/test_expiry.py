@@ -164,6 +164,32 @@ async def test_an_overdue_session_ends_at_its_limit(database: Database, expiry: 
 
 
 @ensureDeferred
+async def test_a_dialect_that_reports_nobody_is_not_silent(
+    database: Database, registry: Registry, expiry: Expiry
+) -> None:
+    """Its sessions end with their time, and were used until then; one that is to end anyway goes like any other."""
+    await put(database, "UPDATE gateways SET dialect = 'wifidog-ng 2'")
+    await within(10, registry.refresh())
+    await open_online(database, 1, at=NOON - HOUR, reported=NOON - HOUR)
+    await open_online(database, 2, at=NOON - HOUR, reported=NOON - HOUR, expires=NOON - 2 * MINUTE)
+    await open_online(database, 3, at=NOON - HOUR, reported=NOON - HOUR)
+    await open_online(database, 4, at=NOON - HOUR, reported=NOON - timedelta(days=50))
+    await put(
+        database,
+        "UPDATE sessions SET ending = 'ended by the operator' WHERE mac = %(mac)s::macaddr",
+        {"mac": mac(3)},
+    )
+    await within(10, expiry.end_stale())
+    await within(10, expiry.end_overdue())
+    assert sorted((row[0], row[1], row[2]) for row in await history(database)) == [
+        (mac(2), NOON - 2 * MINUTE, "time is up"),
+        (mac(3), NOON - HOUR, "ended by the operator"),
+        (mac(4), NOON - timedelta(days=50), "no more reports"),
+    ]
+    assert await rows(database, "SELECT mac FROM sessions") == [(mac(1),)]
+
+
+@ensureDeferred
 async def test_guests_lost_in_a_restart_end_at_their_last_report(database: Database, expiry: Expiry) -> None:
     """Those whom the gateway has reported since it restarted stay."""
     await open_online(database, 1, at=NOON - HOUR, reported=NOON - 4 * MINUTE)

@@ -554,8 +554,7 @@ async def test_sessions_are_listed_and_kicked(operator: Operator, database: Data
     assert "1.5 MB" in table
     said = await operator.does("session", "kick", "--mac", "00:00:00:00:00:01")
     assert said == (
-        "1 session ends when the gateway next reports, within a minute by default, or within a second if it keeps a "
-        "WebSocket open.\n"
+        "1 session at lobby: the guest goes offline when the router next reports the guest, within 60 seconds.\n"
     )
     assert (await operator.reads("session", "list", "--mac", "00:00:00:00:00:01"))[0]["state"] == "ending"
     assert "ended at once" in await operator.does("session", "kick", str(pending["session_id"]))

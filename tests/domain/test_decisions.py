@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from wifidogd.domain.decisions import (
     Decision,
     Refusal,
-    count_anew,
     decide,
     end_replaced,
     find_refusal,
@@ -22,7 +21,18 @@ from wifidogd.domain.decisions import (
 )
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Plan, TimeCounts
 from wifidogd.domain.quotas import Limit, Use, Verdict
-from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Ended, Octets, Reason, Report, Session, Stage
+from wifidogd.domain.sessions import (
+    MAX_OCTETS,
+    AuthCode,
+    Dialect,
+    Ended,
+    Octets,
+    Reason,
+    Report,
+    Session,
+    Stage,
+    count_anew,
+)
 from wifidogd.domain.usage import AllowanceUsage, Counted, arrival_of, count_on
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -125,3 +125,24 @@ def test_a_session_ends_at_the_earlier_of_two_ends() -> None:
     session = replace(ONLINE, allowance_id=None, expires_at=NOON - 9 * MINUTE, probation_until=NOON - 7 * MINUTE)
     decision = decide(session, COUNTERS, NOON)
     assert (decision.reason, decision.ended_at) == (Reason.TIME_IS_UP, NOON - 9 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "own", "expires"),
+    [
+        (Dialect.WIFIDOG, None, None),
+        (Dialect.WIFIDOG_NG_2, None, NOON + 20 * MINUTE),
+        (Dialect.WIFIDOG_NG_2, 15 * MINUTE, NOON + 15 * MINUTE),
+        (Dialect.WIFIDOG_NG_2, 25 * MINUTE, NOON + 20 * MINUTE),
+    ],
+)
+def test_a_gateway_that_reports_nobody_gets_the_time_that_is_left(
+    dialect: Dialect, own: timedelta | None, expires: datetime | None
+) -> None:
+    """Of the allowance, as no report will use it up; or of the session, if that is less."""
+    fresh = Session(HASH, "lobby", NOON, claimed_mac=MAC, allowance_id=1, time_limit=own)
+    tally = usage(Plan("p", "P", time_limit=30 * MINUTE, time_counts=TimeCounts.USED), used=10 * MINUTE)
+    login = replace(COUNTERS, stage=Stage.LOGIN, dialect=dialect)
+    decision = decide(fresh, login, NOON, Octets(), replace(tally, online={}))
+    assert decision.session is not None
+    assert (decision.code, decision.session.expires_at) == (AuthCode.ALLOWED, expires)

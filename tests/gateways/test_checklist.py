@@ -11,6 +11,7 @@ import pytest
 from wifidogd.domain.gateways import Gateway, Heartbeat
 from wifidogd.domain.reports.activity import ActivityKind
 from wifidogd.domain.server_address import ServerAddress
+from wifidogd.domain.sessions import Counters
 from wifidogd.gateways.checklist import Check, Evidence, checklist
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -31,8 +32,10 @@ def checks_of(
 def test_a_router_that_works_needs_nothing() -> None:
     """Whatever its software cannot tell is no step."""
     checks = checks_of(SEEN)
-    assert [check.next_step for check in checks.values()] == [None] * 7
-    assert {name for name, check in checks.items() if check.passed is not True} == {"clock right"}
+    assert [check.next_step for check in checks.values()] == [None] * 8
+    assert {name for name, check in checks.items() if check.passed is not True} == {
+        "clock right", "directions plausible",
+    }  # fmt: skip
     assert "WebSocket connected" not in checks
 
 
@@ -72,13 +75,10 @@ def test_it_says_which_counters_come(
     assert (check.passed, check.detail.startswith(detail)) == (passed, True)
 
 
-@pytest.mark.parametrize(
-    ("age", "passed"), [(None, False), (timedelta(minutes=15), True), (timedelta(minutes=16), False)]
-)
-def test_apfree_has_a_web_socket(age: timedelta | None, passed: bool) -> None:
-    """One that was lost is told from one that never was."""
-    activity = {} if age is None else {ActivityKind.WEB_SOCKET: NOON - age}
-    evidence = Evidence(LOBBY, replace(PING, version="ApFree-WiFiDog"), activity, NOON)
+@pytest.mark.parametrize(("connected_at", "passed"), [(None, False), (NOON, True)])
+def test_apfree_has_a_web_socket(connected_at: datetime | None, passed: bool) -> None:
+    """Without one, the configuration with it is named."""
+    evidence = Evidence(LOBBY, replace(PING, version="ApFree-WiFiDog"), {}, NOON, connected_at)
     (check,) = [check for check in checklist(evidence, SERVER) if check.name == "WebSocket connected"]
     assert check.passed is passed
     assert ("--for apfree" in (check.next_step or "")) is not passed
@@ -100,3 +100,22 @@ def test_a_router_without_a_key_is_told_what_that_means() -> None:
     check = checks_of(gateway=replace(LOBBY, key_hashes=()))["key used"]
     assert (check.passed, check.next_step) == (None, None)
     assert "whoever reaches the server" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("counters", "seen", "passed"),
+    [
+        (Counters.AUTO, None, None),
+        (Counters.STRAIGHT, None, None),
+        (Counters.AUTO, Counters.SWAPPED, True),
+        (Counters.SWAPPED, Counters.SWAPPED, True),
+        (Counters.STRAIGHT, Counters.SWAPPED, False),
+    ],
+)
+def test_directions_are_doubted_only_if_packets_say_otherwise(
+    counters: Counters, seen: Counters | None, passed: bool | None
+) -> None:
+    """The command that exchanges them is named."""
+    check = checks_of(gateway=replace(LOBBY, counters=counters, counters_seen=seen))["directions plausible"]
+    assert check.passed is passed
+    assert ("gateway adopt lobby --counters swapped" in (check.next_step or "")) is (passed is False)

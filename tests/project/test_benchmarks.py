@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import klein
+from benchmarks import klein, lists
 from benchmarks.guest_rates import RATE, Step
 from benchmarks.guest_rates import report as report_rates
 from benchmarks.output.svg import Axis, Chart, Line
@@ -266,6 +266,17 @@ def test_the_smallest_bench_runs_from_end_to_end(monkeypatch):
     assert [row[0] for row in result.tables[0].rows] == [klein.OURS, klein.AS_IT_IS, klein.STRIPPED, klein.ALONE]
     assert [limit.value > 0 for limit in result.limits] == [True, True]
     assert result.figures[klein.OURS]["postgres_micros"][0] > 0
+
+
+def test_a_client_in_a_list_is_measured_beside_a_report_of_its_own(monkeypatch):
+    """Every client of every list is answered, or the bench fails."""
+    monkeypatch.setattr(lists, "GATEWAYS", 2)
+    monkeypatch.setattr(lists, "OF_A_GATEWAY", 5)
+    monkeypatch.setattr(lists, "QUICK", (1, 0.3))
+    with Testbed() as testbed:
+        result = lists.run(testbed, quick=True)
+    assert [row[0] for row in result.tables[0].rows] == [lists.LISTS, lists.REPORTS]
+    assert result.limits[0].value > 0
 
 
 def test_a_bench_that_is_not_there_is_told_so():

@@ -67,6 +67,7 @@ SAME_MEANING = {
     "gateways": "WiFiDog routers",
     "heartbeats": "pings of gateways",
     "kickoffs": "guests whom their routers throw off",
+    "listed_client": "a guest as a gateway's list has it",
     "outbox": "mails that wait to be sent",
     "personal_data": "what is stored about a guest",
     "plans": "limits that allowances are bound by",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -18,6 +18,9 @@ from tests.support.builders import LOBBY, mac, open_online, put, rows, run, toke
 from tests.support.deadline import within
 from tests.support.running_server import RunningServer
 from wifidogd.domain.sessions import Octets
+from wifidogd.simulation.families.family import Counting, Family
+from wifidogd.simulation.families.names import FAMILIES
+from wifidogd.simulation.families.wifidog import Wifidog
 from wifidogd.simulation.oracle.comparison import Audit, audit
 from wifidogd.simulation.provisioning import (
     NETWORK,
@@ -31,7 +34,7 @@ from wifidogd.simulation.provisioning import (
 from wifidogd.simulation.run import Simulation
 from wifidogd.simulation.statistics import Kind
 from wifidogd.simulation.transport.client import NoAnswer
-from wifidogd.simulation.transport.wire import Server, get, login_target, read_status
+from wifidogd.simulation.transport.wire import Server, get, read_status
 from wifidogd.store.driver.database import Database
 from wifidogd.store.gateways.gateways import adopt
 from wifidogd.store.operators.stored_sessions import BEGINNING, Kept, fetch_last_session, list_open, list_past
@@ -57,7 +60,7 @@ class TimelyServer(RunningServer):
 class Scenery:
     """A server with six adopted gateways and twenty guests."""
 
-    def __init__(self, server: TimelyServer, database: Database) -> None:
+    def __init__(self, server: TimelyServer, database: Database, families: Sequence[Family]) -> None:
         self.server = server
         self.database = database
         self.sites = sites(6, INTERVAL / SPEED)
@@ -69,6 +72,7 @@ class Scenery:
             speed=SPEED,
             reactor=reactor,  # type: ignore[arg-type]
             random=Random(4),
+            families=families,
         )
 
     async def build(self) -> Scenery:
@@ -76,7 +80,8 @@ class Scenery:
         await run(self.database, open_network)
         await run(self.database, adopt_all, self.sites, datetime.now(UTC))
         context = self.simulation.context
-        page = get(context.server, login_target(context.server, self.sites[-1], "10.0.0.9", "02:00:00:00:00:09", ""))
+        target = Wifidog().login_target(context.server, self.sites[-1], "10.0.0.9", "02:00:00:00:00:09", "")
+        page = get(context.server, target)
         for _ in range(100):
             answer, _ = await within(5, context.client.ask(page))
             if not isinstance(answer, NoAnswer) and read_status(answer) == 200:
@@ -103,14 +108,18 @@ class Scenery:
 
 
 @pytest_twisted.async_yield_fixture
-async def scenery(dsn: str, database: Database) -> AsyncIterator[Scenery]:
+async def scenery(request: pytest.FixtureRequest, dsn: str, database: Database) -> AsyncIterator[Scenery]:
     """A server that runs, and everybody ready to begin."""
     server = TimelyServer(dsn)
     await within(20, server.start())
-    yield await Scenery(server, database).build()
+    yield await Scenery(server, database, [FAMILIES[getattr(request, "param", "wifidog")]]).build()
     await server.stop()
 
 
+COUNTING = [name for name, family in FAMILIES.items() if family.counting is not Counting.NONE]
+
+
+@pytest.mark.parametrize("scenery", COUNTING, indirect=True)
 @ensureDeferred
 async def test_every_octet_is_accounted_for_until_somebody_changes_one(scenery: Scenery) -> None:
     """Through sign-ins, log-outs, roaming, idle time-outs and restarts."""
@@ -129,6 +138,19 @@ async def test_every_octet_is_accounted_for_until_somebody_changes_one(scenery: 
     assert changed.difference_count > 0
 
 
+@pytest.mark.parametrize("scenery", ["wifidog-ng"], indirect=True)
+@ensureDeferred
+async def test_sessions_of_gateways_that_do_not_count_are_all_there_and_empty(scenery: Scenery) -> None:
+    await scenery.live(2.5)
+    statistics, found = scenery.simulation.context.statistics, await scenery.audit()
+    assert (statistics.faults, statistics.unanswered) == ([], 0)
+    assert (found.differences, found.unchecked) == ([], 0)
+    assert found.sessions > 0
+    assert found.stored == Octets()
+    assert statistics.asked[Kind.COUNTERS].latencies.count == 0
+
+
+@pytest.mark.parametrize("scenery", COUNTING, indirect=True)
 @ensureDeferred
 async def test_sessions_that_somebody_takes_away_are_found_at_once(scenery: Scenery) -> None:
     """The gateways are told to let guests go that are online for certain."""
@@ -147,7 +169,9 @@ async def test_sessions_that_somebody_takes_away_are_found_at_once(scenery: Scen
 async def test_a_failure_of_the_simulation_itself_ends_it() -> None:
     """It is raised, and nobody waits for the end."""
     somewhere = Server("127.0.0.1", 9, "/wifidog/")
-    simulation = Simulation(somewhere, sites(2, INTERVAL), 5, interval=60, speed=1, reactor=reactor, random=Random(4))  # type: ignore[arg-type]
+    simulation = Simulation(
+        somewhere, sites(2, INTERVAL), 5, interval=60, speed=1, reactor=reactor, random=Random(4), families=[Wifidog()]
+    )  # type: ignore[arg-type]
 
     async def stumble() -> None:
         raise ZeroDivisionError

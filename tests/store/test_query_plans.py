@@ -456,6 +456,8 @@ ELSEWHERE = {
         "gateways.activity.FETCH_ACTIVITY",
         "gateways.gateways.LOCK_GATEWAY",
         "gateways.heartbeats.FETCH_HEARTBEAT",
+        "gateways.router_connections.FETCH_CONNECTED",
+        "gateways.router_connections.FETCH_CONNECTED_AT",
         "operators.imports.FIND_NAMES",
         "operators.imports.FIND_EMAILS",
         "operators.imports.ADD_ACCOUNTS",

@@ -114,9 +114,9 @@ class SiteServer:
             self.registry,
             self.heartbeats,
             self.devices,
-            ClientLists(self.ledger, self.registry, departures, clock=reactor),  # type: ignore[arg-type]
             self.activity.note,
             Roaming(self.database, self.registry, utc_now=lambda: self.now),
+            ClientLists(self.ledger, self.registry, departures, clock=reactor),  # type: ignore[arg-type]
             clock=reactor,
             utc_now=lambda: self.now,  # type: ignore[arg-type]
         )

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from wifidogd.accounting.allowances import lock_allowances_of, write_usage
 from wifidogd.accounting.batch import ReportBatch
 from wifidogd.accounting.report_queue import Entry
-from wifidogd.domain.decisions import Decision, count_anew, place_of, takes_place
-from wifidogd.domain.sessions import Octets, Reason, Session, Stage
+from wifidogd.domain.decisions import Decision, place_of, takes_place
+from wifidogd.domain.sessions import Octets, Reason, Session, Stage, count_anew
 from wifidogd.domain.usage import fell
 from wifidogd.store.access.guest_sessions import ask_to_end
 from wifidogd.store.accounting.sessions import end_sessions, lock_online, lock_sessions, save_sessions

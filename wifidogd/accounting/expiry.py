@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -11,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from wifidogd.domain.decisions import FIRST_USE_WITHIN
+from wifidogd.domain.reports.capabilities import capabilities_of
 from wifidogd.domain.sessions import Ended, Reason, Session, UtcNow
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.access.browsers import forget_ended
@@ -210,12 +212,19 @@ class Expiry:
     async def _end(self, find: Find, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
         async def end(cursor: Cursor) -> int:
             sessions = await lock_sessions(cursor, await find(cursor))
-            endings = [Ended(session, end_of(session), session.ending or reason) for session in sessions.values()]
+            endings = [self._ending(session, end_of(session), reason) for session in sessions.values()]
             if endings:
                 end_sessions(cursor, endings)
             return len(endings)
 
         await self._repeat(end, f"sessions ended: {reason.value}")
+
+    def _ending(self, session: Session, at: datetime, reason: Reason) -> Ended:
+        """End a session; where no report says how long its guest was there, it was until the end."""
+        gateway = self._registry.gateway(session.gw_id)
+        if gateway is not None and not capabilities_of(gateway.dialect).reports_use:
+            session = replace(session, reported_at=max(at, session.reported_at or at))
+        return Ended(session, at, session.ending or reason)
 
     async def _repeat(self, work: Callable[[Cursor], Awaitable[int]], done: str) -> None:
         """Run a bounded piece of work until it finds fewer rows than its bound, and log each after its commit."""

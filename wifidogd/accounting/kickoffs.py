@@ -36,7 +36,7 @@ MOST_AT_ONCE = 200
 AGAIN_AFTER = {Outcome.UNSENT: 1.0, Outcome.UNANSWERED: 5.0, Outcome.REFUSED: 60.0}
 """Seconds after which a router is told again, if no report has ended the session by then."""
 
-BY_GUESTS = (Reason.LOGOUT.value, Reason.ERASED.value)
+BY_GUESTS = (Reason.LOGOUT.value, Reason.ERASED.value, Reason.ROAMED.value)
 """Reasons that a guest can bring about as often as they like, and come back at once."""
 
 _OFF = (Outcome.DONE, Outcome.NOT_FOUND)

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from wifidogd.domain.quotas import Verdict
+from wifidogd.domain.reports.capabilities import capabilities_of
 from wifidogd.domain.sessions import AuthCode, Ended, Octets, Place, Reason, Report, Session, Stage
-from wifidogd.domain.usage import AllowanceUsage, Counted, count_on, judge_entry
+from wifidogd.domain.usage import AllowanceUsage, Counted, count_on, judge_entry, limit_by_allowance
 
 FIRST_USE_WITHIN = timedelta(minutes=3)
 """How long a token is valid until a gateway first asks about it."""
@@ -81,17 +82,6 @@ def find_refusal(session: Session | None, report: Report) -> Refusal | None:
     return Refusal.WRONG_DEVICE if is_elsewhere else None
 
 
-def count_anew(session: Session, clock_set_at: datetime) -> Session:
-    """
-    Restart the lifetime of a token that was minted before the clock was set: nobody knows how much of it has passed.
-
-    @return: the session to judge by; what is stored does not change.
-    """
-    if session.activated_at is None and session.opened_at < clock_set_at:
-        return replace(session, opened_at=clock_set_at)
-    return session
-
-
 def takes_place(session: Session | None, report: Report) -> bool:
     """
     Return whether a report is the first to say which device a session belongs to, or at which address it is now.
@@ -153,6 +143,8 @@ def decide(
     decision = _conclude(session, report.stage, now, verdict, is_displaced=entered.displaces(session))
     if is_new and decision.reason is not None:
         entered = replace(entered, allowance=tally.allowance)
+    elif is_new and not capabilities_of(report.dialect).reports_use:
+        decision = replace(decision, session=limit_by_allowance(session, entered, now))
     return replace(decision, tally=entered)
 
 

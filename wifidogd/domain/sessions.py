@@ -7,7 +7,7 @@ Instants are timezone-aware UTC datetimes, lengths of time are timedeltas, sizes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 from typing import NamedTuple
@@ -201,6 +201,17 @@ class Session:
     left_ip: str | None = None
     doubtful: Octets | None = None
     roamed_from: bytes | None = field(default=None, repr=False)
+
+
+def count_anew(session: Session, clock_set_at: datetime) -> Session:
+    """
+    Restart the lifetime of a token that was minted before the clock was set: nobody knows how much of it has passed.
+
+    @return: the session to judge by; what is stored does not change.
+    """
+    if session.activated_at is None and session.opened_at < clock_set_at:
+        return replace(session, opened_at=clock_set_at)
+    return session
 
 
 @dataclass(frozen=True, slots=True)

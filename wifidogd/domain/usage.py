@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from wifidogd.domain.plans import Allowance, WhenFull
-from wifidogd.domain.quotas import NOTHING, Amount, Limit, Use, Verdict, judge
+from wifidogd.domain.quotas import NOTHING, Amount, Limit, Use, Verdict, judge, left
 from wifidogd.domain.sessions import Octets, Session
 
 UNUSED = Use()
@@ -88,6 +88,13 @@ def judge_entry(usage: AllowanceUsage, session: Session, is_new: bool, now: date
     if is_new and usage.refuses(device_of(session)):
         return Verdict(Limit.DEVICES)
     return usage.judge(now)
+
+
+def limit_by_allowance(session: Session, usage: AllowanceUsage, now: datetime) -> Session:
+    """Give a session whose use nobody will report the time that its allowance has left."""
+    time = left(usage.allowance, usage.use, now).time
+    ends = [end for end in (session.expires_at, None if time is None else now + time) if end is not None]
+    return replace(session, expires_at=min(ends, default=None))
 
 
 def drawn_between(before: Session, after: Session) -> Amount:

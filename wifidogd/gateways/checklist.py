@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wifidogd.domain.gateways import Gateway, Heartbeat
 from wifidogd.domain.reports.activity import ActivityKind
 from wifidogd.domain.server_address import ServerAddress
-
-WEB_SOCKET_SILENT_AFTER = timedelta(minutes=15)
-"""Longer than the ten minutes after which an open WebSocket is noted again."""
+from wifidogd.domain.sessions import Counters, Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +35,27 @@ class Evidence:
 
     @ivar heartbeat: its last ping; None if it has not called since it was adopted.
     @ivar activity: when it last did what.
+    @ivar connected_at: since when its router has a WebSocket open; None if it has none.
     """
 
     gateway: Gateway
     heartbeat: Heartbeat | None
     activity: Mapping[ActivityKind, datetime]
     now: datetime
+    connected_at: datetime | None = None
 
     @property
     def is_apfree(self) -> bool:
         """Whether it runs apfree-wifidog."""
-        version = "" if self.heartbeat is None else self.heartbeat.version or ""
-        return version.startswith("ApFree")
+        return self.gateway.dialect is Dialect.APFREE or self._calls_itself("ApFree")
 
     @property
     def has_no_counters(self) -> bool:
         """Whether it runs wifidog-ng 2, which reports no guests."""
-        version = "" if self.heartbeat is None else self.heartbeat.version or ""
-        return version.startswith("LuaSocket")
+        return self.gateway.dialect is Dialect.WIFIDOG_NG_2 or self._calls_itself("LuaSocket")
+
+    def _calls_itself(self, beginning: str) -> bool:
+        return self.heartbeat is not None and (self.heartbeat.version or "").startswith(beginning)
 
 
 def checklist(evidence: Evidence, server: ServerAddress) -> list[Check]:
@@ -69,7 +70,7 @@ def checklist(evidence: Evidence, server: ServerAddress) -> list[Check]:
     ]
     if evidence.is_apfree:
         found.append(_web_socket(evidence, server))
-    return [*found, _clock(evidence)]
+    return [*found, _clock(evidence), _directions(evidence)]
 
 
 def _ping(evidence: Evidence, server: ServerAddress) -> Check:
@@ -159,10 +160,10 @@ def _web_socket(evidence: Evidence, server: ServerAddress) -> Check:
         f"Add the WebSocket block of `wifidogctl gateway config {evidence.gateway.gw_id} --for apfree`, so that ending "
         f"a session takes effect at once; a proxy in front of {server.host} must let WebSockets through."
     )
-    at = evidence.activity.get(ActivityKind.WEB_SOCKET)
-    if at is not None and evidence.now - at > WEB_SOCKET_SILENT_AFTER:
-        return Check("WebSocket connected", False, f"not since {_instant(at)}", next_step)
-    return _seen(evidence, "WebSocket connected", ActivityKind.WEB_SOCKET, next_step)
+    at = evidence.connected_at
+    if at is None:
+        return Check("WebSocket connected", False, "not now", next_step)
+    return Check("WebSocket connected", True, f"since {_instant(at)}")
 
 
 def _clock(evidence: Evidence) -> Check:
@@ -178,6 +179,22 @@ def _clock(evidence: Evidence) -> Check:
         return Check("clock right", True, _instant(right))
     return Check(
         "clock right", None, "its software has not told" if evidence.is_apfree else "its software does not tell"
+    )
+
+
+def _directions(evidence: Evidence) -> Check:
+    gateway, name = evidence.gateway, "directions plausible"
+    if gateway.counters_seen is None:
+        why = "its guests have not shown it yet" if evidence.is_apfree else "its software does not count packets"
+        return Check(name, None, f"{why}; counters are taken as {gateway.counters.value}")
+    if gateway.counters in (Counters.AUTO, gateway.counters_seen):
+        return Check(name, True, f"packets of its guests show {gateway.counters_seen.value} counters")
+    return Check(
+        name,
+        False,
+        f"taken as {gateway.counters.value}, and packets of its guests show {gateway.counters_seen.value}",
+        f"What guests send and receive looks exchanged: `wifidogctl gateway adopt {gateway.gw_id} --counters "
+        f"{gateway.counters_seen.value}`.",
     )
 
 

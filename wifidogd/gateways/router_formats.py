@@ -118,8 +118,8 @@ def _notes_on_apfree(
         )
     if has_key:
         notes.append(
-            "apfree-wifidog sends the key with ping and auth, but not with /roam nor on its WebSocket: what comes "
-            "there proves nothing, so that a guest who roams is let in only once the router reports them with the key."
+            "apfree-wifidog sends the key with ping, auth and its WebSocket, but cannot with /roam: what is asked "
+            "there proves nothing, so that a guest who roams stays only if the router then reports them with the key."
         )
     if not server.tls:
         notes.append(
@@ -174,7 +174,7 @@ def _apfree_conf(gateway: Gateway, server: ServerAddress, key: str | None, other
             {
                 "WSServer": server.host,
                 "WSServerPort": server.port,
-                "WSServerPath": WEB_SOCKET_PATH,
+                "WSServerPath": WEB_SOCKET_PATH if key is None else f"{WEB_SOCKET_PATH}/{key}",
                 "WSServerSSL": int(server.tls),
             },
         )

@@ -20,6 +20,8 @@ log = Logger()
 Refuse = Callable[[str], None]
 
 
+_HTTPS = 443
+
 _WHY_NOT_LISTENING = {
     errno.EADDRINUSE: "another program listens there: stop it, or choose another port with --listen",
     errno.EACCES: (
@@ -40,7 +42,8 @@ def why_not_listening(error: CannotListenError) -> str:
     """Return in one sentence why a port cannot be had, and what to do."""
     number = getattr(error.socketError, "errno", None)
     place = f"{error.interface} port {error.port}".strip() if isinstance(error.port, int) else str(error.port)
-    return f"It cannot listen at {place}: {_WHY_NOT_LISTENING.get(number or 0, error.socketError)}."
+    instead = ", or leave out --https" if error.port == _HTTPS else ""
+    return f"It cannot listen at {place}: {_WHY_NOT_LISTENING.get(number or 0, error.socketError)}{instead}."
 
 
 class StartupService(MultiService):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from itertools import cycle
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ from wifidogd.simulation.actors.behaviour import Behaviour
 from wifidogd.simulation.actors.gateway import SimulatedGateway
 from wifidogd.simulation.actors.guest import Guest
 from wifidogd.simulation.context import Context
+from wifidogd.simulation.families.family import Family
 from wifidogd.simulation.oracle.history import History
 from wifidogd.simulation.statistics import Statistics
 from wifidogd.simulation.transport.client import PATIENCE, HttpClient, IClientReactor
@@ -41,12 +43,14 @@ class Simulation:
         speed: float,
         reactor: IClientReactor,
         random: Random,
+        families: Sequence[Family],
         client: HttpClient | None = None,
     ) -> None:
         """
         @param sites: adopted gateways, at least one.
         @param interval: their CheckInterval in simulated seconds.
         @param speed: simulated seconds to a second.
+        @param families: of the gateways, in turns.
         @param client: of the server; None for a plain one.
         """
         self._reactor = reactor
@@ -59,7 +63,9 @@ class Simulation:
             Statistics(reactor.seconds),
             interval,
         )
-        self.gateways = [SimulatedGateway(site, self.context) for site in sites]
+        self.gateways = [
+            SimulatedGateway(site, self.context, family) for site, family in zip(sites, cycle(families), strict=False)
+        ]
         self.guests = [Guest(number, self.gateways, self.context) for number in range(1, guests + 1)]
 
     @property

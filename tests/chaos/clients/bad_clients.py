@@ -86,7 +86,7 @@ NOT_HTTP = {
     "keeping 1.0 alive": BadClient(b"GET /wifidog/ping?gw_id=gw-1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
     "keeping alive by empty lines": BadClient(_PING, b"\r\n"),
     "another protocol": BadClient(b"SSH-2.0-OpenSSH_9.2\r\n" + bytes(range(256))),
-    "TLS where there is none": BadClient(_CLIENT_HELLO),
+    "TLS at a plain port": BadClient(_CLIENT_HELLO),
     "half a handshake": BadClient(_CLIENT_HELLO, tls=True),
     "no TLS where there is": BadClient(_GET + b"\r\n", tls=True),
     "silent where TLS is": BadClient(tls=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -10,11 +11,15 @@ from types import SimpleNamespace
 
 from itsdangerous import base64_decode, base64_encode
 
-from tests.chaos.fuzz.requests import LOGIN_QUERY, TOKEN, WORDS, sign
+from tests.chaos.fuzz.requests import LISTS, LOGIN_QUERY, TOKEN, WORDS, sign
 from wifidogd.domain.errors import MalformedRequest
 from wifidogd.domain.gateways import GATEWAY_ID
-from wifidogd.domain.sessions import MAX_OCTETS, Dialect, Octets, Stage
+from wifidogd.domain.reports.client_lists import ClientList
+from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Octets, Stage
+from wifidogd.domain.tokens import hash_secret
+from wifidogd.web.gateway import apfree_v2, wifidog_ng_1
 from wifidogd.web.gateway.dialects import read_report
+from wifidogd.web.gateway.listed_client import MOST_CLIENTS
 from wifidogd.web.gateway.pings import LONGEST_UPTIME, read_heartbeat
 from wifidogd.web.portal.form_state import ForgedState, FormState, StaleState
 from wifidogd.web.portal.login_query import Flaw, read_login_query
@@ -38,6 +43,22 @@ FIELDS = (
     *(b"sys_memfree=2", b"sys_load=0.5", b"wifidog_uptime=3", b"gw_address=10.0.0.1", b"gw_address=fe80::1%25eth0"),
     *(b"gw_port=2060", b"url=http%3A%2F%2Fa.example%2Fx%3Fy%3D1", b"url=http://[::1]:80/", b"url=https://a@b/"),
 )
+JSON_WORDS = (
+    *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"null", b"true", b"-1", b"1e999", b"NaN", b"-Infinity", b"9" * 5000),
+    *(b'"\\ud800"', b'"\\u0000"', b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808", b"1.5"),
+    *(
+        b'"id":',
+        b'"token":',
+        b'"gw_id":',
+        b'"clients":[',
+        b'"gateway":[',
+        b'"counters":[',
+        b"[" * 3000,
+        b'{"a":' * 3000,
+    ),
+)
+"""What is put into lists of clients."""
+
 _STAGES = {stage.value for stage in Stage}
 
 
@@ -93,6 +114,59 @@ def _read_login(query: bytes) -> None:
         login_query.url.startswith(("http", "HTTP")) and len(login_query.url) <= MAX_LENGTH
     )
     assert login_query.url is None or not re.search(r"[\x00-\x20\x7f-\x9f]", login_query.url)
+
+
+def say_list(chance: Random) -> bytes:
+    """Return a body with a list of clients, broken in some places, or in none."""
+    body = bytearray(chance.choice(LISTS)[1])
+    for _ in range(chance.choice((0, 1, 1, 2, 5))):
+        begin = chance.randrange(len(body) + 1)
+        end = begin + chance.choice((0, 0, 1, 4, 30))
+        part = chance.choice(JSON_WORDS) if chance.random() < 0.6 else chance.choice(WORDS)
+        body[begin:end] = body[begin:end] * 3 if chance.random() < 0.1 else part
+    return bytes(body)
+
+
+def read_list(body: bytes) -> None:
+    """
+    Read a body as either dialect does, and hold what comes out to what is promised of it.
+
+    @raise AssertionError: if that is not kept.
+    """
+    try:
+        report = apfree_v2.read_report(body, None)
+    except MalformedRequest:
+        pass
+    else:
+        for clients in report.lists:
+            _check_list(clients)
+        codes = [[AuthCode.ALLOWED] * len(clients.clients) for clients in report.lists]
+        answered = json.loads(apfree_v2.write_answer(report, codes))
+        assert set(answered) in ({"result"}, {"gw_id", "auth_op"})
+    try:
+        clients = wifidog_ng_1.read_list(body, "gw1", None)
+    except MalformedRequest:
+        return
+    _check_list(clients)
+    answer = wifidog_ng_1.write_answer(clients, [AuthCode.DENIED] * len(clients.clients))
+    assert len(answer) <= 1024
+    assert set(json.loads(answer)) == {"resp"}
+
+
+def _check_list(clients: ClientList) -> None:
+    assert GATEWAY_ID.fullmatch(clients.gw_id)
+    assert len(clients.clients) <= MOST_CLIENTS
+    for client in clients.clients:
+        assert isinstance(client.name, str) or -(2**63) <= client.name < 2**63
+        if client.report is None:
+            assert not clients.is_complete
+            continue
+        assert len(client.report.token) <= 1000
+        assert hash_secret(client.report.token)
+        assert client.report.mac is None or MAC.fullmatch(client.report.mac)
+        octets = client.report.octets or Octets()
+        assert min(octets.incoming, octets.outgoing) >= -(2**31)
+        assert max(octets.incoming, octets.outgoing) <= MAX_OCTETS
 
 
 class States:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from tests.chaos.fuzz.readers import States, read, say
+from tests.chaos.fuzz.readers import States, read, read_list, say, say_list
 from tests.chaos.fuzz.requests import Babble, seeds, sign
 from tests.chaos.fuzz.site import SiteInMemory
 from tests.chaos.fuzz.sockets import babble, furnish
@@ -21,6 +21,7 @@ from tests.support.testbed.testbed import Testbed
 from wifidogd.domain.sessions import Dialect
 
 QUERIES, STATES, CONVERSATIONS, THROUGH_SOCKETS = 400_000, 250_000, 345_000, 5_000
+LISTS = 1_000_000
 MOST_GROWTH = 16_000_000
 """Octets that a process may have more in the end than when a tenth was done."""
 
@@ -85,6 +86,20 @@ def queries(inputs: int, seed: int) -> Course:
     return run(inputs, one)
 
 
+def lists(inputs: int, seed: int) -> Course:
+    """Read lists of clients."""
+    chance = Random(seed)
+
+    def one() -> None:
+        body = say_list(chance)
+        try:
+            read_list(body)
+        except Exception as problem:
+            raise AssertionError(f"{problem!r} of {body!r}") from problem
+
+    return run(inputs, one)
+
+
 def states(inputs: int, seed: int) -> Course:
     """Open states that were tampered with."""
     chance, signed = Random(seed), States()
@@ -122,17 +137,18 @@ def conversations(inputs: int, seed: int) -> tuple[Course, Counter[int]]:
 
 
 def trial() -> Sequence[TrialResult]:
-    """Run the fuzzers on a million inputs."""
-    row = in_memory(QUERIES, STATES, CONVERSATIONS, seed=time.time_ns() % 1_000_000)
+    """Run the fuzzers on a million inputs, and on a million lists of clients."""
+    row = in_memory(QUERIES, STATES, CONVERSATIONS, LISTS, seed=time.time_ns() % 1_000_000)
     return [row, through_sockets(THROUGH_SOCKETS, seed=time.time_ns() % 1_000_000)]
 
 
-def in_memory(query_count: int, state_count: int, conversation_count: int, seed: int) -> TrialResult:
+def in_memory(query_count: int, state_count: int, conversation_count: int, list_count: int, seed: int) -> TrialResult:
     """Do all that needs no socket."""
     course, statuses = conversations(conversation_count, seed)
     courses = {
         "queries": queries(query_count, seed),
         "signed states": states(state_count, seed),
+        "lists of clients": lists(list_count, seed),
         "conversations": course,
     }
     seen = "; ".join(

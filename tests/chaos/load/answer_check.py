@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from tests.chaos.load.answers import Answer, Outcome
 from wifidogd.domain.sessions import AuthCode
+from wifidogd.simulation.families.wifidog import Wifidog
 from wifidogd.simulation.statistics import Kind
 from wifidogd.simulation.transport import wire
 from wifidogd.simulation.transport.client import HttpClient, IClientReactor, NoAnswer
@@ -23,6 +25,8 @@ PATHS = {
 }
 """How targets begin, below the path of the server; all others are what a guest sees afterwards."""
 
+NO_VERDICTS = b'{"result":[]}'
+
 WHEN_UNAVAILABLE: dict[Kind, AuthCode] = {
     Kind.LOGIN: AuthCode.ERROR,
     Kind.COUNTERS: AuthCode.ERROR,
@@ -38,9 +42,9 @@ class CheckedClient(HttpClient):
         self._path = server.path.rstrip("/").encode()
         self.answers: list[Answer] = []
 
-    async def ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
+    async def ask(self, request: bytes, patience: float | None = None) -> tuple[bytes | NoAnswer, float]:
         """As L{HttpClient.ask}."""
-        answer, took = await super().ask(request)
+        answer, took = await super().ask(request, patience)
         kind = kind_of(request.split(b" ", 2)[1].removeprefix(self._path))
         self.answers.append(Answer(time.monotonic(), took, kind, outcome_of(kind, answer)))
         return answer, took
@@ -56,17 +60,35 @@ def outcome_of(kind: Kind, answer: bytes | NoAnswer) -> Outcome:
     if isinstance(answer, NoAnswer):
         return Outcome.REFUSED if answer is NoAnswer.REFUSED else Outcome.LOST
     if kind is Kind.PING:
-        return Outcome.SERVED if wire.says_pong(answer) and wire.read_status(answer) == 200 else Outcome.AMISS
+        is_pong = Wifidog().hears_pong(answer) and wire.read_status(answer) == 200
+        return Outcome.SERVED if is_pong else Outcome.AMISS
     return _of_report(kind, answer) if kind in WHEN_UNAVAILABLE else _of_page(answer)
 
 
 def _of_report(kind: Kind, answer: bytes) -> Outcome:
-    status, code = wire.read_status(answer), wire.read_verdict(answer)
+    if wire.answer_body(answer).startswith(b"{"):
+        return _of_list(answer)
+    status, code = wire.read_status(answer), Wifidog().read_verdict(answer)
     if status == UNAVAILABLE:
         return Outcome.CANNOT_SAY if code == WHEN_UNAVAILABLE[kind] else Outcome.AMISS
     if code == AuthCode.DENIED:
         return Outcome.SERVED if kind is Kind.LOGOUT else Outcome.DENIED
     return Outcome.SERVED if code == AuthCode.ALLOWED else Outcome.AMISS
+
+
+def _of_list(answer: bytes) -> Outcome:
+    """Judge the answer to a list of clients: one that cannot be settled is left as it is, and keeps everybody."""
+    if wire.read_status(answer) == UNAVAILABLE:
+        return Outcome.CANNOT_SAY if wire.answer_body(answer) == NO_VERDICTS else Outcome.AMISS
+    codes = [operation["auth_code"] for operation in _operations(answer)]
+    if AuthCode.DENIED in codes:
+        return Outcome.DENIED
+    return Outcome.SERVED if set(codes) <= {AuthCode.ALLOWED} else Outcome.AMISS
+
+
+def _operations(answer: bytes) -> list[dict[str, int]]:
+    [*results] = json.loads(wire.answer_body(answer))["result"]
+    return [operation for result in results for operation in result["auth_op"]]
 
 
 def _of_page(answer: bytes) -> Outcome:

@@ -24,6 +24,8 @@ from twisted.python.failure import Failure
 from tests.chaos.load.answer_check import CheckedClient
 from wifidogd.domain.errors import StoreUnavailable
 from wifidogd.domain.gateways import Gateway
+from wifidogd.simulation.families.apfree import Apfree
+from wifidogd.simulation.families.wifidog import Wifidog
 from wifidogd.simulation.oracle.comparison import Audit, audit
 from wifidogd.simulation.provisioning import NETWORK, adopt_all, open_network, sites
 from wifidogd.simulation.run import Simulation
@@ -98,6 +100,7 @@ async def run(orders: Orders) -> dict[str, Any]:
         speed=INTERVAL / orders.interval,
         reactor=reactor,  # type: ignore[arg-type]
         random=Random(orders.seed),
+        families=(Wifidog(), Apfree()),
         client=client,
     )
     stdio.StandardIO(Leash(simulation))
@@ -132,7 +135,7 @@ async def _adopt(dsn: str, gateways: list[Gateway]) -> None:
 async def _expect_known(server: wire.Server, gateway: Gateway) -> None:
     """@raise RuntimeError: if the server does not learn of the gateways in time."""
     client = HttpClient(server.host, server.port, reactor=reactor)  # type: ignore[arg-type]
-    page = wire.get(server, wire.login_target(server, gateway, "10.0.0.1", "02:51:4d:00:00:00", ""))
+    page = wire.get(server, Wifidog().login_target(server, gateway, "10.0.0.1", "02:51:4d:00:00:00", ""))
     give_up = reactor.seconds() + KNOWN_WITHIN  # type: ignore[attr-defined]
     while True:
         answer, _ = await client.ask(page)

@@ -14,6 +14,7 @@ from wifidogd.domain.sessions import Octets
 from wifidogd.simulation.actors.behaviour import Behaviour
 from wifidogd.simulation.actors.gateway import SimulatedGateway
 from wifidogd.simulation.context import Context
+from wifidogd.simulation.families.wifidog import Wifidog
 from wifidogd.simulation.oracle.history import History, ListedDevice
 from wifidogd.simulation.statistics import Kind, Statistics
 from wifidogd.simulation.transport.client import NoAnswer
@@ -42,7 +43,7 @@ class ScriptedClient:
         self.answers: list[bytes | NoAnswer] = []
         self.asked: list[dict[str, str]] = []
 
-    async def ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
+    async def ask(self, request: bytes, patience: float | None = None) -> tuple[bytes | NoAnswer, float]:
         """As L{HttpClient<wifidogd.simulation.transport.client.HttpClient>}."""
         url = urlsplit(request.decode().split(" ")[1])
         if url.path.endswith("/ping/"):
@@ -104,7 +105,7 @@ class Setup:
             Statistics(seconds),
             INTERVAL,
         )
-        self.gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), self.context)
+        self.gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), self.context, Wifidog())
         for thread in self.gateway.threads():
             Deferred.fromCoroutine(thread).addErrback(lambda failure: failure.trap(SimulationOver))
 
@@ -274,7 +275,7 @@ def test_a_ping_without_pong_is_wrong() -> None:
     """And is told with what came instead."""
     setup = Setup()
 
-    async def ask(request: bytes) -> tuple[bytes | NoAnswer, float]:
+    async def ask(request: bytes, patience: float | None = None) -> tuple[bytes | NoAnswer, float]:
         return b"HTTP/1.0 200 OK\r\n\r\npong", 0.001
 
     setup.client.ask = ask  # type: ignore[method-assign]

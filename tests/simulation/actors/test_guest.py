@@ -12,6 +12,7 @@ from wifidogd.simulation.actors.behaviour import Behaviour, Leaving
 from wifidogd.simulation.actors.gateway import SimulatedGateway
 from wifidogd.simulation.actors.guest import Guest
 from wifidogd.simulation.context import Context
+from wifidogd.simulation.families.wifidog import Wifidog
 from wifidogd.simulation.oracle.history import History
 from wifidogd.simulation.statistics import Statistics
 from wifidogd.simulation.transport.clock import ScaledClock, SimulationOver
@@ -37,7 +38,7 @@ class Busy:
         self.asked: list[str] = []
         self._tokens = [f"{digit}" * 32 for digit in (1, 2)]
 
-    async def ask(self, request: bytes) -> tuple[bytes, float]:
+    async def ask(self, request: bytes, patience: float | None = None) -> tuple[bytes, float]:
         """As L{HttpClient<wifidogd.simulation.transport.client.HttpClient>}."""
         return self._answer(request.decode()), 0.001
 
@@ -108,7 +109,7 @@ def test_the_button_of_an_old_portal_is_not_pressed_for_a_new_token() -> None:
         Statistics(clock.seconds),
         INTERVAL,
     )
-    gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), context)
+    gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), context, Wifidog())
     guest = Guest(1, [gateway], context)
     for thread in (*gateway.threads(), guest.live()):
         Deferred.fromCoroutine(thread).addErrback(lambda failure: failure.trap(SimulationOver))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chaos.fuzz.readers import FIELDS, States, read
+from tests.chaos.fuzz.readers import FIELDS, States, read, read_list
 from tests.chaos.fuzz.requests import WORDS
-from tests.chaos.fuzz.trial import queries, states
+from tests.chaos.fuzz.trial import lists, queries, states
 from wifidogd.domain.sessions import Dialect
 
 SIGNED = States()
@@ -25,6 +27,43 @@ def test_any_query_is_read_or_refused(query: bytes, dialect: Dialect) -> None:
 def test_any_state_is_ours_or_forged(text: str) -> None:
     """Never an exception, never another state than was signed."""
     SIGNED.open(text)
+
+
+NAMES = (
+    "gateway",
+    "gw_id",
+    "clients",
+    "id",
+    "token",
+    "mac",
+    "ip",
+    "incoming_bytes",
+    "outgoing",
+    "counters",
+    "device_id",
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["gw1", "t", "1"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    max_leaves=20,
+)
+
+
+@given(values)
+def test_any_value_of_json_is_read_or_refused(value: object) -> None:
+    """As a list of clients, in either dialect."""
+    read_list(json.dumps(value).encode())
+
+
+@given(st.binary(max_size=60))
+def test_any_octets_are_read_or_refused(body: bytes) -> None:
+    """Nothing else comes of them."""
+    read_list(body)
+
+
+def test_thousands_of_broken_lists() -> None:
+    """The same ones each time."""
+    assert lists(3000, seed=5).complaints == []
 
 
 def test_thousands_of_broken_queries() -> None:

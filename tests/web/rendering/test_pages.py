@@ -22,7 +22,7 @@ from wifidogd.accounts.self_service import Outcome
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.guests import OtherDevice
 from wifidogd.domain.plans import Allowance, AllowanceOwner, Network, Plan, SignInMethod, TimeCounts
-from wifidogd.domain.sessions import LoginQuery, Octets, Reason
+from wifidogd.domain.sessions import Dialect, LoginQuery, Octets, Reason
 from wifidogd.web.rendering import notices, session_pages, sign_in_pages, urls
 from wifidogd.web.rendering.brand import Page, source_of
 from wifidogd.web.rendering.formatting import Size, Span, minutes_to_wait, size, span
@@ -496,3 +496,12 @@ def test_waiting_is_rounded_up(wait: timedelta | None, minutes: int) -> None:
 def test_guests_go_to_the_registered_gateway(address: str, location: str) -> None:
     """Token first; addresses of version 6 in brackets."""
     assert urls.admitting(Gateway("a:b", "default", address), "t") == location
+
+
+def test_the_portal_shows_no_data_where_the_router_reports_none() -> None:
+    """Nothing used would not be true, and a pause would save no time."""
+    unreported = replace(PAUSABLE, gateway=replace(GATEWAY, dialect=Dialect.WIFIDOG_NG_2))
+    body = PAGES.portal(PATH, unreported, TOKEN, STATE, PortalDetails(), NOON).decode()
+    assert "Time left" in body
+    assert all(text not in body for text in ("Data used", "Data left", "delay of about a minute", "Pause"))
+    assert "Data used" in PAGES.portal(PATH, PAUSABLE, TOKEN, STATE, PortalDetails(), NOON).decode()

@@ -106,3 +106,16 @@ async def test_names_of_fields_are_short(running: RunningSite, length: int, stat
     wire = await running.connect()
     wire.say(LAST_HELLO[:-2] + b"X" * length + b": y\r\nZ: z\r\n\r\n")
     assert (await wire.ends()).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    "said", [b"close", b"close, TE", b"TE,Close", b"TE\r\nConnection: close", b"keep-alive , close"]
+)
+@ensureDeferred
+async def test_who_asks_for_the_end_gets_it_whatever_else_is_asked_for(running: RunningSite, said: bytes) -> None:
+    """wifidog-ng 2 sends C{Connection: close, TE}; it would cost a connection for ten seconds."""
+    gateway = await running.connect()
+    gateway.say(b"GET /wifidog/auth HTTP/1.1\r\nHost: a\r\nConnection: " + said + b"\r\n\r\n")
+    heard = await gateway.ends()
+    assert heard.endswith(ANSWER)
+    assert b"\r\nConnection: close\r\n" in heard

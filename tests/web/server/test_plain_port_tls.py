@@ -185,6 +185,7 @@ async def test_tls_within_tls_is_nonsense(running: RunningSite) -> None:
     """And so is a ClientHello after a request."""
     heard = await within(10, deferToThread(say, running.port, hello() + b"\r\n\r\n"))
     assert heard.startswith(b"HTTP/1.1 400")
+    await running.has_clients(0)
     wire = await running.connect()
     wire.say(HELLO + hello() + b"\r\n\r\n")
     assert b"HTTP/1.1 400" in await wire.ends()

@@ -21,6 +21,7 @@ from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.activity import fetch_activity
 from wifidogd.store.gateways.gateways import fetch_gateways, lock_gateway, remove
 from wifidogd.store.gateways.heartbeats import fetch_heartbeat
+from wifidogd.store.gateways.router_connections import fetch_connected_at
 
 STATES = {True: "yes", False: "no", None: "-"}
 """How a check of the check-list is shown."""
@@ -139,7 +140,8 @@ async def show_one(command: Command) -> None:
         if gateway is None:
             raise _unknown(gw_id)
         heartbeat, activity = await fetch_heartbeat(cursor, gw_id), await fetch_activity(cursor, gw_id)
-        return Evidence(gateway, heartbeat, activity, command.now)
+        connected_at = await fetch_connected_at(cursor, gw_id)
+        return Evidence(gateway, heartbeat, activity, command.now, connected_at)
 
     evidence = await command.transaction(work)
     checks = checklist(evidence, server)

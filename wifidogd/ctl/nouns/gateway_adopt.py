@@ -15,6 +15,7 @@ from wifidogd.ctl.cli.server_address import find_server, server_options
 from wifidogd.ctl.nouns.gateway_candidate import describe, expect_no_mistake, look_up
 from wifidogd.ctl.nouns.gateway_list import doubts_about_macs, shared_names
 from wifidogd.domain.gateways import Gateway, WaitingGateway, is_absent
+from wifidogd.domain.sessions import Counters
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.gateways.adoption import Companions, find_companions
 from wifidogd.gateways.registry import DEFAULT_NETWORK
@@ -59,6 +60,13 @@ def add_adopt(verbs: Callable[..., ArgumentParser]) -> None:
         action=BooleanOptionalAction,
         help="without a key, believe which device is reported all the same: anybody can then come back as a device "
         "that is remembered by its MAC address, and use up what a plan gives to a device",
+    )
+    parser.add_argument(
+        "--counters",
+        choices=[each.value for each in Counters],
+        help="what its software calls incoming: straight for what guests receive, swapped for what they send, auto for "
+        "what is known of the software and seen of its packets (default: auto); "
+        "`wifidogctl gateway show` says when they look exchanged",
     )
     add_format(parser, "what its software reads, by default as far as its calls tell")
     parser.add_argument("--expect", action="store_true", help="adopt it although no router of that name has called yet")

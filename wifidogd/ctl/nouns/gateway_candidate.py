@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain
 from wifidogd.domain.gateways import Gateway, WaitingGateway, near_misses
 from wifidogd.domain.plans import Network
+from wifidogd.domain.sessions import Counters
 from wifidogd.gateways.adoption import has_address, on_device
 from wifidogd.gateways.registry import DEFAULT_NETWORK
 from wifidogd.store.driver.database import Cursor
@@ -78,11 +79,11 @@ def describe(command: Command, known: Candidate) -> Gateway:
     """Return the gateway as typed, completed by what was known before and by what it said while it waited."""
     typed = command.arguments
     gateway = known.gateway or _as_it_waits(known, known.gw_id)
-    changes = {
+    changes: dict[str, Any] = {
         name: value
         for name, value in (
             ("address", typed.address), ("port", typed.port), ("network", typed.network), ("interval", typed.interval),
-            ("trust_macs", typed.trust_macs),
+            ("trust_macs", typed.trust_macs), ("counters", typed.counters and Counters(typed.counters)),
         )
         if value is not None
     }  # fmt: skip

@@ -10,10 +10,15 @@ from wifidogd.ctl.cli.arguments import JSON, add_nouns, gateway_id, mac_address,
 from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_table
 from wifidogd.ctl.nouns.account import account_name
+from wifidogd.domain.reports.capabilities import capabilities_of, effect_of_ending
 from wifidogd.store.accounts.accounts import fetch_account
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.gateways import fetch_gateways
+from wifidogd.store.gateways.router_connections import fetch_connected
 from wifidogd.store.operators.reports import Kicked, SessionState, kick, list_sessions
+
+NOT_REPORTED = "not reported"
+"""The state of a guest whose router tells nothing of them."""
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
@@ -28,8 +33,9 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     kicking = verbs(
         "kick",
         help="end sessions",
-        description="End sessions.  A guest who is online goes offline when the gateway next reports, "
-        "within a minute by default, or within a second if it keeps a WebSocket open.",
+        description="End sessions.  A guest who is online goes offline within a second if the router keeps a WebSocket "
+        "open, else when it next reports, within its CheckInterval.  A router with wifidog-ng 2 reports nobody: its "
+        "guests stay until they log out.",
     )
     which = kicking.add_mutually_exclusive_group(required=True)
     which.add_argument("session_id", type=positive, nargs="?", metavar="ID", help="number in the list")
@@ -62,6 +68,11 @@ async def list_open(command: Command) -> None:
         )
     else:
         print("No session is open.")
+    if any(_state(session) == NOT_REPORTED for session in sessions):
+        complain(
+            "Not reported: the routers of these guests, with wifidog-ng 2, tell nothing of them.  They may have left; "
+            "limits and `session kick` do not reach them, and their data is not counted."
+        )
     if len(sessions) == wanted.limit:
         complain(f"There may be more than these {wanted.limit}: see them with --limit.")
 
@@ -70,19 +81,22 @@ async def kick_some(command: Command) -> None:
     """End the sessions that were named, and print when that takes effect."""
     wanted = command.arguments
 
-    async def work(cursor: Cursor) -> Kicked:
+    async def work(cursor: Cursor) -> tuple[Kicked, list[str]]:
         account_id = await _account_id(cursor, wanted.account)
-        return await kick(cursor, command.now, session_id=wanted.session_id, mac=wanted.mac, account_id=account_id)
+        kicked = await kick(cursor, command.now, session_id=wanted.session_id, mac=wanted.mac, account_id=account_id)
+        connected = await fetch_connected(cursor, kicked.ending) if kicked.ending else set()
+        gateways = [one for one in await fetch_gateways(cursor) if one.gw_id in kicked.ending] if kicked.ending else []
+        return kicked, [
+            f"{count(kicked.ending[one.gw_id], 'session')} at {one.gw_id}: the guest goes offline "
+            + effect_of_ending(one.dialect, one.interval, is_connected=one.gw_id in connected)
+            for one in gateways
+        ]
 
-    kicked = await command.transaction(work)
+    kicked, effects = await command.transaction(work)
     if not kicked.ending and not kicked.ended:
         raise CommandFailed("No open session is meant by that: `wifidogctl session list` shows those there are.")
-    if kicked.ending:
-        verb = "ends" if kicked.ending == 1 else "end"
-        print(
-            f"{count(kicked.ending, 'session')} {verb} when the gateway next reports, within a minute by default, "
-            "or within a second if it keeps a WebSocket open."
-        )
+    for effect in effects:
+        print(f"{effect}.")
     if kicked.ended:
         print(f"{count(kicked.ended, 'session')} not yet in use ended at once.")
 
@@ -100,6 +114,8 @@ async def _account_id(cursor: Cursor, name: str | None) -> int | None:
 def _state(session: SessionState) -> str:
     if session.activated_at is None:
         return "pending"
+    if not capabilities_of(session.dialect).reports_use:
+        return NOT_REPORTED
     return "online" if session.ending is None else "ending"
 
 

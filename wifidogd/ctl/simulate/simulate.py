@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import IPv4Address
@@ -24,11 +24,17 @@ from wifidogd.domain.addresses import is_private
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.domain.gateways import Gateway
 from wifidogd.settings import checked_path
+from wifidogd.simulation.families.family import Family
+from wifidogd.simulation.families.names import FAMILIES
+from wifidogd.simulation.families.wifidog import Wifidog
 from wifidogd.simulation.oracle.comparison import Audit, audit
 from wifidogd.simulation.provisioning import MOST_GATEWAYS, sites
 from wifidogd.simulation.run import Simulation
 from wifidogd.simulation.transport import wire
 from wifidogd.simulation.transport.client import HttpClient, IClientReactor, NoAnswer
+
+MIXED = "mixed"
+"""All families in turns."""
 
 MOST_GUESTS = 100_000
 
@@ -55,6 +61,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
         ("--url", "URL", server, "http://127.0.0.1:8080/wifidog/", "the server, on a loopback or private address"),
         ("--gateways", "N", positive, 20, f"how many, {MOST_GATEWAYS} at most"),
         ("--guests", "N", positive, 1_000, f"how many come and go, {MOST_GUESTS} at most"),
+        ("--family", "NAME", families, MIXED, f"software of the gateways: {', '.join(FAMILIES)}, or {MIXED}"),
         ("--interval", "S", check_interval, "60", "CheckInterval of the gateways, simulated seconds"),
         ("--speed", "X", speed, "1", "simulated seconds to a second, 0.1 to 1000"),
         ("--duration", "5m", duration, "5m", "how long it runs, in real time, a day at most"),
@@ -82,6 +89,15 @@ def server(text: str) -> wire.Server:
             "like http://127.0.0.1:8080/wifidog/"
         )
     return wire.Server(host, port, path)
+
+
+def families(text: str) -> Sequence[Family]:
+    """Read which software the gateways have."""
+    if text == MIXED:
+        return list(FAMILIES.values())
+    if text not in FAMILIES:
+        raise ArgumentTypeError(f"{text!r} is no family: write {', '.join(FAMILIES)}, or {MIXED} for all of them")
+    return [FAMILIES[text]]
 
 
 def speed(text: str) -> float:
@@ -131,6 +147,7 @@ async def simulate(command: Command) -> None:
         speed=wanted.speed,
         reactor=cast(IClientReactor, command.reactor),
         random=SystemRandom(),
+        families=wanted.family,
     )
     await _expect_server(simulation.context.client, wanted.url)
     await make_room(command)
@@ -178,7 +195,8 @@ async def _run(command: Command, simulation: Simulation, gateways: list[Gateway]
 async def _expect_known(command: Command, client: HttpClient, gateway: Gateway) -> None:
     """Wait until the server, and each of its processes, has seen that the gateways are adopted."""
     where = command.arguments.url
-    page = wire.get(where, wire.login_target(where, gateway, "10.0.0.1", "02:51:4d:00:00:00", "http://example.org/"))
+    target = Wifidog().login_target(where, gateway, "10.0.0.1", "02:51:4d:00:00:00", "http://example.org/")
+    page = wire.get(where, target)
     for _ in range(KNOWN_WITHIN):
         await deferLater(command.reactor, 1)
         answer, _ = await client.ask(page)

@@ -19,7 +19,6 @@ class ActivityKind(Enum):
     COUNTERS_LIST = "counters of all clients"
     KEY = "key"
     PORTAL = "portal"
-    WEB_SOCKET = "web socket"
     CLOCK_RIGHT = "clock right"
     CLOCK_WRONG = "clock wrong"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 from wifidogd.domain.sessions import Dialect
@@ -43,6 +44,25 @@ CAPABILITIES: dict[Dialect, Capabilities] = {
     Dialect.WIFIDOG_NG_2: Capabilities(reports_use=False, kick=Bites.NEVER),
     Dialect.OTHER: _REPORTING,
 }
+
+
+def effect_of_ending(dialect: Dialect | None, interval: timedelta, *, is_connected: bool) -> str:
+    """
+    Return when a guest goes offline whose session is ended, for operators.
+
+    @param interval: the gateway's CheckInterval.
+    @param is_connected: whether its router keeps a WebSocket open.
+    """
+    seconds = int(interval.total_seconds())
+    if is_connected:
+        return "within a second, by the WebSocket of the router"
+    if capabilities_of(dialect).kick is Bites.NEVER:
+        return "not by this: the router reports nobody, and lets the guest through until they log out"
+    if dialect is Dialect.WIFIDOG_NG_1:
+        return "when the router next sends counters, within 30 seconds"
+    if dialect is Dialect.APFREE:
+        return f"when the router next lists its clients, within {seconds} seconds"
+    return f"when the router next reports the guest, within {seconds} seconds"
 
 
 def capabilities_of(dialect: Dialect | None) -> Capabilities:

@@ -1,69 +1,33 @@
 """
-A router with wifidog-gateway 1.3.0.
+A router with a gateway of one of the families.
 
-It keeps a list of clients, asks about each of them in turn every interval, and obeys the answers as docs/protocol.md 6
-describes: a client who was refused stays listed, a logout is sent once, and a new token for an online client continues
-from the old totals.
+It keeps a list of clients, reports on them every interval as its family does, and obeys the answers as docs/protocol.md
+6 describes: a client who was refused stays listed, a logout is sent once, and a new token for an online client
+continues from the old totals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Protocol
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
 from wifidogd.simulation.actors.behaviour import CLIENT_TIMEOUT, ICMP_ECHO
+from wifidogd.simulation.actors.listed_client import Access, Client, Device
 from wifidogd.simulation.actors.uplink import Uplink
 from wifidogd.simulation.context import Context
+from wifidogd.simulation.families.family import Counting, Family, Line
 from wifidogd.simulation.oracle.expected import NO_OCTETS
 from wifidogd.simulation.oracle.history import ListedDevice
-from wifidogd.simulation.transport import wire
 from wifidogd.simulation.transport.clock import SimulationOver
 
-
-class Device(Protocol):
-    """What a gateway sees of a guest."""
-
-    mac: str
-    ip: str
-
-    def uses(self, gateway: SimulatedGateway, seconds: float) -> Octets | None:
-        """Return the octets of a span of simulated seconds; None for a device that is not there and does not answer."""
-
-
-class Access(Enum):
-    """Which rule of the firewall a client has."""
-
-    NONE = "none"
-    PROBATION = "probation"
-    KNOWN = "known"
-
-
-@dataclass(slots=True, eq=False)
-class Client:
-    """
-    A line of the gateway's list.
-
-    @ivar rule: what the firewall's rule for the client has counted; a new rule begins at zero.
-    @ivar totals: what is reported, which follows the rule only once that has more (docs/protocol.md 6.6).
-    @ivar heard_at: simulated second of the last traffic; C{counted_at} that of the last look.
-    """
-
-    device: Device
-    token: str
-    heard_at: float
-    counted_at: float
-    access: Access = Access.NONE
-    rule: Octets = NO_OCTETS
-    totals: Octets = NO_OCTETS
-
-    def allow(self, access: Access) -> None:
-        """Make a rule for the client, in place of the last."""
-        self.access = access
-        self.rule = NO_OCTETS
+MESSAGES: Mapping[int | None, str] = {
+    AuthCode.VALIDATION: "activate",
+    AuthCode.DENIED: "denied",
+    AuthCode.VALIDATION_FAILED: "failed_validation",
+}
+"""What the server is asked to explain to a guest."""
 
 
 class SimulatedGateway:
@@ -73,12 +37,14 @@ class SimulatedGateway:
     @ivar site: how it was adopted.
     """
 
-    def __init__(self, site: Gateway, context: Context) -> None:
+    def __init__(self, site: Gateway, context: Context, family: Family) -> None:
         self.site = site
+        self._family = family
+        self._last_number = 0
         self._context = context
         self._clients: dict[str, Client] = {}
         self._booted_at = context.clock.now
-        self._uplink = Uplink(site.gw_id, context)
+        self._uplink = Uplink(site.gw_id, family, context)
 
     @property
     def online(self) -> int:
@@ -103,7 +69,7 @@ class SimulatedGateway:
         """
         if self._uplink.cut_off_for >= 2 * self._context.interval:
             return None
-        return wire.login_target(self._context.server, self.site, device.ip, device.mac, wanted)
+        return self._family.login_target(self._context.server, self.site, device.ip, device.mac, wanted)
 
     async def admit(self, device: Device, token: str) -> str | None:
         """
@@ -113,34 +79,41 @@ class SimulatedGateway:
         """
         now = self._context.clock.now
         client = self._clients.setdefault(device.mac, Client(device, token, now, now))
-        client.token = token
-        code = await self._say(Stage.LOGIN, client.device, token, NO_OCTETS)
+        client.token, client.number, client.listed_at = token, self._next_number(), now
+        code = await self._say(Stage.LOGIN, client, NO_OCTETS)
         if self._clients.get(device.mac) is not client:
             return None
+        server, family, gw_id = self._context.server, self._family, self.site.gw_id
         if code == AuthCode.ALLOWED:
             client.allow(Access.KNOWN)
-            return wire.portal_target(self._context.server, self.site.gw_id)
+            return family.portal_target(server, gw_id, device.mac)
         if code == AuthCode.VALIDATION:
             client.allow(Access.PROBATION)
-            return wire.message_target(self._context.server, "activate")
-        if code == AuthCode.DENIED:
+        elif code == AuthCode.DENIED:
             client.access = Access.NONE
-            return wire.message_target(self._context.server, "denied")
-        if code == AuthCode.VALIDATION_FAILED:
-            return wire.message_target(self._context.server, "failed_validation")
-        return None
+        message = MESSAGES.get(code)
+        return None if message is None else family.message_target(server, gw_id, device.mac, message)
 
     async def log_out(self, device: Device) -> None:
         """Answer a device that comes to C{/wifidog/auth} with C{logout}, or an operator who disconnects it."""
         client = self._clients.pop(device.mac, None)
         if client is not None:
-            await self._say(Stage.LOGOUT, device, client.token, client.totals)
+            await self._say(Stage.LOGOUT, client, client.totals)
 
     async def settle(self) -> None:
-        """Report once more on each client about whom the last answer is missing."""
-        for client in list(self._clients.values()):
-            if not self._context.history.is_certain(self._listed(client.device)):
-                await self._say(Stage.COUNTERS, client.device, client.token, client.totals)
+        """Report once more on the clients if the last answer about one is missing."""
+        unsure = [
+            client
+            for client in self._clients.values()
+            if not self._context.history.is_certain(self._listed(client.device))
+        ]
+        if self._family.counting is Counting.LIST and unsure:
+            await self._uplink.report_list([self._line(client) for client in self._clients.values()])
+            return
+        # A family that does not count asks about a client again when the guest reloads the page that signed them in.
+        stage = Stage.LOGIN if self._family.counting is Counting.NONE else Stage.COUNTERS
+        for client in unsure:
+            await self._say(stage, client, client.totals)
 
     async def _check_clients(self) -> None:
         await self._context.clock.sleep(self._context.behaviour.first_report())
@@ -173,23 +146,50 @@ class SimulatedGateway:
             for client in self._clients.values():
                 self._context.history.forgotten(self._listed(client.device))
             self._clients.clear()
+        elif self._family.restarts_counting:
+            for client in self._clients.values():
+                client.number, client.rule, client.totals = self._next_number(), NO_OCTETS, NO_OCTETS
 
     async def _report_all(self) -> None:
-        """Report the clients that are listed now, as they stand now, one after another."""
-        booted_at = self._booted_at
+        """Report the clients that are listed now, as they stand now."""
+        if self._family.counting is Counting.NONE:
+            return
         self._count()
-        for client, token, totals in [(client, client.token, client.totals) for client in self._clients.values()]:
+        listed = [(client, self._line(client)) for client in self._clients.values()]
+        if self._family.counting is Counting.EACH:
+            await self._report_each(listed)
+        else:
+            await self._report_together(listed)
+
+    async def _report_each(self, listed: Sequence[tuple[Client, Line]]) -> None:
+        """Report clients one after another."""
+        booted_at = self._booted_at
+        for client, line in listed:
             if self._context.clock.is_closed:
                 raise SimulationOver
-            code = await self._say(Stage.COUNTERS, client.device, token, totals)
+            code = await self._uplink.report(Stage.COUNTERS, line)
             if self._booted_at != booted_at:
                 return
-            if self._clients.get(client.device.mac) is not client:
-                continue
-            if self._context.clock.now - client.heard_at >= CLIENT_TIMEOUT * self._context.interval:
-                await self.log_out(client.device)
-            else:
-                self._obey(client, code)
+            await self._take(client, code)
+
+    async def _report_together(self, listed: Sequence[tuple[Client, Line]]) -> None:
+        """Report clients in one list; whoever the answer leaves out is left as they are, even if they are idle."""
+        booted_at = self._booted_at
+        codes = await self._uplink.report_list([line for _, line in listed])
+        for client, line in listed:
+            if self._booted_at != booted_at:
+                return
+            if line.mac in codes and line.token == client.token:
+                await self._take(client, codes[line.mac])
+
+    async def _take(self, client: Client, code: int | None) -> None:
+        """Do what an answer about a client says, or log out one that has been idle for too long."""
+        if self._clients.get(client.device.mac) is not client:
+            return
+        if self._context.clock.now - client.heard_at >= CLIENT_TIMEOUT * self._context.interval:
+            await self.log_out(client.device)
+        else:
+            self._obey(client, code)
 
     def _obey(self, client: Client, code: int | None) -> None:
         """Do what an answer to counters says; anything else than these leaves the client as it is."""
@@ -208,6 +208,8 @@ class SimulatedGateway:
             client.counted_at = now
             if used is None:
                 continue
+            most = self._family.most_at_once
+            used = Octets(min(used.incoming, most), min(used.outgoing, most))
             client.heard_at = now
             if client.access is not Access.NONE:
                 rule, totals = client.rule, client.totals
@@ -216,8 +218,16 @@ class SimulatedGateway:
                 )
                 client.totals = Octets(max(totals.incoming, rule.incoming), max(totals.outgoing, rule.outgoing))
 
-    async def _say(self, stage: Stage, device: Device, token: str, totals: Octets) -> int | None:
-        return await self._uplink.report(stage, device.ip, device.mac, token, totals)
+    async def _say(self, stage: Stage, client: Client, totals: Octets) -> int | None:
+        return await self._uplink.report(stage, self._line(client)._replace(totals=totals))
+
+    def _line(self, client: Client) -> Line:
+        online_for = int(self._context.clock.now - client.listed_at)
+        return Line(client.device.ip, client.device.mac, client.token, client.totals, client.number, online_for)
+
+    def _next_number(self) -> int:
+        self._last_number += 1
+        return self._last_number
 
     def _listed(self, device: Device) -> ListedDevice:
         return ListedDevice(self.site.gw_id, device.mac)

@@ -41,8 +41,8 @@ class Guest:
         self._button: Form | None = None
         self._cookies: dict[str, str] = {}
 
-    def uses(self, gateway: SimulatedGateway, seconds: float) -> Octets | None:
-        """Use the internet where the guest is; as L{Device<wifidogd.simulation.actors.gateway.Device>}."""
+    def uses(self, gateway: object, seconds: float) -> Octets | None:
+        """Use the internet where the guest is; as L{Device<wifidogd.simulation.actors.listed_client.Device>}."""
         return self._context.behaviour.used(self._traffic_rate, seconds) if self._at is gateway else None
 
     async def live(self) -> None:
@@ -72,7 +72,7 @@ class Guest:
         target = gateway.catch(self, WANTED)
         if target is None:
             return
-        page = await self._browse(Kind.PAGE, wire.get(self._context.server, target, self._cookies), HTTPStatus.OK)
+        page = await self._browse(Kind.PAGE, self._get(target), HTTPStatus.OK)
         form = None if isinstance(page, NoAnswer) else self._form(Kind.PAGE, page, "login")
         if form is None:
             return
@@ -88,8 +88,7 @@ class Guest:
     async def _submit(self, gateway: SimulatedGateway, form: Form) -> str | None:
         """Send the form, a second time if it turns out that the server thinks the guest is online already."""
         expected = (HTTPStatus.SEE_OTHER,) if "again" in form.fields else (HTTPStatus.SEE_OTHER, HTTPStatus.OK)
-        request = wire.post(self._context.server, form.action, form.fields, self._cookies)
-        page = await self._browse(Kind.FORM, request, *expected)
+        page = await self._browse(Kind.FORM, self._post(form), *expected)
         if isinstance(page, NoAnswer):
             return None
         if page.status == HTTPStatus.OK:
@@ -108,8 +107,7 @@ class Guest:
         """Take note of the log-out button, which must be there if the guest is in."""
         history, listed = self._context.history, self._place(gateway)
         was_online = history.is_online(listed, self._token)
-        request = wire.get(self._context.server, target, self._cookies)
-        page = await self._browse(Kind.PORTAL, request, HTTPStatus.OK, HTTPStatus.SEE_OTHER)
+        page = await self._browse(Kind.PORTAL, self._get(target), HTTPStatus.OK, HTTPStatus.SEE_OTHER)
         if isinstance(page, NoAnswer):
             return
         self._button = Html(page.body).form_to(f"{self._context.server.path}logout")
@@ -136,14 +134,19 @@ class Guest:
         """
         history, listed = self._context.history, self._place(gateway)
         number = history.began(listed, self._token, None)
-        request = wire.post(self._context.server, button.action, button.fields, self._cookies)
-        page = await self._browse(Kind.BUTTON, request, HTTPStatus.OK)
+        page = await self._browse(Kind.BUTTON, self._post(button), HTTPStatus.OK)
         if isinstance(page, NoAnswer):
             (history.unsaid if page is NoAnswer.REFUSED else history.lost)(listed, number)
             return False
         history.heard(listed, number)
         calling = f"http://{gateway.site.address}:{gateway.site.port}/wifidog/auth?logout=1&"
         return any(image.startswith(calling) for image in Html(page.body).images)
+
+    def _get(self, target: str) -> bytes:
+        return wire.get(self._context.server, target, self._cookies)
+
+    def _post(self, form: Form) -> bytes:
+        return wire.post(self._context.server, form.action, form.fields, self._cookies)
 
     async def _browse(self, kind: Kind, request: bytes, *expected: HTTPStatus) -> wire.Page | NoAnswer:
         """

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from wifidogd.domain.sessions import AuthCode, Octets, Stage
+from collections.abc import Mapping, Sequence
+
+from wifidogd.domain.sessions import AuthCode, Stage
 from wifidogd.simulation.context import Context
+from wifidogd.simulation.families.family import Family, Line
 from wifidogd.simulation.oracle.history import ListedDevice
 from wifidogd.simulation.statistics import Kind
 from wifidogd.simulation.transport import wire
@@ -18,8 +21,9 @@ CANNOT_SAY = 503
 class Uplink:
     """A gateway's way to the server."""
 
-    def __init__(self, gw_id: str, context: Context) -> None:
+    def __init__(self, gw_id: str, family: Family, context: Context) -> None:
         self._gw_id = gw_id
+        self._family = family
         self._context = context
         self._cut_off_at: float | None = None
 
@@ -34,57 +38,84 @@ class Uplink:
 
         @param uptime: in real seconds, as the server compares it with its own clock.
         """
-        statistics = self._context.statistics
-        answer, seconds = await self._context.client.ask(wire.ping(self._context.server, self._gw_id, uptime))
-        self._note_contact(answer)
+        answer, seconds = await self._ask(self._family.ping(self._context.server, self._gw_id, uptime))
         if isinstance(answer, NoAnswer):
-            statistics.missed(Kind.PING)
+            self._context.statistics.missed(Kind.PING)
             return
-        statistics.took(Kind.PING, seconds)
-        if not wire.says_pong(answer):
-            statistics.fault(Kind.PING, f"{self._gw_id} was not told Pong but {_shown(answer)}")
+        self._context.statistics.took(Kind.PING, seconds)
+        if not self._family.hears_pong(answer):
+            self._context.statistics.fault(Kind.PING, f"{self._gw_id} was not told Pong but {_shown(answer)}")
 
-    async def report(self, stage: Stage, ip: str, mac: str, token: str, totals: Octets) -> int | None:
+    async def report(self, stage: Stage, line: Line) -> int | None:
         """
         Tell the server about a client.
 
         @return: the verdict as the gateway reads it; None for an error.
         """
-        listed = ListedDevice(self._gw_id, mac)
-        number = self._context.history.began(listed, token, stage, totals)
-        request = wire.report(self._context.server, stage, self._gw_id, ip, mac, token, totals)
-        answer, seconds = await self._context.client.ask(request)
-        self._note_contact(answer)
-        return self._judge(KINDS[stage], listed, number, answer, seconds)
-
-    def _judge(
-        self, kind: Kind, listed: ListedDevice, number: int, answer: bytes | NoAnswer, seconds: float
-    ) -> int | None:
-        """Enter an answer into the history, which knows whether it is right."""
-        history, statistics = self._context.history, self._context.statistics
+        number = self._begin(stage, line)
+        answer, seconds = await self._ask(self._family.report(self._context.server, stage, self._gw_id, line))
+        kind = KINDS[stage]
         if isinstance(answer, NoAnswer):
-            statistics.missed(kind)
-            (history.unsaid if answer is NoAnswer.REFUSED else history.lost)(listed, number)
+            self._context.statistics.missed(kind)
+            self._unanswered(line, number, answer)
             return None
-        code = wire.read_verdict(answer)
-        if code is not None and wire.read_status(answer) == CANNOT_SAY:
-            statistics.missed(kind)
-            history.lost(listed, number)
+        code = self._family.read_verdict(answer)
+        if wire.read_status(answer) == CANNOT_SAY:
+            self._context.statistics.missed(kind)
+            self._unanswered(line, number, NoAnswer.LOST)
             return code
-        statistics.took(kind, seconds)
+        self._context.statistics.took(kind, seconds)
+        self._judge(kind, line, number, code, answer)
+        return code
+
+    async def report_list(self, lines: Sequence[Line]) -> Mapping[str, int]:
+        """
+        Tell the server about all clients at once.
+
+        @return: the verdicts as the gateway reads them, by MAC; it leaves clients without one as they are.
+        """
+        numbers = [self._begin(Stage.COUNTERS, line) for line in lines]
+        answer, seconds = await self._ask(self._family.report_list(self._context.server, self._gw_id, lines))
+        if isinstance(answer, NoAnswer) or wire.read_status(answer) == CANNOT_SAY:
+            self._context.statistics.missed(Kind.COUNTERS)
+            why = answer if isinstance(answer, NoAnswer) else NoAnswer.LOST
+            for line, number in zip(lines, numbers, strict=True):
+                self._unanswered(line, number, why)
+            return {}
+        self._context.statistics.took(Kind.COUNTERS, seconds)
+        codes = self._family.read_list(answer, lines)
+        for line, number in zip(lines, numbers, strict=True):
+            self._judge(Kind.COUNTERS, line, number, codes.get(line.mac), answer)
+        return codes
+
+    async def _ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
+        """Ask the server, and record since when it has been out of reach."""
+        answer, seconds = await self._context.client.ask(request, self._family.patience)
+        if answer is not NoAnswer.REFUSED:
+            self._cut_off_at = None
+        elif self._cut_off_at is None:
+            self._cut_off_at = self._context.clock.now
+        return answer, seconds
+
+    def _begin(self, stage: Stage, line: Line) -> int:
+        totals = line.totals if stage is Stage.COUNTERS or self._family.logs_out_with_totals else None
+        return self._context.history.began(self._listed(line), line.token, stage, totals)
+
+    def _unanswered(self, line: Line, number: int, why: NoAnswer) -> None:
+        history = self._context.history
+        (history.unsaid if why is NoAnswer.REFUSED else history.lost)(self._listed(line), number)
+
+    def _judge(self, kind: Kind, line: Line, number: int, code: int | None, answer: bytes) -> None:
+        """Enter an answer into the history, which knows whether it is right."""
+        history, statistics, listed = self._context.history, self._context.statistics, self._listed(line)
         if code not in (AuthCode.DENIED, AuthCode.ALLOWED):
             history.lost(listed, number)
             statistics.fault(kind, f"{listed.mac} at {listed.gw_id} was answered {_shown(answer)}")
         elif not history.heard(listed, number, AuthCode(code)):
             statistics.fault(kind, f"{listed.mac} at {listed.gw_id} was answered {code}, which is wrong")
-        return code
 
-    def _note_contact(self, answer: bytes | NoAnswer) -> None:
-        """Record since when the server has been out of reach."""
-        if answer is not NoAnswer.REFUSED:
-            self._cut_off_at = None
-        elif self._cut_off_at is None:
-            self._cut_off_at = self._context.clock.now
+    def _listed(self, line: Line) -> ListedDevice:
+        return ListedDevice(self._gw_id, line.mac)
 
 
 def _shown(answer: bytes) -> str:

@@ -57,12 +57,13 @@ class Event(NamedTuple):
     Something the server is told about a token.
 
     @ivar stage: None for a guest who presses the log-out button of the portal.
+    @ivar totals: None from a gateway that does not say.
     @ivar may_have_lapsed: whether a token that nobody has used yet may be too old.
     """
 
     token: str
     stage: Stage | None
-    totals: Octets = Octets()
+    totals: Octets | None = Octets()
     may_have_lapsed: bool = False
 
 
@@ -113,10 +114,10 @@ def _replaced(sessions: ExpectedSessions, session: ExpectedSession) -> tuple[Exp
 
 
 def _taken(session: ExpectedSession, event: Event) -> Iterator[ExpectedSession]:
-    """Enter a report; at login a gateway always says 0, which is no news."""
+    """Enter a report; at login a gateway always says 0 or nothing, which is no news."""
     is_over = session.phase is Phase.ENDING or event.stage is Stage.LOGOUT
     session = session._replace(phase=Phase.ENDED if is_over else Phase.ONLINE)
-    if event.stage is Stage.LOGIN:
+    if event.stage is Stage.LOGIN or event.totals is None:
         yield session
         return
     used = session.used + grown(session.last, event.totals)

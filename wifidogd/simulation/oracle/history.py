@@ -88,11 +88,12 @@ class History:
             Scenario((*scenario.sessions, ExpectedSession(token)), scenario.answered) for scenario in known.scenarios
         }
 
-    def began(self, device: ListedDevice, token: str, stage: Stage | None, totals: Octets = Octets()) -> int:
+    def began(self, device: ListedDevice, token: str, stage: Stage | None, totals: Octets | None = Octets()) -> int:
         """
         Note that the server is about to be told something.
 
         @param stage: None for the log-out button of the portal.
+        @param totals: None if the server is not told any.
         @return: the number of this event.
         """
         self._last_event += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from enum import Enum
 
@@ -12,13 +13,15 @@ from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 PATIENCE = 30.0
-"""Seconds until a gateway or a guest gives up (wifidog-gateway C{src/simple_http.c}); they do not run faster."""
+"""Seconds until a guest gives up; as all patience, it does not run faster with simulated time."""
 
 MOST_OPEN = 200
 """Connections at once; a request beyond them waits for one to end."""
 
 LONGEST_ANSWER = 1_000_000
 """Octets."""
+
+_LENGTH = re.compile(rb"\r\nContent-Length: *([0-9]{1,9})(?:\r\n|\Z)", re.IGNORECASE)
 
 
 class NoAnswer(Enum):
@@ -47,10 +50,13 @@ class HttpClient:
         self._waiting: deque[Deferred[None]] = deque()
         self._is_cut = False
 
-    async def ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
+    async def ask(self, request: bytes, patience: float | None = None) -> tuple[bytes | NoAnswer, float]:
         """
         Send a request on a connection of its own and read until the server hangs up.
 
+        If the request asks for a connection that stays open, as wifidog-ng 1.x does, its length ends the answer.
+
+        @param patience: seconds until it is given up; None for L{PATIENCE}.
         @return: all that was received, or why there is nothing; and the seconds that it took.
         """
         if len(self._exchanges) >= MOST_OPEN:
@@ -63,10 +69,10 @@ class HttpClient:
         self._exchanges.add(exchange)
         started = self._reactor.seconds()
         exchange.connector = self._reactor.connectTCP(self._host, self._port, exchange, timeout=None)  # type: ignore[arg-type]
-        patience = self._reactor.callLater(PATIENCE, exchange.give_up)
+        giving_up = self._reactor.callLater(PATIENCE if patience is None else patience, exchange.give_up)
         answer = await exchange.answer
-        if patience.active():
-            patience.cancel()
+        if giving_up.active():
+            giving_up.cancel()
         self._exchanges.discard(exchange)
         if self._waiting:
             self._waiting.popleft().callback(None)
@@ -110,10 +116,12 @@ class _Exchange(ClientFactory):
 
 
 class _ExchangeProtocol(Protocol):
-    """Sends the request and reads until the server closes."""
+    """Sends the request and reads the answer."""
 
     def __init__(self, exchange: _Exchange) -> None:
         self._exchange = exchange
+        head = exchange.request.partition(b"\r\n\r\n")[0]
+        self._stays_open = b" HTTP/1.1\r\n" in head and b"\r\nConnection: close" not in head
         self._received: list[bytes] = []
         self._octets = 0
 
@@ -128,8 +136,18 @@ class _ExchangeProtocol(Protocol):
         self._octets += len(data)
         if self._octets > LONGEST_ANSWER:
             self._exchange.give_up()
+        elif self._stays_open and _is_whole(b"".join(self._received)):
+            assert self.transport is not None
+            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Return what was received; a connection that broke, or was closed without an octet, is no answer."""
         is_whole = self._received and reason.check(ConnectionDone)
         self._exchange.answer.callback(b"".join(self._received) if is_whole else NoAnswer.LOST)
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Return whether an answer is as long as its head says."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    return bool(end) and length is not None and len(body) >= int(length[1])

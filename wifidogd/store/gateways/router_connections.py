@@ -37,6 +37,19 @@ FORGET = """
 """
 
 
+FETCH_CONNECTED = """
+    SELECT gw_id
+      FROM router_connections
+     WHERE gw_id = ANY(%(gw_ids)s::text[])
+"""
+
+FETCH_CONNECTED_AT = """
+    SELECT connected_at
+      FROM router_connections
+     WHERE gw_id = %(gw_id)s
+"""
+
+
 class ClaimedGateway(NamedTuple):
     """
     A gateway that a connection says it speaks for.
@@ -70,6 +83,19 @@ async def claim_gateways(cursor: Cursor, server: str, claims: Sequence[ClaimedGa
         },
     )
     return {gw_id for (gw_id,) in cursor.fetchall()}
+
+
+async def fetch_connected(cursor: Cursor, gw_ids: Collection[str]) -> set[str]:
+    """Return those of some gateways whose routers are connected."""
+    await cursor.execute(FETCH_CONNECTED, {"gw_ids": list(gw_ids)})
+    return {gw_id for (gw_id,) in cursor.fetchall()}
+
+
+async def fetch_connected_at(cursor: Cursor, gw_id: str) -> datetime | None:
+    """Return since when the router of a gateway is connected; None if it is not."""
+    await cursor.execute(FETCH_CONNECTED_AT, {"gw_id": gw_id})
+    row = cursor.fetchone()
+    return None if row is None else row[0]
 
 
 async def release_gateways(cursor: Cursor, server: str, gw_ids: Collection[str]) -> None:

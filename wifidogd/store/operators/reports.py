@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from wifidogd.domain.sessions import Ended, Octets, Reason
+from wifidogd.domain.sessions import Dialect, Ended, Octets, Reason
 from wifidogd.store.accounting.sessions import end_sessions, lock_sessions
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
 
 LIST_SESSIONS = """
     SELECT session_id, gw_id, accounts.name AS account, mac, ip, opened_at, activated_at, reported_at, incoming,
-           outgoing, expires_at, quota_octets, ending
+           outgoing, expires_at, quota_octets, ending, dialect
       FROM sessions
+      JOIN gateways USING (gw_id)
       LEFT JOIN accounts USING (account_id)
      WHERE (%(gw_id)s::text IS NULL OR gw_id = %(gw_id)s)
        AND (%(account_id)s::bigint IS NULL OR account_id = %(account_id)s)
@@ -70,6 +72,7 @@ class SessionState:
     @ivar expires_at: None for no time limit too.
     @ivar quota_octets: both directions together; None for no limit.
     @ivar ending: why the next report will end it; None normally.
+    @ivar dialect: of its gateway; None before that has reported anybody.
     """
 
     session_id: int
@@ -84,6 +87,7 @@ class SessionState:
     expires_at: datetime | None
     quota_octets: int | None
     ending: Reason | None
+    dialect: Dialect | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +125,11 @@ class Kicked:
     """
     What became of sessions that the operator wants to end.
 
-    @ivar ending: end at their gateway's next counters report.
+    @ivar ending: how many are to end, and have not yet, by gw_id.
     @ivar ended: were pending and have ended at once.
     """
 
-    ending: int
+    ending: Mapping[str, int]
     ended: int
 
 
@@ -159,10 +163,12 @@ async def kick(
     found = await _find_sessions(cursor, {"session_id": session_id, "mac": mac, "account_id": account_id})
     sessions = (await lock_sessions(cursor, found)).values()
     pending = [session for session in sessions if session.activated_at is None]
-    online = [session.token_hash for session in sessions if session.activated_at is not None]
+    online = [session for session in sessions if session.activated_at is not None]
     end_sessions(cursor, [Ended(session, now, Reason.KICKED) for session in pending])
-    await cursor.execute(ASK_TO_END, {"token_hashes": online, "reason": Reason.KICKED.value})
-    return Kicked(len(online), len(pending))
+    await cursor.execute(
+        ASK_TO_END, {"token_hashes": [session.token_hash for session in online], "reason": Reason.KICKED.value}
+    )
+    return Kicked(Counter(session.gw_id for session in online), len(pending))
 
 
 async def count_everything(cursor: Cursor, now: datetime) -> Counts:
@@ -191,6 +197,7 @@ def _session_state(
     expires_at: datetime | None,
     quota_octets: int | None,
     ending: str | None,
+    dialect: str | None,
 ) -> SessionState:
     return SessionState(
         session_id,
@@ -205,6 +212,7 @@ def _session_state(
         expires_at,
         quota_octets,
         None if ending is None else Reason(ending),
+        None if dialect is None else Dialect(dialect),
     )
 
 

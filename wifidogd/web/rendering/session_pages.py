@@ -11,6 +11,7 @@ from wifidogd.access.open_session import Refused
 from wifidogd.access.session_view import SessionView
 from wifidogd.domain.guests import OtherDevice, StoredData
 from wifidogd.domain.plans import Network, TimeCounts
+from wifidogd.domain.reports.capabilities import capabilities_of
 from wifidogd.web.rendering import urls
 from wifidogd.web.rendering.brand import Page, page_of
 from wifidogd.web.rendering.destination import host_of, wanted_page
@@ -54,6 +55,7 @@ def portal(
         refresh=urls.portal_of(path, session, token),
         source=urls.figures_of(path, session, token),
         can_pause=_can_pause(session),
+        is_counted=capabilities_of(session.gateway.dialect).reports_use,
         other_devices=[
             (device, sealed, span(now - device.since), size(device.used.total))
             for device, sealed in details.other_devices
@@ -111,6 +113,8 @@ def erased(network: Network | None, logging_out: str | None) -> Page:
 
 def _can_pause(session: SessionView) -> bool:
     """Return whether a guest saves time by being offline."""
+    if not capabilities_of(session.gateway.dialect).reports_use:
+        return False  # Its router does not tell when the guest is offline.
     plan = None if session.allowance is None else session.allowance.plan
     return plan is not None and plan.time_limit is not None and plan.time_counts is TimeCounts.USED
 

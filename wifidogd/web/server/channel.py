@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IProtocol
 from twisted.internet.protocol import connectionDone
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 from zope.interface import implementer
@@ -20,6 +18,7 @@ from zope.interface import implementer
 from wifidogd.runtime.deadlines import Deadline
 from wifidogd.web.server.connection_limit import SlowClients
 from wifidogd.web.server.request_limits import LimitedChannel
+from wifidogd.web.server.tls import is_tcp, start_tls
 from wifidogd.web.server.upgraded import UpgradedConnection
 
 if TYPE_CHECKING:
@@ -70,6 +69,15 @@ class Channel(LimitedChannel):
         self.site.connections.remove(self)
         super().connectionLost(reason)
 
+    def start_tls(self, data: bytes) -> bool:
+        """Speak TLS from now on; what the client may hold, and for how long, stays as it was."""
+        tls = self.site.tls
+        if self._is_secure or tls is None or not tls.is_ready or not is_tcp(self.transport):
+            return False
+        self._is_secure = self.has_plain_port = True
+        start_tls(self, tls, data)
+        return True
+
     def _protocolUpgradeForWebsockets(self, protocol: IProtocol) -> None:
         """
         Hand the connection to a WebSocket, which has deadlines of its own.
@@ -110,25 +118,6 @@ class Channel(LimitedChannel):
         """Close a WebSocket because the server stops."""
         self.upgraded.go_away()
 
-    def start_tls(self, data: bytes) -> bool:
-        """
-        Speak TLS from now on, at a port of plain HTTP; as L{LimitedChannel} has it.
-
-        What the client may hold, and for how long, stays as it was when the connection was made.
-        """
-        tls, lowest = self.site.tls, self.transport
-        while isinstance(lowest, ProtocolWrapper):
-            lowest = lowest.transport
-        is_internet = isinstance(lowest.getHost(), (IPv4Address, IPv6Address))
-        if self._is_secure or tls is None or not tls.is_ready or not is_internet:
-            return False
-        self._is_secure = self.has_plain_port = True
-        lowest.startTLS(tls)
-        if self.transport is lowest:
-            self.transport = lowest.protocol  # which knows that it is closing before its connection does
-        lowest.protocol.dataReceived(data)
-        return True
-
     def isSecure(self) -> bool:
         """Return whether the client uses TLS."""
         return self._is_secure
@@ -149,8 +138,14 @@ class Channel(LimitedChannel):
             self.persistent = False
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
-        """Return whether another request may follow; if the server forbids it, the answer says so."""
-        if not self.site.connections.may_be_kept:
+        """
+        Return whether another request may follow; if the server forbids it, the answer says so.
+
+        The library reads only a C{close} that stands alone; wifidog-ng 2 sends C{close, TE}.
+        """
+        said = b",".join(request.requestHeaders.getRawHeaders(b"Connection", []))
+        is_unwanted = b"close" in {option.strip().lower() for option in said.split(b",")}
+        if is_unwanted or not self.site.connections.may_be_kept:
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
             return False
         return bool(super().checkPersistence(request, version))

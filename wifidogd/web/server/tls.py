@@ -7,7 +7,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.protocols.policies import ProtocolWrapper
 from zope.interface import implementer
 
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
@@ -85,3 +87,28 @@ class PlainPortTls:
         """Return the state of one connection; as C{IOpenSSLServerConnectionCreator} has it."""
         assert self._context is not None, "nobody speaks TLS without a certificate"
         return SSL.Connection(self._context, None)
+
+
+def start_tls(protocol: Any, tls: PlainPortTls, data: bytes) -> None:
+    """
+    Put TLS below the protocol of a connection.
+
+    @param protocol: what it receives from now on has been decrypted; its C{transport} may be another afterwards.
+    @param data: what the client has sent so far.
+    """
+    lowest = _lowest(protocol.transport)
+    lowest.startTLS(tls)
+    if protocol.transport is lowest:
+        protocol.transport = lowest.protocol  # which knows that it is closing before its connection does
+    lowest.protocol.dataReceived(data)
+
+
+def is_tcp(transport: Any) -> bool:
+    """Return whether a connection is one of TCP, perhaps behind a proxy that names its client."""
+    return isinstance(_lowest(transport).getHost(), (IPv4Address, IPv6Address))
+
+
+def _lowest(transport: Any) -> Any:
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    return transport

@@ -1,0 +1,18 @@
+"""The families by the names that operators call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wifidogd.simulation.families.apfree import Apfree, ApfreeV1
+from wifidogd.simulation.families.family import Family
+from wifidogd.simulation.families.wifidog import Wifidog
+from wifidogd.simulation.families.wifidog_ng import WifidogNg, WifidogNg1
+
+FAMILIES: Mapping[str, Family] = {
+    "wifidog": Wifidog(),
+    "apfree": Apfree(),
+    "apfree-v1": ApfreeV1(),
+    "wifidog-ng": WifidogNg(),
+    "wifidog-ng-1": WifidogNg1(),
+}
