@@ -74,6 +74,7 @@ SAME_MEANING = {
     "preview": "pages with made-up guests",
     "remembered_devices": "devices that come back without a form",
     "roaming": "guests who go from one gateway to another",
+    "router_commands": "what routers can be told",
     "routes": "the paths of a Klein app",
     "server_address": "where guests and gateways reach the server",
     "session": "the time between a guest's sign-in and its end",
