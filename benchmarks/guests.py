@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks import stored_guests
-from benchmarks.disk import Disk
 from benchmarks.guest_rates import GATEWAYS, GUESTS, RATE, Step, report
 from benchmarks.output.table import Result
+from benchmarks.requests.disk import Disk
 from benchmarks.requests.gateways import Counters, Rounds, ping
 from benchmarks.requests.load import Load, Running
 from tests.support.postgres import execute
