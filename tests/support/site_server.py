@@ -15,6 +15,7 @@ from twisted.internet.tcp import Port
 from tests.support.deadline import within
 from tests.support.raw_http import Reply, ask
 from wifidogd.access.arrivals import Arrivals
+from wifidogd.access.mail_access import MailAccess
 from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionViews
@@ -72,13 +73,6 @@ class SiteServer:
     def __post_init__(self) -> None:
         self.registry = Registry(self.database, utc_now=lambda: self.now, trust_new_gateways=self.trust_new_gateways)
         self.passwords = Passwords(reactor)  # type: ignore[arg-type]
-        self.sign_in_services = SignInServices(
-            Arrivals(self.database),
-            AccountSignIn(self.database, self.passwords, utc_now=lambda: self.now),
-            VoucherSignIn(self.database),
-            RememberedDevices(self.database),
-            Roaming(self.database, self.registry, utc_now=lambda: self.now),
-        )
         self.views = SessionViews(self.database, self.registry, utc_now=lambda: self.now)
         self.observations = Observations(self.database, self.registry, clock=reactor)  # type: ignore[arg-type]
         self.ledger = Ledger(
@@ -91,6 +85,14 @@ class SiteServer:
         self.lag = ReactorLag(reactor)  # type: ignore[arg-type]
         gateway = self._gateway_pages()
         self.routers = self._make_routers()
+        self.sign_in_services = SignInServices(
+            Arrivals(self.database),
+            AccountSignIn(self.database, self.passwords, utc_now=lambda: self.now),
+            VoucherSignIn(self.database),
+            RememberedDevices(self.database),
+            Roaming(self.database, self.registry, utc_now=lambda: self.now),
+            MailAccess(self.database, self.routers.relay),
+        )
         self.site = WifidogdSite(
             gateway.app.resource(),
             self._guest_pages().app.resource(),

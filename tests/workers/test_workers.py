@@ -27,6 +27,8 @@ from tests.support.checkout import ROOT
 from tests.support.deadline import within
 from tests.support.observing import Output
 from tests.support.running_server import Answer, ask
+from tests.support.testbed.fake_router import connect_router
+from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.driver.database import Database
 
@@ -277,3 +279,39 @@ async def test_workers_that_cannot_start_stop_the_server_with_one_sentence(datab
     assert logged.endswith(last)
     assert last.endswith("install the newer wifidogd again.")
     assert "starting it again" not in parent.output.text
+
+
+ROUTERS = 8
+ONLINE = """
+    INSERT INTO sessions (token_hash, gw_id, mac, ip, opened_at, activated_at, reported_at)
+    SELECT sha256(gw_id::bytea), gw_id, '02:00:00:00:00:01', '10.0.0.1', now(), now(), now()
+      FROM gateways
+     WHERE gw_id <> 'lobby'
+"""
+SERVERS = "SELECT count(*), count(DISTINCT server) FROM router_connections"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_router_is_told_by_whichever_worker_it_is_connected_to(parent: Parent, database: Database) -> None:
+    """What another process has marked in the database; and a stop says goodbye to each."""
+    gateways = [Gateway(f"r{number}", "default", "10.0.0.1") for number in range(ROUTERS)]
+    await adopt_all(database, *gateways)
+    await put(database, ONLINE, {})
+    routers = [await connect_router(parent.port, f"d{number}", (f"r{number}",)) for number in range(ROUTERS)]
+
+    async def are_known() -> None:
+        while (await rows(database, SERVERS))[0][0] < ROUTERS:
+            for router in routers:
+                router.greet()
+            await deferLater(reactor, 0.2)
+
+    await within(20, are_known())
+    await put(database, "UPDATE sessions SET ending = 'ended by the operator' WHERE gw_id <> 'lobby'", {})
+    for router in routers:
+        await router.has(1, seconds=10)
+        assert router.commands[0]["gw_id"] == router.gw_ids[0]
+    await parent.stop()
+    for router in routers:
+        await router.ends()
+        assert router.closed_with == 1001
+        assert len(router.commands) == 1

@@ -18,6 +18,7 @@ from wifidogd.gateways.registry import Registry
 from wifidogd.store.access.browsers import forget_ended
 from wifidogd.store.access.end_notices import forget_end_notices
 from wifidogd.store.access.guest_sources import SPARE_FOR, forget_sources
+from wifidogd.store.access.mail_accesses import forget_accesses
 from wifidogd.store.access.rate_limits import TRIES_WINDOW, forget_tries
 from wifidogd.store.access.remembered_devices import forget_old_devices
 from wifidogd.store.accounting.allowances import forget_allowances
@@ -32,6 +33,7 @@ from wifidogd.store.accounting.recent_use import forget_slots
 from wifidogd.store.accounting.server_liveness import ask_others, forget_servers, leave, say_heard
 from wifidogd.store.accounting.sessions import end_sessions, lock_sessions
 from wifidogd.store.driver.database import Cursor, Database
+from wifidogd.store.gateways.router_commands import forget_commands
 from wifidogd.store.gateways.waiting_gateways import forget_waiting
 
 log = Logger()
@@ -53,6 +55,12 @@ SEEN_WITHIN = timedelta(hours=1)
 
 KEEP_ENDED = timedelta(hours=2)
 """How long browsers are told why their session has ended: no shorter than their guests are shown it."""
+
+KEEP_ACCESSES = timedelta(hours=1)
+"""How long a device that read its mail is remembered."""
+
+KEEP_COMMANDS = timedelta(minutes=1)
+"""How long a command to a router is kept whose sender has not removed it."""
 
 LOST_AFTER = timedelta(hours=1)
 """How long the other servers wait for one that records nothing any more before they judge without it."""
@@ -170,9 +178,11 @@ class Expiry:
             partial(forget_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS),
             "allowances of devices deleted",
         )
+        await self._repeat(partial(forget_accesses, before=now - KEEP_ACCESSES, limit=ROWS), "accesses to mail deleted")
         unseen = partial(forget_old_devices, now=now, unseen_since=now - SEEN_WITHIN, limit=ROWS)
         await self._repeat(unseen, "devices deleted")
         await self._database.transaction(lambda cursor: forget_waiting(cursor, now - WAIT_FOR_ADOPTION))
+        await self._database.transaction(lambda cursor: forget_commands(cursor, now - KEEP_COMMANDS))
         await self._database.transaction(lambda cursor: forget_servers(cursor, now - LOST_AFTER))
 
     async def _end_silent(self, find_silent: FindSilent, reason: Reason, end_of: Callable[[Session], datetime]) -> None:

@@ -139,6 +139,7 @@ class Network:
     @ivar remember: how long a device may come back without a form; None for never.
     @ivar remember_random: the same for a locally administered MAC.
     @ivar remember_mac: whether the MAC that the gateway reports is enough to be remembered by.
+    @ivar mail_access: how long a guest who is not signed in may have the internet, to read their mail; None for never.
     @ivar roaming: whether a guest who is online at one gateway is let in at another without a form.
     @ivar lets_known_through: whether the login page lets known devices through without a tap, at gateways with a key.
     @ivar colour: main colour of the pages, C{#rrggbb}; empty for ours.
@@ -161,6 +162,7 @@ class Network:
     remember: timedelta | None = None
     remember_random: timedelta | None = None
     remember_mac: bool = False
+    mail_access: timedelta | None = None
     roaming: bool = True
     lets_known_through: bool = False
     colour: str = ""

@@ -79,10 +79,19 @@ class RouterClaims:
         """
         if self.routers.speaks_for(connection, heartbeat.gw_id):
             self._heartbeats.beat(heartbeat)
-        elif len(self._claims) < MOST_WAITING:
-            known = self._claims.get(heartbeat.gw_id)
-            if known is None or is_keyed or not known.is_keyed:
-                self._claims[heartbeat.gw_id] = _Claim(connection, heartbeat, is_keyed)
+            return
+        known = self._claims.get(heartbeat.gw_id)
+        if len(self._claims) >= MOST_WAITING or (known is not None and known.is_keyed and not is_keyed):
+            self._distrust(connection)
+            return
+        self._claims[heartbeat.gw_id] = _Claim(connection, heartbeat, is_keyed)
+        if known is not None and known.connection is not connection:
+            self._distrust(known.connection)
+
+    def _distrust(self, connection: RouterConnection) -> None:
+        """Count a connection among strangers, unless it speaks for another gateway."""
+        if connection.is_open and not self.routers.gw_ids(connection):
+            connection.distrust()
 
     def release(self, connection: RouterConnection, gw_id: str | None = None) -> None:
         """
@@ -141,6 +150,7 @@ class RouterClaims:
                 source=connection.source,
                 gw_id=gw_id,
             )
+            self._distrust(connection)
             return
         if not connection.is_open:
             self._released[gw_id] = None

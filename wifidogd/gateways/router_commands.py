@@ -86,8 +86,8 @@ class RouterConnection(Protocol):
     def send(self, command: Command) -> Deferred[Outcome]:
         """Send a command once those before it have been replied to; this never fails."""
 
-    def welcome(self) -> None:
-        """Keep the connection, even when there are too many: it is that of an adopted gateway."""
+    def distrust(self) -> None:
+        """Close the connection when there are too many like it: it is not that of an adopted gateway."""
 
     def replace(self) -> None:
         """Close the connection, because the router has opened another."""
@@ -123,7 +123,6 @@ class ConnectedRouters:
             return
         self._connections[gw_id] = connection
         self._gw_ids.setdefault(connection, set()).add(gw_id)
-        connection.welcome()
         if before is not None and self._forget(before, gw_id):
             before.replace()
 

@@ -12,6 +12,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from wifidogd.access.arrivals import Arrivals
+from wifidogd.access.mail_access import MailAccess
 from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.roaming import Roaming
 from wifidogd.access.session_view import SessionViews
@@ -31,6 +32,7 @@ from wifidogd.accounts.smtp import deliver
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
+from wifidogd.gateways.command_relay import CommandRelay
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.runtime.endpoints import guess_url, with_backlog
@@ -79,14 +81,9 @@ def auth_server(
     common = make_common(settings, identity, reactor, utc_now, mint)
     ledger, heartbeats, expiry = make_accounting(common)
     devices = Devices(common.database, common.registry, heartbeats, utc_now=utc_now)
+    name = server_name(settings, identity)
     routers = make_routers(
-        common.database,
-        common.registry,
-        heartbeats,
-        devices,
-        server=server_name(settings, identity),
-        clock=reactor,
-        utc_now=utc_now,
+        common.database, common.registry, heartbeats, devices, server=name, clock=reactor, utc_now=utc_now
     )
     outbox, mail = make_mail(common)
     lag, tls = ReactorLag(reactor), PlainPortTls()
@@ -199,7 +196,7 @@ def make_site(
     )
     return WifidogdSite(
         gateway_pages.app.resource(),
-        make_guest_pages(common, heartbeats, devices, mail).app.resource(),
+        make_guest_pages(common, heartbeats, devices, routers.relay, mail).app.resource(),
         Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
         routers.pages,
         path=common.settings.path,
@@ -210,7 +207,9 @@ def make_site(
     )
 
 
-def make_guest_pages(common: Common, heartbeats: Heartbeats, devices: Devices, mail: MailServices | None) -> GuestPages:
+def make_guest_pages(
+    common: Common, heartbeats: Heartbeats, devices: Devices, relay: CommandRelay, mail: MailServices | None
+) -> GuestPages:
     """Make the pages that guests see, and what signs them in."""
     database, registry, utc_now, mint = common.database, common.registry, common.utc_now, common.mint
     services = SignInServices(
@@ -219,6 +218,7 @@ def make_guest_pages(common: Common, heartbeats: Heartbeats, devices: Devices, m
         VoucherSignIn(database, mint=mint),
         RememberedDevices(database, mint=mint),
         Roaming(database, registry, utc_now=utc_now, mint=mint),
+        MailAccess(database, relay),
     )
     return GuestPages(
         registry,

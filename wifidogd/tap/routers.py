@@ -9,6 +9,7 @@ from twisted.application.internet import TimerService
 
 from wifidogd.accounting.kickoffs import LOOK_FOR_OVER, Kickoffs
 from wifidogd.domain.sessions import UtcNow
+from wifidogd.gateways.command_relay import LOOK_FOR_COMMANDS, CommandRelay
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.registry import Registry
@@ -31,12 +32,14 @@ class Routers:
     claims: RouterClaims
     sockets: RouterSockets
     kickoffs: Kickoffs
+    relay: CommandRelay
     pages: WebSocketPages
 
     def timers(self, clock: Any) -> list[TimerService]:
         """Make the timers by which routers learn what they must be told."""
         return [
             every(LOOK_FOR_OVER, self.claims.decide, clock=clock, name="noting which routers are connected"),
+            every(LOOK_FOR_COMMANDS, self.relay.take, clock=clock, name="taking commands for routers"),
             every(LOOK_FOR_OVER, self.kickoffs.look, clock=clock, name="telling routers whose session is over"),
         ]
 
@@ -60,4 +63,5 @@ def make_routers(
     claims = RouterClaims(database, routers, heartbeats, devices, server=server, utc_now=utc_now)
     sockets = RouterSockets(registry, claims, devices, clock=clock, utc_now=utc_now)
     kickoffs = Kickoffs(database, routers, server=server, clock=clock, utc_now=utc_now)
-    return Routers(claims, sockets, kickoffs, WebSocketPages(sockets))
+    relay = CommandRelay(database, registry, routers, server=server, clock=clock, utc_now=utc_now)
+    return Routers(claims, sockets, kickoffs, relay, WebSocketPages(sockets))

@@ -24,6 +24,7 @@ from wifidogd.ctl.nouns.network_fields import (
     colour,
     grace,
     logo,
+    mail_access,
     methods,
     name_or_none,
     remember,
@@ -64,6 +65,7 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
         ("--remember", "remember", "30d", remember, "how long a device may come back without a form; or none"),
         ("--remember-random", "remember_random", "1d", remember, "the same for one with a random MAC address"),
         ("--remember-mac", "remember_mac", "yes|no", yes_or_no, "whether its MAC address is enough for that"),
+        ("--mail-access", "mail_access", "5m", mail_access, "internet without signing in, to read mail; or none"),
         ("--roaming", "roaming", "yes|no", yes_or_no, "whether guests go on at another router of it without a page"),
         (
             "--let-known-through",
@@ -183,6 +185,7 @@ def _document(network: Network) -> dict[str, object]:
         "remember_seconds": seconds(network.remember),
         "remember_random_seconds": seconds(network.remember_random),
         "remember_mac": network.remember_mac,
+        "mail_access_seconds": seconds(network.mail_access),
         "roaming": network.roaming,
         "lets_known_through": network.lets_known_through,
         "colour": network.colour or None,

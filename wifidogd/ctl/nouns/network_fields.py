@@ -77,6 +77,14 @@ def remember(text: str) -> timedelta | None:
     return length
 
 
+def mail_access(text: str) -> timedelta | None:
+    """Read a length of time from a minute to half an hour, or C{none} for not at all."""
+    length = duration_or_none(text)
+    if length is not None and not timedelta(minutes=1) <= length <= timedelta(minutes=30):
+        raise ArgumentTypeError(f"{text!r} is not from 1m to 30m: write none for not at all")
+    return length
+
+
 def name_or_none(check: Callable[[str], str]) -> Callable[[str], str | None]:
     """Return a reader of names that also takes C{none}."""
     return lambda text: None if text.lower() == "none" else check(text)

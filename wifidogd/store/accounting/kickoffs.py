@@ -10,39 +10,44 @@ from wifidogd.store.driver.array_literals import of_octets
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.driver.rows import RowReader
 
-FIND_ENDING = """
-    SELECT token_hash, sessions.gw_id, mac, ip
-      FROM sessions
-      JOIN router_connections USING (gw_id)
-     WHERE server = %(server)s
-       AND ending IS NOT NULL
-       AND activated_at IS NOT NULL
-       AND mac IS NOT NULL
-       AND ip IS NOT NULL
-       AND token_hash <> ALL(%(known)s::bytea[])
-       AND NOT (ending = ANY(%(by_guests)s::text[])
-                AND (quota_octets IS NOT NULL
-                     OR EXISTS (SELECT
-                                  FROM allowances
-                                  JOIN plans ON plans.name = allowances.plan
-                                 WHERE allowances.allowance_id = sessions.allowance_id
-                                   AND coalesce(incoming_octets, outgoing_octets, total_octets, day_octets,
-                                                span_octets) IS NOT NULL)))
-     LIMIT %(limit)s
+FIND_OVER = """
+    SELECT token_hash, gw_id, mac, ip
+      FROM (
+          (SELECT token_hash, gw_id, mac, ip
+             FROM sessions
+            WHERE ending IS NOT NULL
+              AND (SELECT server
+                     FROM router_connections
+                    WHERE router_connections.gw_id = sessions.gw_id) = %(server)s
+              AND activated_at IS NOT NULL
+              AND mac IS NOT NULL
+              AND ip IS NOT NULL
+              AND token_hash <> ALL(%(known)s::bytea[])
+              AND NOT (ending = ANY(%(by_guests)s::text[])
+                       AND (quota_octets IS NOT NULL
+                            OR EXISTS (SELECT
+                                         FROM allowances
+                                         JOIN plans ON plans.name = allowances.plan
+                                        WHERE allowances.allowance_id = sessions.allowance_id
+                                          AND coalesce(incoming_octets, outgoing_octets, total_octets, day_octets,
+                                                       span_octets) IS NOT NULL)))
+            LIMIT %(limit)s)
+        UNION ALL
+          (SELECT token_hash, gw_id, mac, ip
+             FROM sessions
+            WHERE expires_at <= %(now)s
+              AND ending IS NULL
+              AND (SELECT server
+                     FROM router_connections
+                    WHERE router_connections.gw_id = sessions.gw_id) = %(server)s
+              AND activated_at IS NOT NULL
+              AND mac IS NOT NULL
+              AND ip IS NOT NULL
+              AND token_hash <> ALL(%(known)s::bytea[])
+            LIMIT %(limit)s)
+      ) AS found
 """
-
-FIND_EXPIRED = """
-    SELECT token_hash, sessions.gw_id, mac, ip
-      FROM sessions
-      JOIN router_connections USING (gw_id)
-     WHERE server = %(server)s
-       AND expires_at <= %(now)s
-       AND activated_at IS NOT NULL
-       AND mac IS NOT NULL
-       AND ip IS NOT NULL
-       AND token_hash <> ALL(%(known)s::bytea[])
-     LIMIT %(limit)s
-"""
+"""Where thousands of routers are connected and nothing is over, a join would read all of them each time."""
 
 
 class OverSession(NamedTuple):
@@ -68,12 +73,17 @@ async def find_over(
     @param by_guests: reasons that guests can bring about as often as they like.  Where octets are limited, such a
         session is left to its router's next report, or the octets since the last would be free each time.
     """
-    wanted = {"server": server, "now": now, "known": of_octets(list(known)), "limit": limit}
-    await cursor.execute(FIND_ENDING, wanted | {"by_guests": list(by_guests)})
-    found = {session.token_hash: session for session in OVER.all(cursor)}
-    await cursor.execute(FIND_EXPIRED, wanted)
-    found |= {session.token_hash: session for session in OVER.all(cursor)}
-    return list(found.values())
+    await cursor.execute(
+        FIND_OVER,
+        {
+            "server": server,
+            "now": now,
+            "known": of_octets(known),
+            "by_guests": list(by_guests),
+            "limit": limit,
+        },
+    )
+    return OVER.all(cursor)
 
 
 OVER = RowReader(OverSession)

@@ -12,8 +12,8 @@ FETCH_NETWORKS = """
     SELECT name, title, methods, time_limit, quota_octets, stale_after,
            coalesce((SELECT json_object_agg(language, text) FROM terms WHERE terms.network = networks.name), '{}')
                AS terms,
-           terms_version, retention, plan, time_zone, sign_up, grace, remember, remember_random, remember_mac, roaming,
-           lets_known_through, colour, logo
+           terms_version, retention, plan, time_zone, sign_up, grace, remember, remember_random, remember_mac,
+           mail_access, roaming, lets_known_through, colour, logo
       FROM networks
      ORDER BY name
      LIMIT 10000
@@ -22,10 +22,10 @@ FETCH_NETWORKS = """
 SAVE_NETWORK = """
     INSERT INTO networks AS known (name, title, methods, time_limit, quota_octets, stale_after, terms_version,
                                    retention, plan, time_zone, sign_up, grace, remember, remember_random,
-                                   remember_mac, roaming, lets_known_through, colour, logo)
+                                   remember_mac, mail_access, roaming, lets_known_through, colour, logo)
     VALUES (%(name)s, %(title)s, %(methods)s, %(time_limit)s, %(quota_octets)s, %(stale_after)s, %(terms_version)s,
             %(retention)s, %(plan)s, %(time_zone)s, %(sign_up)s, %(grace)s, %(remember)s, %(remember_random)s,
-            %(remember_mac)s, %(roaming)s, %(lets_known_through)s, %(colour)s, %(logo)s)
+            %(remember_mac)s, %(mail_access)s, %(roaming)s, %(lets_known_through)s, %(colour)s, %(logo)s)
         ON CONFLICT (name) DO UPDATE
        SET title = excluded.title,
            methods = excluded.methods,
@@ -41,6 +41,7 @@ SAVE_NETWORK = """
            remember = excluded.remember,
            remember_random = excluded.remember_random,
            remember_mac = excluded.remember_mac,
+           mail_access = excluded.mail_access,
            roaming = excluded.roaming,
            lets_known_through = excluded.lets_known_through,
            colour = excluded.colour,

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from wifidogd.access.arrivals import Arrival, Arrivals
+from wifidogd.access.mail_access import MailAccess
 from wifidogd.access.open_session import Admitted, Refusal, Refused
 from wifidogd.access.remembered_devices import RememberedDevices
 from wifidogd.access.roaming import Roaming
@@ -40,6 +41,7 @@ class SignInServices:
     voucher_sign_in: VoucherSignIn
     remembered_devices: RememberedDevices
     roaming: Roaming
+    mail_access: MailAccess
 
 
 class SignInPages:
@@ -123,7 +125,9 @@ class SignInPages:
         is_known = arrival.is_elsewhere or arrival.recognized is not None
         if code is None and is_known and urls.WITH_FORM not in read_query(query):
             return await self._welcome_back(request, caller, arrival)
-        return self._answers.form(request, caller, None, {"code": code} if code else {}, arrival.end_notice)
+        filled = {"code": code} if code else {}
+        offers_mail = await self._services.mail_access.is_offered(request)
+        return self._answers.form(request, caller, None, filled, arrival.end_notice, offers_mail=offers_mail)
 
     async def submit(self, form: Mapping[str, str], caller: Caller) -> Answer:
         """
@@ -141,6 +145,8 @@ class SignInPages:
         if gateway is None:
             return self._not_adopted(login_query, caller)
         request = self._request(gateway, login_query, caller, form)
+        if "mail" in form:
+            return self._answers.mail_access(request, await self._services.mail_access.open(request))
         try:
             outcome = await self._sign_in(request, form)
         except (StoreUnavailable, Overloaded):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from wifidogd.access.arrivals import RecognizedDevice
+from wifidogd.access.mail_access import MailOutcome
 from wifidogd.access.open_session import Admitted, Refused
 from wifidogd.access.session_view import SessionView
 from wifidogd.domain.guests import EndNotice, GuestRequest
@@ -70,6 +71,8 @@ class SignInAnswers:
         refused: Refused | None,
         form: Mapping[str, str],
         end_notice: EndNotice | None = None,
+        *,
+        offers_mail: bool = False,
     ) -> Answer:
         """Show the form as C{form} was filled in, below why the last try or the last session ended."""
         network = request.network
@@ -85,6 +88,7 @@ class SignInAnswers:
             remember="remember" in form,
             has_help=self._has_mail,
             can_sign_up=self._has_mail and offers_sign_up(network),
+            offers_mail=offers_mail,
             now=self._utc_now(),
             end_notice=end_notice,
         )
@@ -108,6 +112,11 @@ class SignInAnswers:
         body = sign_in_pages.online(request.network, self._state.seal_login_query(query), query.url, portal)
         forms, address = urls.way_in(request.gateway, caller.host), urls.login_of(self._path, query)
         return Answer(body, forms=forms, address=address, by_cookie=own is not None)
+
+    def mail_access(self, request: GuestRequest, outcome: MailOutcome) -> Answer:
+        """Tell a guest whether they can read their mail now."""
+        login = urls.login_of(self._path, request.query)
+        return Answer(sign_in_pages.mail_access(request.network, outcome, login), address=login)
 
     def _cookies(self, request: GuestRequest, admitted: Admitted, caller: Caller) -> tuple[str, ...]:
         """Return the cookies of a guest who is let in; over TLS the one from before it had a name of its own moves."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from wifidogd.access.mail_access import MailOutcome
 from wifidogd.access.open_session import Refused
 from wifidogd.domain.guests import EndNotice
 from wifidogd.domain.plans import Network, SignInMethod
@@ -25,6 +26,7 @@ def sign_in(
     remember: bool = False,
     has_help: bool = False,
     can_sign_up: bool = False,
+    offers_mail: bool = False,
     now: datetime | None = None,
     end_notice: EndNotice | None = None,
 ) -> Page:
@@ -38,6 +40,7 @@ def sign_in(
     @param remember: whether the guest wanted the device to be remembered last time.
     @param has_help: whether guests who forgot their name or password can be written to.
     @param can_sign_up: whether guests can make an account.
+    @param offers_mail: whether guests can have the internet for a while to read their mail.
     @param now: for saying when a guest who reached a limit may come back.
     @param end_notice: why the last session ended; None where that needs no words.
     """
@@ -57,6 +60,7 @@ def sign_in(
         remember=remember,
         has_help=has_help,
         can_sign_up=can_sign_up,
+        mail_for=span(network.mail_access) if offers_mail and network.mail_access else None,
         remember_for=None if network.remember is None else span(network.remember),
         **why_of(refused),
     )
@@ -92,6 +96,12 @@ def back(
         back_at=None if end_notice is None else end_notice.back_at,
         can_forget=can_forget,
     )
+
+
+def mail_access(network: Network, outcome: MailOutcome, login: str) -> Page:
+    """Return the page that says whether a guest has the internet for a while, to read their mail."""
+    length = network.mail_access
+    return page_of("mail_access.html", network, outcome=outcome.name, length=length and span(length), login=login)
 
 
 def online(network: Network, state: str, url: str | None, portal: str | None = None) -> Page:

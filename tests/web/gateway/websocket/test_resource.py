@@ -286,3 +286,31 @@ async def test_strangers_give_way_to_newcomers(server: SiteServer, monkeypatch: 
     assert not router.closed.called
     for each in (router, *strangers[1:]):
         each.leave()
+
+
+@ensureDeferred
+async def test_many_routers_may_come_through_one_proxy(server: SiteServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once after a restart, before it is decided which gateways they speak for."""
+    monkeypatch.setattr("wifidogd.web.gateway.websocket.strangers.MOST_FROM_SOURCE", 2)
+    gateways = [Gateway(f"r{n}", "default", "10.0.0.3", key_hashes=(hash_secret("secret"),)) for n in range(8)]
+    for gateway in gateways:
+        await server.adopt(gateway)
+    await server.refresh()
+    routers = [await connect_router(server.port, f"d{n}", (f"r{n}",), path="/ws/wifidogx/secret") for n in range(8)]
+    await decide(server)
+    assert len(server.routers.claims.routers) == 8
+    assert server.routers.sockets.metrics() == {"routers": 8, "strangers": 0}
+    for router in routers:
+        router.leave()
+
+
+@ensureDeferred
+async def test_who_claims_a_gateway_in_vain_is_a_stranger(server: SiteServer) -> None:
+    """Also when somebody else claims it at the same time."""
+    await server.get("ping/?gw_id=gw1")
+    await within(5, server.heartbeats.flush())
+    strangers = [await connect_router(server.port, source=f"127.0.0.{n}") for n in (2, 3)]
+    await decide(server)
+    assert server.routers.sockets.metrics() == {"routers": 0, "strangers": 2}
+    for stranger in strangers:
+        stranger.leave()

@@ -61,6 +61,10 @@ class RouterSockets:
         """Take a greeting for a heartbeat of its gateways, as far as the connection may speak for them."""
         strangers = [gw_id for gw_id in greeting.auth_modes if self._registry.gateway(gw_id) is None]
         self._devices.learn(greeting.device_id, strangers, socket.source)
+        if any(self._registry.may_ask(gw_id, socket.key) for gw_id in greeting.auth_modes):
+            self.strangers.discard(socket)
+        else:
+            socket.distrust()
         for gw_id in greeting.auth_modes:
             gateway = self._registry.gateway(gw_id)
             if gateway is None or not self._registry.may_ask(gw_id, socket.key):

@@ -100,7 +100,7 @@ class RouterSocket:
 
     def negotiationFinished(self) -> None:
         """Wait for the router to say who it is: what came together with the answer to the upgrade would be lost."""
-        self._sockets.strangers.add(self, self._channel.site.connections.most_upgraded)
+        self._sockets.strangers.add(self, self._channel.site.connections.most_upgraded, has_greeted=False)
 
     def textMessageReceived(self, message: str) -> None:
         """Take what the router says; what cannot be read is ignored."""
@@ -135,9 +135,9 @@ class RouterSocket:
         replies = expects_reply(command, self._form)
         return self._queue.ask(lambda: self._transport.sendTextMessage(text), self._req_id, expects_reply=replies)
 
-    def welcome(self) -> None:
-        """Keep the connection, even when there are too many: it is that of an adopted gateway."""
-        self._sockets.strangers.discard(self)
+    def distrust(self) -> None:
+        """Close the connection when there are too many like it: it is not that of an adopted gateway."""
+        self._sockets.strangers.add(self, self._channel.site.connections.most_upgraded, has_greeted=True)
 
     def replace(self) -> None:
         """Close the connection, because the router has opened another, or does not hear; it comes back if it can."""
