@@ -448,6 +448,22 @@ async def test_old_tries_silent_strangers_and_lost_servers_are_forgotten(
 
 
 @ensureDeferred
+async def test_browsers_are_told_for_two_hours_why_their_session_ended(
+    database: Database, expiry: Expiry, watch: Watch
+) -> None:
+    """Counted from its end."""
+    ended = """
+        INSERT INTO ended_sessions (browser_hash, gw_id, reason, ended_at)
+        SELECT sha256(minutes::text::bytea), minutes, 'time is up', %(noon)s - minutes * interval '1 minute'
+          FROM unnest('{0, 119, 120, 121}'::integer[]) AS minutes
+    """
+    await put(database, ended, {"noon": NOON})
+    watch.now = NOON
+    await within(10, expiry.forget())
+    assert await rows(database, "SELECT gw_id FROM ended_sessions ORDER BY gw_id") == [("0",), ("119",), ("120",)]
+
+
+@ensureDeferred
 async def test_sources_of_guests_are_known_for_a_day(database: Database, expiry: Expiry, watch: Watch) -> None:
     """From the last sign-in there, which is written once an hour."""
     await adopt_all(database, LOBBY)

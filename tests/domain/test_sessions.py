@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from wifidogd.domain.decisions import Refusal
-from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Dialect, Octets, Reason, Report, Session, Stage
+from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Counters, Dialect, Octets, Reason, Report, Session, Stage
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -20,6 +20,18 @@ def test_gateways_know_verdicts_by_number() -> None:
         "VALIDATION": 5,
         "VALIDATION_FAILED": 6,
     }
+
+
+def test_dialects_and_settings_are_stored_in_these_words() -> None:
+    """A gateway's row has them, and a statement of the store."""
+    assert {each.name: each.value for each in Dialect} == {
+        "WIFIDOG": "wifidog",
+        "APFREE": "apfree",
+        "WIFIDOG_NG_1": "wifidog-ng 1",
+        "WIFIDOG_NG_2": "wifidog-ng 2",
+        "OTHER": "other",
+    }
+    assert [each.value for each in Counters] == ["auto", "straight", "swapped"]
 
 
 def test_reasons_are_stored_in_these_words() -> None:

@@ -223,6 +223,10 @@ def test_what_a_family_cannot_do_is_said() -> None:
     assert "cannot with /roam" in apfree
     assert "https://192.0.2.7:8080/" in apfree
     assert "https://" not in " ".join(notes_on(RouterFormat.APFREE, LOBBY, SECURE, has_key=True))
+    at_80 = " ".join(notes_on(RouterFormat.APFREE, LOBBY, replace(PLAIN, url="http://wifi.example"), has_key=True))
+    assert "https://wifi.example/ although" in at_80
+    assert "--https" in at_80
+    assert "--https" not in apfree
     assert "/roam" not in " ".join(notes_on(RouterFormat.APFREE, LOBBY, SECURE, has_key=False))
     assert "sends no counters" in " ".join(notes_on(RouterFormat.WIFIDOG_NG, LOBBY, SECURE, has_key=True))
     assert "wifidog-tls" in " ".join(notes_on(RouterFormat.OPENWRT, LOBBY, SECURE, has_key=True))

@@ -13,7 +13,7 @@ from enum import Enum
 from shlex import quote
 
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.server_address import PORTS, ServerAddress
+from wifidogd.domain.server_address import PORTS, ServerAddress, origin
 from wifidogd.gateways.router_config import auth_server_block, gateway_conf
 
 SAFETY = (
@@ -122,9 +122,12 @@ def _notes_on_apfree(
             "there proves nothing, so that a guest who roams stays only if the router then reports them with the key."
         )
     if not server.tls:
+        is_80 = server.port == PORTS["http"]
+        there = origin("https", server.host, PORTS["https"] if is_80 else server.port)
         notes.append(
-            f"apfree-wifidog sends guests to https://{server.host}:{server.port}/ although the server is "
-            "configured without TLS: give the server a certificate, or guests are warned of an unknown one."
+            f"apfree-wifidog sends guests to {there}/ although the server is configured without TLS: "
+            f"{'start the server with --https and ' if is_80 else ''}give it a certificate, or guests are warned of an "
+            "unknown one."
         )
     if gateway.interval.total_seconds() < SHORTEST_APFREE_INTERVAL:
         notes.append(
