@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -12,10 +15,11 @@ import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
 from tests.support.deadline import within
 from tests.support.running_server import RunningServer
-from tests.support.testbed.fake_router import FakeRouter, connect_router
+from tests.support.testbed.fake_router import BUFFER, FakeRouter, connect_router, masked, upgrade_request
 
 TOKEN = "0123456789abcdefghijklmnopqrstuv"
 MAC = "02:00:00:00:00:01"
@@ -283,3 +287,33 @@ async def test_a_deaf_router_is_closed_and_told_when_it_is_back(
     await again.has(1)
     await ends(dsn, "ended by the operator")
     again.leave()
+
+
+@ensureDeferred
+async def test_a_router_may_speak_tls_to_the_plain_port(server: RunningServer, dsn: str) -> None:
+    """With WSServerSSL, as some are set up for a port that has no TLS of its own."""
+    await get_online(server)
+    told = deferToThread(hear_over_tls, server.port)
+    await is_connected(server)
+    sql(dsn, MARK, "ended by the operator")
+    said = await within(15, told)
+    assert b'"op":"kickoff"' in said
+    await ends(dsn, "ended by the operator")
+
+
+def hear_over_tls(port: int) -> bytes:
+    """Connect a router, reply to what it is told, and return that; blocks."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    raw = socket.create_connection(("127.0.0.1", port), 10)
+    with raw, context.wrap_socket(raw) as secure:
+        secure.sendall(upgrade_request())
+        assert secure.recv(BUFFER).startswith(b"HTTP/1.1 101")
+        greeting = {"op": "connect", "device_id": DEVICE, "gateway": [{"gw_id": "gw1"}], "req_id": "a"}
+        secure.sendall(masked(json.dumps(greeting).encode()))
+        assert b"connect" in secure.recv(BUFFER)
+        said = secure.recv(BUFFER)
+        req_id = json.loads(said[said.index(b"{") :])["req_id"]
+        reply = {"req_id": req_id, "response": "200", "data": {"status": "success", "code": 0}}
+        secure.sendall(masked(json.dumps(reply).encode()))
+        return said

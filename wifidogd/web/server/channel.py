@@ -116,7 +116,8 @@ class Channel(LimitedChannel):
 
     def go_away(self) -> None:
         """Close a WebSocket because the server stops."""
-        self.upgraded.go_away()
+        if not self.upgraded.is_over:
+            self.upgraded.go_away()
 
     def isSecure(self) -> bool:
         """Return whether the client uses TLS."""

@@ -25,11 +25,11 @@ class UpgradedConnection:
 
     @ivar most_octets: of one message, frames around it included; a longer one closes the connection.
     @ivar go_away: called when the server stops.
+    @ivar is_over: whether the connection is closed, or about to be.
     """
 
     __slots__ = (
         "_call_later",
-        "_is_over",
         "_is_paused",
         "_left",
         "_log",
@@ -40,6 +40,7 @@ class UpgradedConnection:
         "_turn",
         "_unheard",
         "go_away",
+        "is_over",
         "most_octets",
     )
 
@@ -68,11 +69,11 @@ class UpgradedConnection:
         self._octets = 0
         self._unheard = b""
         self._turn: IDelayedCall | None = None
-        self._is_over = False
+        self.is_over = False
 
     def dataReceived(self, data: bytes) -> None:
         """Read what the client sends."""
-        if self._is_over:
+        if self.is_over:
             return
         self._unheard += data
         if self._turn is None:
@@ -84,15 +85,15 @@ class UpgradedConnection:
 
     def close(self) -> None:
         """Hear nothing more, and close the connection once everything has been sent, or in two seconds."""
-        if not self._is_over:
-            self._is_over = True
+        if not self.is_over:
+            self.is_over = True
             self._unheard = b""
             self._transport.loseConnection()
             self._turn = self._call_later(LINGER, self._transport.abortConnection)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the WebSocket that it is over."""
-        self._is_over = True
+        self.is_over = True
         if self._turn is not None and self._turn.active():
             self._turn.cancel()
         self._left()
@@ -113,7 +114,7 @@ class UpgradedConnection:
             return
         if self._transport.disconnecting:
             self.close()
-        if not self._is_over:
+        if not self.is_over:
             self._wait_for_a_turn()
 
     def _wait_for_a_turn(self) -> None:

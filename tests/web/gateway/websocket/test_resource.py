@@ -16,7 +16,7 @@ from tests.support.checkout import DATA
 from tests.support.deadline import within
 from tests.support.raw_http import connect
 from tests.support.site_server import SiteServer
-from tests.support.testbed.fake_router import BUFFER, connect_router, masked, upgrade_request
+from tests.support.testbed.fake_router import BUFFER, CLOSE, connect_router, masked, upgrade_request
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.store.driver.database import Database
@@ -314,3 +314,46 @@ async def test_who_claims_a_gateway_in_vain_is_a_stranger(server: SiteServer) ->
     assert server.routers.sockets.metrics() == {"routers": 0, "strangers": 2}
     for stranger in strangers:
         stranger.leave()
+
+
+@ensureDeferred
+async def test_the_router_that_came_back_every_two_seconds_is_let_in(server: SiteServer) -> None:
+    """Each upgrade that it was recorded with while there was no WebSocket here."""
+    text = (DATA / "apfree-wifidog-9.07.2907-websocket-unanswered.jsonl").read_text()
+    recorded = [json.loads(line) for line in text.splitlines()]
+    upgrades = [line for line in recorded if line["stage"] == "websocket"]
+    assert len(upgrades) >= 2
+    for line in upgrades:
+        assert line["response"].startswith("HTTP/1.1 404")
+        wire = await connect(server.port)
+        wire.say(line["request"].encode())
+        await wire.hears(b"\r\n\r\n")
+        assert wire.heard.startswith(b"HTTP/1.1 101")
+        wire.leave()
+
+
+@ensureDeferred
+async def test_a_router_that_still_talks_is_pinged_with_every_fifth_heartbeat(server: SiteServer) -> None:
+    """One that has become deaf goes on sending them; what does not come back is closed."""
+    router = await connect_router(server.port)
+    for number in range(1, 5):
+        server.routers.sockets.clock = _Later(10 * number)
+        router.greet("heartbeat")
+        await router.has(number + 1, "answers")
+
+    async def look() -> None:
+        while not router.pings:
+            await deferLater(reactor, 0.02)
+
+    await within(5, look())
+    assert not router.closed.called
+    assert router.lost == 0
+    router.leave()
+
+
+@ensureDeferred
+async def test_a_router_that_has_said_goodbye_does_not_keep_the_server_from_stopping(server: SiteServer) -> None:
+    router = await connect_router(server.port)
+    router.write(masked(b"\x03\xe8", CLOSE))
+    await within(5, server.site.connections.drain(1))
+    await router.ends()

@@ -157,7 +157,7 @@ class RouterSocket:
         if is_new:
             self._queue.answer(lambda: self._transport.sendTextMessage(text))
             self._greeted_at, self._greetings = now, self._greetings + 1
-            if self._greetings % _PING_EVERY == 0:
+            if self._form is Form.OP and self._greetings % _PING_EVERY == 0:
                 self._queue.ask(lambda: self._transport.ping(b""), _PING)
             self._sockets.hear(self, greeting)
 
