@@ -23,23 +23,17 @@ class Capabilities:
 
     @ivar reports_use: whether it reports octets, and that a guest is still there.
     @ivar kick: when the end of a session, by an operator, the guest, or a limit, takes the guest off the network.
-    @ivar lists_clients: whether one request names all its clients, so that one who is missing has left.
-    @ivar sends_token_to_portal: whether C{portal} learns which session it is shown for.
-    @ivar counts_packets: whether the sizes of packets show which direction is which.
     """
 
     reports_use: bool
     kick: Bites
-    lists_clients: bool = False
-    sends_token_to_portal: bool = False
-    counts_packets: bool = False
 
 
 _REPORTING = Capabilities(reports_use=True, kick=Bites.NEXT_REPORT)
 
 CAPABILITIES: dict[Dialect, Capabilities] = {
     Dialect.WIFIDOG: _REPORTING,
-    Dialect.APFREE: Capabilities(True, Bites.NEXT_REPORT, lists_clients=True, counts_packets=True),
+    Dialect.APFREE: _REPORTING,
     Dialect.WIFIDOG_NG_1: _REPORTING,
     Dialect.WIFIDOG_NG_2: Capabilities(reports_use=False, kick=Bites.NEVER),
     Dialect.OTHER: _REPORTING,
