@@ -375,6 +375,19 @@ async def test_settings_that_are_about_devices_are_doubted_without_a_key(dsn: st
 
 
 @ensureDeferred
+async def test_limits_are_doubted_where_a_router_reports_nobody(
+    dsn: str, operator: Operator, database: Database
+) -> None:
+    """wifidog-ng 2 keeps letting its guests through; without limits that is nobody's disappointment."""
+    await operator.does(*ADOPT)
+    await execute(database, "UPDATE gateways SET dialect = 'wifidog-ng 2'")
+    assert "has limits" not in (await wifidogctl("--database", dsn, "gateway", "list")).err
+    known = "Network default has limits that do not reach guests at lobby: wifidog-ng 2 reports nobody"
+    for words in (("network", "set", "default", "--quota", "1GB"), ("gateway", "list"), ADOPT):
+        assert known in (await wifidogctl("--database", dsn, *words)).err
+
+
+@ensureDeferred
 async def test_the_configuration_can_be_pasted_into_a_router(dsn: str, operator: Operator) -> None:
     """Standard output holds nothing else; advice goes to standard error."""
     await operator.does(*ADOPT, "--port", "2061", "--interval", "2m")

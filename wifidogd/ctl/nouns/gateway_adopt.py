@@ -13,7 +13,7 @@ from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain
 from wifidogd.ctl.cli.server_address import find_server, server_options
 from wifidogd.ctl.nouns.gateway_candidate import describe, expect_no_mistake, look_up
-from wifidogd.ctl.nouns.gateway_list import doubts_about_macs, shared_names
+from wifidogd.ctl.nouns.gateway_list import doubts, shared_names
 from wifidogd.domain.gateways import Gateway, WaitingGateway, is_absent
 from wifidogd.domain.sessions import Counters
 from wifidogd.domain.tokens import hash_secret, mint_token
@@ -121,7 +121,7 @@ async def adopt_one(command: Command) -> None:
             "It has no key: whoever reaches the server can speak for it.  "
             f"If its software can have one: `wifidogctl gateway config {gateway.gw_id} --new-key`."
         )
-    _complain_of(doubts_about_macs(gateways, known.networks))
+    _complain_of(doubts(gateways, known.networks))
 
 
 async def _adopt(cursor: Cursor, gateway: Gateway, key: str | None, now: datetime) -> bool:

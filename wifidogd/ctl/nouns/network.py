@@ -19,7 +19,7 @@ from wifidogd.ctl.cli.arguments import (
 )
 from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain, count, print_json, print_table, seconds
-from wifidogd.ctl.nouns.gateway_list import doubts_about_macs
+from wifidogd.ctl.nouns.gateway_list import doubts
 from wifidogd.ctl.nouns.network_fields import (
     colour,
     grace,
@@ -142,10 +142,10 @@ async def change(command: Command) -> None:
         if "plan" in changes and changed.plan is not None:
             await _expect_plan(cursor, changed.plan)
         is_new, online = await save_network(cursor, changed), await count_online(cursor, name)
-        return is_new, online, doubts_about_macs(await fetch_gateways(cursor), [changed])
+        return is_new, online, doubts(await fetch_gateways(cursor), [changed])
 
-    is_new, online, doubts = await command.transaction(work)
-    for doubt in doubts:
+    is_new, online, doubtful = await command.transaction(work)
+    for doubt in doubtful:
         complain(doubt)
     if is_new:
         print(f"Made network {name}: put a gateway into it with `wifidogctl gateway adopt GW_ID --network {name}`.")
