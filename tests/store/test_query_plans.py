@@ -312,6 +312,7 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
         {"browser_hashes": [token(37)], "ended_since": NOON},
         {"browser_hashes": [token(37), token(50_037), token(90_037), token(90_038)], "ended_since": NOON},
     ],
+    "access.browsers.HAND_OVER": [{"origin": token(37)}],
     "access.guest_sessions.ASK_TO_END": [SESSION],
     "access.arrivals.FIND_ONLINE": [DEVICE],
     "access.arrivals.FETCH_ROAMING_GUEST": [DEVICE],

@@ -13,7 +13,7 @@ from wifidogd.domain.guests import GuestSession, OtherDevice
 from wifidogd.domain.plans import Allowance, Network
 from wifidogd.domain.quotas import Limit, Use, left
 from wifidogd.domain.sessions import Octets, Reason, UtcNow
-from wifidogd.domain.tokens import hash_secret, reveal_token
+from wifidogd.domain.tokens import hash_secret, is_one_of, reveal_token
 from wifidogd.domain.usage import AllowanceUsage
 from wifidogd.gateways.registry import Registry
 from wifidogd.store.access.browsers import find_signed_in
@@ -69,7 +69,8 @@ class RecognizedSession:
 
     @ivar reason: why it has ended, or is about to; None while it continues.
     @ivar view: the session itself; None once it has ended.
-    @ivar token: its token; empty once it has ended.
+    @ivar token: its token; empty once it has ended, and when a router has continued it, which alone knows the new one.
+    @ivar token_hash: SHA-256 of its token; empty once it has ended.
     """
 
     gateway: Gateway
@@ -77,6 +78,7 @@ class RecognizedSession:
     reason: Reason | None
     view: SessionView | None = None
     token: str = field(default="", repr=False)
+    token_hash: bytes = field(default=b"", repr=False)
 
 
 class SessionViews:
@@ -94,7 +96,7 @@ class SessionViews:
         @return: None if the token names none.
         @raise StoreError: as L{Database.transaction}.
         """
-        return await self._database.transaction(lambda cursor: self._fetch(cursor, token))
+        return await self._database.transaction(lambda cursor: self._fetch(cursor, hash_secret(token)))
 
     async def recognize(self, secrets: Sequence[str]) -> RecognizedSession | None:
         """
@@ -116,10 +118,14 @@ class SessionViews:
         @return: what it was until then; None if the token names no open session.
         @raise StoreError: as L{Database.transaction}.
         """
+        return await self.log_out_by_hash(hash_secret(token))
+
+    async def log_out_by_hash(self, token_hash: bytes) -> SessionView | None:
+        """Ask for the end of a session as L{log_out} does, by the SHA-256 of its token."""
 
         async def end(cursor: Cursor) -> SessionView | None:
-            ask_to_end(cursor, hash_secret(token), Reason.LOGOUT)
-            return await self._fetch(cursor, token)
+            ask_to_end(cursor, token_hash, Reason.LOGOUT)
+            return await self._fetch(cursor, token_hash)
 
         return await self._database.transaction(end)
 
@@ -142,15 +148,18 @@ class SessionViews:
         if found is None or gateway is None or found.reason is Reason.ROAMED:
             return None
         network = self._registry.network(gateway.network)
-        if found.hidden_token is None:
+        if found.token_hash is None or found.hidden_token is None:
             return RecognizedSession(gateway, network, found.reason)
         token = reveal_token(found.hidden_token, by_hash[found.browser_hash])
-        return RecognizedSession(gateway, network, found.reason, await self._fetch(cursor, token), token)
+        if not is_one_of(token, [found.token_hash]):
+            token = ""
+        view = await self._fetch(cursor, found.token_hash)
+        return RecognizedSession(gateway, network, found.reason, view, token, found.token_hash)
 
-    async def _fetch(self, cursor: Cursor, token: str) -> SessionView | None:
+    async def _fetch(self, cursor: Cursor, token_hash: bytes) -> SessionView | None:
         if not self._registry.loaded:
             raise StoreUnavailable(_NOT_LOADED)
-        found = await fetch_session(cursor, hash_secret(token))
+        found = await fetch_session(cursor, token_hash)
         gateway = None if found is None else self._registry.gateway(found.gw_id)
         if found is None or gateway is None:
             return None

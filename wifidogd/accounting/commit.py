@@ -13,6 +13,7 @@ from wifidogd.accounting.report_queue import Entry
 from wifidogd.domain.decisions import Decision, place_of, takes_place
 from wifidogd.domain.sessions import Octets, Reason, Session, Stage, count_anew
 from wifidogd.domain.usage import fell
+from wifidogd.store.access.browsers import hand_over
 from wifidogd.store.access.guest_sessions import ask_to_end
 from wifidogd.store.accounting.sessions import end_sessions, lock_online, lock_sessions, save_sessions
 from wifidogd.store.driver.database import Cursor
@@ -74,6 +75,7 @@ async def settle(
         save_sessions(cursor, reports.changed)
     for token_hash in reports.left:
         ask_to_end(cursor, token_hash, Reason.ROAMED)
+        hand_over(cursor, token_hash)
     await write_usage(cursor, reports, now)
     return Settled(decisions, [entry for entry in timely if entry.token_hash in involved])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -134,3 +135,84 @@ async def test_who_has_logged_out_is_not_online_again_at_once(server: SiteServer
     server.cookie = let_through.headers["set-cookie"].partition(";")[0]
     page = await arrive(server)
     assert (page.status, "Welcome back" in page.body) == (200, True)
+
+
+async def walk(server: SiteServer, family: str, gw_id: str) -> str:
+    """Let the router that the device has come to ask for it, and report it; return the new token."""
+    if family == "wifidog-ng":
+        answer = (await server.get(f"auth/right?gw_id={gw_id}&stage=roam&ip=10.1.0.5&mac={MAC}")).body
+        return answer.removeprefix("token=")
+    client = json.loads((await server.get(f"roam?gw_id={gw_id}&mac={MAC}&gw_channel=wifi")).body)["client"]
+    assert await report(server, gw_id, "counters", client["token"]) == "Auth: 1"
+    return str(client["token"])
+
+
+async def sign_in_anew(server: SiteServer) -> str:
+    """Let the guest sign in with a browser that keeps cookies; return the token."""
+    await put(server.database, "DELETE FROM sessions")
+    signed_in = await server.sign_in()
+    server.cookie = signed_in.headers["set-cookie"].partition(";")[0]
+    token = token_in(signed_in.headers["location"])
+    assert await report(server, "gw1", "login", token) == "Auth: 1"
+    return token
+
+
+@pytest.mark.parametrize("family", ["apfree-wifidog", "wifidog-ng"])
+@ensureDeferred
+async def test_the_browser_still_finds_the_session_after_its_device_has_walked(server: SiteServer, family: str) -> None:
+    """Twice, before and after the old router's last report; time and data are those at the new router."""
+    await server.change_network(time_limit=timedelta(hours=2))
+    old = await sign_in_anew(server)
+    new = await walk(server, family, "garden")
+    server.later(minutes=30)
+    for last in ("gw1", "garden"):
+        page = await server.get(f"portal?gw_id={last}&mac={MAC}")
+        for shown in ("You are online", "1 hour 30 minutes", "Log out"):
+            assert shown in page.body
+        assert new not in page.body
+        assert await report(server, "gw1", "counters", old) == "Auth: 0"
+    newest = await walk(server, family, "gw1")
+    assert await report(server, "garden", "counters", new) == "Auth: 0"
+    assert "1 hour 30 minutes" in (await server.get("portal?gw_id=gw1")).body
+    assert await report(server, "gw1", "logout", newest) == "Auth: 0"
+    assert "You are online" not in (await server.get("portal?gw_id=gw1")).body
+
+
+@ensureDeferred
+async def test_a_guest_who_has_walked_logs_out(server: SiteServer) -> None:
+    """By the session itself: nobody but the new router knows its token, so that its next report ends it."""
+    await sign_in_anew(server)
+    new = await walk(server, "apfree-wifidog", "garden")
+    page = await server.get("portal?gw_id=garden")
+    for needs_token in ("My data", "Forget this device"):
+        assert needs_token not in page.body
+    goodbye = await server.post("logout", hidden(page))
+    assert "You are logged out" in goodbye.body
+    assert "<img" not in goodbye.body
+    assert await report(server, "garden", "counters", new) == "Auth: 0"
+    assert "You are online" not in (await server.get("portal?gw_id=garden")).body
+    assert "had already ended" in (await server.post("logout", hidden(page))).body
+
+
+@ensureDeferred
+async def test_only_the_browser_that_signed_in_finds_the_session(server: SiteServer) -> None:
+    """A question that no report follows leaves the cookie where it was, and other browsers learn nothing."""
+    await sign_in_anew(server)
+    await server.get(f"roam?gw_id=garden&mac={MAC}&gw_channel=wifi")
+    assert "My data" in (await server.get("portal?gw_id=gw1")).body
+    await walk(server, "wifidog-ng", "garden")
+    server.cookie = f"session-default={'a' * 32}"
+    for target in ("portal?gw_id=garden", f"portal?gw_id=gw1&mac={MAC}"):
+        assert "You are online" not in (await server.get(target)).body
+
+
+@ensureDeferred
+async def test_a_tap_at_the_new_router_brings_a_cookie_of_its_own(server: SiteServer) -> None:
+    """It takes the place of the old one, and the page there has all that it had."""
+    await sign_in_anew(server)
+    answer = await server.post("login", hidden(await arrive(server)) | {"back": "1"})
+    server.cookie = answer.headers["set-cookie"].partition(";")[0]
+    assert await report(server, "garden", "login", token_in(answer.headers["location"])) == "Auth: 1"
+    page = await server.get("portal?gw_id=garden")
+    assert "You are online" in page.body
+    assert "My data" in page.body

@@ -24,6 +24,7 @@ MAX_LENGTH = 8192
 
 _LOGIN_QUERY = "wifidogd.visitor"
 _TOKEN = "wifidogd.token"
+_SESSION = "wifidogd.session"
 _PREVIEW = "wifidogd.preview"
 _OTHER_DEVICE = "wifidogd.companion"
 
@@ -111,6 +112,23 @@ class FormState:
         @raise StoreUnavailable: while the secret has not been read.
         """
         return str(self._open(_TOKEN, state).get("token"))
+
+    def seal_token_hash(self, token_hash: bytes) -> str:
+        """
+        Sign a session whose token the browser does not know, for its log-out button; good for as long as the session.
+
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        return self._seal(_SESSION, {"token_hash": token_hash.hex()})
+
+    def open_token_hash(self, state: str) -> bytes:
+        """
+        Read what L{seal_token_hash} signed.
+
+        @raise ForgedState: if it did not.
+        @raise StoreUnavailable: while the secret has not been read.
+        """
+        return bytes.fromhex(str(self._open(_SESSION, state).get("token_hash")))
 
     def seal_other_device(self, token: str, session_id: int) -> str:
         """

@@ -67,7 +67,8 @@ class SessionPages:
             return self._portal_of(view, token, token)
         known = await self._recognize(fields, caller)
         if known is not None and known.view is not None and known.view.online:
-            return replace(self._portal_of(known.view, known.token, None), by_cookie=True)
+            page = self._portal_of(known.view, known.token, None) if known.token else self._portal_after_roaming(known)
+            return replace(page, by_cookie=True)
         if gateway is not None and urls.LIVE in fields:
             login_query = urls.login_query_of(gateway, read_mac(fields.get("mac")), read_address(fields.get("ip")))
             return lead_to(urls.login_of(self._path, login_query))
@@ -79,6 +80,12 @@ class SessionPages:
         """@param shown: the token again, if the addresses of the page itself must have it."""
         details, sealed = self._details(view, token), self._state.seal_token(token)
         return Answer(session_pages.portal(self._path, view, shown, sealed, details, self._utc_now()))
+
+    def _portal_after_roaming(self, known: RecognizedSession) -> Answer:
+        """Show a session of which the router alone knows the token: without whatever the token is needed for."""
+        assert known.view is not None
+        leaving = self._state.seal_token_hash(known.token_hash)
+        return Answer(session_pages.portal(self._path, known.view, None, leaving, None, self._utc_now()))
 
     async def _recognize(self, fields: Mapping[str, str], caller: Caller) -> RecognizedSession | None:
         """Return the session that the browser has signed in to, at the network of C{gw_id} if a query names one."""
@@ -177,13 +184,22 @@ class SessionPages:
 
         @raise StoreUnavailable: when the session continues because nobody could end it.
         """
+        state = form.get("state", "")
         try:
-            token = self._state.open_token(form.get("state", ""))
+            token = self._state.open_token(state)
         except ForgedState:
-            return stale()
+            return await self._log_out_after_roaming(state)
         view = await self._views.log_out(token)
         images = urls.origin_of(view.gateway) if view else None
         return Answer(session_pages.offline(self._path, view, token), images=images)
+
+    async def _log_out_after_roaming(self, state: str) -> Answer:
+        """End a session whose token the page did not know, so that only the gateway's next report can end it."""
+        try:
+            token_hash = self._state.open_token_hash(state)
+        except ForgedState:
+            return stale()
+        return Answer(session_pages.offline(self._path, await self._views.log_out_by_hash(token_hash), None))
 
     async def message(self, query: bytes, caller: Caller) -> Answer:
         """

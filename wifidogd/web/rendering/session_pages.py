@@ -34,7 +34,7 @@ class PortalDetails:
 
 
 def portal(
-    path: str, session: SessionView, token: str | None, state: str, details: PortalDetails, now: datetime
+    path: str, session: SessionView, token: str | None, state: str, details: PortalDetails | None, now: datetime
 ) -> Page:
     """
     Return the page that welcomes a guest and shows what they have used and have left.
@@ -42,8 +42,10 @@ def portal(
     It stays up to date by its script, or without one by reloading itself.
 
     @param token: for the addresses of the page itself; None for a browser that is recognized without.
-    @param details: what else is known of the guest.
+    @param state: of its log-out button, and of the others if there are details.
+    @param details: what else is known of the guest; None leaves that and "My data" out.
     """
+    known = details or PortalDetails()
     url = wanted_page(session.url or "", ())  # an older server may have kept it
     page = page_of(
         "portal.html",
@@ -58,10 +60,11 @@ def portal(
         is_counted=capabilities_of(session.gateway.dialect).reports_use,
         other_devices=[
             (device, sealed, span(now - device.since), size(device.used.total))
-            for device, sealed in details.other_devices
+            for device, sealed in known.other_devices
         ],
-        remembered_until=details.remembered_until,
-        account=details.account,
+        remembered_until=known.remembered_until,
+        account=known.account,
+        has_data=details is not None,
         now=now,
         **_figures(session, now),
     )
@@ -73,8 +76,13 @@ def figures(session: SessionView | None, now: datetime) -> Page:
     return page_of("portal.json", session=session, **({} if session is None else _figures(session, now)))
 
 
-def offline(path: str, session: SessionView | None, token: str) -> Page:
-    """Return the goodbye page, which makes the browser tell the gateway; no session means that it had ended before."""
+def offline(path: str, session: SessionView | None, token: str | None) -> Page:
+    """
+    Return the goodbye page, which makes the browser tell the gateway.
+
+    @param session: None means that it had ended before.
+    @param token: None leaves it to the next report to tell the gateway.
+    """
     if session is None:
         return page_of("offline.html", session=None)
     return page_of(
@@ -82,7 +90,7 @@ def offline(path: str, session: SessionView | None, token: str) -> Page:
         session.network,
         session=session,
         login=urls.login_again(path, session),
-        logging_out=urls.logging_out(session.gateway, token),
+        logging_out=None if token is None else urls.logging_out(session.gateway, token),
     )
 
 
