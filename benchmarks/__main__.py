@@ -14,7 +14,7 @@ from benchmarks.output.table import Result, surroundings
 from tests.support.testbed.testbed import Testbed
 from wifidogd.store.embedded.commands import SETTINGS
 
-BENCHES = ("klein", "lists", "oldstack", "history", "guests", "idle", "routers", "start")
+BENCHES = ("klein", "lists", "oldstack", "history", "guests", "idle", "start")
 """Each a module of this package with C{run(testbed, quick) -> Result}, in the order in which they run."""
 
 POSTGRES_SETTINGS = SETTINGS | {

@@ -1,5 +1,6 @@
 """
-C{idle}: what open sessions cost while nobody asks for anything: the server's timers, and PostgreSQL's.
+C{idle}: what open sessions, and connected routers, cost while nobody asks for anything: the server's timers, and
+PostgreSQL's; and how much memory a router takes that keeps a WebSocket open.
 
 Sessions that nobody ended are looked for several times a minute, so many more guests than the limit is about are
 watched as well.
@@ -11,7 +12,8 @@ import time
 
 from benchmarks import stored_guests
 from benchmarks.output.table import Limit, Result, Table, number
-from tests.support.testbed.process_cost import Meter, Spent
+from benchmarks.requests.routers import beating, connected, expect_open
+from tests.support.testbed.process_cost import Meter, Spent, resident_octets
 from tests.support.testbed.testbed import Testbed
 
 GUESTS, MANY_GUESTS, QUICK_MANY_GUESTS = 10_000, 1_000_000, 50_000
@@ -24,6 +26,14 @@ QUIET_AFTER = 5.0
 MOST = 0.5
 """Percent of a core, server and PostgreSQL together."""
 
+ROUTERS, QUICK_ROUTERS = 10_000, 500
+
+MOST_OCTETS = 20_000
+"""Of memory for each router."""
+
+MOST_OF_ROUTERS = 1.0
+"""Percent of a core that routers cost which say nothing."""
+
 SERVER, POSTGRES = "server", "postgres"
 
 
@@ -32,7 +42,8 @@ def run(testbed: Testbed, quick: bool) -> Result:
     seconds = 5.0 if quick else 60.0
     many = QUICK_MANY_GUESTS if quick else MANY_GUESTS
     alone = watch(seconds / 3, **{POSTGRES: testbed.postgres.pid})
-    return report(alone, {guests: with_guests(testbed, guests, seconds) for guests in (GUESTS, many)})
+    result = report(alone, {guests: with_guests(testbed, guests, seconds) for guests in (GUESTS, many)})
+    return add_routers(result, testbed, QUICK_ROUTERS if quick else ROUTERS, seconds / 2)
 
 
 def with_guests(testbed: Testbed, guests: int, seconds: float) -> Spent:
@@ -79,3 +90,38 @@ def report(alone: Spent, found: dict[int, Spent]) -> Result:
 def cells(spent: Spent, name: str) -> list[str]:
     """Write the figures of one tree of processes."""
     return [number(spent.share(name) * 100), number(spent.woken[name] / spent.seconds)]
+
+
+def add_routers(result: Result, testbed: Testbed, routers: int, seconds: float) -> Result:
+    """Watch a server without routers, then with many that are silent, then with their heartbeats."""
+    dsn = testbed.postgres.create_database()
+    testbed.wifidogd(dsn).end()
+    stored_guests.adopt(dsn, routers)
+    server = testbed.wifidogd(dsn)
+    pids = {SERVER: server.pid, POSTGRES: testbed.postgres.pid}
+    idle, before = share(watch(seconds, **pids)), resident_octets(server.pid)
+    with connected(server.port, routers) as sockets:
+        silent, octets = share(watch(seconds, **pids)), (resident_octets(server.pid) - before) / routers
+        with beating(sockets, seconds + QUIET_AFTER):
+            busy = share(watch(seconds, **pids))
+        expect_open(sockets)
+    server.end()
+    testbed.postgres.drop_database(dsn)
+    columns = ("routers connected", "kB of memory for each", "wifidogd and PostgreSQL: % of a core")
+    rows = [
+        ["0", "", number(idle)],
+        [number(routers), number(octets / 1000), number(silent)],
+        [f"{number(routers)}, a heartbeat a minute", "", number(busy)],
+    ]
+    limits = [
+        Limit("octets of memory for a router", octets, most=MOST_OCTETS),
+        Limit("% of a core that silent routers cost", silent - idle, most=MOST_OF_ROUTERS),
+    ]
+    found = {"count": routers, "octets_each": octets, "share_idle": idle, "share_silent": silent, "share_busy": busy}
+    tables = [*result.tables, Table("Routers with a WebSocket", columns, rows)]
+    return Result(result.name, tables, [*result.limits, *limits], {**result.figures, "routers": found})
+
+
+def share(spent: Spent) -> float:
+    """Return the percent of a core that server and PostgreSQL took together."""
+    return (spent.share(SERVER) + spent.share(POSTGRES)) * 100

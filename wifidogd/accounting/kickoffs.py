@@ -92,8 +92,7 @@ class Kickoffs:
         self._told[session.token_hash] = self._clock.seconds() + AGAIN_AFTER.get(outcome, 1.0)
         if outcome not in _OFF:
             self._log.info(
-                "{mac} is not thrown off {gw_id} ({outcome}); the next report does it",
-                mac=session.mac,
+                "a guest is not thrown off {gw_id} ({outcome}); the next report does it",
                 gw_id=session.gw_id,
                 outcome=outcome.value,
             )
@@ -104,9 +103,7 @@ class Kickoffs:
             self._log.warn("a guest is off whose session could not be ended: {problem}", problem=problem)
             return
         if ended is not None:
-            self._log.info(
-                "{mac} thrown off {gw_id}: {why}", mac=session.mac, gw_id=session.gw_id, why=ended.reason.value
-            )
+            self._log.info("a guest is thrown off {gw_id}: {why}", gw_id=session.gw_id, why=ended.reason.value)
 
 
 async def _end(cursor: Cursor, token_hash: bytes, now: datetime) -> Ended | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from wifidogd.domain.gateways import Heartbeat
@@ -17,6 +18,7 @@ from wifidogd.domain.sessions import UtcNow
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.gateways.router_commands import ConnectedRouters, RouterConnection
+from wifidogd.runtime.rate_limited_log import RateLimitedLog
 from wifidogd.store.driver.database import Cursor, Database
 from wifidogd.store.gateways.router_connections import (
     ClaimedGateway,
@@ -24,8 +26,6 @@ from wifidogd.store.gateways.router_connections import (
     forget_connections,
     release_gateways,
 )
-
-log = Logger()
 
 MOST_CLAIMS = 500
 """Gateways that one transaction decides about."""
@@ -56,6 +56,7 @@ class RouterClaims:
         devices: Devices,
         *,
         server: str,
+        clock: IReactorTime,
         utc_now: UtcNow,
     ) -> None:
         """
@@ -66,6 +67,7 @@ class RouterClaims:
         self._heartbeats = heartbeats
         self._devices = devices
         self._server = server
+        self._log = RateLimitedLog(Logger(), clock)
         self._utc_now = utc_now
         self._claims: dict[str, _Claim] = {}
         self._released: dict[str, None] = {}
@@ -143,7 +145,7 @@ class RouterClaims:
     def _grant(self, claim: _Claim, *, is_granted: bool) -> None:
         connection, gw_id = claim.connection, claim.heartbeat.gw_id
         if not is_granted:
-            log.info(
+            self._log.info(
                 "{device_id} at {source} is not told anything for {gw_id}, whose pings come from elsewhere: give the "
                 "gateway a key",
                 device_id=connection.device_id,

@@ -60,7 +60,7 @@ def make_routers(
     @param server: the name of this process among those on the database, the same after a restart.
     """
     routers = ConnectedRouters()
-    claims = RouterClaims(database, routers, heartbeats, devices, server=server, utc_now=utc_now)
+    claims = RouterClaims(database, routers, heartbeats, devices, server=server, clock=clock, utc_now=utc_now)
     sockets = RouterSockets(registry, claims, devices, clock=clock, utc_now=utc_now)
     kickoffs = Kickoffs(database, routers, server=server, clock=clock, utc_now=utc_now)
     relay = CommandRelay(database, registry, routers, server=server, clock=clock, utc_now=utc_now)

@@ -93,7 +93,8 @@ async def put_command(cursor: Cursor, command: StoredCommand, now: datetime) -> 
 
     @return: its number; None if the router is connected to none.
     """
-    await cursor.execute(PUT, command._asdict() | {"now": now})
+    values = {"kind": command.kind, "mac": command.mac, "ip": command.ip, "token": command.token}
+    await cursor.execute(PUT, values | {"gw_id": command.gw_id, "seconds": command.seconds, "now": now})
     row = cursor.fetchone()
     return None if row is None else int(row[0])
 
