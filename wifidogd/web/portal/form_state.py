@@ -77,7 +77,8 @@ class FormState:
         @raise StoreUnavailable: while the secret has not been read.
         """
         until = int((self._utc_now() + LIFETIME).timestamp())
-        return self._seal(_LOGIN_QUERY, {"until": until, "visitor": asdict(login_query)})
+        said = {name: value for name, value in asdict(login_query).items() if value is not None}
+        return self._seal(_LOGIN_QUERY, {"until": until, "visitor": said})
 
     def open_login_query(self, state: str) -> LoginQuery:
         """
