@@ -123,7 +123,7 @@ def own_names() -> set[str]:
     return found
 
 
-STANDARD = {"_exit", "_current_frames", "_replace"}
+STANDARD = {"_asdict", "_current_frames", "_exit", "_replace"}
 """Underscored names that the standard library documents."""
 
 

@@ -18,7 +18,7 @@ from wifidogd.server import WorkerIdentity
 from wifidogd.settings import Options
 from wifidogd.tap import auth_server
 from wifidogd.web.portal.form_state import FormState
-from wifidogd.web.server.channel import ANSWER_DEADLINE, REQUEST_DEADLINE
+from wifidogd.web.server.connections.channel import ANSWER_DEADLINE, REQUEST_DEADLINE
 
 LONGEST = 2 * (REQUEST_DEADLINE + ANSWER_DEADLINE) + 60
 """Seconds after which every connection must be gone whose client says no more: requests that were said, and answers."""

@@ -21,7 +21,7 @@ from tests.support.testbed.process_watch import Span, Watch
 from tests.support.testbed.server_process import ServerProcess, free_port
 from tests.support.testbed.testbed import Testbed
 from tests.workers.test_inherited_sockets import certificate
-from wifidogd.web.server.channel import REQUEST_DEADLINE
+from wifidogd.web.server.connections.channel import REQUEST_DEADLINE
 
 GOOD, RATE = "Auth: 1", 5.0
 GONE_WITHIN = 5.0

@@ -6,7 +6,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from tests.ctl.test_ctl import ADOPT, Operator, execute, operator, wifidogctl
-from wifidogd.gateways.router_formats import RouterFormat
+from wifidogd.gateways.configurations.router_formats import RouterFormat
 from wifidogd.store.driver.database import Database
 
 __all__ = ["operator"]

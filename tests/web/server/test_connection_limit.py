@@ -12,7 +12,7 @@ from twisted.internet.task import Clock, deferLater
 from tests.support.observing import log_lines
 from tests.support.raw_http import Wire, connect
 from tests.web.server.test_site import HELLO, LAST_HELLO, RunningSite, close
-from wifidogd.web.server.connection_limit import SlowClients
+from wifidogd.web.server.connections.connection_limit import SlowClients
 
 SERVED = b"gateway auth 0"
 

@@ -24,7 +24,7 @@ from tests.support.raw_http import ask
 from tests.web.server.test_site import HELLO, LAST_HELLO, RunningSite, close
 from tests.web.server.test_tls import client, spoken
 from wifidogd.web.server.certificates import make_certificate
-from wifidogd.web.server.channel import REQUEST_DEADLINE
+from wifidogd.web.server.connections.channel import REQUEST_DEADLINE
 from wifidogd.web.server.tls import PlainPortTls
 from wifidogd.workers.inherited_sockets import InheritedPorts
 

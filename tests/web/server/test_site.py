@@ -23,8 +23,8 @@ from tests.support.builders import NOON
 from tests.support.deadline import within
 from tests.support.observing import descriptors, let_clients_be_heard, log_lines
 from tests.support.raw_http import Wire, ask, connect, read_reply
-from wifidogd.web.server.channel import ANSWER_DEADLINE, REQUEST_DEADLINE
-from wifidogd.web.server.connection_limit import most_connections
+from wifidogd.web.server.connections.channel import ANSWER_DEADLINE, REQUEST_DEADLINE
+from wifidogd.web.server.connections.connection_limit import most_connections
 from wifidogd.web.server.request_limits import LINGER
 from wifidogd.web.server.site import MOST_OCTETS, WifidogdSite
 

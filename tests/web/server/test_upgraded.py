@@ -20,8 +20,8 @@ from tests.support.raw_http import connect
 from tests.support.testbed.fake_router import PING, masked, upgrade_request
 from tests.web.server.test_site import HELLO, RunningSite, close
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
-from wifidogd.web.server.connection_limit import ConnectionLimit
-from wifidogd.web.server.upgraded import MOST_A_TURN, UpgradedConnection
+from wifidogd.web.server.connections.connection_limit import ConnectionLimit
+from wifidogd.web.server.connections.upgraded import MOST_A_TURN, UpgradedConnection
 
 
 class Heard:

@@ -16,7 +16,8 @@ from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.tokens import mint_token
 from wifidogd.gateways.adoption import with_same_key
 from wifidogd.gateways.checklist import Check, Evidence, checklist
-from wifidogd.gateways.router_formats import RouterFormat, configuration, notes_on, obstacle
+from wifidogd.gateways.configurations.format_notes import notes_on, obstacle
+from wifidogd.gateways.configurations.router_formats import RouterFormat, configuration
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.activity import fetch_activity
 from wifidogd.store.gateways.gateways import fetch_gateways, lock_gateway, remove

@@ -18,8 +18,9 @@ from wifidogd.domain.gateways import Gateway, WaitingGateway, is_absent
 from wifidogd.domain.sessions import Counters
 from wifidogd.domain.tokens import hash_secret, mint_token
 from wifidogd.gateways.adoption import Companions, find_companions
+from wifidogd.gateways.configurations.format_notes import notes_on, obstacle
+from wifidogd.gateways.configurations.router_formats import RouterFormat, configuration, format_of
 from wifidogd.gateways.registry import DEFAULT_NETWORK
-from wifidogd.gateways.router_formats import RouterFormat, configuration, format_of, notes_on, obstacle
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.gateways import adopt, lock_gateway, set_keys
 

@@ -16,7 +16,7 @@ from wifidogd.web.server.large_bodies import MOST_OCTETS as LARGEST
 from wifidogd.web.server.request_limits import BodyTooLarge, TooLong
 
 if TYPE_CHECKING:
-    from wifidogd.web.server.channel import Channel
+    from wifidogd.web.server.connections.channel import Channel
     from wifidogd.web.server.site import WifidogdSite
 
 _MOST_PIECES = 250

@@ -14,8 +14,8 @@ from twisted.web.server import Request, Site
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.runtime.deadlines import Deadlines
 from wifidogd.runtime.rate_limited_log import RateLimitedLog
-from wifidogd.web.server.channel import REQUEST_DEADLINE, Channel
-from wifidogd.web.server.connection_limit import ConnectionLimit, limit_here
+from wifidogd.web.server.connections.channel import REQUEST_DEADLINE, Channel
+from wifidogd.web.server.connections.connection_limit import ConnectionLimit, limit_here
 from wifidogd.web.server.large_bodies import LargeBodies
 from wifidogd.web.server.page_scheduler import PageScheduler
 from wifidogd.web.server.request import WholeRequest, source_of, split_target, wants_websocket

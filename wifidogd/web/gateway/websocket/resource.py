@@ -25,7 +25,7 @@ from wifidogd.web.server.query import read_query
 from wifidogd.web.server.request import query_of, source_of
 
 if TYPE_CHECKING:
-    from wifidogd.web.server.channel import Channel
+    from wifidogd.web.server.connections.channel import Channel
 
 log = Logger()
 

@@ -22,11 +22,11 @@ from wifidogd.web.gateway.websocket.router_messages import (
     write_command,
 )
 from wifidogd.web.gateway.websocket.send_queue import SendQueue
-from wifidogd.web.server.upgraded import UpgradedConnection
+from wifidogd.web.server.connections.upgraded import UpgradedConnection
 
 if TYPE_CHECKING:
     from wifidogd.web.gateway.websocket.resource import RouterSockets
-    from wifidogd.web.server.channel import Channel
+    from wifidogd.web.server.connections.channel import Channel
 
 GREET_WITHIN = 10.0
 """Seconds in which a router must say who it is; it does so at once."""

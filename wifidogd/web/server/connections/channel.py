@@ -7,8 +7,6 @@ costs a descriptor for a bounded time and no line in the log.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -16,13 +14,9 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from wifidogd.runtime.deadlines import Deadline
-from wifidogd.web.server.connection_limit import SlowClients
-from wifidogd.web.server.request_limits import LimitedChannel
+from wifidogd.web.server.connections.slow_clients import SlowClients
+from wifidogd.web.server.connections.upgradable import UpgradableChannel
 from wifidogd.web.server.tls import is_tcp, start_tls
-from wifidogd.web.server.upgraded import UpgradedConnection
-
-if TYPE_CHECKING:
-    from wifidogd.web.server.site import WifidogdSite
 
 REQUEST_DEADLINE = 10
 """Seconds for a whole request, head and body, from the connection or the end of the last answer."""
@@ -32,20 +26,18 @@ ANSWER_DEADLINE = 30
 
 
 @implementer(IHalfCloseableProtocol)
-class Channel(LimitedChannel):
+class Channel(UpgradableChannel):
     """
     One connection of a client, which may close its half after its request.
 
     @ivar has_plain_port: whether the client speaks TLS at a port of plain HTTP.
     """
 
-    site: WifidogdSite
     has_plain_port = False
     _is_secure = False
     _is_closing = False
     _peer_has_finished = False
     _turn: IDelayedCall | None = None
-    _upgraded: UpgradedConnection | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,45 +71,14 @@ class Channel(LimitedChannel):
         return True
 
     def _protocolUpgradeForWebsockets(self, protocol: IProtocol) -> None:
-        """
-        Hand the connection to a WebSocket, which has deadlines of its own.
-
-        Whatever came behind the request is dropped: a client waits for the answer (RFC 6455 4.1).
-        """
+        """Hand the connection to a WebSocket, which has deadlines of its own."""
         self._stop_waiting()
-        self.requests.clear()
-        self._upgraded = UpgradedConnection(
-            protocol, self.transport, self._networkProducer, self.callLater, self._has_left, self.site.limited_log
-        )
-        self.dataReceived = self._upgraded.dataReceived  # type: ignore[method-assign]
-        self.connectionLost = self._upgraded.connectionLost  # type: ignore[method-assign]
         self.site.connections.upgrade(self)
-        protocol.makeConnection(self.transport)
-
-    def rawDataReceived(self, data: bytes) -> None:
-        """Read a part of a body, or keep what came behind a request; behind one for a WebSocket nothing is kept."""
-        if self._upgraded is None:
-            super().rawDataReceived(data)
+        super()._protocolUpgradeForWebsockets(protocol)
 
     def _has_left(self) -> None:
         """Stop counting a WebSocket."""
         self.site.connections.remove(self)
-
-    @property
-    def upgraded(self) -> UpgradedConnection:
-        """
-        The WebSocket that this connection has become.
-
-        @raise AttributeError: if it is none.
-        """
-        if self._upgraded is None:
-            raise AttributeError("not a WebSocket")
-        return self._upgraded
-
-    def go_away(self) -> None:
-        """Close a WebSocket because the server stops."""
-        if not self.upgraded.is_over:
-            self.upgraded.go_away()
 
     def isSecure(self) -> bool:
         """Return whether the client uses TLS."""

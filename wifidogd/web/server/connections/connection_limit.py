@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Hashable
-from itertools import islice
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Port
 
+from wifidogd.web.server.connections.slow_clients import SlowClients
+
 if TYPE_CHECKING:
-    from wifidogd.web.server.channel import Channel
+    from wifidogd.web.server.connections.channel import Channel
 
 MOST_CONNECTIONS = 10_000
 SPARE_DESCRIPTORS = 64
@@ -227,32 +227,3 @@ def limit_here(clock: IReactorTime) -> ConnectionLimit:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     together = most_together(descriptors, memory)
     return ConnectionLimit(most_connections(descriptors, memory), clock=clock, most_together=together)
-
-
-T = TypeVar("T", bound=Hashable)
-
-
-class SlowClients(Generic[T]):
-    """Remembers since when each client has been waited for, in order."""
-
-    def __init__(self, grace: float, clock: IReactorTime) -> None:
-        """
-        @param grace: seconds that every client may take.
-        """
-        self._grace = grace
-        self._clock = clock
-        self._since: dict[T, float] = {}
-
-    def add(self, client: T) -> None:
-        """Wait for a client from now on."""
-        self._since.pop(client, None)
-        self._since[client] = self._clock.seconds()
-
-    def discard(self, client: T) -> None:
-        """Stop waiting for a client, if it was waited for."""
-        self._since.pop(client, None)
-
-    def longest(self, most: int) -> list[T]:
-        """Return up to C{most} clients that have taken more than their time, those first who began first."""
-        latest = self._clock.seconds() - self._grace
-        return [client for client, since in islice(self._since.items(), most) if since <= latest]

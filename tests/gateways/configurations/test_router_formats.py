@@ -12,7 +12,8 @@ import pytest
 
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.server_address import ServerAddress
-from wifidogd.gateways.router_formats import RouterFormat, configuration, format_of, notes_on, obstacle
+from wifidogd.gateways.configurations.format_notes import notes_on, obstacle
+from wifidogd.gateways.configurations.router_formats import RouterFormat, configuration, format_of
 
 KEY = "d4mpc0hiu7x1tly1p94wr0pzccm2c3xs"
 LOBBY = Gateway("lobby.1:A_b-c", "default", "192.168.7.1", 2061, timedelta(minutes=2))
