@@ -182,6 +182,9 @@ async def test_a_gateway_is_adopted_changed_and_removed(operator: Operator) -> N
         "keys": 0,
         "trust_macs": False,
         "device_ids": [],
+        "counters": "auto",
+        "counters_seen": None,
+        "dialect": None,
         "sessions_online": 0,
         "heartbeat": None,
     }
@@ -527,6 +530,7 @@ async def test_a_network_is_made_and_changed(operator: Operator, tmp_path: Path)
         "remember_seconds": None,
         "remember_random_seconds": None,
         "remember_mac": False,
+        "mail_access_seconds": None,
         "roaming": True,
         "lets_known_through": False,
         "colour": None,

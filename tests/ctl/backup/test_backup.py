@@ -80,7 +80,7 @@ async def test_every_row_comes_back_and_guests_stay_online(backup: Path, full: s
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert list(backup.parent.iterdir()) == [backup]
     outcome = await succeeds("--database", dsn, "restore", str(backup))
-    assert outcome.out == f"Restored schema {NEWEST} with 2 gateways, 2 accounts, 3 open sessions.\n"
+    assert outcome.out == f"Restored schema {NEWEST} with 2 gateways, 2 accounts, 4 open sessions.\n"
     assert all_rows(dsn) == all_rows(full)
     server = RunningServer(dsn)
     await within(30, server.start())
