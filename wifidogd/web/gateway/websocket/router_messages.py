@@ -17,6 +17,7 @@ from typing import Any
 from wifidogd.domain.gateways import GATEWAY_ID
 from wifidogd.domain.sessions import MAX_OCTETS
 from wifidogd.gateways.router_commands import Admission, Command, Kickoff, Outcome, TemporaryPass
+from wifidogd.web.gateway.json_values import integer_of
 from wifidogd.web.gateway.pings import HIGHEST_LOAD, LONGEST_UPTIME
 
 LARGEST_MESSAGE = 64 * 1024
@@ -214,4 +215,5 @@ def _load(value: object) -> float | None:
 
 
 def _count(value: object, most: int) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
+    count = integer_of(value)
+    return count if count is not None and 0 <= count <= most else None
