@@ -58,6 +58,7 @@ class SiteInMemory:
         mail = ["--mail", "smtp+tls://mail.example", "--mail-from", "wifi@hotel.example"]
         options.parseOptions(words + mail)
         service = auth_server(options.settings, WorkerIdentity(1, 1, self.clock, print), self.clock, utc_now=self.now)
+        self.components = service.components
         self.site = service.components.site
         directory: Any = service.components.registry
         directory.signing_secret = "secret"
@@ -88,7 +89,13 @@ class SiteInMemory:
             self.trouble.append(event)
 
     def hear(
-        self, pieces: Iterable[bytes], *, reads: bool = True, finishes: bool = False, vanishes: bool = False
+        self,
+        pieces: Iterable[bytes],
+        *,
+        reads: bool = True,
+        finishes: bool = False,
+        vanishes: bool = False,
+        longest: int = LONGEST,
     ) -> list[int]:
         """
         Let one client come, say something, and wait until it is sent away.
@@ -96,6 +103,7 @@ class SiteInMemory:
         @param reads: whether it takes what it is sent.
         @param finishes: whether it closes its half after what it said.
         @param vanishes: whether it goes by RST then.
+        @param longest: seconds after which it must be gone.
         @return: the status of each answer.
         @raise Unfit: if an answer is none, the connection outlives its deadlines, or anything was logged as an error.
         """
@@ -107,14 +115,14 @@ class SiteInMemory:
             line.half_close()
         if vanishes:
             line.vanish()
-        for _ in range(LONGEST):
+        for _ in range(longest):
             if not line.is_open:
                 break
             self.clock.advance(1)
             while self._moves(line):
                 pass
         codes = read_answers(bytes(line.sent + line.unsent), complete=reads and not vanishes)
-        if line.is_open or self.site.metrics()["clients"]:
+        if line.is_open or self.site.metrics()["clients"] or self.site.connections.upgraded:
             raise Unfit("a connection without end")
         if self.trouble:
             raise Unfit(formatEvent(self.trouble.pop()) or "an error was logged")
