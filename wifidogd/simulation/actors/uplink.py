@@ -85,7 +85,12 @@ class Uplink:
         self._context.statistics.took(Kind.LIST, seconds)
         codes = self._family.read_list(answer, lines)
         for line, number in zip(lines, numbers, strict=True):
-            self._judge(Kind.LIST, line, number, codes.get(line.mac), answer)
+            if codes and line.mac not in codes:
+                # The server leaves out a client that it cannot say anything about now (docs/protocol.md 3.7).
+                self._context.statistics.missed(Kind.LIST)
+                self._unanswered(line, number, NoAnswer.LOST)
+            else:
+                self._judge(Kind.LIST, line, number, codes.get(line.mac), answer)
         return codes
 
     async def _ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
