@@ -11,6 +11,8 @@ from wifidogd.simulation.transport.client import NoAnswer
 
 PAGE = b"HTTP/1.0 %d Whatever\r\n%s\r\n<html><body>Hello</body></html>"
 
+LISTED = b'{"result":[{"gw_id":"sim-0001","auth_op":[{"id":1,"auth_code":%d}]}]}'
+
 
 @pytest.mark.parametrize(
     ("target", "kind"),
@@ -18,6 +20,7 @@ PAGE = b"HTTP/1.0 %d Whatever\r\n%s\r\n<html><body>Hello</body></html>"
         (b"/ping/?gw_id=sim-0001", Kind.PING),
         (b"/auth/?stage=login&ip=10.0.0.1", Kind.LOGIN),
         (b"/auth/?stage=counters&ip=10.0.0.1", Kind.COUNTERS),
+        (b"/auth/?stage=counters_v2&key=secret", Kind.LIST),
         (b"/auth/?stage=logout&ip=10.0.0.1", Kind.LOGOUT),
         (b"/login/?gw_address=10.0.0.1", Kind.PAGE),
         (b"/login", Kind.FORM),
@@ -40,6 +43,12 @@ def test_what_is_asked_for(target: bytes, kind: Kind) -> None:
         (Kind.COUNTERS, b"HTTP/1.0 200 OK\r\n\r\nAuth: 0", Outcome.DENIED),
         (Kind.COUNTERS, b"HTTP/1.0 503 Busy\r\n\r\nAuth: -1", Outcome.CANNOT_SAY),
         (Kind.COUNTERS, b"HTTP/1.0 503 Busy\r\n\r\nAuth: 0", Outcome.AMISS),
+        (Kind.LIST, b"HTTP/1.0 200 OK\r\n\r\n" + LISTED % 1, Outcome.SERVED),
+        (Kind.LIST, b"HTTP/1.0 200 OK\r\n\r\n" + LISTED % 0, Outcome.DENIED),
+        (Kind.LIST, b'HTTP/1.0 503 Busy\r\n\r\n{"result":[]}', Outcome.CANNOT_SAY),
+        (Kind.LIST, b"HTTP/1.0 503 Busy\r\n\r\n" + LISTED % 0, Outcome.AMISS),
+        (Kind.LIST, b"HTTP/1.0 503 Busy\r\n\r\nAuth: -1", Outcome.AMISS),
+        (Kind.LIST, b"HTTP/1.0 200 OK\r\n\r\nAuth: 1", Outcome.AMISS),
         (Kind.LOGIN, b"HTTP/1.0 500 Oops\r\n\r\nAuth: -1", Outcome.AMISS),
         (Kind.LOGOUT, b"HTTP/1.0 200 OK\r\n\r\nAuth: 0", Outcome.SERVED),
         (Kind.LOGOUT, b"HTTP/1.0 503 Busy\r\n\r\nAuth: 0", Outcome.CANNOT_SAY),
