@@ -10,6 +10,7 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred as as_deferred
 from twisted.internet.task import deferLater
 
 from tests.support.checkout import DATA
@@ -33,7 +34,7 @@ async def server(database: Database) -> AsyncIterator[SiteServer]:
 
 async def decide(server: SiteServer) -> None:
     """Do what the timer does."""
-    await within(5, server.routers.claims.decide())
+    await within(5, as_deferred(server.routers.note_connected()))
 
 
 async def has_routers(server: SiteServer, number: int) -> None:
@@ -286,6 +287,38 @@ async def test_strangers_give_way_to_newcomers(server: SiteServer, monkeypatch: 
     assert not router.closed.called
     for each in (router, *strangers[1:]):
         each.leave()
+
+
+@ensureDeferred
+async def test_routers_that_come_before_it_is_known_who_is_adopted_stay(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after a start, while the database may be away: they are no strangers, and what they have said counts."""
+    monkeypatch.setattr("wifidogd.web.gateway.websocket.strangers.MOST_FROM_SOURCE", 2)
+    server = SiteServer(database)
+    server.passwords.start()
+    for number in range(8):
+        await server.adopt(Gateway(f"r{number}", "default", "10.0.0.3"))
+    server.listen()
+    routers = [await connect_router(server.port, f"d{number}", (f"r{number}",)) for number in range(8)]
+    gone = await connect_router(server.port, "d8", ("r0",))
+    gone.leave()
+    await gone.ends()
+    strangers = [await connect_router(server.port, f"other{number}", (f"x{number}",)) for number in range(3)]
+    await decide(server)
+    assert server.routers.sockets.metrics() == {"routers": 0, "strangers": 0}
+    heard_at = server.now
+    server.later(seconds=40)
+    await server.refresh()
+    await decide(server)
+    assert server.routers.sockets.metrics() == {"routers": 8, "strangers": 2}
+    await strangers[0].ends()
+    assert not any(router.closed.called for router in routers)
+    await within(5, server.heartbeats.flush())
+    assert await rows(server, "SELECT seen_at FROM heartbeats") == [(heard_at,)] * 8
+    for router in (*routers, *strangers):
+        router.leave()
+    await server.close()
 
 
 @ensureDeferred
