@@ -85,7 +85,9 @@ def read_frames(heard: bytes, complete: bool) -> list[int]:
         _claim(heard[0] >> 4 == 8 and size <= LARGEST_SENT, "no frame for a router", heard)
         _claim(opcode in (_TEXT, _CLOSE, _PING, _PONG), "an opcode that no router knows", heard)
         if opcode == _TEXT:
-            _claim(isinstance(json.loads(payload), dict), "no message for a router", heard)
+            message = json.loads(payload)
+            _claim(isinstance(message, dict), "no message for a router", heard)
+            _claim("kickoff" not in (message.get("op"), message.get("type")), "a command that nobody asked for", heard)
         elif opcode == _CLOSE:
             is_closed, codes = True, [int.from_bytes(payload[:2], "big")] if payload else []
         heard = rest

@@ -54,7 +54,7 @@ def guest_of(orders: Orders, number: int, place: int) -> Guest:
     """Return a guest of a router, who is at that place of its list."""
     count = number * orders.guests + place
     ip = f"10.{count >> 16}.{count >> 8 & 255}.{count & 255}"
-    mac = f"02:51:4d:{count >> 16:02x}:{count >> 8 & 255:02x}:{count & 255:02x}"
+    mac = f"02:57:53:{count >> 16:02x}:{count >> 8 & 255:02x}:{count & 255:02x}"
     token = md5(str(count).encode(), usedforsecurity=False).hexdigest()
     return Guest(ip, mac, token, place + 1)
 

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 from tests.chaos.routers.process import Orders, guest_of, gw_id_of
 from tests.chaos.routers.router import Course, Guest
 from tests.support.checkout import ROOT
 from tests.support.postgres import execute
+from tests.support.testbed.server_process import ask
 
 END_WITHIN = 120.0
 
 LEEWAY = 4.0
 """Seconds by which the servers take the interval for longer than it is."""
 
+KICK = "UPDATE sessions SET ending = 'ended by the operator' WHERE mac = ANY('{%s}'::macaddr[])"
+"""What C{wifidogctl session kick} does."""
+
 STORED = """
-    SELECT mac::text, incoming + outgoing, NULL FROM sessions
+    SELECT mac::text, incoming + outgoing, NULL FROM sessions WHERE gw_id ^@ 'gw-'
      UNION ALL
-    SELECT mac::text, incoming + outgoing, reason FROM past_sessions
+    SELECT mac::text, incoming + outgoing, reason FROM past_sessions WHERE gw_id ^@ 'gw-'
 """
 
 
@@ -106,6 +112,21 @@ class Routers:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+def log_out(port: int, guest: Guest) -> None:
+    """
+    Press the button on a guest's page, which comes from the server at that port.
+
+    @raise RuntimeError: if there is none.
+    """
+    page = ask(port, f"GET /wifidog/portal?token={guest.token} HTTP/1.0\r\nHost: wifi.example\r\n\r\n".encode())
+    state = re.search(rb'action="[^"]*logout"[^>]*>\s*<input[^>]*name="state" value="([^"]*)"', page)
+    if state is None:
+        raise RuntimeError(f"a portal page without a way to log out: {page[-2000:]!r}")
+    form = urlencode({"state": state[1].decode()})
+    head = "POST /wifidog/logout HTTP/1.0\r\nHost: wifi.example\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    ask(port, f"{head}Content-Length: {len(form)}\r\n\r\n{form}".encode())
 
 
 def audit(dsn: str, told: Sequence[Told], asked: set[str]) -> Iterator[str]:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
 
 from tests.chaos.report.trial_result import TrialResult
 from tests.chaos.routers.process import Orders, guest_of
-from tests.chaos.routers.routers import Routers, furnish
+from tests.chaos.routers.routers import KICK, Routers, furnish, log_out
 from tests.chaos.trials.websocket_promises import Asked, Event, judged
 from tests.support.postgres import execute
 from tests.support.testbed.process_watch import Watch
-from tests.support.testbed.server_process import ServerProcess, ask, free_port
-from tests.support.testbed.testbed import Testbed
-
-KICK = "UPDATE sessions SET ending = 'ended by the operator' WHERE mac = ANY('{%s}'::macaddr[])"
-"""What C{wifidogctl session kick} does."""
+from tests.support.testbed.server_process import ServerProcess, accepts, await_healthy, free_port, is_healthy
+from tests.support.testbed.testbed import READY_WITHIN, Testbed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +90,12 @@ class Scene:
         """Press the button on each guest's page, which comes from a certain server."""
         for number, place in guests:
             guest = guest_of(self.scale.orders, number, place)
-            page = ask(self.ports[at], _get(f"/wifidog/portal?{urlencode({'token': guest.token})}"))
-            state = re.search(rb'action="[^"]*logout"[^>]*>\s*<input[^>]*name="state" value="([^"]*)"', page)
-            if state is None:
-                raise RuntimeError(f"a portal page without a way to log out: {page[-2000:]!r}")
-            ask(self.ports[at], _post("/wifidog/logout", urlencode({"state": state[1].decode()})))
+            log_out(self.ports[at], guest)
             self.asked.append(Asked(what, time.monotonic(), [guest.mac]))
 
-    def start_again(self, server: int) -> None:
+    def start_again(self, server: int, is_ready: Callable[[int], bool] = is_healthy) -> None:
         """Do what systemd does when a server has gone."""
-        self.servers[server] = self.testbed.wifidogd(self.dsn, port=self.ports[server])
+        self.servers[server] = self.testbed.wifidogd(self.dsn, port=self.ports[server], is_ready=is_ready)
         self.served_at = time.monotonic()
 
 
@@ -215,13 +206,18 @@ def deafen(scene: Scene) -> None:
         scene.kick(scene.take(server), "a kick elsewhere")
 
 
-def _get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.0\r\nHost: wifi.example\r\n\r\n".encode()
-
-
-def _post(path: str, body: str) -> bytes:
-    head = f"POST {path} HTTP/1.0\r\nHost: wifi.example\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+def start_without_database(scene: Scene) -> None:
+    """Have a server end and start while PostgreSQL is stopped, so that it does not know whose routers come."""
+    scene.testbed.postgres.stop()
+    os.kill(scene.servers[0].pid, signal.SIGKILL)
+    scene.start_again(0, accepts)
+    time.sleep(scene.scale.frozen / 2)
+    scene.testbed.postgres.start()
+    for server in scene.servers:
+        await_healthy(server, READY_WITHIN, "PostgreSQL was stopped")
+    scene.served_at = time.monotonic()
+    time.sleep(APART)
+    scene.kick(scene.take(0), "a kick afterwards")
 
 
 def happenings(scale: Scale) -> list[Happening]:
@@ -232,6 +228,12 @@ def happenings(scale: Scale) -> list[Happening]:
         Happening(f"PostgreSQL frozen by SIGSTOP for {scale.frozen:g} s under routers with WebSockets", freeze, 10.0),
         Happening("one of two servers of routers with WebSockets killed by SIGKILL", _end(signal.SIGKILL), 15.0, half),
         Happening("one of two servers of routers with WebSockets stopped by SIGTERM", _end(signal.SIGTERM), 15.0, half),
+        Happening(
+            "one of two servers of routers with WebSockets killed, and started again while PostgreSQL is stopped",
+            start_without_database,
+            10.0,
+            half,
+        ),
         Happening(f"{scale.deaf} of the routers with WebSockets stop reading", deafen, 35.0, scale.deaf),
     ]
 

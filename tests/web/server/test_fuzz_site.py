@@ -113,6 +113,7 @@ UPGRADED = b"HTTP/1.1 101 \r\nUpgrade: WebSocket\r\n\r\n"
         UPGRADED + b"\x81\x02[]",
         UPGRADED + b"\x81\x82\0\0\0\0{}",
         UPGRADED + b"\x82\x02{}",
+        UPGRADED + b'\x81\x10{"op":"kickoff"}',
         UPGRADED + b"\x01\x02{}",
         UPGRADED + b"\x88\x02\x03\xe8\x81\x02{}",
         UPGRADED + b'\x81\x7e\x03\xe9{"a":"' + b"x" * 993 + b'"}',
