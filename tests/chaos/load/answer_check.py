@@ -47,7 +47,9 @@ class CheckedClient(HttpClient):
         """As L{HttpClient.ask}."""
         answer, took = await super().ask(request, patience)
         kind = kind_of(request.split(b" ", 2)[1].removeprefix(self._path))
-        self.answers.append(Answer(time.monotonic(), took, kind, outcome_of(kind, answer)))
+        has_hung_up = answer is NoAnswer.LOST and patience is not None and took >= patience
+        outcome = Outcome.HUNG_UP if has_hung_up else outcome_of(kind, answer)
+        self.answers.append(Answer(time.monotonic(), took, kind, outcome))
         return answer, took
 
 

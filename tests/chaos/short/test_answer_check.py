@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred as as_deferred
+from twisted.internet.protocol import Factory, Protocol
 
-from tests.chaos.load.answer_check import kind_of, outcome_of
+from tests.chaos.load.answer_check import CheckedClient, kind_of, outcome_of
 from tests.chaos.load.answers import Outcome
+from tests.support.deadline import within
 from wifidogd.simulation.statistics import Kind
 from wifidogd.simulation.transport.client import NoAnswer
+from wifidogd.simulation.transport.wire import Server
 
 PAGE = b"HTTP/1.0 %d Whatever\r\n%s\r\n<html><body>Hello</body></html>"
 
@@ -64,3 +70,25 @@ def test_what_is_asked_for(target: bytes, kind: Kind) -> None:
 def test_what_came_of_it(kind: Kind, answer: bytes | NoAnswer, outcome: Outcome) -> None:
     """An answer that docs/protocol.md does not have for its kind is amiss, whatever a gateway would make of it."""
     assert outcome_of(kind, answer) is outcome
+
+
+class HangsUp(Protocol):
+    """Closes as soon as it is asked anything."""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.loseConnection()
+
+
+@pytest.mark.parametrize(("server", "outcome"), [(Protocol, Outcome.HUNG_UP), (HangsUp, Outcome.LOST)])
+@ensureDeferred
+async def test_a_gateway_that_does_not_wait_is_told_from_a_server_that_does_not_answer(
+    server: type[Protocol], outcome: Outcome
+) -> None:
+    factory = Factory.forProtocol(server)
+    factory.noisy = False
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    client = CheckedClient(Server("127.0.0.1", port.getHost().port, "/wifidog/"), reactor=reactor)
+    waits = 0.05 if outcome is Outcome.HUNG_UP else 5.0
+    await within(5, as_deferred(client.ask(b"GET /wifidog/auth/?stage=login HTTP/1.0\r\n\r\n", waits)))
+    assert [answer.outcome for answer in client.answers] == [outcome]
+    await within(5, port.stopListening())

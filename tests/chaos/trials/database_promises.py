@@ -105,7 +105,7 @@ class Judge:
     def recovery(self) -> float:
         """Seconds from the end of the trouble to the last answer that was not served."""
         late = self._answers.between(self._passed.ended, self._passed.until)
-        last = late.last(Outcome.CANNOT_SAY, Outcome.REFUSED, Outcome.LOST)
+        last = late.last(Outcome.CANNOT_SAY, Outcome.REFUSED, Outcome.LOST, Outcome.HUNG_UP)
         return 0.0 if last is None else last - self._passed.ended
 
     @property
@@ -122,7 +122,7 @@ class Judge:
         for name, answers, limit in self._by_deadline():
             if answers.longest > limit + self.usual_delay:
                 yield f"{name} took {answers.longest:.2f} s, and {limit:g} were promised"
-        silent = self._answers.outcomes[Outcome.LOST] + self._answers.outcomes[Outcome.REFUSED]
+        silent = sum(self._answers.outcomes[each] for each in (Outcome.LOST, Outcome.REFUSED, Outcome.HUNG_UP))
         if silent:
             yield f"{silent} requests got no answer"
         if self._passed.trouble.is_felt and not self._answers.outcomes[Outcome.CANNOT_SAY]:

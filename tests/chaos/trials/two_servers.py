@@ -208,7 +208,8 @@ def judged(felt: Felt, told: Told, load: str) -> TrialResult:
         felt.blow.what,
         load,
         f"every request answered as docs/protocol.md 3.2 has it: pings, counters and logouts within {QUICK:g} s, "
-        f"logins and pages within {PATIENT:g}; every ping with its Pong; nobody thrown off; books balance",
+        f"logins and pages within {PATIENT:g} (apfree-wifidog waits 2 s); every ping with its Pong; "
+        "nobody thrown off; books balance",
         f"{counts}; longest ping {answers.of(Kind.PING).longest:.2f} s, counters and logouts "
         f"{answers.of(*REPORTS).longest:.2f}, others {patient.longest:.2f}; "
         f"{told.wrong} wrong answers; {told.sessions} sessions and {told.stored} octets stored, "

@@ -10,7 +10,6 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
-from twisted.internet.defer import ensureDeferred as as_deferred
 from twisted.internet.task import deferLater
 
 from tests.support.checkout import DATA
@@ -34,7 +33,7 @@ async def server(database: Database) -> AsyncIterator[SiteServer]:
 
 async def decide(server: SiteServer) -> None:
     """Do what the timer does."""
-    await within(5, as_deferred(server.routers.note_connected()))
+    await within(5, server.routers.claims.decide())
 
 
 async def has_routers(server: SiteServer, number: int) -> None:
@@ -276,6 +275,30 @@ async def test_a_router_that_says_nothing_is_gone(server: SiteServer, monkeypatc
 
 
 @ensureDeferred
+async def test_routers_that_come_back_before_it_is_known_who_is_adopted_stay(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All do within seconds of a start: nobody is a stranger until then, and each can be told something afterwards."""
+    monkeypatch.setattr("wifidogd.web.gateway.websocket.strangers.MOST_FROM_SOURCE", 1)
+    monkeypatch.setattr("wifidogd.web.gateway.websocket.strangers.MOST_STRANGERS", 1)
+    started = SiteServer(database).listen()
+    for number in range(4):
+        await started.adopt(Gateway(f"gw{number}", "default", "10.0.0.1", key_hashes=(hash_secret("secret"),)))
+    path = "/ws/wifidogx/secret"
+    routers = [await connect_router(started.port, f"d{n}", (f"gw{n}",), path=path) for n in range(4)]
+    gone = await connect_router(started.port, "gone", ("gw3",), path=path)
+    assert started.routers.sockets.metrics() == {"routers": 0, "strangers": 0}
+    gone.leave()
+    await within(5, gone.closed)
+    await started.refresh()
+    await within(5, started.routers.decide())
+    assert started.routers.sockets.metrics() == {"routers": 4, "strangers": 0}
+    for each in routers:
+        each.leave()
+    await started.close()
+
+
+@ensureDeferred
 async def test_strangers_give_way_to_newcomers(server: SiteServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest first; the router of an adopted gateway stays."""
     monkeypatch.setattr("wifidogd.web.gateway.websocket.strangers.MOST_FROM_SOURCE", 2)
@@ -287,38 +310,6 @@ async def test_strangers_give_way_to_newcomers(server: SiteServer, monkeypatch: 
     assert not router.closed.called
     for each in (router, *strangers[1:]):
         each.leave()
-
-
-@ensureDeferred
-async def test_routers_that_come_before_it_is_known_who_is_adopted_stay(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Right after a start, while the database may be away: they are no strangers, and what they have said counts."""
-    monkeypatch.setattr("wifidogd.web.gateway.websocket.strangers.MOST_FROM_SOURCE", 2)
-    server = SiteServer(database)
-    server.passwords.start()
-    for number in range(8):
-        await server.adopt(Gateway(f"r{number}", "default", "10.0.0.3"))
-    server.listen()
-    routers = [await connect_router(server.port, f"d{number}", (f"r{number}",)) for number in range(8)]
-    gone = await connect_router(server.port, "d8", ("r0",))
-    gone.leave()
-    await gone.ends()
-    strangers = [await connect_router(server.port, f"other{number}", (f"x{number}",)) for number in range(3)]
-    await decide(server)
-    assert server.routers.sockets.metrics() == {"routers": 0, "strangers": 0}
-    heard_at = server.now
-    server.later(seconds=40)
-    await server.refresh()
-    await decide(server)
-    assert server.routers.sockets.metrics() == {"routers": 8, "strangers": 2}
-    await strangers[0].ends()
-    assert not any(router.closed.called for router in routers)
-    await within(5, server.heartbeats.flush())
-    assert await rows(server, "SELECT seen_at FROM heartbeats") == [(heard_at,)] * 8
-    for router in (*routers, *strangers):
-        router.leave()
-    await server.close()
 
 
 @ensureDeferred

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
@@ -57,29 +56,15 @@ class RouterSockets:
         self._devices = devices
         self._utc_now = utc_now
         self._log = RateLimitedLog(log, clock)
-        self._unheard: dict[RouterSocket, tuple[Greeting, datetime]] = {}
+        self._early: dict[RouterSocket, Greeting] = {}
 
     def hear(self, socket: RouterSocket, greeting: Greeting) -> None:
-        """
-        Take a greeting for a heartbeat of its gateways, as far as the connection may speak for them.
-
-        As long as it is not known who is adopted, right after a start, the greeting waits.
-        """
-        if self._registry.loaded:
-            self._hear(socket, greeting, self._utc_now())
-        else:
-            self._unheard[socket] = greeting, self._utc_now()
+        """Take a greeting for a heartbeat of its gateways, as far as the connection may speak for them."""
+        if not self._registry.loaded:
+            # All routers come back within seconds of a start; taken for strangers, most would be sent away again.
             self.strangers.discard(socket)
-
-    def hear_unheard(self) -> None:
-        """Take the greetings that have waited, once it is known who is adopted."""
-        if self._unheard and self._registry.loaded:
-            unheard, self._unheard = self._unheard, {}
-            for socket, (greeting, at) in unheard.items():
-                if socket.is_open:
-                    self._hear(socket, greeting, at)
-
-    def _hear(self, socket: RouterSocket, greeting: Greeting, at: datetime) -> None:
+            self._early[socket] = greeting
+            return
         strangers = [gw_id for gw_id in greeting.auth_modes if self._registry.gateway(gw_id) is None]
         self._devices.learn(greeting.device_id, strangers, socket.source)
         if any(self._registry.may_ask(gw_id, socket.key) for gw_id in greeting.auth_modes):
@@ -91,9 +76,15 @@ class RouterSockets:
             if gateway is None or not self._registry.may_ask(gw_id, socket.key):
                 self._claims.release(socket, gw_id)
             else:
-                self._claims.hear(socket, _heartbeat(gw_id, at, socket, greeting), is_keyed=bool(gateway.key_hashes))
+                self._claims.hear(socket, self._heartbeat(gw_id, socket, greeting), is_keyed=bool(gateway.key_hashes))
             if gateway is not None and not self._registry.may_ask(gw_id, socket.key):
                 self._log.warn("WebSocket of {gw_id} is not used: its key is missing or wrong", gw_id=gw_id)
+
+    def hear_early(self) -> None:
+        """Hear what was said before it was known which gateways are adopted."""
+        early, self._early = self._early, {}
+        for socket, greeting in early.items():
+            self.hear(socket, greeting)
 
     def may_speak_for(self, socket: RouterSocket, gw_id: str) -> bool:
         """Return whether a connection is still that of a gateway's router, whose key may have changed."""
@@ -101,13 +92,26 @@ class RouterSockets:
 
     def lost(self, socket: RouterSocket) -> None:
         """Forget a connection that is closed."""
-        self._unheard.pop(socket, None)
         self.strangers.discard(socket)
+        self._early.pop(socket, None)
         self._claims.release(socket)
 
     def metrics(self) -> dict[str, int]:
         """Count the C{routers} that commands can be sent to, and connections of C{strangers}."""
         return {"routers": len(self._claims.routers), "strangers": len(self.strangers)}
+
+    def _heartbeat(self, gw_id: str, socket: RouterSocket, greeting: Greeting) -> Heartbeat:
+        system = greeting.system
+        return Heartbeat(
+            gw_id,
+            self._utc_now(),
+            socket.source,
+            None,
+            system.sys_uptime,
+            system.memory_free,
+            system.load,
+            system.wifidog_uptime,
+        )
 
 
 class WebSocketPages(WebSocketResource):
@@ -153,13 +157,6 @@ def _is_complete(request: Request) -> bool:
     tokens = {token.strip().lower() for field in connection[-1:] for token in field.split(b",")}
     is_asked_for = [field.lower() for field in upgrade] == [b"websocket"] and b"upgrade" in tokens
     return is_asked_for and version == [b"13"] and len(keys) == len(host) == 1
-
-
-def _heartbeat(gw_id: str, at: datetime, socket: RouterSocket, greeting: Greeting) -> Heartbeat:
-    system = greeting.system
-    return Heartbeat(
-        gw_id, at, socket.source, None, system.sys_uptime, system.memory_free, system.load, system.wifidog_uptime
-    )
 
 
 def _key(request: Request) -> str | None:
