@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,6 +25,9 @@ UPGRADES = (
     upgrade_request("/ws/wifidogx?k=wrong"),
     upgrade_request("/wifidog/ping/?gw_id=gw1"),
 )
+
+_HAS_GREETED = re.compile(rb'"type":"(connect|heartbeat)"')
+"""Found in what a client has heard that has said who it is, and may stay."""
 
 CLOSE_CODES = (0, 1, 999, *range(1000, 1016), 1016, 2999, 3000, 4999, 5000, 65535)
 
@@ -186,6 +190,6 @@ def _converse(port: int, pieces: Sequence[bytes], lingers: bool) -> list[int]:
         except ConnectionResetError:
             pass
         except TimeoutError:
-            if not lingers or b'"data":{"type":' not in heard:
+            if not lingers or not _HAS_GREETED.search(heard):
                 raise
     return read_answers(bytes(heard), complete=not was_reset and not lingers)
