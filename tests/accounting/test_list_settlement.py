@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 
+import psycopg2
 import pytest
 from pytest_twisted import async_yield_fixture, ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import ensureDeferred as as_deferred
+from twisted.internet.task import deferLater
 
 from tests.support.builders import LOBBY, MINUTE, NOON, adopt_all, mac, rows, run
 from tests.support.deadline import within
@@ -121,7 +124,7 @@ async def test_a_list_of_fifty_costs_no_more_than_three(router: Router, monkeypa
 async def test_guests_who_left_cost_a_bounded_number_of_round_trips(
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many they are."""
+    """However many they are: two transactions more than nobody, as the one that ends them must hold nobody else."""
     guests = range(200)
     await router.open(*guests)
     for each in (listed(*guests), listed(0)):
@@ -133,9 +136,30 @@ async def test_guests_who_left_cost_a_bounded_number_of_round_trips(
         compared = router.compared
         assert await router.send(listed(0)) == [AuthCode.ALLOWED]
         await within(10, compared)
-    assert seen.counted == (2, 5)
+    assert seen.counted == (3, 7)
     left = "SELECT count(*), sum(incoming), min(ended_at), max(reason) FROM past_sessions"
     assert await rows(router.database, left) == [(199, sum(guests), NOON, "left the gateway")]
+
+
+@pytest.mark.impatient
+@ensureDeferred
+async def test_guests_who_left_keep_nobody_waiting_while_the_history_is_locked(router: Router, dsn: str) -> None:
+    """Those who are listed go on, and the end is recorded when it can be."""
+    await router.open(0, 1, 2)
+    for each in (listed(0, 1, 2), listed(0)):
+        compared = router.compared
+        await router.send(each)
+        await within(10, compared)
+        router.now += MINUTE
+    with closing(psycopg2.connect(dsn)) as somebody:
+        somebody.cursor().execute("LOCK TABLE past_sessions IN SHARE MODE")
+        for _ in range(4):
+            assert await router.send(listed(0, 2)) == [AuthCode.ALLOWED] * 2
+            await deferLater(reactor, 0.1)
+        assert await rows(router.database, "SELECT count(*) FROM sessions WHERE missed_at IS NULL") == [(2,)]
+    while not (ended := await rows(router.database, "SELECT incoming, reason FROM past_sessions")):
+        await deferLater(reactor, 0.05)
+    assert ended == [(1, "left the gateway")]
 
 
 @ensureDeferred

@@ -251,7 +251,7 @@ def misses(soaked: Soaked) -> list[str]:
     """Return the promises that were not kept; a few short minutes do not show what is flat."""
     outcomes = soaked.told.answers.outcomes
     found = list(soaked.told.complaints())
-    unanswered = outcomes[Outcome.LOST] + outcomes[Outcome.REFUSED]
+    unanswered = outcomes[Outcome.LOST] + outcomes[Outcome.REFUSED] + outcomes[Outcome.HUNG_UP]
     if unanswered:
         found.append(f"{unanswered} requests got no answer")
     late = [each for each in soaked.minutes if each.recovery > RECOVERY]

@@ -137,7 +137,7 @@ def batch(size: int) -> dict[str, object]:
     }
 
 
-LISTED = {"gw_id": "gw7", "source": "192.0.2.1", "now": NOON, "limit": 2000}
+LISTED = {"gw_id": "gw7", "source": "192.0.2.1", "now": NOON, "limit": 2000, "among": None}
 """What a gateway's list of clients is compared with."""
 
 
@@ -303,7 +303,11 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.kickoffs.FIND_OVER": [OVER],
     "accounting.sessions.SAVE": [batch(1), batch(300)],
     "accounting.sessions.END": [batch(1), batch(300)],
-    "accounting.missed_sessions.COMPARE_LIST": [LISTED | batch(1), LISTED | batch(300)],
+    "accounting.missed_sessions.COMPARE_LIST": [
+        LISTED | batch(1),
+        LISTED | batch(300),
+        LISTED | batch(300) | {"among": [token(37)]},
+    ],
     "accounting.missed_sessions.NOTE_LISTED": [LISTED | batch(1), LISTED | batch(300)],
     "accounting.missed_sessions.NOTE_MISSED": [LISTED | batch(1), LISTED | batch(300)],
     "access.guest_sessions.OPEN": [SESSION],

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.endpoints import (
@@ -26,6 +22,7 @@ from twisted.internet.tcp import Port
 
 from tests.support.deadline import within
 from tests.support.raw_http import Wire
+from tests.support.testbed.certificate import write_certificate
 from wifidogd.workers.inherited_sockets import InheritedPorts, shared
 
 
@@ -42,19 +39,6 @@ class GreetingFactory(Factory):
 
     protocol = Greets
     noisy = False
-
-
-def certificate(folder: Path) -> Path:
-    """Make a certificate with its key in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test")])
-    now = datetime.now(UTC)
-    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    built = built.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    formats = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = folder / "both.pem"
-    path.write_bytes(built.sign(key, hashes.SHA256()).public_bytes(formats[0]) + key.private_bytes(*formats))
-    return path
 
 
 def client_of(port: Port, kind: str) -> IStreamClientEndpoint:
@@ -86,7 +70,7 @@ def client_of(port: Port, kind: str) -> IStreamClientEndpoint:
 @ensureDeferred
 async def test_workers_share_a_port(tmp_path: Path, kind: str, text: str, said: bytes, answer: bytes) -> None:
     """An early client waits in the backlog; when one worker stops, the other still serves the same address."""
-    certificate(tmp_path)
+    write_certificate(tmp_path)
     text = text.format(folder=tmp_path)
     ours: Port = await serverFromString(reactor, text).listen(GreetingFactory())
     shared(ours).stopReading()

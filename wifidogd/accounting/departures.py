@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -20,6 +21,9 @@ log = Logger()
 MOST_ROWS = 2000
 """Sessions that one list changes, at most; the next list changes the others."""
 
+ENDING_AT_ONCE, MOST_WAITING = 2, 100
+"""Transactions that end sessions, and gateways that wait for one; beyond it their next lists say the same."""
+
 
 class Departures:
     """
@@ -34,6 +38,7 @@ class Departures:
         self._database = database
         self._utc_now = utc_now
         self._log = RateLimitedLog(log, clock)
+        self._turns = DeferredSemaphore(ENDING_AT_ONCE)
 
     async def compare(self, gw_id: str, token_hashes: Collection[bytes], source: str | None) -> None:
         """
@@ -44,30 +49,54 @@ class Departures:
         @param token_hashes: of all clients listed.
         @param source: as in L{compare_list}.
         """
+        what = gw_id, token_hashes, source
         try:
-            ended = await self._database.transaction(partial(self._compare, gw_id, token_hashes, source))
+            left = await self._database.transaction(partial(self._note, *what))
+            ended = await self._end(left, *what) if left else 0
         except StoreError as problem:
             self._log.warn("cannot tell which guests have left {gw_id}: {problem}", gw_id=gw_id, problem=problem)
             return
         if ended:
             log.info("{count} sessions at {gw_id} ended: {why}", count=ended, gw_id=gw_id, why=Reason.LEFT.value)
 
-    async def _compare(self, gw_id: str, token_hashes: Collection[bytes], source: str | None, cursor: Cursor) -> int:
-        """Return how many sessions have ended."""
+    async def _note(
+        self, gw_id: str, token_hashes: Collection[bytes], source: str | None, cursor: Cursor
+    ) -> list[bytes]:
+        """Record who is listed and who is missed; return the tokens of those who have left."""
         now = self._utc_now()
         compared = await compare_list(cursor, gw_id, token_hashes, source=source, now=now, limit=MOST_ROWS)
-        if not compared:
-            return 0
-        left = [each.token_hash for each in compared if each.has_left]
-        sessions = await lock_sessions(cursor, left) if left else {}
-        endings = [_departure(session) for session in sessions.values()]
         if listed := [each.token_hash for each in compared if each.is_listed]:
             note_listed(cursor, listed, source)
         if missed := [each.token_hash for each in compared if not each.is_listed and not each.has_left]:
             note_missed(cursor, missed, now)
-        if endings:
-            end_sessions(cursor, endings)
-        return len(endings)
+        return [each.token_hash for each in compared if each.has_left]
+
+    async def _end(
+        self, left: Collection[bytes], gw_id: str, token_hashes: Collection[bytes], source: str | None
+    ) -> int:
+        """
+        End the sessions of those who have left, in a transaction that holds no other session.
+
+        The history may be locked for long, and reports on a session wait for whoever holds it.
+
+        @return: how many have ended.
+        """
+        if len(self._turns.waiting) >= MOST_WAITING:
+            return 0
+
+        async def end(cursor: Cursor) -> int:
+            # Since they were noted, one of them may have been reported.
+            now = self._utc_now()
+            compared = await compare_list(
+                cursor, gw_id, token_hashes, source=source, now=now, limit=MOST_ROWS, among=left
+            )
+            sessions = await lock_sessions(cursor, [each.token_hash for each in compared if each.has_left])
+            if sessions:
+                end_sessions(cursor, [_departure(session) for session in sessions.values()])
+            return len(sessions)
+
+        async with self._turns:
+            return await self._database.transaction(end)
 
 
 def _departure(session: Session) -> Ended:

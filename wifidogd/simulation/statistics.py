@@ -22,6 +22,7 @@ class Kind(Enum):
     FORM = "form"
     LOGIN = "login"
     COUNTERS = "counters"
+    LIST = "list of counters"
     LOGOUT = "logout"
     PORTAL = "portal"
     BUTTON = "log-out button"

@@ -35,10 +35,19 @@ class Routers:
     relay: CommandRelay
     pages: WebSocketPages
 
+    async def decide(self) -> None:
+        """
+        Decide which connections speak for gateways.
+
+        @raise StoreError: as L{RouterClaims.decide}.
+        """
+        self.sockets.hear_early()
+        await self.claims.decide()
+
     def timers(self, clock: Any) -> list[TimerService]:
         """Make the timers by which routers learn what they must be told."""
         return [
-            every(LOOK_FOR_OVER, self.claims.decide, clock=clock, name="noting which routers are connected"),
+            every(LOOK_FOR_OVER, self.decide, clock=clock, name="noting which routers are connected"),
             every(LOOK_FOR_COMMANDS, self.relay.take, clock=clock, name="taking commands for routers"),
             every(LOOK_FOR_OVER, self.kickoffs.look, clock=clock, name="telling routers whose session is over"),
         ]

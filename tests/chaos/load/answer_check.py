@@ -17,13 +17,14 @@ UNAVAILABLE = 503
 PATHS = {
     b"/ping/": Kind.PING,
     b"/auth/?stage=login": Kind.LOGIN,
+    b"/auth/?stage=counters_v2": Kind.LIST,
     b"/auth/?stage=counters": Kind.COUNTERS,
     b"/auth/?stage=logout": Kind.LOGOUT,
     b"/login/?": Kind.PAGE,
     b"/login": Kind.FORM,
     b"/logout": Kind.BUTTON,
 }
-"""How targets begin, below the path of the server; all others are what a guest sees afterwards."""
+"""How targets begin, below the path of the server, the longer first; all others are what a guest sees afterwards."""
 
 NO_VERDICTS = b'{"result":[]}'
 
@@ -46,7 +47,9 @@ class CheckedClient(HttpClient):
         """As L{HttpClient.ask}."""
         answer, took = await super().ask(request, patience)
         kind = kind_of(request.split(b" ", 2)[1].removeprefix(self._path))
-        self.answers.append(Answer(time.monotonic(), took, kind, outcome_of(kind, answer)))
+        has_hung_up = answer is NoAnswer.LOST and patience is not None and took >= patience
+        outcome = Outcome.HUNG_UP if has_hung_up else outcome_of(kind, answer)
+        self.answers.append(Answer(time.monotonic(), took, kind, outcome))
         return answer, took
 
 
@@ -62,12 +65,12 @@ def outcome_of(kind: Kind, answer: bytes | NoAnswer) -> Outcome:
     if kind is Kind.PING:
         is_pong = Wifidog().hears_pong(answer) and wire.read_status(answer) == 200
         return Outcome.SERVED if is_pong else Outcome.AMISS
+    if kind is Kind.LIST:
+        return _of_list(answer)
     return _of_report(kind, answer) if kind in WHEN_UNAVAILABLE else _of_page(answer)
 
 
 def _of_report(kind: Kind, answer: bytes) -> Outcome:
-    if wire.answer_body(answer).startswith(b"{"):
-        return _of_list(answer)
     status, code = wire.read_status(answer), Wifidog().read_verdict(answer)
     if status == UNAVAILABLE:
         return Outcome.CANNOT_SAY if code == WHEN_UNAVAILABLE[kind] else Outcome.AMISS
@@ -80,15 +83,21 @@ def _of_list(answer: bytes) -> Outcome:
     """Judge the answer to a list of clients: one that cannot be settled is left as it is, and keeps everybody."""
     if wire.read_status(answer) == UNAVAILABLE:
         return Outcome.CANNOT_SAY if wire.answer_body(answer) == NO_VERDICTS else Outcome.AMISS
-    codes = [operation["auth_code"] for operation in _operations(answer)]
+    codes = _verdicts(answer)
+    if codes is None:
+        return Outcome.AMISS
     if AuthCode.DENIED in codes:
         return Outcome.DENIED
     return Outcome.SERVED if set(codes) <= {AuthCode.ALLOWED} else Outcome.AMISS
 
 
-def _operations(answer: bytes) -> list[dict[str, int]]:
-    [*results] = json.loads(wire.answer_body(answer))["result"]
-    return [operation for result in results for operation in result["auth_op"]]
+def _verdicts(answer: bytes) -> list[int] | None:
+    """Return all verdicts of an answer to a list; None if it is none."""
+    try:
+        results = json.loads(wire.answer_body(answer))["result"]
+        return [operation["auth_code"] for result in results for operation in result["auth_op"]]
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def _of_page(answer: bytes) -> Outcome:

@@ -16,8 +16,8 @@ class Outcome(Enum):
     """
     What came of a request.
 
-    C{CANNOT_SAY} is what docs/protocol.md 3.2 has for when something is wrong on our side; C{AMISS} is an answer that
-    nobody promised.
+    C{CANNOT_SAY} is what docs/protocol.md 3.2 has for when something is wrong on our side; C{HUNG_UP} is no answer
+    within the seconds that the gateway waits for one; C{AMISS} is an answer that nobody promised.
     """
 
     SERVED = "served"
@@ -25,6 +25,7 @@ class Outcome(Enum):
     CANNOT_SAY = "cannot say"
     REFUSED = "not reached"
     LOST = "no answer"
+    HUNG_UP = "not waited for"
     AMISS = "amiss"
 
 

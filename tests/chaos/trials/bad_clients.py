@@ -16,11 +16,11 @@ from benchmarks.loads.load_result import LoadResult
 from tests.chaos.clients.bad_clients import BAD_CLIENTS, CROWD, FAMILIES, BadClient
 from tests.chaos.clients.client_process import Away
 from tests.chaos.report.trial_result import TrialResult
+from tests.support.testbed.certificate import write_certificate
 from tests.support.testbed.process_cost import open_in_tree
 from tests.support.testbed.process_watch import Span, Watch
 from tests.support.testbed.server_process import ServerProcess, free_port
 from tests.support.testbed.testbed import Testbed
-from tests.workers.test_inherited_sockets import certificate
 from wifidogd.web.server.connections.channel import REQUEST_DEADLINE
 
 GOOD, RATE = "Auth: 1", 5.0
@@ -106,7 +106,7 @@ def deploy(testbed: Testbed, *, descriptors: int | None = None) -> tuple[Deploym
     @return: it, and the port where it speaks TLS.
     """
     dsn, initial_state = testbed.create_database(), InitialState(guests=100, gateways=10)
-    port, both = free_port(), certificate(testbed.home)
+    port, both = free_port(), write_certificate(testbed.home)
     tls = f"ssl:{port}:interface=127.0.0.1:privateKey={both}:certKey={both}"
     server = testbed.wifidogd(dsn, "--listen", tls, descriptors=descriptors)
     stored_guests.adopt(dsn, initial_state.gateways)

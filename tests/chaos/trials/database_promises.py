@@ -22,7 +22,8 @@ class Limits:
     """
     What is promised; seconds, if nothing else is said.
 
-    @ivar report: until counters or a logout are answered.
+    @ivar report: until counters of one guest or a logout are answered.
+    @ivar list: until the counters of all guests of a gateway are answered.
     @ivar recovery: from when the database is back to the last answer that says "cannot say".
     @ivar cpu: share of a core beyond what the same answers cost while all is well.
     @ivar log: octets a second.
@@ -30,6 +31,7 @@ class Limits:
     """
 
     report: float = 1.0
+    list: float = 1.5
     login: float = 10.5
     page: float = 10.5
     ping: float = 0.5
@@ -41,9 +43,10 @@ class Limits:
     def text(self) -> str:
         """Put it into words."""
         return (
-            f"counters and logouts answered within {self.report:g} s, logins {self.login:g}, pages {self.page:g}, "
-            f"pings {self.ping:g}, all as docs/protocol.md 3.2 has it; CPU below {self.cpu:.0%} of a core beside "
-            f"what answers cost; all served within {self.recovery:g} s of the end; nobody thrown off; books balance"
+            f"counters and logouts answered within {self.report:g} s, lists {self.list:g}, logins {self.login:g}, "
+            f"pages {self.page:g}, pings {self.ping:g}, all as docs/protocol.md 3.2 has it; "
+            f"CPU below {self.cpu:.0%} of a core beside what answers cost; "
+            f"all served within {self.recovery:g} s of the end; nobody thrown off; books balance"
         )
 
 
@@ -102,7 +105,7 @@ class Judge:
     def recovery(self) -> float:
         """Seconds from the end of the trouble to the last answer that was not served."""
         late = self._answers.between(self._passed.ended, self._passed.until)
-        last = late.last(Outcome.CANNOT_SAY, Outcome.REFUSED, Outcome.LOST)
+        last = late.last(Outcome.CANNOT_SAY, Outcome.REFUSED, Outcome.LOST, Outcome.HUNG_UP)
         return 0.0 if last is None else last - self._passed.ended
 
     @property
@@ -119,7 +122,7 @@ class Judge:
         for name, answers, limit in self._by_deadline():
             if answers.longest > limit + self.usual_delay:
                 yield f"{name} took {answers.longest:.2f} s, and {limit:g} were promised"
-        silent = self._answers.outcomes[Outcome.LOST] + self._answers.outcomes[Outcome.REFUSED]
+        silent = sum(self._answers.outcomes[each] for each in (Outcome.LOST, Outcome.REFUSED, Outcome.HUNG_UP))
         if silent:
             yield f"{silent} requests got no answer"
         if self._passed.trouble.is_felt and not self._answers.outcomes[Outcome.CANNOT_SAY]:
@@ -145,6 +148,7 @@ class Judge:
         limits, answers = self._limits, self._answers
         return [
             ("counters", answers.of(Kind.COUNTERS), limits.report),
+            ("list", answers.of(Kind.LIST), limits.list),
             ("logout", answers.of(Kind.LOGOUT), limits.report),
             ("login", answers.of(Kind.LOGIN), limits.login),
             ("page", answers.of(*PAGES), limits.page),

@@ -218,7 +218,7 @@ def struck(
         f"{NO_LOSS}; no connection is refused, as systemd keeps the socket; served again within {back_within:g} s"
     )
     if not may_lose:
-        promised += "; whatever was accepted has an answer"
+        promised += "; whatever was accepted has an answer, where somebody waits for it (apfree-wifidog does for 2 s)"
     seen = f"served again within {longest:.1f} s"
     missed = [] if longest <= back_within else [f"it took {longest:.1f} s to serve again"]
     return judge(f"{fault}, {times} times at random moments", promised, told, seen, missed, may_lose=may_lose)
@@ -236,7 +236,8 @@ def slowed(seconds: float, scale: Scale = TWO_HUNDRED) -> TrialResult:
 
     told, _ = suffer(partial(blockable, seconds), scale, ordeal)
     promised = (
-        f"the log shows the stack while it lasts, and its length after that; whoever waited is answered; {NO_LOSS}"
+        f"the log shows the stack while it lasts, and its length after that; whoever waited is answered "
+        f"(apfree-wifidog waits 2 s); {NO_LOSS}"
     )
     return judge(f"reactor blocked for {seconds:g} s", promised, told, "the log named the culprit")
 
@@ -285,7 +286,7 @@ def slept(seconds: float, scale: Scale = TWO_HUNDRED) -> TrialResult:
 
     told, longest = suffer(beside, scale, ordeal)
     seen = f"served again after {longest:.1f} s, and nobody was blamed"
-    promised = f"whoever waited is answered, the watchdog blames nobody; {NO_LOSS}"
+    promised = f"whoever waited is answered (apfree-wifidog waits 2 s), the watchdog blames nobody; {NO_LOSS}"
     return judge(f"wifidogd stopped by SIGSTOP for {seconds:g} s", promised, told, seen)
 
 

@@ -235,6 +235,20 @@ async def test_messages_do_without_the_database(server: SiteServer) -> None:
     assert (portal.status, portal.headers["retry-after"]) == (503, "10")
 
 
+@pytest.mark.parametrize("target", PORTALS.values(), ids=PORTALS)
+@ensureDeferred
+async def test_right_after_a_start_a_guest_who_is_online_is_asked_for_patience(server: SiteServer, target: str) -> None:
+    """Which network a gateway is in is not known yet, and so not which cookie is meant."""
+    await come_online(server)
+    started = SiteServer(server.database, cookie=server.cookie).listen()
+    early, figures = await started.get(target), await started.get(f"portal.json?{target.partition('?')[2]}")
+    await started.refresh()
+    late = await started.get(target)
+    await started.close()
+    assert [(page.status, page.headers["retry-after"]) for page in (early, figures)] == [(503, "10")] * 2
+    assert "You are online" in late.body
+
+
 @ensureDeferred
 async def test_a_page_that_a_cookie_opens_is_not_compressed(server: SiteServer) -> None:
     """Its length would give it away to who can have it asked for with words of theirs (BREACH)."""

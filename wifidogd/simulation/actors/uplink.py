@@ -77,15 +77,20 @@ class Uplink:
         numbers = [self._begin(Stage.COUNTERS, line) for line in lines]
         answer, seconds = await self._ask(self._family.report_list(self._context.server, self._gw_id, lines))
         if isinstance(answer, NoAnswer) or wire.read_status(answer) == CANNOT_SAY:
-            self._context.statistics.missed(Kind.COUNTERS)
+            self._context.statistics.missed(Kind.LIST)
             why = answer if isinstance(answer, NoAnswer) else NoAnswer.LOST
             for line, number in zip(lines, numbers, strict=True):
                 self._unanswered(line, number, why)
             return {}
-        self._context.statistics.took(Kind.COUNTERS, seconds)
+        self._context.statistics.took(Kind.LIST, seconds)
         codes = self._family.read_list(answer, lines)
         for line, number in zip(lines, numbers, strict=True):
-            self._judge(Kind.COUNTERS, line, number, codes.get(line.mac), answer)
+            if codes and line.mac not in codes:
+                # The server leaves out a client that it cannot say anything about now (docs/protocol.md 3.7).
+                self._context.statistics.missed(Kind.LIST)
+                self._unanswered(line, number, NoAnswer.LOST)
+            else:
+                self._judge(Kind.LIST, line, number, codes.get(line.mac), answer)
         return codes
 
     async def _ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:

@@ -22,6 +22,7 @@ COMPARE_LIST = """
       LEFT JOIN unnest(%(token_hashes)s::bytea[]) AS listed (token_hash) ON listed.token_hash = sessions.token_hash
      WHERE sessions.gw_id = %(gw_id)s
        AND activated_at IS NOT NULL
+       AND (%(among)s::bytea[] IS NULL OR sessions.token_hash = ANY(%(among)s::bytea[]))
        AND CASE WHEN listed.token_hash IS NOT NULL
                 THEN missed_at IS NOT NULL OR listed_from IS DISTINCT FROM %(source)s
                 ELSE (%(source)s::text IS NULL OR listed_from = %(source)s)
@@ -64,7 +65,14 @@ COMPARED = RowReader(Compared)
 
 
 async def compare_list(
-    cursor: Cursor, gw_id: str, token_hashes: Collection[bytes], *, source: str | None, now: datetime, limit: int
+    cursor: Cursor,
+    gw_id: str,
+    token_hashes: Collection[bytes],
+    *,
+    source: str | None,
+    now: datetime,
+    limit: int,
+    among: Collection[bytes] | None = None,
 ) -> list[Compared]:
     """
     Compare the live sessions of a gateway with a complete list of its clients, and lock those that it changes.
@@ -75,11 +83,19 @@ async def compare_list(
     @param token_hashes: of all tokens in the list.
     @param source: the address that the list came from, where no key proves whose it is: it may leave out only
         sessions that a list from there named before; None for a gateway that has proved itself.
+    @param among: tokens of the sessions to look at; None for all.
     @return: C{limit} at most, without those that another transaction holds: the next list will show the same of them.
     """
     await cursor.execute(
         COMPARE_LIST,
-        {"gw_id": gw_id, "token_hashes": of_octets(token_hashes), "source": source, "now": now, "limit": limit},
+        {
+            "gw_id": gw_id,
+            "token_hashes": of_octets(token_hashes),
+            "among": None if among is None else of_octets(among),
+            "source": source,
+            "now": now,
+            "limit": limit,
+        },
     )
     return COMPARED.all(cursor)
 

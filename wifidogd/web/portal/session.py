@@ -88,7 +88,13 @@ class SessionPages:
         return Answer(session_pages.portal(self._path, known.view, None, leaving, None, self._utc_now()))
 
     async def _recognize(self, fields: Mapping[str, str], caller: Caller) -> RecognizedSession | None:
-        """Return the session that the browser has signed in to, at the network of C{gw_id} if a query names one."""
+        """
+        Return the session that the browser has signed in to, at the network of C{gw_id} if a query names one.
+
+        @raise StoreUnavailable: when nobody can say which it is.
+        """
+        if caller.sessions and not self._registry.loaded:
+            raise StoreUnavailable("the registry has not been read yet")
         gw_id = find_gw_id(fields.get("gw_id"))
         gateway = None if gw_id is None else self._registry.gateway(gw_id)
         if gw_id is None:

@@ -275,6 +275,30 @@ async def test_a_router_that_says_nothing_is_gone(server: SiteServer, monkeypatc
 
 
 @ensureDeferred
+async def test_routers_that_come_back_before_it_is_known_who_is_adopted_stay(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All do within seconds of a start: nobody is a stranger until then, and each can be told something afterwards."""
+    monkeypatch.setattr("wifidogd.web.gateway.websocket.strangers.MOST_FROM_SOURCE", 1)
+    monkeypatch.setattr("wifidogd.web.gateway.websocket.strangers.MOST_STRANGERS", 1)
+    started = SiteServer(database).listen()
+    for number in range(4):
+        await started.adopt(Gateway(f"gw{number}", "default", "10.0.0.1", key_hashes=(hash_secret("secret"),)))
+    path = "/ws/wifidogx/secret"
+    routers = [await connect_router(started.port, f"d{n}", (f"gw{n}",), path=path) for n in range(4)]
+    gone = await connect_router(started.port, "gone", ("gw3",), path=path)
+    assert started.routers.sockets.metrics() == {"routers": 0, "strangers": 0}
+    gone.leave()
+    await within(5, gone.closed)
+    await started.refresh()
+    await within(5, started.routers.decide())
+    assert started.routers.sockets.metrics() == {"routers": 4, "strangers": 0}
+    for each in routers:
+        each.leave()
+    await started.close()
+
+
+@ensureDeferred
 async def test_strangers_give_way_to_newcomers(server: SiteServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest first; the router of an adopted gateway stays."""
     monkeypatch.setattr("wifidogd.web.gateway.websocket.strangers.MOST_FROM_SOURCE", 2)

@@ -56,9 +56,15 @@ class RouterSockets:
         self._devices = devices
         self._utc_now = utc_now
         self._log = RateLimitedLog(log, clock)
+        self._early: dict[RouterSocket, Greeting] = {}
 
     def hear(self, socket: RouterSocket, greeting: Greeting) -> None:
         """Take a greeting for a heartbeat of its gateways, as far as the connection may speak for them."""
+        if not self._registry.loaded:
+            # All routers come back within seconds of a start; taken for strangers, most would be sent away again.
+            self.strangers.discard(socket)
+            self._early[socket] = greeting
+            return
         strangers = [gw_id for gw_id in greeting.auth_modes if self._registry.gateway(gw_id) is None]
         self._devices.learn(greeting.device_id, strangers, socket.source)
         if any(self._registry.may_ask(gw_id, socket.key) for gw_id in greeting.auth_modes):
@@ -74,6 +80,12 @@ class RouterSockets:
             if gateway is not None and not self._registry.may_ask(gw_id, socket.key):
                 self._log.warn("WebSocket of {gw_id} is not used: its key is missing or wrong", gw_id=gw_id)
 
+    def hear_early(self) -> None:
+        """Hear what was said before it was known which gateways are adopted."""
+        early, self._early = self._early, {}
+        for socket, greeting in early.items():
+            self.hear(socket, greeting)
+
     def may_speak_for(self, socket: RouterSocket, gw_id: str) -> bool:
         """Return whether a connection is still that of a gateway's router, whose key may have changed."""
         return self._claims.routers.speaks_for(socket, gw_id) and self._registry.may_ask(gw_id, socket.key)
@@ -81,6 +93,7 @@ class RouterSockets:
     def lost(self, socket: RouterSocket) -> None:
         """Forget a connection that is closed."""
         self.strangers.discard(socket)
+        self._early.pop(socket, None)
         self._claims.release(socket)
 
     def metrics(self) -> dict[str, int]:
