@@ -56,6 +56,7 @@ class FakeRouter(Protocol):
     @ivar closed_with: the code of the server's close frame; None without one.
     @ivar replies: whether it replies to commands as in C{listed}.
     @ivar listed: devices that a kickoff finds, by MAC.
+    @ivar refuses: whether it replies that a command was wrong, as to C{auth} for a device that it lists.
     """
 
     def __init__(self, device_id: str, gw_ids: tuple[str, ...], *, form: str = "op") -> None:
@@ -69,6 +70,7 @@ class FakeRouter(Protocol):
         self.closed_with: int | None = None
         self.replies = True
         self.listed: set[str] | None = None
+        self.refuses = False
         self.pings = 0
         self.head = b""
         self.is_open = False
@@ -135,7 +137,9 @@ class FakeRouter(Protocol):
                 self.say({"type": "kickoff_error", "error": "Client not found"})
             return
         data = {"type": f"{op}_response", "data": {}, "status": "success", "code": 0, "req_id": message["req_id"]}
-        if not is_found:
+        if self.refuses:
+            data |= {"status": "error", "code": 1002, "message": "Client already exists"}
+        elif not is_found:
             data |= {"status": "error", "code": 2000, "message": "Client not found"}
         self.say({"req_id": message["req_id"], "response": "200", "data": data})
 
