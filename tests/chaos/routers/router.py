@@ -174,12 +174,14 @@ class Router:
         self.course.lists += 1
         self.course.unanswered += len(codes) < len(listed)
         for guest in listed:
-            if guest.gone_at and codes.get(guest.mac) == DENIED:
-                continue  # thrown off meanwhile: the list may have come before that or after it
-            if guest.mac in codes:
+            code = codes.get(guest.mac)
+            if code == DENIED and (guest.gone_at or guest.perhaps[0] < said[guest.mac]):
+                # The session had perhaps ended: by a command, or by an earlier list whose answer was lost.
+                guest.go("report")
+            elif code is not None:
                 guest.told = said[guest.mac]
                 guest.perhaps = [octets for octets in guest.perhaps if octets > guest.told]
-                if codes[guest.mac] == DENIED:
+                if code == DENIED:
                     guest.go("report")
 
     async def _keep_connected(self) -> None:
