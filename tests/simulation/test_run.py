@@ -18,7 +18,6 @@ from tests.support.builders import LOBBY, mac, open_online, put, rows, run, toke
 from tests.support.deadline import within
 from tests.support.running_server import RunningServer
 from wifidogd.domain.sessions import Octets
-from wifidogd.simulation.families.family import Counting, Family
 from wifidogd.simulation.families.names import FAMILIES
 from wifidogd.simulation.families.wifidog import Wifidog
 from wifidogd.simulation.oracle.comparison import Audit, audit
@@ -60,19 +59,20 @@ class TimelyServer(RunningServer):
 class Scenery:
     """A server with six adopted gateways and twenty guests."""
 
-    def __init__(self, server: TimelyServer, database: Database, families: Sequence[Family]) -> None:
+    def __init__(self, server: TimelyServer, database: Database, families: Sequence[str], speed: float = SPEED) -> None:
         self.server = server
         self.database = database
-        self.sites = sites(6, INTERVAL / SPEED)
+        self.families = families
+        self.sites = sites(6, INTERVAL / speed)
         self.simulation = Simulation(
             Server("127.0.0.1", server.port, "/wifidog/"),
             self.sites,
             20,
             interval=INTERVAL.total_seconds(),
-            speed=SPEED,
+            speed=speed,
             reactor=reactor,  # type: ignore[arg-type]
             random=Random(4),
-            families=families,
+            families=[FAMILIES[name] for name in families],
         )
 
     async def build(self) -> Scenery:
@@ -112,11 +112,28 @@ async def scenery(request: pytest.FixtureRequest, dsn: str, database: Database) 
     """A server that runs, and everybody ready to begin."""
     server = TimelyServer(dsn)
     await within(20, server.start())
-    yield await Scenery(server, database, [FAMILIES[getattr(request, "param", "wifidog")]]).build()
+    yield await Scenery(server, database, [getattr(request, "param", "wifidog")]).build()
     await server.stop()
 
 
-COUNTING = [name for name, family in FAMILIES.items() if family.counting is not Counting.NONE]
+@pytest_twisted.async_yield_fixture
+async def slow_scenery(dsn: str, database: Database) -> AsyncIterator[Scenery]:
+    """All families, and a report in three seconds, so that kicks are sooner than most of them."""
+    server = TimelyServer(dsn)
+    await within(20, server.start())
+    yield await Scenery(server, database, list(FAMILIES), speed=20.0).build()
+    await server.stop()
+
+
+NEVER_ASKED = {
+    "wifidog": {Kind.LIST, Kind.ROAM, Kind.WEBSOCKET},
+    "apfree": {Kind.COUNTERS},
+    "apfree-v1": {Kind.LIST},
+    "wifidog-ng-1": {Kind.COUNTERS, Kind.WEBSOCKET},
+}
+"""What no gateway of a family asks for: of these the reference gateway lets its guests roam by the login page."""
+
+COUNTING = [name for name, family in FAMILIES.items() if family.reports_use]
 
 
 @pytest.mark.parametrize("scenery", COUNTING, indirect=True)
@@ -130,13 +147,40 @@ async def test_every_octet_is_accounted_for_until_somebody_changes_one(scenery: 
     assert found.stored == found.expected
     assert found.stored.incoming > 0
     assert found.sessions >= 20
-    never_asked = {kind for kind, asked in statistics.asked.items() if not asked.latencies.count}
-    assert never_asked in ({Kind.LIST}, {Kind.COUNTERS}), "a family counts each guest, or all of them at once"
+    # Lists come so often here that they are mostly sooner than kicks.
+    never_asked = {kind for kind, asked in statistics.asked.items() if not asked.latencies.count} - {Kind.KICK}
+    assert never_asked == NEVER_ASKED[scenery.families[0]], "a family counts each guest, or all of them at once"
+    assert statistics.roams > 0
     await put(scenery.database, "UPDATE sessions SET incoming = incoming + 1 WHERE mac IS NOT NULL")
     await put(scenery.database, "UPDATE past_sessions SET outgoing = outgoing + 1 WHERE mac IS NOT NULL")
     changed = await scenery.audit()
     assert changed.stored.total == found.stored.total + found.sessions
     assert changed.difference_count > 0
+
+
+@ensureDeferred
+async def test_all_families_roam_and_guests_are_kicked_and_every_octet_is_accounted_for(slow_scenery: Scenery) -> None:
+    """Guests who log out halfway, or go on at another gateway, are thrown off by their routers' WebSockets."""
+    await slow_scenery.live(12)
+    statistics, found = slow_scenery.simulation.context.statistics, await slow_scenery.audit()
+    assert (statistics.faults, statistics.unanswered) == ([], 0)
+    assert (found.differences, found.unchecked) == ([], 0)
+    assert found.stored == found.expected
+    assert statistics.asked[Kind.KICK].latencies.count > 0
+    assert statistics.roams > 0
+
+
+@ensureDeferred
+async def test_guests_who_are_kicked_without_reason_are_found_at_once(slow_scenery: Scenery) -> None:
+    """By somebody who ends all sessions, of which the simulation knows nothing."""
+
+    async def end_all() -> None:
+        await put(slow_scenery.database, "UPDATE sessions SET ending = 'ended by the operator' WHERE mac IS NOT NULL")
+
+    await slow_scenery.live(8, end_all)
+    statistics = slow_scenery.simulation.context.statistics
+    assert statistics.asked[Kind.KICK].wrong > 0
+    assert [fault for fault in statistics.faults if fault.endswith(", and could stay")]
 
 
 @pytest.mark.parametrize("scenery", ["wifidog-ng"], indirect=True)

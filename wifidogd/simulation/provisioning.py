@@ -47,14 +47,20 @@ class FoundGateways:
 
 def sites(count: int, interval: timedelta) -> list[Gateway]:
     """
-    Describe gateways.
+    Describe gateways, whose MACs are believed so that guests may go from one to another (docs/protocol.md 8).
 
     @param count: L{MOST_GATEWAYS} at most.
     @param interval: how often they really report; what the directory cannot hold is rounded.
     """
     told = min(max(interval, SHORTEST_INTERVAL), LONGEST_INTERVAL)
     return [
-        Gateway(f"sim-{number:04}", NETWORK.name, f"10.{128 + number // 250}.{number % 250}.1", interval=told)
+        Gateway(
+            f"sim-{number:04}",
+            NETWORK.name,
+            f"10.{128 + number // 250}.{number % 250}.1",
+            interval=told,
+            trust_macs=True,
+        )
         for number in range(1, count + 1)
     ]
 

@@ -26,6 +26,9 @@ class Kind(Enum):
     LOGOUT = "logout"
     PORTAL = "portal"
     BUTTON = "log-out button"
+    ROAM = "roaming"
+    WEBSOCKET = "WebSocket"
+    KICK = "kick"
 
 
 class Latencies:
@@ -73,6 +76,7 @@ class Statistics:
 
     @ivar faults: the first wrong answers, in words.
     @ivar restarts: of gateways.
+    @ivar roams: guests who went on at another gateway without signing in there.
     """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
@@ -82,6 +86,7 @@ class Statistics:
         self.all = Latencies()
         self.faults: list[str] = []
         self.restarts = 0
+        self.roams = 0
 
     def begin(self) -> None:
         """Count the time from now on."""

@@ -23,6 +23,7 @@ PATHS = {
     b"/login/?": Kind.PAGE,
     b"/login": Kind.FORM,
     b"/logout": Kind.BUTTON,
+    b"/roam?": Kind.ROAM,
 }
 """How targets begin, below the path of the server, the longer first; all others are what a guest sees afterwards."""
 

@@ -10,12 +10,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from wifidogd.domain.gateways import Gateway
-from wifidogd.domain.sessions import Octets
+from wifidogd.domain.sessions import AuthCode, Octets, Stage
 from wifidogd.simulation.actors.behaviour import Behaviour
 from wifidogd.simulation.actors.gateway import SimulatedGateway
 from wifidogd.simulation.context import Context
+from wifidogd.simulation.families.apfree import Apfree
+from wifidogd.simulation.families.family import Family
 from wifidogd.simulation.families.wifidog import Wifidog
-from wifidogd.simulation.oracle.history import History, ListedDevice
+from wifidogd.simulation.families.wifidog_ng import WifidogNg
+from wifidogd.simulation.oracle.history import History
+from wifidogd.simulation.oracle.scenarios import ListedDevice
 from wifidogd.simulation.statistics import Kind, Statistics
 from wifidogd.simulation.transport.client import NoAnswer
 from wifidogd.simulation.transport.clock import ScaledClock, SimulationOver
@@ -23,6 +27,7 @@ from wifidogd.simulation.transport.wire import Server
 
 MAC = "02:51:4d:00:00:01"
 DEVICE = ListedDevice("sim-0001", MAC)
+ELSEWHERE = ListedDevice("sim-0002", MAC)
 INTERVAL = 60.0
 
 
@@ -46,7 +51,7 @@ class ScriptedClient:
     async def ask(self, request: bytes, patience: float | None = None) -> tuple[bytes | NoAnswer, float]:
         """As L{HttpClient<wifidogd.simulation.transport.client.HttpClient>}."""
         url = urlsplit(request.decode().split(" ")[1])
-        if url.path.endswith("/ping/"):
+        if url.path.rstrip("/").endswith("/ping"):
             return b"HTTP/1.0 200 OK\r\n\r\nPong", 0.001
         self.asked.append({name: value for name, [value] in parse_qs(url.query).items()})
         return self.answers.pop(0), 0.001
@@ -91,7 +96,7 @@ class Phone:
 class Setup:
     """One gateway with its surroundings."""
 
-    def __init__(self) -> None:
+    def __init__(self, family: Family | None = None) -> None:
         self.clock = Clock()
         self.client = ScriptedClient()
         self.phone = Phone()
@@ -105,7 +110,9 @@ class Setup:
             Statistics(seconds),
             INTERVAL,
         )
-        self.gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), self.context, Wifidog())
+        self.gateway = SimulatedGateway(
+            Gateway("sim-0001", "simulation", "10.128.1.1"), self.context, family or Wifidog()
+        )
         for thread in self.gateway.threads():
             Deferred.fromCoroutine(thread).addErrback(lambda failure: failure.trap(SimulationOver))
 
@@ -116,6 +123,21 @@ class Setup:
         sent: list[str | None] = []
         Deferred.fromCoroutine(self.gateway.admit(self.phone, token)).addCallback(sent.append)
         return sent[0]
+
+    def joins(self, *answers: bytes | NoAnswer) -> str | None:
+        """Bring the phone to the gateway; return the token by which it is let in."""
+        self.client.answers += answers
+        sent: list[str | None] = []
+        Deferred.fromCoroutine(self.gateway.welcome(self.phone)).addCallback(sent.append)
+        assert self.client.answers == []
+        return sent[0]
+
+    def is_elsewhere(self) -> Setup:
+        """Put the phone online at another gateway."""
+        history = self.context.history
+        history.minted(ELSEWHERE, "a")
+        assert history.heard(ELSEWHERE, history.began(ELSEWHERE, "a", Stage.LOGIN), AuthCode.ALLOWED)
+        return self
 
     def reports(self, *answers: bytes | NoAnswer) -> list[tuple[str, ...]]:
         """Advance the clock by an interval; return the requests that were sent."""
@@ -282,3 +304,46 @@ def test_a_ping_without_pong_is_wrong() -> None:
     setup.clock.advance(INTERVAL)
     assert setup.context.statistics.asked[Kind.PING].wrong == 1
     assert "pong" in setup.context.statistics.faults[0]
+
+
+YES = {
+    "apfree": b'HTTP/1.1 200 OK\r\n\r\n{"roam":"yes","client":{"token":"b","firstLogin":1,"gw_id":"sim-0001"}}',
+    "wifidog-ng": b"HTTP/1.1 200 OK\r\n\r\ntoken=b",
+}
+NO = b"HTTP/1.1 200 OK\r\n\r\ndeny"
+
+
+@pytest.mark.parametrize(("family", "begins_at_once"), [(Apfree(), False), (WifidogNg(), True)])
+def test_a_device_that_is_online_elsewhere_goes_on_without_a_page(family: Family, *, begins_at_once: bool) -> None:
+    """Its session begins with the answer, or with the first report."""
+    setup = Setup(family).is_elsewhere()
+    setup.clock.advance(10)
+    assert setup.joins(YES["wifidog-ng" if begins_at_once else "apfree"]) == "b"
+    assert setup.is_online
+    assert setup.context.statistics.roams == 1
+    assert setup.context.history.is_online(DEVICE, "b") is begins_at_once
+    assert (setup.faults, setup.context.statistics.unanswered) == (0, 0)
+    assert setup.joins() is None, "nobody asks about a device that is in"
+
+
+def test_the_reference_gateway_does_not_ask() -> None:
+    setup = Setup().is_elsewhere()
+    assert setup.joins() is None
+    assert not setup.is_online
+
+
+def test_a_device_that_is_online_nowhere_must_not_be_let_in() -> None:
+    setup = Setup(WifidogNg())
+    assert setup.joins(NO) is None
+    assert setup.faults == 0
+    assert setup.joins(YES["wifidog-ng"]) == "b"
+    assert setup.faults == 1
+
+
+@pytest.mark.parametrize("answer", [NO, b"HTTP/1.1 200 OK\r\n\r\nAuth: -1\n", NoAnswer.LOST, NoAnswer.REFUSED])
+def test_a_device_that_is_turned_away_although_it_could_go_on_is_counted(answer: bytes | NoAnswer) -> None:
+    """As no answer: a server in trouble says no."""
+    setup = Setup(WifidogNg()).is_elsewhere()
+    assert setup.joins(answer) is None
+    assert not setup.is_online
+    assert (setup.faults, setup.context.statistics.unanswered) == (0, 1)

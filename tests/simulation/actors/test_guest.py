@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from wifidogd.domain.gateways import Gateway
+from wifidogd.domain.sessions import AuthCode, Stage
 from wifidogd.simulation.actors.behaviour import Behaviour, Leaving
 from wifidogd.simulation.actors.gateway import SimulatedGateway
 from wifidogd.simulation.actors.guest import Guest
 from wifidogd.simulation.context import Context
 from wifidogd.simulation.families.wifidog import Wifidog
 from wifidogd.simulation.oracle.history import History
+from wifidogd.simulation.oracle.scenarios import ListedDevice
 from wifidogd.simulation.statistics import Statistics
 from wifidogd.simulation.transport.clock import ScaledClock, SimulationOver
 from wifidogd.simulation.transport.wire import Server
@@ -97,10 +100,9 @@ class Regular(Behaviour):
         return Leaving.LOG_OUT_HALFWAY
 
 
-def test_the_button_of_an_old_portal_is_not_pressed_for_a_new_token() -> None:
-    """A guest who signed in anew without reaching the portal has no button for that session."""
-    clock, client = Clock(), Busy()
-    context = Context(
+def surroundings(clock: Clock, client: Busy) -> Context:
+    """Return what a guest needs."""
+    return Context(
         Server("127.0.0.1", 8080, "/wifidog/"),
         client,  # type: ignore[arg-type]
         ScaledClock(1, clock=clock),
@@ -109,6 +111,32 @@ def test_the_button_of_an_old_portal_is_not_pressed_for_a_new_token() -> None:
         Statistics(clock.seconds),
         INTERVAL,
     )
+
+
+@pytest.mark.parametrize(("button", "roams", "faults"), [("<button>", 0, 1), ('<button name="back" value="1">', 1, 0)])
+def test_a_guest_who_is_online_elsewhere_must_be_asked_no_more_than_whether_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, button: str, roams: int, faults: int
+) -> None:
+    """By one button; a form to sign in is a fault."""
+    monkeypatch.setitem(globals(), "LOGIN", LOGIN.replace(b"<button>", button.encode()))
+    clock, client = Clock(), Busy()
+    context = surroundings(clock, client)
+    guest = Guest(1, [SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), context, Wifidog())], context)
+    elsewhere = ListedDevice("sim-0002", guest.mac)
+    context.history.minted(elsewhere, "a")
+    login = context.history.began(elsewhere, "a", Stage.LOGIN)
+    assert context.history.heard(elsewhere, login, AuthCode.ALLOWED)
+    Deferred.fromCoroutine(guest.live()).addErrback(lambda failure: failure.trap(SimulationOver))
+    clock.pump([0] * 3 + [1] * 5)
+    assert (context.statistics.roams, context.statistics.wrong) == (roams, faults)
+    assert context.history.is_online(elsewhere, "a") is (roams == 0)
+    context.clock.close()
+
+
+def test_the_button_of_an_old_portal_is_not_pressed_for_a_new_token() -> None:
+    """A guest who signed in anew without reaching the portal has no button for that session."""
+    clock, client = Clock(), Busy()
+    context = surroundings(clock, client)
     gateway = SimulatedGateway(Gateway("sim-0001", "simulation", "10.128.1.1"), context, Wifidog())
     guest = Guest(1, [gateway], context)
     for thread in (*gateway.threads(), guest.live()):

@@ -15,7 +15,8 @@ from wifidogd.simulation.actors.uplink import Uplink
 from wifidogd.simulation.context import Context
 from wifidogd.simulation.families.apfree import Apfree
 from wifidogd.simulation.families.family import Line
-from wifidogd.simulation.oracle.history import History, ListedDevice
+from wifidogd.simulation.oracle.history import History
+from wifidogd.simulation.oracle.scenarios import ListedDevice
 from wifidogd.simulation.statistics import Kind, Statistics
 from wifidogd.simulation.transport.client import NoAnswer
 from wifidogd.simulation.transport.clock import ScaledClock
@@ -70,7 +71,7 @@ def reported(answer: bytes | NoAnswer) -> tuple[dict[str, int], Context]:
             context.history.minted(ListedDevice(GW_ID, line.mac), line.token)
             await uplink.report(Stage.LOGIN, line._replace(totals=Octets()))
         says.answer = answer
-        verdicts.append(dict(await uplink.report_list(LINES)))
+        verdicts.append(dict(await uplink.report_list(Apfree(), LINES)))
 
     Deferred.fromCoroutine(report()).addErrback(lambda failure: failure.raiseException())
     return verdicts[0], context

@@ -12,7 +12,8 @@ import pytest
 from tests.support.checkout import DATA
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import Octets, Stage
-from wifidogd.simulation.families.family import Line
+from wifidogd.simulation.families.apfree import Apfree
+from wifidogd.simulation.families.family import Line, ListingFamily, RoamingFamily
 from wifidogd.simulation.families.names import FAMILIES
 from wifidogd.simulation.transport.wire import Server
 
@@ -93,7 +94,9 @@ def shape(value: Any) -> Any:
 def test_lists_are_those_of_the_real_gateway(name: str, stage: str) -> None:
     """With one client: the same head, and the same names and types in the same order."""
     request = next(each for each in recorded(name, stage) if '"mac"' in each)
-    sent = FAMILIES[name].report_list(SERVER, "netlab-gw1", [LIST]).decode()
+    family = FAMILIES[name]
+    assert isinstance(family, ListingFamily)
+    sent = family.report_list(SERVER, "netlab-gw1", [LIST]).decode()
     ours, theirs = (each.partition("\r\n\r\n") for each in (sent, request))
     for our_line, their_line in zip(ours[0].split("\r\n")[1:], theirs[0].split("\r\n")[1:], strict=True):
         assert our_line == their_line or our_line.startswith("Content-Length: ")
@@ -181,7 +184,9 @@ def test_only_wifidog_ng_wants_pong_and_nothing_else(body: bytes, pong: tuple[bo
 )
 def test_apfree_finds_its_clients_by_number(body: bytes, heard: dict[str, int]) -> None:
     """Compared as numbers of 32 bits; whatever it cannot read changes nothing."""
-    assert FAMILIES["apfree"].read_list(b"HTTP/1.1 500 No\r\n\r\n" + body, [LIST]) == heard
+    family = FAMILIES["apfree"]
+    assert isinstance(family, ListingFamily)
+    assert family.read_list(b"HTTP/1.1 500 No\r\n\r\n" + body, [LIST]) == heard
 
 
 @pytest.mark.parametrize(
@@ -196,4 +201,64 @@ def test_apfree_finds_its_clients_by_number(body: bytes, heard: dict[str, int]) 
     ],
 )
 def test_wifidog_ng_1_finds_its_clients_by_mac(body: bytes, heard: dict[str, int]) -> None:
-    assert FAMILIES["wifidog-ng-1"].read_list(b"HTTP/1.1 200 OK\r\n\r\n" + body, [LIST]) == heard
+    family = FAMILIES["wifidog-ng-1"]
+    assert isinstance(family, ListingFamily)
+    assert family.read_list(b"HTTP/1.1 200 OK\r\n\r\n" + body, [LIST]) == heard
+
+
+@pytest.mark.parametrize("name", ["wifidog-ng", "wifidog-ng-1"])
+def test_questions_about_roaming_are_those_of_the_real_gateway(name: str) -> None:
+    """Byte for byte."""
+    family = FAMILIES[name]
+    assert isinstance(family, RoamingFamily)
+    for request in recorded(name, "roam"):
+        said = fields(request)
+        assert family.ask_to_roam(SERVER, said["gw_id"], said["ip"], said["mac"]).decode() == request
+
+
+def test_apfree_asks_about_roaming_without_an_address() -> None:
+    """As its source has it, and in the way of its other requests."""
+    for name in ("apfree", "apfree-v1"):
+        family = FAMILIES[name]
+        assert isinstance(family, RoamingFamily)
+        sent = family.ask_to_roam(SERVER, "g", "10.0.0.1", "02:ab:cd:ef:01:01").decode()
+        assert sent.startswith("GET /wifidog/roam?gw_id=g&mac=02:ab:cd:ef:01:01&gw_channel=chan1 HTTP/1.1\r\n")
+        assert sent.partition(" HTTP")[2] == family.ping(SERVER, "g", 1).decode().partition(" HTTP")[2]
+
+
+TOKEN = "0123456789abcdefghijklmnopqrstuv"
+
+
+@pytest.mark.parametrize(
+    ("body", "apfree", "ng", "ng_1"),
+    [
+        (f"token={TOKEN}", None, TOKEN, TOKEN),
+        (f"token={TOKEN}\n", None, TOKEN, TOKEN),
+        ("token=short\n", None, "short", "short\n"),
+        ("deny", None, None, None),
+        ("Auth: -1\n", None, None, None),
+        (f'{{"roam":"yes","client":{{"token":"{TOKEN}","firstLogin":1796041255,"gw_id":"g"}}}}', TOKEN, None, None),
+        (f'{{"roam":"yes","client":{{"token":"{TOKEN}","gw_id":"g"}}}}', None, None, None),
+        (f'{{"roam":"no","client":{{"token":"{TOKEN}","firstLogin":1,"gw_id":"g"}}}}', None, None, None),
+        ('{"roam":"no"}', None, None, None),
+        ('{"roam":"yes","client":{"token":7,"firstLogin":1,"gw_id":"g"}}', None, None, None),
+        ("", None, None, None),
+    ],
+)
+def test_answers_about_roaming(body: str, apfree: str | None, ng: str | None, ng_1: str | None) -> None:
+    """Version 1 of wifidog-ng keeps whatever comes behind the mark, 32 characters of it (docs/protocol.md 8)."""
+    answer = f"HTTP/1.1 200 OK\r\n\r\n{body}".encode()
+    for name, token in (("apfree", apfree), ("apfree-v1", apfree), ("wifidog-ng", ng), ("wifidog-ng-1", ng_1)):
+        family = FAMILIES[name]
+        assert isinstance(family, RoamingFamily)
+        assert family.read_roaming(answer) == token
+
+
+def test_only_those_families_list_and_roam_and_keep_a_websocket_that_really_do() -> None:
+    lists = {name for name, family in FAMILIES.items() if isinstance(family, ListingFamily)}
+    roams = {name for name, family in FAMILIES.items() if isinstance(family, RoamingFamily)}
+    connected = {name for name, family in FAMILIES.items() if family.keeps_websocket}
+    assert lists == {"apfree", "wifidog-ng-1"}
+    assert roams == set(FAMILIES) - {"wifidog"}
+    assert connected == {"apfree", "apfree-v1"}
+    assert not Apfree().keeps_websocket

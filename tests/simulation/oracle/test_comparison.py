@@ -10,7 +10,8 @@ import pytest
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.simulation.oracle.comparison import MOST_DIFFERENCES, audit
-from wifidogd.simulation.oracle.history import History, ListedDevice
+from wifidogd.simulation.oracle.history import History
+from wifidogd.simulation.oracle.scenarios import ListedDevice
 from wifidogd.store.operators.stored_sessions import Kept
 
 LOBBY = ListedDevice("sim-0001", "02:51:4d:00:00:01")
@@ -74,7 +75,7 @@ def test_what_is_unknown_may_be_stored_either_way() -> None:
 
 def test_a_device_that_the_history_gave_up_on_is_counted_as_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than as right."""
-    monkeypatch.setattr("wifidogd.simulation.oracle.history.MOST_SCENARIOS", 20)
+    monkeypatch.setattr("wifidogd.simulation.oracle.scenarios.MOST_SCENARIOS", 20)
     known = history()
     for number in range(21):
         known.lost(LOBBY, known.began(LOBBY, "b", Stage.COUNTERS, Octets(100 + number, 2)))

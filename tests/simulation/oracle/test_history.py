@@ -6,7 +6,8 @@ import pytest
 
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
 from wifidogd.simulation.oracle.expected import Event, ExpectedSession, Phase, grown, outcomes
-from wifidogd.simulation.oracle.history import History, ListedDevice
+from wifidogd.simulation.oracle.history import History
+from wifidogd.simulation.oracle.scenarios import ListedDevice
 
 LOBBY = ListedDevice("sim-0001", "02:51:4d:00:00:01")
 ONCE, TWICE, THRICE = Octets(100, 10), Octets(200, 20), Octets(300, 30)
@@ -253,7 +254,7 @@ def test_an_old_token_may_lapse_but_need_not() -> None:
 
 def test_a_history_that_loses_track_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing can be checked then, and nothing grows without end."""
-    monkeypatch.setattr("wifidogd.simulation.oracle.history.MOST_SCENARIOS", 20)
+    monkeypatch.setattr("wifidogd.simulation.oracle.scenarios.MOST_SCENARIOS", 20)
     device = SimulatedDevice().online("a")
     for number in range(1, 22):
         device.loses("a", COUNTERS, Octets(number, number))

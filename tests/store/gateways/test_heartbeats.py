@@ -121,6 +121,16 @@ async def test_pings_without_uptime_hide_no_restart(database: Database) -> None:
 
 
 @ensureDeferred
+async def test_a_restart_is_not_taken_for_two(database: Database) -> None:
+    """Uptimes are whole seconds, and a ping may take longer than the one before: the same start seems to be later."""
+    await adopt_all(database, LOBBY)
+    late = MINUTE + timedelta(seconds=60.9)
+    for beat in (BEAT, later(MINUTE, timedelta()), later(late, 60 * SECOND), later(late + MINUTE, 119 * SECOND)):
+        await run(database, save_heartbeats, [beat])
+    assert await restarted_at(database) == NOON + MINUTE
+
+
+@ensureDeferred
 async def test_a_first_uptime_is_no_restart(database: Database) -> None:
     """There is nothing to compare with, neither at the first ping nor after pings without."""
     await adopt_all(database, LOBBY)

@@ -41,7 +41,8 @@ def masked(payload: bytes, opcode: int = TEXT, *, is_last: bool = True) -> bytes
         size = bytes([0x80 | 126]) + length.to_bytes(2, "big")
     else:
         size = bytes([0x80 | 127]) + length.to_bytes(8, "big")
-    body = bytes(octet ^ mask[place % 4] for place, octet in enumerate(payload))
+    key = int.from_bytes((mask * (length // 4 + 1))[:length], "big")
+    body = (int.from_bytes(payload, "big") ^ key).to_bytes(length, "big")
     return bytes([(0x80 if is_last else 0) | opcode]) + size + mask + body
 
 

@@ -59,7 +59,8 @@ def print_summary(verdict: Verdict) -> None:
     print()
     elapsed = show_duration(timedelta(seconds=statistics.elapsed))
     print(f"Requests   {statistics.all.count} in {elapsed}, {_rate(statistics)}/s")
-    print(f"Sessions   {audit.sessions}; gateways restarted {count(statistics.restarts, 'time')}")
+    roams, restarts = count(statistics.roams, "guest"), count(statistics.restarts, "time")
+    print(f"Sessions   {audit.sessions}; {roams} went on at another gateway; gateways restarted {restarts}")
     print(f"Reported   {_exactly(audit.expected)}")
     print(f"Stored     {_exactly(audit.stored)}")
     if audit.open_questions:
@@ -85,6 +86,7 @@ def document(verdict: Verdict, simulation: Simulation, wanted: Namespace) -> dic
         "speed": wanted.speed,
         "elapsed_seconds": round(statistics.elapsed, 3),
         "restarts": statistics.restarts,
+        "roams": statistics.roams,
         "requests": {
             kind.value: {
                 **_told(asked.latencies),

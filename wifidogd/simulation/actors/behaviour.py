@@ -16,6 +16,9 @@ from wifidogd.domain.sessions import Octets
 CLIENT_TIMEOUT = 2
 """ClientTimeout of the gateways: intervals without a sign of life after which they log a guest out."""
 
+SEEMS_LATER = 2
+"""Real seconds by which a gateway's restart may seem to be later than it was, since a ping takes a while."""
+
 ICMP_ECHO = 48
 """Octets each way by which a gateway's ping keeps a silent guest alive (seen in the transcripts)."""
 

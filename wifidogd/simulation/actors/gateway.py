@@ -8,26 +8,21 @@ continues from the old totals.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
+from itertools import count
 from typing import Any
 
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
-from wifidogd.simulation.actors.behaviour import CLIENT_TIMEOUT, ICMP_ECHO
+from wifidogd.simulation.actors.behaviour import CLIENT_TIMEOUT, SEEMS_LATER
 from wifidogd.simulation.actors.listed_client import Access, Client, Device
 from wifidogd.simulation.actors.uplink import Uplink
+from wifidogd.simulation.actors.websocket_client import WebSocketClient
 from wifidogd.simulation.context import Context
-from wifidogd.simulation.families.family import Counting, Family, Line
+from wifidogd.simulation.families.family import MESSAGES, Family, Line, ListingFamily, RoamingFamily
 from wifidogd.simulation.oracle.expected import NO_OCTETS
-from wifidogd.simulation.oracle.history import ListedDevice
+from wifidogd.simulation.oracle.scenarios import ListedDevice
 from wifidogd.simulation.transport.clock import SimulationOver
-
-MESSAGES: Mapping[int | None, str] = {
-    AuthCode.VALIDATION: "activate",
-    AuthCode.DENIED: "denied",
-    AuthCode.VALIDATION_FAILED: "failed_validation",
-}
-"""What the server is asked to explain to a guest."""
 
 
 class SimulatedGateway:
@@ -40,11 +35,12 @@ class SimulatedGateway:
     def __init__(self, site: Gateway, context: Context, family: Family) -> None:
         self.site = site
         self._family = family
-        self._last_number = 0
+        self._numbers = count(1)
         self._context = context
         self._clients: dict[str, Client] = {}
         self._booted_at = context.clock.now
         self._uplink = Uplink(site.gw_id, family, context)
+        self._websocket = WebSocketClient(site, context, self._throw_off, lambda: (self._uptime, self.online))
 
     @property
     def online(self) -> int:
@@ -53,7 +49,8 @@ class SimulatedGateway:
 
     def threads(self) -> list[Coroutine[Any, Any, None]]:
         """List what the gateway does by itself, each until closing time."""
-        return [self._check_clients(), self._ping(), self._restart()]
+        threads = [self._check_clients(), self._ping(), self._restart()]
+        return [*threads, self._websocket.live()] if self._family.keeps_websocket else threads
 
     def lets_through(self, device: Device) -> bool:
         """Return whether a device gets past the firewall."""
@@ -71,6 +68,23 @@ class SimulatedGateway:
             return None
         return self._family.login_target(self._context.server, self.site, device.ip, device.mac, wanted)
 
+    async def welcome(self, device: Device) -> str | None:
+        """Ask whether a device that has joined the Wi-Fi may go on without a page; return its token if so."""
+        if self.lets_through(device) or not isinstance(self._family, RoamingFamily):
+            return None
+        booted_at, listed = self._booted_at, self._listed(device)
+        token = await self._uplink.ask_to_roam(self._family, listed, device.ip)
+        if token is None:
+            return None
+        if self._booted_at != booted_at:
+            self._context.history.forgotten(listed)
+            return None
+        now = self._context.clock.now
+        client = self._clients[device.mac] = Client(device, token, now, now, next(self._numbers), now)
+        client.allow(Access.KNOWN)
+        self._note_beginning(listed)
+        return token
+
     async def admit(self, device: Device, token: str) -> str | None:
         """
         Answer a device that comes to C{/wifidog/auth} with a token.
@@ -79,20 +93,24 @@ class SimulatedGateway:
         """
         now = self._context.clock.now
         client = self._clients.setdefault(device.mac, Client(device, token, now, now))
-        client.token, client.number, client.listed_at = token, self._next_number(), now
+        client.token, client.number, client.listed_at = token, next(self._numbers), now
         code = await self._say(Stage.LOGIN, client, NO_OCTETS)
         if self._clients.get(device.mac) is not client:
             return None
-        server, family, gw_id = self._context.server, self._family, self.site.gw_id
         if code == AuthCode.ALLOWED:
             client.allow(Access.KNOWN)
-            return family.portal_target(server, gw_id, device.mac)
+            self._note_beginning(self._listed(device))
+            return self.portal(device)
         if code == AuthCode.VALIDATION:
             client.allow(Access.PROBATION)
         elif code == AuthCode.DENIED:
             client.access = Access.NONE
-        message = MESSAGES.get(code)
-        return None if message is None else family.message_target(server, gw_id, device.mac, message)
+        message, server = MESSAGES.get(code), self._context.server
+        return None if message is None else self._family.message_target(server, self.site.gw_id, device.mac, message)
+
+    def portal(self, device: Device) -> str:
+        """Return where a device is sent that is in."""
+        return self._family.portal_target(self._context.server, self.site.gw_id, device.mac)
 
     async def log_out(self, device: Device) -> None:
         """Answer a device that comes to C{/wifidog/auth} with C{logout}, or an operator who disconnects it."""
@@ -100,18 +118,20 @@ class SimulatedGateway:
         if client is not None:
             await self._say(Stage.LOGOUT, client, client.totals)
 
+    def _note_beginning(self, listed: ListedDevice) -> None:
+        """Take note of a session that the server may take for one from before a restart, unless it is reported."""
+        if not self._family.reports_use and self._uptime < SEEMS_LATER:
+            self._context.history.forgotten(listed)
+
     async def settle(self) -> None:
         """Report once more on the clients if the last answer about one is missing."""
-        unsure = [
-            client
-            for client in self._clients.values()
-            if not self._context.history.is_certain(self._listed(client.device))
-        ]
-        if self._family.counting is Counting.LIST and unsure:
-            await self._uplink.report_list([self._line(client) for client in self._clients.values()])
+        now, clients, history = self._context.clock.now, list(self._clients.values()), self._context.history
+        unsure = [client for client in clients if not history.is_certain(self._listed(client.device))]
+        if isinstance(self._family, ListingFamily) and unsure:
+            await self._uplink.report_list(self._family, [client.line(now) for client in clients])
             return
         # A family that does not count asks about a client again when the guest reloads the page that signed them in.
-        stage = Stage.LOGIN if self._family.counting is Counting.NONE else Stage.COUNTERS
+        stage = Stage.COUNTERS if self._family.reports_use else Stage.LOGIN
         for client in unsure:
             await self._say(stage, client, client.totals)
 
@@ -142,24 +162,26 @@ class SimulatedGateway:
         """Begin anew, and after a reboot without clients."""
         self._booted_at = self._context.clock.now
         self._context.statistics.restarts += 1
-        if is_reboot:
-            for client in self._clients.values():
+        self._websocket.restart()
+        for client in self._clients.values():
+            # The server ends what is not reported after a restart, and some families report nobody.
+            if is_reboot or not self._family.reports_use:
                 self._context.history.forgotten(self._listed(client.device))
+            elif self._family.restarts_counting:
+                client.number, client.rule, client.totals = next(self._numbers), NO_OCTETS, NO_OCTETS
+        if is_reboot:
             self._clients.clear()
-        elif self._family.restarts_counting:
-            for client in self._clients.values():
-                client.number, client.rule, client.totals = self._next_number(), NO_OCTETS, NO_OCTETS
 
     async def _report_all(self) -> None:
         """Report the clients that are listed now, as they stand now."""
-        if self._family.counting is Counting.NONE:
+        if not self._family.reports_use:
             return
         self._count()
-        listed = [(client, self._line(client)) for client in self._clients.values()]
-        if self._family.counting is Counting.EACH:
-            await self._report_each(listed)
+        listed = [(client, client.line(self._context.clock.now)) for client in self._clients.values()]
+        if isinstance(self._family, ListingFamily):
+            await self._report_together(self._family, listed)
         else:
-            await self._report_together(listed)
+            await self._report_each(listed)
 
     async def _report_each(self, listed: Sequence[tuple[Client, Line]]) -> None:
         """Report clients one after another."""
@@ -172,10 +194,10 @@ class SimulatedGateway:
                 return
             await self._take(client, code)
 
-    async def _report_together(self, listed: Sequence[tuple[Client, Line]]) -> None:
+    async def _report_together(self, family: ListingFamily, listed: Sequence[tuple[Client, Line]]) -> None:
         """Report clients in one list; whoever the answer leaves out is left as they are, even if they are idle."""
         booted_at = self._booted_at
-        codes = await self._uplink.report_list([line for _, line in listed])
+        codes = await self._uplink.report_list(family, [line for _, line in listed])
         for client, line in listed:
             if self._booted_at != booted_at:
                 return
@@ -195,10 +217,19 @@ class SimulatedGateway:
         """Do what an answer to counters says; anything else than these leaves the client as it is."""
         if code in (AuthCode.DENIED, AuthCode.VALIDATION_FAILED):
             del self._clients[client.device.mac]
+            self._websocket.miss_kick(self._listed(client.device))
         elif code == AuthCode.ALLOWED and client.access is not Access.KNOWN:
             if client.access is Access.NONE:
                 client.totals = NO_OCTETS
             client.allow(Access.KNOWN)
+
+    def _throw_off(self, mac: str, ip: str) -> bool:
+        """Take a client off the list as the server says, which is not told any more; return False if there is none."""
+        client = self._clients.get(mac)
+        if client is not None and client.device.ip == ip:
+            del self._clients[mac]
+            return True
+        return False
 
     def _count(self) -> None:
         """Read the counters of the firewall."""
@@ -206,28 +237,12 @@ class SimulatedGateway:
         for client in self._clients.values():
             used = client.device.uses(self, now - client.counted_at)
             client.counted_at = now
-            if used is None:
-                continue
-            most = self._family.most_at_once
-            used = Octets(min(used.incoming, most), min(used.outgoing, most))
-            client.heard_at = now
-            if client.access is not Access.NONE:
-                rule, totals = client.rule, client.totals
-                client.rule = rule = Octets(
-                    rule.incoming + used.incoming + ICMP_ECHO, rule.outgoing + used.outgoing + ICMP_ECHO
-                )
-                client.totals = Octets(max(totals.incoming, rule.incoming), max(totals.outgoing, rule.outgoing))
+            if used is not None:
+                client.heard_at = now
+                client.use(used, self._family.most_at_once)
 
     async def _say(self, stage: Stage, client: Client, totals: Octets) -> int | None:
-        return await self._uplink.report(stage, self._line(client)._replace(totals=totals))
-
-    def _line(self, client: Client) -> Line:
-        online_for = int(self._context.clock.now - client.listed_at)
-        return Line(client.device.ip, client.device.mac, client.token, client.totals, client.number, online_for)
-
-    def _next_number(self) -> int:
-        self._last_number += 1
-        return self._last_number
+        return await self._uplink.report(stage, client.line(self._context.clock.now)._replace(totals=totals))
 
     def _listed(self, device: Device) -> ListedDevice:
         return ListedDevice(self.site.gw_id, device.mac)

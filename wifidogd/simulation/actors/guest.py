@@ -11,7 +11,7 @@ from wifidogd.simulation.actors.behaviour import Leaving
 from wifidogd.simulation.actors.gateway import SimulatedGateway
 from wifidogd.simulation.actors.html import Form, Html
 from wifidogd.simulation.context import Context
-from wifidogd.simulation.oracle.history import ListedDevice
+from wifidogd.simulation.oracle.scenarios import ListedDevice
 from wifidogd.simulation.statistics import Kind
 from wifidogd.simulation.transport import wire
 from wifidogd.simulation.transport.client import NoAnswer
@@ -58,12 +58,16 @@ class Guest:
         """Stay at one gateway for a while, and sign in whenever no page opens."""
         behaviour, clock = self._context.behaviour, self._context.clock
         self._at, self._button = gateway, None
+        token = await gateway.welcome(self)
+        self._token = token or self._token
         leaves_at = clock.now + behaviour.time_online()
         while clock.now < leaves_at:
             if not gateway.lets_through(self):
                 await self._sign_in(gateway)
             await clock.sleep(min(behaviour.glance(), max(0.0, leaves_at - clock.now)))
         if gateway.lets_through(self):
+            if token is not None and token == self._token:
+                await self._find_button(gateway)
             await self._leave(gateway)
         self._at = None
 
@@ -72,10 +76,16 @@ class Guest:
         target = gateway.catch(self, WANTED)
         if target is None:
             return
+        history, place = self._context.history, self._place(gateway)
+        before = history.origins(place)
         page = await self._browse(Kind.PAGE, self._get(target), HTTPStatus.OK)
         form = None if isinstance(page, NoAnswer) else self._form(Kind.PAGE, page, "login")
         if form is None:
             return
+        if "back" not in form.fields and before.is_due and history.origins(place).is_due:
+            self._context.statistics.fault(
+                Kind.PAGE, f"{self.mac} is online elsewhere and is asked to sign in at {place.gw_id}"
+            )
         await self._context.clock.sleep(self._context.behaviour.hesitation())
         token = await self._submit(gateway, form)
         if token is None:
@@ -88,6 +98,8 @@ class Guest:
     async def _submit(self, gateway: SimulatedGateway, form: Form) -> str | None:
         """Send the form, a second time if it turns out that the server thinks the guest is online already."""
         expected = (HTTPStatus.SEE_OTHER,) if "again" in form.fields else (HTTPStatus.SEE_OTHER, HTTPStatus.OK)
+        history, place = self._context.history, self._place(gateway)
+        before = history.origins(place)
         page = await self._browse(Kind.FORM, self._post(form), *expected)
         if isinstance(page, NoAnswer):
             return None
@@ -100,7 +112,15 @@ class Guest:
         if found is None:
             self._context.statistics.fault(Kind.FORM, f"{self.mac} was sent to {location[:80]!r}, not to {origin}")
             return None
-        self._context.history.minted(self._place(gateway), found[1])
+        if "back" not in form.fields:
+            history.minted(place, found[1])
+            return found[1]
+        after = history.origins(place)
+        origins = before.sessions | after.sessions
+        if not origins and before.is_known and after.is_known:
+            self._context.statistics.fault(Kind.FORM, f"{self.mac} goes on at {place.gw_id} and was online nowhere")
+        self._context.statistics.roams += 1
+        history.minted(place, found[1], origins)
         return found[1]
 
     async def _look_at_portal(self, gateway: SimulatedGateway, target: str) -> None:
@@ -115,6 +135,14 @@ class Guest:
             self._context.statistics.fault(
                 Kind.PORTAL, f"{self.mac} is online at {listed.gw_id} and the portal denies it"
             )
+
+    async def _find_button(self, gateway: SimulatedGateway) -> None:
+        """Look for the log-out button of a session that went on here without a page; a cookie leads to it."""
+        history, place = self._context.history, self._place(gateway)
+        if history.is_online(place, self._token):
+            page = await self._browse(Kind.PORTAL, self._get(gateway.portal(self)), HTTPStatus.OK, HTTPStatus.SEE_OTHER)
+            if not isinstance(page, NoAnswer) and history.is_online(place, self._token):
+                self._button = Html(page.body).form_to(f"{self._context.server.path}logout")
 
     async def _leave(self, gateway: SimulatedGateway) -> None:
         """Leaving in one of the ways that guests have."""

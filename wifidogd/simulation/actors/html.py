@@ -33,26 +33,34 @@ class Html(HTMLParser):
         self.forms: list[Form] = []
         self.images: list[str] = []
         self._open: Form | None = None
+        self._has_button = False
         self.feed(_main(text))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Collect forms and their fields."""
-        if tag not in ("form", "input", "img"):
+        if tag not in ("form", "input", "button", "img"):
             return
         said = {name: value or "" for name, value in attrs}
         if tag == "form":
             self._open = Form(said.get("action", ""), said.get("method", "get").lower())
+            self._has_button = False
             self.forms.append(self._open)
         elif tag == "img" and "src" in said:
             self.images.append(said["src"])
-        elif self._open is not None and "name" in said:
+        elif self._open is not None and "name" in said and self._is_sent(tag):
             self._open.fields[said["name"]] = said.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
         """Record the end of a form."""
         if tag == "form":
             self._open = None
+
+    def _is_sent(self, tag: str) -> bool:
+        """Return whether a field is sent; of the buttons of a form, the first is the one that is pressed."""
+        is_first = not self._has_button
+        self._has_button |= tag == "button"
+        return tag != "button" or is_first
 
     def form_to(self, action: str) -> Form | None:
         """Find the first form that is posted to an address; None if there is none."""

@@ -7,6 +7,8 @@ from enum import Enum
 from typing import Protocol
 
 from wifidogd.domain.sessions import Octets
+from wifidogd.simulation.actors.behaviour import ICMP_ECHO
+from wifidogd.simulation.families.family import Line
 from wifidogd.simulation.oracle.expected import NO_OCTETS
 
 
@@ -54,3 +56,21 @@ class Client:
         """Make a rule for the client, in place of the last."""
         self.access = access
         self.rule = NO_OCTETS
+
+    def use(self, used: Octets, most_at_once: int) -> None:
+        """
+        Count traffic, and the pings by which the gateway looks whether the client is still there.
+
+        @param most_at_once: octets in one direction, of which more would not be used.
+        """
+        if self.access is Access.NONE:
+            return
+        incoming = self.rule.incoming + min(used.incoming, most_at_once) + ICMP_ECHO
+        outgoing = self.rule.outgoing + min(used.outgoing, most_at_once) + ICMP_ECHO
+        self.rule = Octets(incoming, outgoing)
+        self.totals = Octets(max(self.totals.incoming, incoming), max(self.totals.outgoing, outgoing))
+
+    def line(self, now: float) -> Line:
+        """Return what is reported; C{now} is the simulated second."""
+        online_for = int(now - self.listed_at)
+        return Line(self.device.ip, self.device.mac, self.token, self.totals, self.number, online_for)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from wifidogd.domain.sessions import AuthCode, Stage
 from wifidogd.simulation.context import Context
-from wifidogd.simulation.families.family import Family, Line
-from wifidogd.simulation.oracle.history import ListedDevice
+from wifidogd.simulation.families.family import Family, Line, ListingFamily, RoamingFamily
+from wifidogd.simulation.oracle.roaming_arrival import RoamingArrival
+from wifidogd.simulation.oracle.scenarios import ListedDevice
 from wifidogd.simulation.statistics import Kind
 from wifidogd.simulation.transport import wire
 from wifidogd.simulation.transport.client import NoAnswer
@@ -68,14 +69,14 @@ class Uplink:
         self._judge(kind, line, number, code, answer)
         return code
 
-    async def report_list(self, lines: Sequence[Line]) -> Mapping[str, int]:
+    async def report_list(self, family: ListingFamily, lines: Sequence[Line]) -> Mapping[str, int]:
         """
         Tell the server about all clients at once.
 
         @return: the verdicts as the gateway reads them, by MAC; it leaves clients without one as they are.
         """
         numbers = [self._begin(Stage.COUNTERS, line) for line in lines]
-        answer, seconds = await self._ask(self._family.report_list(self._context.server, self._gw_id, lines))
+        answer, seconds = await self._ask(family.report_list(self._context.server, self._gw_id, lines))
         if isinstance(answer, NoAnswer) or wire.read_status(answer) == CANNOT_SAY:
             self._context.statistics.missed(Kind.LIST)
             why = answer if isinstance(answer, NoAnswer) else NoAnswer.LOST
@@ -83,7 +84,7 @@ class Uplink:
                 self._unanswered(line, number, why)
             return {}
         self._context.statistics.took(Kind.LIST, seconds)
-        codes = self._family.read_list(answer, lines)
+        codes = family.read_list(answer, lines)
         for line, number in zip(lines, numbers, strict=True):
             if codes and line.mac not in codes:
                 # The server leaves out a client that it cannot say anything about now (docs/protocol.md 3.7).
@@ -92,6 +93,31 @@ class Uplink:
             else:
                 self._judge(Kind.LIST, line, number, codes.get(line.mac), answer)
         return codes
+
+    async def ask_to_roam(self, family: RoamingFamily, device: ListedDevice, ip: str) -> str | None:
+        """
+        Ask whether a device that has joined the Wi-Fi may go on without a page.
+
+        @return: the token by which it is let in; None for a no.
+        """
+        arrival = RoamingArrival(self._context.history, device, begins_at_once=family.begins_at_once)
+        answer, seconds = await self._ask(family.ask_to_roam(self._context.server, self._gw_id, ip, device.mac))
+        statistics = self._context.statistics
+        if isinstance(answer, NoAnswer):
+            arrival.unanswered(is_unsaid=answer is NoAnswer.REFUSED)
+            statistics.missed(Kind.ROAM)
+            return None
+        token = family.read_roaming(answer)
+        if token is None and not arrival.is_turned_away():
+            # A server in trouble says no to a guest who could go on.
+            statistics.missed(Kind.ROAM)
+            return None
+        statistics.took(Kind.ROAM, seconds)
+        if token is not None:
+            statistics.roams += 1
+            if not arrival.is_let_in(token):
+                statistics.fault(Kind.ROAM, f"{device.mac} is let in at {device.gw_id} and was online nowhere")
+        return token
 
     async def _ask(self, request: bytes) -> tuple[bytes | NoAnswer, float]:
         """Ask the server, and record since when it has been out of reach."""

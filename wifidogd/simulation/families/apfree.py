@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import MAX_OCTETS, Octets, Stage
-from wifidogd.simulation.families.family import Counting, Line
+from wifidogd.simulation.families.family import Line
 from wifidogd.simulation.transport.wire import Server, answer_body
 
 _HEAD = "Cache-Control: no-store, must-revalidate\r\nExpires: 0\r\nPragma: no-cache\r\nConnection: close\r\n"
@@ -22,13 +22,21 @@ _ID_RANGE = 2**32
 
 
 class ApfreeV1:
-    """A build that reports on each client (its C{AUTHSERVER_V2} undefined)."""
+    """
+    A build that reports on each client (its C{AUTHSERVER_V2} undefined).
+
+    @ivar keeps_websocket: whether its configuration has a C{WebSocket} block.
+    """
 
     patience = 2.0
-    counting = Counting.EACH
+    reports_use = True
     logs_out_with_totals = True
     most_at_once = MAX_OCTETS
     restarts_counting = True
+    begins_at_once = False
+
+    def __init__(self, *, keeps_websocket: bool = False) -> None:
+        self.keeps_websocket = keeps_websocket
 
     def ping(self, server: Server, gw_id: str, uptime: int) -> bytes:
         """Return a ping, which names the device alone."""
@@ -53,18 +61,6 @@ class ApfreeV1:
         )
         return _get(server, f"auth/?{said}")
 
-    def report_list(self, server: Server, gw_id: str, lines: Sequence[Line]) -> bytes:
-        """Return the list of all clients."""
-        body = json.dumps(
-            {
-                "device_id": device_of(gw_id),
-                "gateway": [{"gw_id": gw_id, "gw_channel": "chan1", "clients": [_client(line) for line in lines]}],
-            }
-        )
-        head = f"POST {server.path}auth/?stage=counters_v2 HTTP/1.1\r\nHost: {server.host}\r\n{_HEAD}"
-        kind = f"User-Agent: ApFree-WiFiDog\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        return f"{head}{kind}\r\n{body}".encode()
-
     def read_verdict(self, raw: bytes) -> int | None:
         """Return the number after the first C{Auth: } of the body, as C{sscanf} reads it."""
         _, mark, after = answer_body(raw).partition(b"Auth: ")
@@ -74,23 +70,23 @@ class ApfreeV1:
         except ValueError:
             return None
 
-    def read_list(self, raw: bytes, lines: Sequence[Line]) -> Mapping[str, int]:
-        """Return the verdicts by MAC; an answer that is not as it should be changes nothing, whatever its status."""
-        try:
-            results = json.loads(answer_body(raw))["result"]
-            told = [(op["id"], op["auth_code"]) for result in results if result["gw_id"] for op in result["auth_op"]]
-        except (ValueError, LookupError, TypeError):
-            return {}
-        macs = {line.number % _ID_RANGE: line.mac for line in lines}
-        return {
-            macs[number % _ID_RANGE]: code
-            for number, code in told
-            if isinstance(number, int) and isinstance(code, int) and number % _ID_RANGE in macs
-        }
-
     def hears_pong(self, raw: bytes) -> bool:
         """Return whether C{Pong} stands anywhere in the body."""
         return b"Pong" in answer_body(raw)
+
+    def ask_to_roam(self, server: Server, gw_id: str, ip: str, mac: str) -> bytes:
+        """Return the question, which has no address of the device and no key."""
+        return _get(server, f"roam?gw_id={gw_id}&mac={mac}&gw_channel=chan1")
+
+    def read_roaming(self, raw: bytes) -> str | None:
+        """Return the token of a yes, which must have C{firstLogin} and C{gw_id} as well."""
+        try:
+            said = json.loads(answer_body(raw))
+            client = said["client"] if said["roam"] == "yes" else {}
+            token, _, _ = client["token"], client["firstLogin"], client["gw_id"]
+        except (ValueError, LookupError, TypeError):
+            return None
+        return token if isinstance(token, str) else None
 
     def login_target(self, server: Server, gateway: Gateway, ip: str, mac: str, wanted: str) -> str:
         """Return the address that its page leads to."""
@@ -110,7 +106,31 @@ class ApfreeV1:
 class Apfree(ApfreeV1):
     """The default build, which sends one list of all clients."""
 
-    counting = Counting.LIST
+    def report_list(self, server: Server, gw_id: str, lines: Sequence[Line]) -> bytes:
+        """Return the list of all clients."""
+        body = json.dumps(
+            {
+                "device_id": device_of(gw_id),
+                "gateway": [{"gw_id": gw_id, "gw_channel": "chan1", "clients": [_client(line) for line in lines]}],
+            }
+        )
+        head = f"POST {server.path}auth/?stage=counters_v2 HTTP/1.1\r\nHost: {server.host}\r\n{_HEAD}"
+        kind = f"User-Agent: ApFree-WiFiDog\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        return f"{head}{kind}\r\n{body}".encode()
+
+    def read_list(self, raw: bytes, lines: Sequence[Line]) -> Mapping[str, int]:
+        """Return the verdicts by MAC; an answer that is not as it should be changes nothing, whatever its status."""
+        try:
+            results = json.loads(answer_body(raw))["result"]
+            told = [(op["id"], op["auth_code"]) for result in results if result["gw_id"] for op in result["auth_op"]]
+        except (ValueError, LookupError, TypeError):
+            return {}
+        macs = {line.number % _ID_RANGE: line.mac for line in lines}
+        return {
+            macs[number % _ID_RANGE]: code
+            for number, code in told
+            if isinstance(number, int) and isinstance(code, int) and number % _ID_RANGE in macs
+        }
 
 
 def device_of(gw_id: str) -> str:

@@ -11,8 +11,8 @@ from wifidogd.simulation.families.wifidog_ng import WifidogNg, WifidogNg1
 
 FAMILIES: Mapping[str, Family] = {
     "wifidog": Wifidog(),
-    "apfree": Apfree(),
-    "apfree-v1": ApfreeV1(),
+    "apfree": Apfree(keeps_websocket=True),
+    "apfree-v1": ApfreeV1(keeps_websocket=True),
     "wifidog-ng": WifidogNg(),
     "wifidog-ng-1": WifidogNg1(),
 }

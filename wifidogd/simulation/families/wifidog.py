@@ -8,12 +8,11 @@ Requests are those of the recorded transcripts, byte for byte; answers are read 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import MAX_OCTETS, Stage
-from wifidogd.simulation.families.family import Counting, Line
+from wifidogd.simulation.families.family import Line
 from wifidogd.simulation.transport.wire import Server
 
 _VERDICT = re.compile(rb"Auth: +([+-]?[0-9]+)")
@@ -23,10 +22,11 @@ class Wifidog:
     """The reference gateway, which reports on each client."""
 
     patience = 30.0
-    counting = Counting.EACH
+    reports_use = True
     logs_out_with_totals = True
     most_at_once = MAX_OCTETS
     restarts_counting = False
+    keeps_websocket = False
 
     def ping(self, server: Server, gw_id: str, uptime: int) -> bytes:
         """Return a ping."""
@@ -39,19 +39,11 @@ class Wifidog:
         totals = f"incoming={line.totals.incoming}&outgoing={line.totals.outgoing}"
         return _request(server, f"auth/?{who}&{totals}&gw_id={gw_id}")
 
-    def report_list(self, server: Server, gw_id: str, lines: Sequence[Line]) -> bytes:
-        """Refuse: it has no such request."""
-        raise NotImplementedError
-
     def read_verdict(self, raw: bytes) -> int | None:
         """Return the verdict, wherever it stands."""
         before, mark, _ = raw.partition(b"Auth: ")
         found = _VERDICT.match(raw, len(before)) if mark else None
         return None if found is None else int(found[1])
-
-    def read_list(self, raw: bytes, lines: Sequence[Line]) -> Mapping[str, int]:
-        """Refuse: it has no such answer."""
-        raise NotImplementedError
 
     def hears_pong(self, raw: bytes) -> bool:
         """Return whether C{Pong} stands anywhere."""

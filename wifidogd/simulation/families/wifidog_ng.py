@@ -7,25 +7,33 @@ Requests are those of the recorded transcripts and of the sources, byte for byte
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.sessions import MAX_OCTETS, AuthCode, Stage
-from wifidogd.simulation.families.family import Counting, Line
+from wifidogd.simulation.families.family import Line
 from wifidogd.simulation.transport.wire import Server, answer_body
 
 LONGEST_LIST_ANSWER = 1_024
 """Octets that 1.5.6 reads of the answer to its list."""
+
+LONGEST_TOKEN = 32
+"""Characters that 1.5.6 keeps of a token."""
+
+_ROAMING = re.compile(rb"token=([0-9A-Za-z]+)")
 
 
 class WifidogNg:
     """Version 2.0.0, in Lua: whoever is in stays in until the guest or somebody at the router ends it."""
 
     patience = 60.0
-    counting = Counting.NONE
+    reports_use = False
     logs_out_with_totals = False
     most_at_once = MAX_OCTETS
     restarts_counting = False
+    keeps_websocket = False
+    begins_at_once = True
     agent = "TE: trailers\r\nConnection: close, TE\r\nUser-Agent: LuaSocket 3.0.0\r\n"
 
     def ping(self, server: Server, gw_id: str, uptime: int) -> bytes:
@@ -38,22 +46,23 @@ class WifidogNg:
         who = f"gw_id={gw_id}&stage={stage.value}&ip={line.ip}&mac={line.mac}&token={line.token}"
         return self._get(server, f"auth?{who}")
 
-    def report_list(self, server: Server, gw_id: str, lines: Sequence[Line]) -> bytes:
-        """Refuse: it has no such request."""
-        raise NotImplementedError
-
     def read_verdict(self, raw: bytes) -> int | None:
         """Return the digit after C{Auth: }, with which the body must begin."""
         body = answer_body(raw)
         return int(body[6:7]) if body.startswith(b"Auth: ") and body[6:7].isdigit() else None
 
-    def read_list(self, raw: bytes, lines: Sequence[Line]) -> Mapping[str, int]:
-        """Refuse: it has no such answer."""
-        raise NotImplementedError
-
     def hears_pong(self, raw: bytes) -> bool:
         """Return whether the body is C{Pong} and nothing else."""
         return answer_body(raw) == b"Pong"
+
+    def ask_to_roam(self, server: Server, gw_id: str, ip: str, mac: str) -> bytes:
+        """Return the question about a lease."""
+        return self._get(server, f"auth?gw_id={gw_id}&stage=roam&ip={ip}&mac={mac}")
+
+    def read_roaming(self, raw: bytes) -> str | None:
+        """Return the letters and digits after the first C{token=}."""
+        found = _ROAMING.search(answer_body(raw))
+        return None if found is None else found[1].decode()
 
     def login_target(self, server: Server, gateway: Gateway, ip: str, mac: str, wanted: str) -> str:
         """Return the address that its page leads to; what was wanted is lost."""
@@ -76,9 +85,14 @@ class WifidogNg1(WifidogNg):
     """Version 1.5.6, in C: it gives up after one second, and keeps its connections as they are."""
 
     patience = 1.0
-    counting = Counting.LIST
+    reports_use = True
     most_at_once = 2**29
     agent = ""
+
+    def read_roaming(self, raw: bytes) -> str | None:
+        """Return all that follows C{token=}, of which it keeps 32 characters."""
+        _, mark, token = answer_body(raw).partition(b"token=")
+        return token[:LONGEST_TOKEN].decode("latin-1") if mark else None
 
     def report_list(self, server: Server, gw_id: str, lines: Sequence[Line]) -> bytes:
         """Return the list, in one chunk, with counters of 32 bits printed as signed."""

@@ -9,7 +9,8 @@ from functools import reduce
 from wifidogd.domain.sessions import Octets
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.simulation.oracle.expected import IN_USE, NO_OCTETS, ExpectedSessions, Phase
-from wifidogd.simulation.oracle.history import History, ListedDevice
+from wifidogd.simulation.oracle.history import History
+from wifidogd.simulation.oracle.scenarios import ListedDevice
 from wifidogd.store.operators.stored_sessions import Kept
 
 MOST_DIFFERENCES = 20

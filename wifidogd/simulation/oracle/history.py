@@ -8,60 +8,29 @@ right server may have stored, nearly always one single scenario.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator
 
 from wifidogd.domain.sessions import AuthCode, Octets, Stage
-from wifidogd.simulation.oracle.expected import IN_USE, Event, ExpectedSession, ExpectedSessions, Phase, outcomes, swept
+from wifidogd.simulation.oracle.expected import Event, ExpectedSession, ExpectedSessions, Phase
+from wifidogd.simulation.oracle.roaming import LiveSession, Origins, find_origins, is_live_for_certain
+from wifidogd.simulation.oracle.scenarios import (
+    DeviceHistory,
+    ListedDevice,
+    Scenario,
+    all_swept,
+    drop_session,
+    is_over,
+    rename_session,
+    settle,
+    unfolded,
+    without,
+)
 
 LAPSES_AFTER = 150.0
 """Seconds after which a token that no gateway has asked about may have lapsed; it is good for three minutes."""
 
-MOST_SCENARIOS = 500
-"""Courses kept for a device; where there are more the history gives up, rather than using up the memory."""
-
-
-GOING_ON = (*IN_USE, Phase.PENDING)
-
-
-class ListedDevice(NamedTuple):
-    """A device at a gateway; what is stored is the sum of sessions there."""
-
-    gw_id: str
-    mac: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """
-    One way that things may have gone.
-
-    @ivar answered: what the server will answer to events under way that it has heard in this scenario.
-    """
-
-    sessions: ExpectedSessions
-    answered: frozenset[tuple[int, AuthCode]] = frozenset()
-
-
-@dataclass(slots=True)
-class _DeviceHistory:
-    """
-    What the history has on one device.
-
-    @ivar settled: sessions that are over and certain.
-    @ivar late: log-outs that the server could not settle at once, and may at any time as long as their session goes on.
-    @ivar forgotten: events that were under way when the gateway forgot the device, so that the server may hear of that
-        after them.
-    @ivar given_up: True once there were too many scenarios.
-    """
-
-    settled: list[ExpectedSession] = field(default_factory=list)
-    scenarios: set[Scenario] = field(default_factory=lambda: {Scenario(())})
-    under_way: dict[int, Event] = field(default_factory=dict)
-    late: set[int] = field(default_factory=set)
-    forgotten: set[int] = field(default_factory=set)
-    given_up: bool = False
+KICKED_WITHIN = 10.0
+"""Seconds after a session was to end in which a router may be told to throw its guest off."""
 
 
 class History:
@@ -74,16 +43,26 @@ class History:
     def __init__(self, seconds: Callable[[], float]) -> None:
         """@param seconds: tells the time, as the server's clock runs."""
         self._seconds = seconds
-        self._devices: dict[ListedDevice, _DeviceHistory] = {}
+        self._devices: dict[ListedDevice, DeviceHistory] = {}
         self._minted_at: dict[str, float] = {}
         self._last_event = 0
+        self._places: dict[str, list[ListedDevice]] = {}
+        self._origins: dict[str, frozenset[LiveSession]] = {}
+        self._departures: dict[int, list[tuple[ListedDevice, int]]] = {}
         self.tokens = 0
 
-    def minted(self, device: ListedDevice, token: str) -> None:
-        """Record a token that the login page gave out."""
+    def minted(self, device: ListedDevice, token: str, origins: Collection[LiveSession] = ()) -> None:
+        """
+        Record a token that the server gave out.
+
+        @param origins: the sessions elsewhere of which it continues one, if it continues any.
+        """
         self.tokens += 1
+        if origins:
+            self._origins[token] = frozenset(origins)
         self._minted_at[token] = self._seconds()
-        known = self._devices.setdefault(device, _DeviceHistory())
+        known = self._known(device)
+        known.ending_since = None
         known.scenarios = {
             Scenario((*scenario.sessions, ExpectedSession(token)), scenario.answered) for scenario in known.scenarios
         }
@@ -99,21 +78,25 @@ class History:
         self._last_event += 1
         minted_at = self._minted_at.get(token)
         may_have_lapsed = minted_at is not None and self._seconds() - minted_at > LAPSES_AFTER
-        known = self._devices.setdefault(device, _DeviceHistory())
-        known.under_way[self._last_event] = Event(token, stage, totals, may_have_lapsed)
-        return self._last_event
+        known, number = self._known(device), self._last_event
+        known.under_way[number] = Event(token, stage, totals, may_have_lapsed)
+        if stage is None:
+            known.asked_to_end = self._seconds()
+        elif stage is not Stage.LOGOUT:
+            self._begin_departures(number, token)
+        return number
 
     def heard(self, device: ListedDevice, number: int, answer: AuthCode = AuthCode.DENIED) -> bool:
-        """
-        Note an answer.
-
-        @return: False if no right server would have given it; what it did is then unknown.
-        """
+        """Record an answer; return False if no right server would have given it, and what it did is unknown."""
         known = self._devices[device]
-        scenarios = _unfolded(known)
+        event = self._refreshed(known, number)
+        scenarios = unfolded(known)
         kept = {scenario for scenario in scenarios if (number, answer) in scenario.answered}
         is_right = bool(kept) or known.given_up
         self._conclude(known, number, kept or scenarios)
+        if event.stage is None and known.ending_since is None:
+            known.ending_since = self._seconds()
+        self._conclude_departures(number, event.token, self.heard if answer is not AuthCode.DENIED else self.unsaid)
         return is_right
 
     def lost(self, device: ListedDevice, number: int) -> None:
@@ -123,24 +106,69 @@ class History:
         A log-out may also be heard later, as the server keeps it until it can settle it.
         """
         known = self._devices[device]
-        if known.under_way[number].stage is Stage.LOGOUT:
+        event = self._refreshed(known, number)
+        if event.stage is Stage.LOGOUT:
             known.late.add(number)
-            known.scenarios = _unfolded(known)
+            known.scenarios = unfolded(known)
             self._let_go(known)
         else:
-            self._conclude(known, number, _unfolded(known))
+            self._conclude(known, number, unfolded(known))
+        self._conclude_departures(number, event.token, self.lost)
 
     def unsaid(self, device: ListedDevice, number: int) -> None:
         """Record that the server could not be reached, so that it has not heard of the event."""
         known = self._devices[device]
+        token = known.under_way[number].token
         self._conclude(known, number, known.scenarios)
+        self._conclude_departures(number, token, self.unsaid)
 
     def forgotten(self, device: ListedDevice) -> None:
         """Record that a gateway has forgotten a device, so that the server may end its sessions unasked."""
         known = self._devices.get(device)
         if known is not None:
             known.forgotten |= known.under_way.keys()
-            known.scenarios |= _swept(known.scenarios)
+            known.scenarios |= all_swept(known.scenarios)
+
+    def origins(self, device: ListedDevice) -> Origins:
+        """Return which sessions at other gateways a device could continue at this one."""
+        return find_origins(device, {place: self._devices[place] for place in self._places.get(device.mac, ())})
+
+    def named(self, device: ListedDevice, stand_in: str, token: str) -> None:
+        """Record the token of a session that began before anybody was told it."""
+        rename_session(self._devices[device], stand_in, token)
+        if stand_in in self._origins:
+            self._origins[token] = self._origins.pop(stand_in)
+
+    def withdrawn(self, device: ListedDevice, token: str) -> None:
+        """Record that there is no session by a token."""
+        drop_session(self._devices[device], token)
+        self._drop(token)
+
+    def give_up(self, device: ListedDevice) -> None:
+        """Stop keeping track of a device at a gateway, because something happened that no answer told of."""
+        self._devices[device].given_up = True
+
+    def kicked(self, device: ListedDevice) -> bool:
+        """
+        Record that the server had a device thrown off, so that it ends the session unasked.
+
+        @return: False if no right server would have done so.
+        """
+        known = self._known(device)
+        asked = known.asked_to_end
+        phases = {session.phase for scenario in unfolded(known) for session in scenario.sessions}
+        was_asked = asked is not None and self._seconds() - asked <= KICKED_WITHIN
+        self.forgotten(device)
+        return was_asked or known.given_up or Phase.ENDING in phases
+
+    def stop_waiting(self, device: ListedDevice) -> float | None:
+        """Return for how many seconds the server has known that a session is to end, and forget it; None if none is."""
+        known = self._devices.get(device)
+        since = None if known is None else known.ending_since
+        if known is None or since is None:
+            return None
+        known.ending_since = None
+        return self._seconds() - since
 
     def is_certain(self, device: ListedDevice) -> bool:
         """Return whether only one scenario is possible."""
@@ -160,72 +188,62 @@ class History:
     def accounts(self) -> Iterator[tuple[ListedDevice, list[ExpectedSessions]]]:
         """Yield each device with its sessions in each possible scenario; without scenarios if there were too many."""
         for device, known in self._devices.items():
-            scenarios = {scenario.sessions for scenario in _unfolded(known)}
+            scenarios = {scenario.sessions for scenario in unfolded(known)}
             yield device, [] if known.given_up else [(*known.settled, *sessions) for sessions in scenarios]
 
-    def _conclude(self, known: _DeviceHistory, number: int, scenarios: set[Scenario]) -> None:
+    def _known(self, device: ListedDevice) -> DeviceHistory:
+        if device not in self._devices:
+            self._devices[device] = DeviceHistory()
+            self._places.setdefault(device.mac, []).append(device)
+        return self._devices[device]
+
+    def _begin_departures(self, number: int, token: str) -> None:
+        """Ask the sessions that a token may continue to end, as the report that begins it does."""
+        for origin in self._origins.get(token, ()):
+            departure = self.began(origin.device, origin.token, None)
+            self._departures.setdefault(number, []).append((origin.device, departure))
+
+    def _conclude_departures(self, number: int, token: str, conclude: Callable[[ListedDevice, int], object]) -> None:
+        departures = self._departures.pop(number, [])
+        is_begun = conclude == self.heard
+        if is_begun:
+            self._origins.pop(token, None)
+        for device, departure in departures:
+            # Of several nobody knows which it was.
+            (self.lost if is_begun and len(departures) > 1 else conclude)(device, departure)
+
+    def _refreshed(self, known: DeviceHistory, number: int) -> Event:
+        """Return an event that is concluded; one on a token whose origin may be over may have been refused."""
+        event = known.under_way[number]
+        if event.token in self._origins and (event.stage is Stage.LOGOUT or self._may_be_orphan(number, event.token)):
+            event = known.under_way[number] = event._replace(may_have_lapsed=True)
+        return event
+
+    def _may_be_orphan(self, number: int, token: str) -> bool:
+        besides = {departure for _, departure in self._departures.get(number, ())}
+        return not all(
+            is_live_for_certain(origin, self._devices[origin.device], besides) for origin in self._origins[token]
+        )
+
+    def _conclude(self, known: DeviceHistory, number: int, scenarios: set[Scenario]) -> None:
         """Take an event off those under way, and what is over and certain off the scenarios."""
-        known.scenarios = _without(scenarios, number)
+        known.scenarios = without(scenarios, number)
         del known.under_way[number]
         if number in known.forgotten:
             known.forgotten.discard(number)
-            known.scenarios |= _swept(known.scenarios)
+            known.scenarios |= all_swept(known.scenarios)
         self._let_go(known)
 
-    def _let_go(self, known: _DeviceHistory) -> None:
+    def _let_go(self, known: DeviceHistory) -> None:
         """Forget log-outs that can change nothing any more, and what is certain."""
-        for number in [number for number in known.late if _is_over(known, known.under_way[number].token)]:
+        for number in [number for number in known.late if is_over(known, known.under_way[number].token)]:
             known.late.discard(number)
             known.forgotten.discard(number)
-            known.scenarios = _without(known.scenarios, number)
+            known.scenarios = without(known.scenarios, number)
             del known.under_way[number]
-        if len(known.scenarios) == 1 and not known.under_way:
-            [scenario] = known.scenarios
-            self._settle(known, scenario.sessions)
+        for token in settle(known):
+            self._drop(token)
 
-    def _settle(self, known: _DeviceHistory, sessions: ExpectedSessions) -> None:
-        while sessions and sessions[0].phase in (Phase.ENDED, Phase.UNUSED):
-            self._minted_at.pop(sessions[0].token, None)
-            known.settled.append(sessions[0])
-            sessions = sessions[1:]
-        known.scenarios = {Scenario(sessions)}
-
-
-def _without(scenarios: set[Scenario], number: int) -> set[Scenario]:
-    """Drop what scenarios say of the answer to an event."""
-    return {
-        Scenario(scenario.sessions, frozenset(known for known in scenario.answered if known[0] != number))
-        for scenario in scenarios
-    }
-
-
-def _swept(scenarios: set[Scenario]) -> set[Scenario]:
-    """Return the scenarios after the server has ended what is in use."""
-    return {Scenario(swept(scenario.sessions), scenario.answered) for scenario in scenarios}
-
-
-def _is_over(known: _DeviceHistory, token: str) -> bool:
-    """Return whether a session continues in no scenario."""
-    sessions = (session for scenario in known.scenarios for session in scenario.sessions)
-    return not any(session.token == token and session.phase in GOING_ON for session in sessions)
-
-
-def _unfolded(known: _DeviceHistory) -> set[Scenario]:
-    """Return the scenarios in which each event under way was heard or not, in every order."""
-    scenarios = set(known.scenarios)
-    fresh = list(scenarios)
-    while fresh:
-        scenario = fresh.pop()
-        heard = {number for number, _ in scenario.answered}
-        for number, event in known.under_way.items():
-            if number in heard:
-                continue
-            for sessions, answer in outcomes(scenario.sessions, event):
-                after = Scenario(sessions, scenario.answered | {(number, answer)})
-                if after not in scenarios:
-                    scenarios.add(after)
-                    fresh.append(after)
-        if len(scenarios) > MOST_SCENARIOS:
-            known.given_up = True
-            return {scenario}
-    return scenarios
+    def _drop(self, token: str) -> None:
+        self._minted_at.pop(token, None)
+        self._origins.pop(token, None)

@@ -12,6 +12,8 @@ from twisted.internet.interfaces import IAddress, IConnector, IReactorTCP, IReac
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from wifidogd.simulation.transport.frames import RouterFrames
+
 PATIENCE = 30.0
 """Seconds until a guest gives up; as all patience, it does not run faster with simulated time."""
 
@@ -77,6 +79,10 @@ class HttpClient:
         if self._waiting:
             self._waiting.popleft().callback(None)
         return answer, self._reactor.seconds() - started
+
+    def open(self, frames: RouterFrames) -> None:
+        """Open a WebSocket, which does not count as a connection of those at once."""
+        frames.connect(self._host, self._port, reactor=self._reactor)
 
     def cut(self) -> None:
         """Abort all connections and open no more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -24,6 +26,7 @@ class ScaledClock:
         self._clock = clock
         self._started = clock.seconds()
         self._sleeping: dict[Deferred[None], IDelayedCall] = {}
+        self._closing: list[Callable[[], None]] = []
         self._closed = False
 
     @property
@@ -48,9 +51,15 @@ class ScaledClock:
         self._sleeping[over] = self._clock.callLater(seconds / self.speed, self._wake, over)
         await over
 
+    def when_closed(self, call: Callable[[], None]) -> None:
+        """Have something called when the simulation ends."""
+        self._closing.append(call)
+
     def close(self) -> None:
         """Wake everybody with L{SimulationOver}."""
         self._closed = True
+        while self._closing:
+            self._closing.pop()()
         while self._sleeping:
             over, call = self._sleeping.popitem()
             call.cancel()

@@ -29,7 +29,7 @@ SAVE_HEARTBEATS = """
            wifidog_uptime = coalesce(excluded.wifidog_uptime, known.wifidog_uptime),
            shared_at = coalesce(excluded.shared_at, known.shared_at),
            restarted_at = CASE WHEN excluded.wifidog_uptime < known.wifidog_uptime
-                                 OR (excluded.seen_at - excluded.wifidog_uptime > known.seen_at
+                                 OR (excluded.seen_at - excluded.wifidog_uptime > known.seen_at + interval '2 seconds'
                                      AND (%(clock_set_at)s::timestamptz IS NULL
                                           OR known.seen_at >= %(clock_set_at)s::timestamptz))
                                THEN excluded.seen_at - excluded.wifidog_uptime
@@ -58,8 +58,9 @@ async def save_heartbeats(
     Record the newest ping of each gateway; those of gateways not adopted are left out.
 
     An uptime that fell, or that began after the ping before, shows that the
-    gateway restarted, and when.  What a heartbeat by WebSocket leaves out stays as
-    it was.
+    gateway restarted, and when.  Uptimes are whole seconds and pings differ in
+    how long they take, so a beginning within two seconds of the ping before is
+    that of the same start.  What a heartbeat by WebSocket leaves out stays as it was.
 
     @param heartbeats: each gateway once.
     @param clock_set_at: when the clock by which they were seen was last set; None if it never was.  The time
