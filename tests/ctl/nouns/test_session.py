@@ -27,7 +27,7 @@ CONNECT = """
         ("apfree", "SELECT", "when the router next lists its clients, within 30 seconds"),
         ("apfree", CONNECT, "within a second, by the WebSocket of the router"),
         ("wifidog-ng 1", "SELECT", "when the router next sends counters, within 30 seconds"),
-        ("wifidog-ng 2", "SELECT", "not by this: the router reports nobody"),
+        ("wifidog-ng 2", "SELECT", "only when they log out: the router reports nobody"),
         ("other", "SELECT", "when the router next reports the guest, within 30 seconds"),
     ],
 )

@@ -126,6 +126,17 @@ def test_a_load_is_a_plain_decimal(text: str, load: float | None) -> None:
     assert heartbeat_of(sys_load=text).load == load
 
 
+@pytest.mark.parametrize("user_agent", ["LuaSocket 3.0.0", ""])
+def test_a_ping_of_wifidog_ng_is_in_its_own_units(user_agent: str) -> None:
+    """As recorded: octets, and a load of 0.035 times 65,536; 1.x does not say its name."""
+    fields = {"sys_uptime": "1200", "sys_memfree": "54321152", "sys_load": "2304", "wifidog_uptime": "30"}
+    heartbeat = heartbeat_of(user_agent, **fields)
+    assert (heartbeat.memory_free, heartbeat.load) == (54_321_152, 0.03515625)
+    assert heartbeat_of(user_agent, sys_load="131072").load == 2.0
+    others = heartbeat_of("", sys_memfree="51200", sys_load="0.12")
+    assert (others.memory_free, others.load) == (51_200 * 1024, 0.12)
+
+
 @pytest.mark.parametrize(
     ("user_agent", "version"),
     [

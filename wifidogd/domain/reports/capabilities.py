@@ -51,7 +51,7 @@ def effect_of_ending(dialect: Dialect | None, interval: timedelta, *, is_connect
     if is_connected:
         return "within a second, by the WebSocket of the router"
     if capabilities_of(dialect).kick is Bites.NEVER:
-        return "not by this: the router reports nobody, and lets the guest through until they log out"
+        return "only when they log out: the router reports nobody, and lets the guest through until then"
     if dialect is Dialect.WIFIDOG_NG_1:
         return "when the router next sends counters, within 30 seconds"
     if dialect is Dialect.APFREE:
