@@ -479,14 +479,11 @@ async def test_a_report_that_was_kept_too_long_is_not_settled(site, monkeypatch)
 @pytest_twisted.ensureDeferred
 async def test_a_sign_in_that_was_given_up_does_not_throw_out_the_one_after_it(site, dsn):
     """Its gateway was told that nobody can say, the guest signed in anew, and then the lock was released."""
-    stuck, old, new = [await site.token() for _ in range(3)]
-    other_phone = reported(Stage.COUNTERS, stuck, Octets(), mac="02:ab:cd:ef:01:02")
-    assert await code(site, other_phone) is AuthCode.ALLOWED
+    old, new = [await site.token() for _ in range(2)]
     with closing(psycopg2.connect(dsn)) as somebody:
-        somebody.cursor().execute("SELECT 1 FROM sessions WHERE mac IS NOT NULL FOR UPDATE")
-        first = site.ledger.settle(reported(Stage.COUNTERS, "unknown"))
-        given_up = [site.ledger.settle(report) for report in (other_phone, reported(Stage.COUNTERS, old, Octets()))]
-        await within(10, DeferredList([first, *given_up], consumeErrors=True))
+        somebody.cursor().execute("SELECT 1 FROM sessions WHERE token_hash = %s FOR UPDATE", (hash_secret(old),))
+        with pytest.raises(StoreUnavailable):
+            await code(site, reported(Stage.COUNTERS, old, Octets()))
         assert await code(site, reported(Stage.LOGIN, new)) is AuthCode.ALLOWED
     await within(10, site.ledger.drain())
     assert [place for place, *_ in await site.rows(SELECT_PAST)] == []
@@ -495,9 +492,34 @@ async def test_a_sign_in_that_was_given_up_does_not_throw_out_the_one_after_it(s
 
 @pytest.mark.impatient
 @pytest_twisted.ensureDeferred
+async def test_a_session_that_somebody_holds_keeps_only_its_own_reports_waiting(site, dsn):
+    """Those that came with them are settled at once, whatever their number; its own are when it is free."""
+    tokens = [await site.token() for _ in range(40)]
+    macs = [f"02:ab:cd:ef:04:{number:02x}" for number in range(40)]
+    for token, mac in zip(tokens, macs, strict=True):
+        assert await code(site, reported(Stage.LOGIN, token, mac=mac)) is AuthCode.ALLOWED
+    with closing(psycopg2.connect(dsn)) as somebody:
+        held = [hash_secret(token) for token in tokens[::10]]
+        somebody.cursor().execute("SELECT 1 FROM sessions WHERE token_hash = ANY(%s) FOR UPDATE", (held,))
+        reports = [
+            reported(Stage.COUNTERS, token, Octets(7, 7), mac=mac) for token, mac in zip(tokens, macs, strict=True)
+        ]
+        settled = [site.ledger.settle(report) for report in reports]
+        told = await within(10, DeferredList(settled, consumeErrors=True))
+        assert [number for number, (is_settled, _) in enumerate(told) if not is_settled] == [0, 10, 20, 30]
+    await within(10, site.ledger.drain())
+    assert await site.rows("SELECT count(*), sum(incoming) FROM sessions") == [(40, 280)]
+
+
+@pytest.mark.impatient
+@pytest_twisted.ensureDeferred
 async def test_ends_that_are_stuck_keep_nobody_else_waiting(site, dsn):
-    """Somebody makes an index on the history, which takes as long as it takes; then they are settled after all."""
-    leaving = [await site.token() for _ in "abc"]
+    """
+    Somebody makes an index on the history, which takes as long as it takes; then they are settled after all.
+
+    Who signs in again where the end is stuck keeps nobody else waiting either.
+    """
+    leaving, coming, signing_in = [await site.token() for _ in "abc"], [await site.token() for _ in "abc"], []
     staying, old, new = [await site.token() for _ in "abc"]
     assert await code(site, reported(Stage.LOGIN, old, mac="02:ab:cd:ef:03:00")) is AuthCode.ALLOWED
     for number, token in enumerate(leaving):
@@ -510,8 +532,12 @@ async def test_ends_that_are_stuck_keep_nobody_else_waiting(site, dsn):
             with pytest.raises(StoreUnavailable):
                 await code(site, logout)
             assert await code(site, reported(Stage.COUNTERS, staying, Octets(number, 0))) is AuthCode.ALLOWED
+            back = reported(Stage.LOGIN, coming[number], mac=f"02:ab:cd:ef:02:{number:02}")
+            signing_in.append(site.ledger.settle(back))
+            assert await code(site, reported(Stage.COUNTERS, staying, Octets(number, 1))) is AuthCode.ALLOWED
         assert not returning.called
     assert (await within(10, returning)).code is AuthCode.ALLOWED
+    assert {decision.code for decision in await within(10, gatherResults(signing_in))} == {AuthCode.ALLOWED}
     while site.ledger.metrics()["reports_waiting"]:
         await deferLater(reactor, 0.1)
     await within(10, site.ledger.drain())

@@ -289,7 +289,9 @@ MAIL_ACCESS: dict[str, object] = {
 
 REQUESTS: dict[str, list[dict[str, object]]] = {
     "accounting.sessions.LOCK_BY_TOKEN": [batch(1), batch(300)],
+    "accounting.sessions.LOCK_BY_TOKEN_AT_ONCE": [batch(1), batch(300)],
     "accounting.sessions.LOCK_ONLINE": [batch(1), batch(300)],
+    "accounting.sessions.LOCK_ONLINE_AT_ONCE": [batch(1), batch(300)],
     "gateways.heartbeats.FIND_RESTARTS": [batch(1), batch(300)],
     "access.mail_accesses.LOCK_GATEWAY": [MAIL_ACCESS],
     "access.mail_accesses.GIVE": [MAIL_ACCESS],

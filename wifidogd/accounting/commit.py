@@ -47,17 +47,19 @@ async def settle(
     @param batch: in order of arrival; no other batch in flight is about the same sessions.
     @param may_ask: tells whether a gateway, by gw_id, is adopted and a key is good for it.
     @param clock_set_at: when the wall clock was last set; None for never.
-    @param spares_endings: whether to leave alone whatever ends a session, which takes tables that others may hold.
+    @param spares_endings: whether to leave alone whatever ends a session, which takes tables that others may hold,
+        and to wait for no session that somebody else is ending.
+    @raise StoreLocked: if one is.
     @raise StoreError: as L{Database.transaction<wifidogd.store.driver.database.Database.transaction>}.
     """
-    sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}))
+    sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}), waits=not spares_endings)
     if clock_set_at is not None:
         sessions = {token: count_anew(session, clock_set_at) for token, session in sessions.items()}
-    origins = await _lock_origins(cursor, sessions)
+    origins = await _lock_origins(cursor, sessions, waits=not spares_endings)
     arriving = [entry for entry in batch if takes_place(sessions.get(entry.token_hash), entry.report)]
     late = _too_late(arriving)
     places = {place_of(sessions[entry.token_hash], entry.report) for entry in arriving if entry not in late}
-    online = await lock_online(cursor, list(filter(None, places))) if places else []
+    online = await lock_online(cursor, list(filter(None, places)), waits=not spares_endings) if places else []
     online += origins
     usages = await lock_allowances_of(cursor, (*sessions.values(), *online), now)
     timely = [entry for entry in batch if entry not in late]
@@ -80,7 +82,7 @@ async def settle(
     return Settled(decisions, [entry for entry in timely if entry.token_hash in involved])
 
 
-async def _lock_origins(cursor: Cursor, sessions: Mapping[bytes, Session]) -> list[Session]:
+async def _lock_origins(cursor: Cursor, sessions: Mapping[bytes, Session], *, waits: bool) -> list[Session]:
     """Return the open sessions that pending ones continue, and lock them; nothing is asked where there are none."""
     tokens = {
         session.roamed_from
@@ -88,7 +90,7 @@ async def _lock_origins(cursor: Cursor, sessions: Mapping[bytes, Session]) -> li
         if session.activated_at is None and session.roamed_from is not None
     }
     missing = sorted(tokens - sessions.keys())
-    return list((await lock_sessions(cursor, missing)).values()) if missing else []
+    return list((await lock_sessions(cursor, missing, waits=waits)).values()) if missing else []
 
 
 def _enter(

@@ -22,7 +22,7 @@ from wifidogd.accounting.dispatcher import HELD_MOST, IN_FLIGHT, MAX_WAITING, Di
 from wifidogd.accounting.report_queue import Entry
 from wifidogd.accounting.report_stream import BATCH
 from wifidogd.domain.decisions import Decision
-from wifidogd.domain.errors import Overloaded, StoreConflict, StoreError, StoreRefused, StoreUnavailable
+from wifidogd.domain.errors import Overloaded, StoreConflict, StoreError, StoreLocked, StoreRefused, StoreUnavailable
 from wifidogd.domain.sessions import Dialect, Report, Stage, UtcNow
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.gateways.observations import Observations
@@ -160,6 +160,8 @@ class Ledger:
         try:
             work = partial(self._judge, batch, spares_endings)
             settled = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=True)
+        except StoreLocked as problem:
+            return await self._settle_apart(batch, spares_endings, problem)
         except StoreUnavailable as problem:
             self.unsettled_at = self._utc_now()
             return dict.fromkeys(batch, problem)
@@ -177,7 +179,10 @@ class Ledger:
             middle = len(batch) // 2
             first = await self._settle(batch[:middle], spares_endings)
             return {**first, **await self._settle(batch[middle:], spares_endings)}
-        if isinstance(problem, StoreConflict):
+        if isinstance(problem, StoreLocked) and spares_endings:
+            # The session is being ended, or changed for as long as a page takes; the patient stream waits for it.
+            return {batch[0]: None}
+        if isinstance(problem, (StoreConflict, StoreLocked)):
             self.unsettled_at = self._utc_now()
             return {batch[0]: problem}
         self._log.warn("report {report} cannot be settled: {problem}", report=batch[0].report, problem=problem)

@@ -51,6 +51,10 @@ class StoreUnavailable(StoreError):
     """
 
 
+class StoreLocked(StoreUnavailable):
+    """Another transaction holds a row that was not to be waited for, or held it for too long; nothing was changed."""
+
+
 class StoreConflict(StoreError):
     """
     Two transactions collided (deadlock, serialisation, unique key); nothing was changed and a second try may succeed.

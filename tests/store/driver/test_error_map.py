@@ -8,7 +8,7 @@ from psycopg2 import errors, extensions
 from twisted.internet.defer import CancelledError
 from txpostgres import txpostgres
 
-from wifidogd.domain.errors import StoreConflict, StoreRefused, StoreUnavailable
+from wifidogd.domain.errors import StoreConflict, StoreLocked, StoreRefused, StoreUnavailable
 from wifidogd.store.driver.error_map import is_refusal, translated
 
 GARBAGE = UnicodeDecodeError("utf8", b"\xff", 0, 1, "invalid start byte")
@@ -19,7 +19,7 @@ GARBAGE = UnicodeDecodeError("utf8", b"\xff", 0, 1, "invalid start byte")
     [
         (CancelledError(), StoreUnavailable),
         (extensions.QueryCanceledError("canceling statement"), StoreUnavailable),
-        (errors.LockNotAvailable("canceling statement due to lock timeout"), StoreUnavailable),
+        (errors.LockNotAvailable("canceling statement due to lock timeout"), StoreLocked),
         (psycopg2.OperationalError("server closed the connection"), StoreUnavailable),
         (psycopg2.InterfaceError("connection already closed"), StoreUnavailable),
         (psycopg2.DatabaseError("lost synchronization with server"), StoreUnavailable),

@@ -21,6 +21,8 @@ LOCK_BY_TOKEN = """
        FOR UPDATE
 """
 
+LOCK_BY_TOKEN_AT_ONCE = f"{LOCK_BY_TOKEN.rstrip()} NOWAIT"
+
 LOCK_ONLINE = """
     SELECT token_hash, sessions.gw_id, sessions.mac, sessions.ip, opened_at, activated_at, reported_at, incoming,
            outgoing,
@@ -40,6 +42,8 @@ LOCK_ONLINE = """
      ORDER BY token_hash
        FOR UPDATE OF sessions
 """
+
+LOCK_ONLINE_AT_ONCE = f"{LOCK_ONLINE.rstrip()} NOWAIT"
 
 SAVE = """
     UPDATE sessions
@@ -83,32 +87,36 @@ END = """
 """
 
 
-async def lock_sessions(cursor: Cursor, token_hashes: Sequence[bytes]) -> dict[bytes, Session]:
+async def lock_sessions(cursor: Cursor, token_hashes: Sequence[bytes], *, waits: bool = True) -> dict[bytes, Session]:
     """
     Return open sessions, and lock them until the transaction ends.
 
     Rows are locked in key order, so two batches that share sessions take
     turns instead of deadlocking.
 
+    @param waits: whether to wait for whoever holds one of them.
     @return: by token hash; a token that names no open session is absent.
+    @raise StoreLocked: if somebody holds one, and C{waits} is false.
     """
-    await cursor.execute(LOCK_BY_TOKEN, {"token_hashes": of_octets(token_hashes)})
+    await cursor.execute(LOCK_BY_TOKEN if waits else LOCK_BY_TOKEN_AT_ONCE, {"token_hashes": of_octets(token_hashes)})
     return {session.token_hash: session for session in SESSIONS.all(cursor)}
 
 
-async def lock_online(cursor: Cursor, places: Collection[Place]) -> list[Session]:
+async def lock_online(cursor: Cursor, places: Collection[Place], *, waits: bool = True) -> list[Session]:
     """
     Return the live session in each place, and lock it until the transaction ends.
 
+    @param waits: as for L{lock_sessions}.
     @return: at most one for each; a unique index sees to that.  The gateway's last totals are 0 if its
         pings show that it has restarted since.
+    @raise StoreLocked: as L{lock_sessions}.
     """
     columns = {
         "gw_ids": [place.gw_id for place in places],
         "macs": [place.mac for place in places],
         "ips": [place.ip for place in places],
     }
-    await cursor.execute(LOCK_ONLINE, columns)
+    await cursor.execute(LOCK_ONLINE if waits else LOCK_ONLINE_AT_ONCE, columns)
     return SESSIONS.all(cursor)
 
 

@@ -9,7 +9,7 @@ from psycopg2 import errors, extensions
 from twisted.internet.defer import CancelledError
 from txpostgres import txpostgres
 
-from wifidogd.domain.errors import StoreConflict, StoreError, StoreRefused, StoreUnavailable
+from wifidogd.domain.errors import StoreConflict, StoreError, StoreLocked, StoreRefused, StoreUnavailable
 
 READ_ONLY = "25006"
 """SQLSTATE of a write to a standby: what happens after a fail-over."""
@@ -48,6 +48,8 @@ def translated(error: Exception) -> StoreError | None:
             return StoreUnavailable("a statement took longer than statement_timeout")
         case extensions.TransactionRollbackError() | errors.UniqueViolation():
             return StoreConflict(text)
+        case errors.LockNotAvailable():
+            return StoreLocked(text)
         case psycopg2.OperationalError() | psycopg2.InterfaceError() | UnicodeDecodeError() | OSError():
             return StoreUnavailable(text)
         case txpostgres.UnexpectedPollResult() | txpostgres.AlreadyPolling() | txpostgres.RollbackFailed():
