@@ -70,9 +70,17 @@ class Harness:
         self.batches.append(batch)
         return batch.outcome
 
-    def report(self, number: int, token: str | None = None, stage: Stage = Stage.COUNTERS, within: float = 0.7) -> None:
+    def report(
+        self,
+        number: int,
+        token: str | None = None,
+        stage: Stage = Stage.COUNTERS,
+        within: float = 0.7,
+        mac: str | None = None,
+    ) -> None:
         """Submit a report that counts so many octets, on a token of its own unless one is named."""
-        report = Report(stage, Dialect.WIFIDOG, token or f"token {number}", "gw1", octets=Octets(number, 0))
+        octets = Octets(number, 0)
+        report = Report(stage, Dialect.WIFIDOG, token or f"token {number}", "gw1", mac, "10.0.0.1", octets)
         answer = self.dispatcher.submit(report, report.token.encode(), within)
         answer.addCallback(lambda decision: self.answers.update({number: decision}))
         answer.addErrback(lambda failure: self.answers.update({number: str(failure.value)}))
@@ -256,6 +264,28 @@ def test_a_report_follows_an_earlier_one_on_its_session_into_the_patient_stream(
     harness.batches[0].succeed()
     assert harness.started[3:] == [[1, 2, 3]]
     assert not harness.batches[3].spares_endings
+
+
+def test_a_sign_in_waits_for_the_end_of_the_session_in_its_place(harness: Harness) -> None:
+    """Both would lock that session, and the reports that are settled with the sign-in would wait for the end, too."""
+    mac, other = "02:00:00:00:00:01", "02:00:00:00:00:02"
+    harness.report(1, token="old", stage=Stage.LOGOUT, mac=mac)
+    harness.report(2, token="new", stage=Stage.LOGIN, mac=mac)
+    harness.report(3, token="other", stage=Stage.LOGIN, mac=other)
+    harness.report(4, mac=mac)
+    harness.pass_time(10 * HELD_UP)
+    assert harness.started == [[1], [3], [4]]
+    harness.batches[0].fail()
+    harness.report(5, token="newer", stage=Stage.LOGIN, mac=mac)
+    harness.batches[1].succeed()
+    harness.pass_time(RETRY_PAUSE + TICK)
+    assert harness.started[3:] == [[1, 2, 5]]
+    assert not harness.batches[3].spares_endings
+    harness.batches[3].succeed()
+    harness.pass_time(HELD_UP)
+    harness.report(6, token="newest", stage=Stage.LOGIN, mac=mac)
+    assert harness.started[4:] == [[6]]
+    assert harness.batches[4].spares_endings
 
 
 def test_what_could_not_be_settled_is_tried_again_after_a_pause(harness: Harness) -> None:

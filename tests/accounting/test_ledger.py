@@ -496,8 +496,12 @@ async def test_a_sign_in_that_was_given_up_does_not_throw_out_the_one_after_it(s
 @pytest.mark.impatient
 @pytest_twisted.ensureDeferred
 async def test_ends_that_are_stuck_keep_nobody_else_waiting(site, dsn):
-    """Somebody makes an index on the history, which takes as long as it takes; then they are settled after all."""
-    leaving = [await site.token() for _ in "abc"]
+    """
+    Somebody makes an index on the history, which takes as long as it takes; then they are settled after all.
+
+    Who signs in again where the end is stuck keeps nobody else waiting either.
+    """
+    leaving, coming, signing_in = [await site.token() for _ in "abc"], [await site.token() for _ in "abc"], []
     staying, old, new = [await site.token() for _ in "abc"]
     assert await code(site, reported(Stage.LOGIN, old, mac="02:ab:cd:ef:03:00")) is AuthCode.ALLOWED
     for number, token in enumerate(leaving):
@@ -510,8 +514,12 @@ async def test_ends_that_are_stuck_keep_nobody_else_waiting(site, dsn):
             with pytest.raises(StoreUnavailable):
                 await code(site, logout)
             assert await code(site, reported(Stage.COUNTERS, staying, Octets(number, 0))) is AuthCode.ALLOWED
+            back = reported(Stage.LOGIN, coming[number], mac=f"02:ab:cd:ef:02:{number:02}")
+            signing_in.append(site.ledger.settle(back))
+            assert await code(site, reported(Stage.COUNTERS, staying, Octets(number, 1))) is AuthCode.ALLOWED
         assert not returning.called
     assert (await within(10, returning)).code is AuthCode.ALLOWED
+    assert {decision.code for decision in await within(10, gatherResults(signing_in))} == {AuthCode.ALLOWED}
     while site.ledger.metrics()["reports_waiting"]:
         await deferLater(reactor, 0.1)
     await within(10, site.ledger.drain())

@@ -197,6 +197,22 @@ async def test_a_list_does_not_push_out_the_reports_of_others(router: Router) ->
     await within(5, router.compared if not compared.called else compared)
 
 
+@ensureDeferred
+async def test_a_router_that_hangs_up_has_its_list_settled(router: Router, database: Database) -> None:
+    """The web server cancels what nobody waits for any more, which is no failure."""
+    await router.open(1)
+    compared = router.compared
+    assert await router.send(listed(1)) == [AuthCode.ALLOWED]
+    await within(5, router.compared if not compared.called else compared)
+    [before] = await rows(database, "SELECT reported_at FROM sessions")
+    router.now += MINUTE
+    asked = as_deferred(router.lists.settle([listed(1)], None, "192.0.2.1"))
+    asked.cancel()
+    assert await within(5, asked) == [[None]]
+    await within(10, router.ledger.drain())
+    assert await rows(database, "SELECT reported_at FROM sessions") != [before]
+
+
 @pytest.mark.impatient
 @ensureDeferred
 async def test_a_list_is_answered_before_its_router_hangs_up(router: Router, database: Database) -> None:

@@ -10,6 +10,7 @@ Trials block: nothing of a reactor runs in their process.  The parts:
   - C{tests/support/testbed/}: a PostgreSQL that may be broken, wifidogd as processes, and what both use of the machine.
   - C{load/}: simulated gateways and guests (L{wifidogd.simulation}) in a process of their own.  L{Load.end} returns
     every answer with its instant, what was wrong with any, and what the audit found.
+  - C{routers/}: routers that keep WebSockets open and send lists, in a process of their own, with records as exact.
   - C{faults/}: what can happen to a PostgreSQL, its disk and its network, and to wifidogd.
   - C{clients/}: hostile and clumsy clients, in a process of their own.
   - C{fuzz/}: requests that no well-meaning client sends.

@@ -11,7 +11,17 @@ from pathlib import Path
 
 from tests.chaos.fuzz import trial as fuzz
 from tests.chaos.report.trial_result import TrialResult, write
-from tests.chaos.trials import backup, bad_clients, clock_steps, database, pooler, server_ends, standby, two_servers
+from tests.chaos.trials import (
+    backup,
+    bad_clients,
+    clock_steps,
+    database,
+    pooler,
+    server_ends,
+    standby,
+    two_servers,
+    websocket,
+)
 
 Trial = Callable[[], Sequence[TrialResult]]
 
@@ -25,6 +35,7 @@ TRIALS: dict[str, Trial] = {
     **backup.TRIALS,
     **server_ends.TRIALS,
     **clock_steps.TRIALS,
+    **websocket.TRIALS,
 }
 """The long form of everything, by name, in the order in which they run."""
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -24,6 +24,7 @@ from tests.chaos.clients.client_process import Away
 from tests.chaos.load.answers import Outcome
 from tests.chaos.load.load import SMALL, TWO_HUNDRED, Load, Scale, Told
 from tests.chaos.report.trial_result import TrialResult, write
+from tests.chaos.routers.soaked_routers import TOLD_WITHIN, Lived, SoakedRouters
 from tests.chaos.trials.database import TROUBLES
 from tests.chaos.trials.database_faults import HEALTHY_WITHIN, Trouble
 from tests.support.testbed.process_watch import Watch
@@ -78,6 +79,7 @@ class Course:
     @ivar crowd: for which bad clients are there.
     @ivar minute: from one fault to the next.
     @ivar calm: at the end of each.
+    @ivar routers: with WebSockets, of whose guests some are thrown off in each minute.
     """
 
     scale: Scale
@@ -86,10 +88,11 @@ class Course:
     fault: float
     crowd: float
     calm: float
+    routers: int = 10
 
 
-LONG = Course(TWO_HUNDRED, minutes=30, minute=60.0, fault=15.0, crowd=30.0, calm=18.0)
-QUICK = Course(TWO_HUNDRED, minutes=6, minute=12.0, fault=3.0, crowd=5.0, calm=4.0)
+LONG = Course(TWO_HUNDRED, minutes=30, minute=60.0, fault=15.0, crowd=30.0, calm=18.0, routers=100)
+QUICK = Course(TWO_HUNDRED, minutes=6, minute=12.0, fault=3.0, crowd=5.0, calm=4.0, routers=100)
 BRIEF = Course(SMALL, minutes=2, minute=1.8, fault=0.4, crowd=0.7, calm=0.4)
 """For CI."""
 
@@ -127,6 +130,7 @@ class Soaked:
     course: Course
     minutes: Sequence[Minute]
     told: Told
+    lived: Lived = field(default_factory=Lived)
 
     @property
     def requests(self) -> list[int]:
@@ -162,23 +166,35 @@ def soak(course: Course) -> Soaked:
         server = testbed.wifidogd(dsn)
         watch = Watch(server)
         try:
-            with Load(server, dsn, course.scale, testbed.home) as load:
+            with (
+                SoakedRouters(server.port, dsn, course.routers, testbed.home) as routers,
+                Load(server, dsn, course.scale, testbed.home) as load,
+            ):
                 time.sleep(course.minute / 2)
                 log = Log(server)
                 pairs = islice(zip(cycle(TROUBLES), cycle(CROWDS), strict=False), course.minutes)
-                minutes = [live(course, testbed, dsn, server, watch, log, pair) for pair in pairs]
-                return Soaked(course, minutes, load.end())
+                minutes = [live(course, testbed, dsn, server, watch, log, pair, routers) for pair in pairs]
+                lived = routers.end()
+                return Soaked(course, minutes, load.end(), lived)
         finally:
             watch.end()
 
 
 def live(
-    course: Course, testbed: Testbed, dsn: str, server: ServerProcess, watch: Watch, log: Log, pair: tuple[str, str]
+    course: Course,
+    testbed: Testbed,
+    dsn: str,
+    server: ServerProcess,
+    watch: Watch,
+    log: Log,
+    pair: tuple[str, str],
+    routers: SoakedRouters,
 ) -> Minute:
-    """Live through a minute."""
+    """Live through a minute, in which guests are thrown off as soon as the fault is over."""
     began = time.monotonic()
     crowd = Away(pair[1], server.port, course.crowd, BAD_CLIENTS[pair[1]].count)
     recovery = suffer(TROUBLES[pair[0]], course, testbed, dsn, server)
+    routers.kick_some()
     came = crowd.visits().opened
     time.sleep(max(0.0, began + course.minute - course.calm - time.monotonic()))
     calm = watch.now()
@@ -219,14 +235,15 @@ def judge(soaked: Soaked) -> TrialResult:
     return TrialResult(
         f"{course.minutes} times {course.minute:.0f} s, each with a fault of the database and a crowd of bad clients",
         f"{course.scale.guests} guests at {course.scale.gateways} gateways, {rate:.0f} requests a second in the calm; "
-        f"{sum(each.came for each in minutes)} bad clients",
+        f"{course.routers} routers with WebSockets; {sum(each.came for each in minutes)} bad clients",
         f"well within {RECOVERY:g} s of each fault; memory grows by {MEMORY:g} % at most over all, CPU of a request by "
         f"{CPU:g} %, descriptors by {DESCRIPTORS:g}, the log by {LOG:g} kB a minute at most; everybody is answered, "
-        "nobody thrown off, books balance",
+        f"no WebSocket closed, routers told within {TOLD_WITHIN:g} s of a kick, nobody else thrown off, books balance",
         f"{', '.join(f'{what} {value:+.1f} {unit}' for what, value, unit, _ in growths(soaked))}; the slowest recovery "
         f"took {max(each.recovery for each in minutes):.1f} s; {len(told.answers)} answers, {told.wrong} wrong; "
         f"{told.sessions} sessions and {told.stored} octets stored, {told.difference_count} differences "
-        f"({told.open_questions} devices with more than one right sum)",
+        f"({told.open_questions} devices with more than one right sum); {soaked.lived.kicked} guests kicked, off after "
+        f"up to {soaked.lived.slowest:.2f} s, {soaked.lived.closed} WebSockets closed",
         misses(soaked),
     )
 
@@ -250,7 +267,7 @@ def growths(soaked: Soaked) -> list[tuple[str, float, str, float]]:
 def misses(soaked: Soaked) -> list[str]:
     """Return the promises that were not kept; a few short minutes do not show what is flat."""
     outcomes = soaked.told.answers.outcomes
-    found = list(soaked.told.complaints())
+    found = [*soaked.told.complaints(), *soaked.lived.complaints()]
     unanswered = outcomes[Outcome.LOST] + outcomes[Outcome.REFUSED] + outcomes[Outcome.HUNG_UP]
     if unanswered:
         found.append(f"{unanswered} requests got no answer")
@@ -259,6 +276,8 @@ def misses(soaked: Soaked) -> list[str]:
     if len(soaked.minutes) >= ENOUGH:
         grown = [(what, value, unit) for what, value, unit, most in growths(soaked) if value > most]
         found += [f"{what} {value:+.1f} {unit}" for what, value, unit in grown]
+        if soaked.lived.slowest > TOLD_WITHIN:
+            found.append(f"a guest was off {soaked.lived.slowest:.2f} s after a kick")
     return found
 
 

@@ -391,6 +391,31 @@ async def test_limits_are_doubted_where_a_router_reports_nobody(
 
 
 @ensureDeferred
+async def test_the_limits_of_a_plan_are_doubted_where_a_router_reports_nobody(
+    dsn: str, operator: Operator, database: Database
+) -> None:
+    """As soon as guests there may have it: by their network, their account or a voucher."""
+    await operator.does(*ADOPT)
+    await execute(database, "UPDATE gateways SET dialect = 'wifidog-ng 2'")
+    known = "Plan small has limits that do not reach guests at lobby: wifidog-ng 2 reports nobody"
+    change = ("plan", "set", "small", "--data", "1GB")
+    for words in (
+        change,
+        ("network", "set", "default", "--plan", "small"),
+        ("network", "set", "default", "--plan", "none"),
+    ):
+        assert known not in (await wifidogctl("--database", dsn, *words)).err
+    assert known not in (await wifidogctl("--database", dsn, *change)).err
+    voucher = ("voucher", "create", "--plan", "small", "--count", "1")
+    assert known in (await wifidogctl("--database", dsn, *voucher)).err
+    assert known in (await wifidogctl("--database", dsn, *change)).err
+    await operator.does("plan", "set", "small", "--data", "none")
+    await execute(database, "DELETE FROM vouchers")
+    await operator.does("network", "set", "default", "--plan", "small")
+    assert known in (await wifidogctl("--database", dsn, *change)).err
+
+
+@ensureDeferred
 async def test_the_configuration_can_be_pasted_into_a_router(dsn: str, operator: Operator) -> None:
     """Standard output holds nothing else; advice goes to standard error."""
     await operator.does(*ADOPT, "--port", "2061", "--interval", "2m")

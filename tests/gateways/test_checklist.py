@@ -84,6 +84,12 @@ def test_apfree_has_a_web_socket(connected_at: datetime | None, passed: bool) ->
     assert ("--for apfree" in (check.next_step or "")) is not passed
 
 
+def test_a_web_socket_shows_which_software_it_is() -> None:
+    """Before any ping with a name and any report of a guest."""
+    evidence = Evidence(LOBBY, replace(PING, version=None), {}, NOON, NOON)
+    assert [check.passed for check in checklist(evidence, SERVER) if check.name == "WebSocket connected"] == [True]
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "passed"), [(None, None, None), (0, None, True), (None, 0, False), (0, 5, True), (5, 0, False)]
 )

@@ -63,6 +63,21 @@ async def test_nothing_is_written_before_the_flush(database: Database, heartbeat
 
 
 @ensureDeferred
+async def test_a_heartbeat_by_websocket_completes_the_ping_before_it(
+    database: Database, heartbeats: Heartbeats
+) -> None:
+    """It names no version, and a restart that only the ping told of is noticed all the same."""
+    heartbeats.beat(beat("lobby"))
+    await within(10, heartbeats.flush())
+    heartbeats.beat(replace(beat("lobby", NOON + MINUTE), wifidog_uptime=10 * SECOND, load=0.5))
+    heartbeats.beat(Heartbeat("lobby", NOON + MINUTE + 2 * SECOND, "192.0.2.1", by_websocket=True))
+    await within(10, heartbeats.flush())
+    told = "SELECT seen_at, version, load, wifidog_uptime, restarted_at FROM heartbeats"
+    expected = (NOON + MINUTE + 2 * SECOND, "v", 0.5, 12 * SECOND, NOON + 50 * SECOND)
+    assert await rows(database, told) == [expected]
+
+
+@ensureDeferred
 async def test_a_flush_is_one_statement_for_each_table(database: Database, registry: Registry) -> None:
     """However many gateways there are; without news it is none."""
     recording = Recording(database)

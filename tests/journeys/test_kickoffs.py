@@ -167,6 +167,20 @@ async def test_a_session_over_its_time_ends_at_once(server: RunningServer, route
 
 
 @ensureDeferred
+async def test_a_guest_whose_trust_is_over_is_thrown_off_at_once(
+    server: RunningServer, router: FakeRouter, dsn: str
+) -> None:
+    """The next page says that the address was not confirmed, as the gateway's message for code 6 would have."""
+    sql(dsn, "UPDATE sessions SET probation_until = %s", server.now + timedelta(hours=1))
+    await deferLater(reactor, 0.7)
+    assert router.commands == []
+    server.now += timedelta(hours=1)
+    await router.has(1)
+    await ends(dsn, "address not validated in time")
+    assert sql(dsn, "SELECT reason FROM farewells") == [("address not validated in time",)]
+
+
+@ensureDeferred
 async def test_a_guest_whom_the_router_does_not_list_is_gone(
     server: RunningServer, router: FakeRouter, dsn: str
 ) -> None:

@@ -130,9 +130,15 @@ SIXTEENTH = """
     UPDATE sessions SET missed_at = now(), listed_from = '203.0.113.7' WHERE mac IS NOT NULL
 """
 
+SEVENTEENTH = """
+    UPDATE sessions SET expires_at = now() + interval '1 hour' WHERE mac IS NOT NULL
+"""
+
 FIRST_SEVEN = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
 
-ROWS = (*FIRST_SEVEN, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH)
+NEXT_SEVEN = (EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH, THIRTEENTH, FOURTEENTH)
+
+ROWS = (*FIRST_SEVEN, *NEXT_SEVEN, FIFTEENTH, SIXTEENTH, SEVENTEENTH)
 """What was put in as each schema came: nothing that existed before is changed, apart from what it is new for."""
 
 FIND_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

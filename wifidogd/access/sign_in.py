@@ -54,7 +54,7 @@ class AccountSignIn:
         """
         if request.network.plan is not None and request.mac is None and request.gateway.proves_macs:
             return Refused(Refusal.NO_DEVICE)
-        return await self._database.transaction(lambda cursor: self._open(cursor, request))
+        return await self._database.transaction(lambda cursor: open_for_device(cursor, request, mint=self._mint))
 
     async def account(self, request: GuestRequest, name: str, password: str) -> Admitted | Refused:
         """
@@ -82,19 +82,6 @@ class AccountSignIn:
 
         return await self._database.transaction(finish)
 
-    async def _open(self, cursor: Cursor, request: GuestRequest) -> Admitted | Refused:
-        if refused := await refuse_if_online(cursor, request):
-            return refused
-        plan, network = request.network.plan, request.network
-        if plan is None:
-            return await open_pending_session(cursor, request, usage=None, mint=self._mint)
-        if request.gateway.proves_macs:
-            owner = AllowanceOwner(mac=request.mac)
-            usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
-        else:
-            usage = await claim_nobodys(cursor, network.name, plan, request.now)
-        return await open_pending_session(cursor, request, usage=usage, mint=self._mint)
-
     async def _upgraded(self, password: str, source: str | None) -> str | None:
         """
         Hash the right password of an account anew.
@@ -105,3 +92,18 @@ class AccountSignIn:
             return await self._passwords.hash(password, source)
         except Overloaded:
             return None
+
+
+async def open_for_device(cursor: Cursor, request: GuestRequest, *, mint: Callable[[], str]) -> Admitted | Refused:
+    """Open a pending session of a guest of whom nothing but the device is known, with the network's plan."""
+    if refused := await refuse_if_online(cursor, request):
+        return refused
+    plan, network = request.network.plan, request.network
+    if plan is None:
+        return await open_pending_session(cursor, request, usage=None, mint=mint)
+    if request.gateway.proves_macs:
+        owner = AllowanceOwner(mac=request.mac)
+        usage = await claim_allowance(cursor, owner, network.name, plan, request.now)
+    else:
+        usage = await claim_nobodys(cursor, network.name, plan, request.now)
+    return await open_pending_session(cursor, request, usage=usage, mint=mint)

@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from wifidogd.accounting.report_queue import Entry
+from wifidogd.accounting.report_queue import Entry, Subject
 from wifidogd.accounting.report_stream import BATCH, ReportStream
 from wifidogd.domain.decisions import Decision
 from wifidogd.domain.errors import Overloaded, StoreError, StoreUnavailable
@@ -69,7 +69,7 @@ class Dispatcher:
         self._clock = clock
         self._prompt = ReportStream(IN_FLIGHT, spares_endings=True)
         self._patient = ReportStream(1, spares_endings=False)
-        self._held: set[bytes] = set()  # tokens of the batches in flight
+        self._held: set[Subject] = set()  # tokens of the batches in flight, and places of the patient one
         self._deadlines: Deadlines[Entry] = Deadlines(_give_up, step=ANSWER_STEP, clock=clock)
         self._drained: Deferred[None] | None = None
         self.is_stopping = False
@@ -84,13 +84,13 @@ class Dispatcher:
         @raise Overloaded: if too many reports are waiting.
         """
         is_logout = report.stage is Stage.LOGOUT
+        keep = KEEP_LOGOUT if is_logout else answer_within
+        entry = Entry(report, token_hash, Deferred(), self._clock.seconds() + keep)
         # A report follows the last one on its session that waits; that one may still be in the prompt stream.
-        follows = self._patient.waiting.has(token_hash) and not self._prompt.waiting.has(token_hash)
+        follows = entry.follows(self._patient.waiting.has) and not entry.follows(self._prompt.waiting.has)
         stream = self._patient if is_logout or follows else self._prompt
         if len(stream.waiting) >= MAX_WAITING:
             raise Overloaded("too many reports are waiting")
-        keep = KEEP_LOGOUT if is_logout else answer_within
-        entry = Entry(report, token_hash, Deferred(), self._clock.seconds() + keep)
         entry.deadline = self._deadlines.add(entry, answer_within)
         stream.waiting.append(entry)
         if stream.start is None:
@@ -139,7 +139,9 @@ class Dispatcher:
 
         A report waits for the batch in flight that is about its session, and
         for earlier reports on it that are to be tried again: totals that came
-        out of order would look like a gateway that started over.
+        out of order would look like a gateway that started over.  A sign-in
+        waits for the end of the session in its place: the batch that it is in
+        would have to wait for whatever that end waits for.
         """
         batch: list[Entry] = []
         passed_over: list[Entry] = []
@@ -147,9 +149,9 @@ class Dispatcher:
         while len(batch) < BATCH and (entry := stream.waiting.take()) is not None:
             if entry.keep_until < oldest:
                 entry.fail(StoreUnavailable("the report has become too old"))
-            elif stream is not self._patient and self._patient.waiting.has(entry.token_hash):
+            elif stream is not self._patient and entry.follows(self._patient.waiting.has):
                 self._patient.waiting.append(entry)
-            elif entry.token_hash in self._held:
+            elif entry.follows(self._held.__contains__):
                 passed_over.append(entry)
             else:
                 batch.append(entry)
@@ -158,15 +160,17 @@ class Dispatcher:
 
     async def _run(self, stream: ReportStream, batch: Sequence[Entry]) -> None:
         """Have a batch settled, then start what waited for it."""
-        tokens = {entry.token_hash for entry in batch}
-        self._held |= tokens
+        held: set[Subject] = {entry.token_hash for entry in batch}
+        if stream is self._patient:
+            held.update(subject for entry in batch for subject in entry.subjects)
+        self._held |= held
         stream.in_flight += 1
         stream.began_at = self._clock.seconds()
         unsettled: Unsettled = {}
         try:
             unsettled = await self._settle(batch, stream.spares_endings)
         finally:
-            self._held -= tokens
+            self._held -= held
             stream.in_flight -= 1
             if unsettled:
                 self._retry([(entry, unsettled[entry]) for entry in batch if entry in unsettled])

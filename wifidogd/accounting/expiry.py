@@ -1,4 +1,4 @@
-"""What timers run: end sessions that no report ended, delete what is too old."""
+"""Ends sessions that no report ended; timers run it."""
 
 from __future__ import annotations
 
@@ -9,63 +9,26 @@ from functools import partial
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
-from wifidogd.domain.decisions import FIRST_USE_WITHIN
+from wifidogd.accounting.retention import ROWS, repeat
+from wifidogd.domain.decisions import FIRST_USE_WITHIN, end_if_over
 from wifidogd.domain.reports.capabilities import capabilities_of
 from wifidogd.domain.sessions import Ended, Reason, Session, UtcNow
 from wifidogd.gateways.registry import Registry
-from wifidogd.store.access.browsers import forget_ended
-from wifidogd.store.access.end_notices import forget_end_notices
-from wifidogd.store.access.guest_sources import SPARE_FOR, forget_sources
-from wifidogd.store.access.mail_accesses import forget_accesses
-from wifidogd.store.access.rate_limits import TRIES_WINDOW, forget_tries
-from wifidogd.store.access.remembered_devices import forget_old_devices
-from wifidogd.store.accounting.allowances import forget_allowances
 from wifidogd.store.accounting.expiry import (
     find_lost_in_restart,
     find_overdue,
     find_stale,
     forget_unused,
-    purge_history,
 )
-from wifidogd.store.accounting.recent_use import forget_slots
-from wifidogd.store.accounting.server_liveness import ask_others, forget_servers, leave, say_heard
+from wifidogd.store.accounting.server_liveness import LOST_AFTER, ask_others, leave, say_heard
 from wifidogd.store.accounting.sessions import end_sessions, lock_sessions
 from wifidogd.store.driver.database import Cursor, Database
-from wifidogd.store.gateways.router_commands import forget_commands
-from wifidogd.store.gateways.waiting_gateways import forget_waiting
-
-log = Logger()
-
-ROWS = 500
-"""Rows that one transaction changes, at most; while there are more, the next transaction follows at once."""
-
-WAIT_FOR_ADOPTION = timedelta(days=7)
-"""How long a gateway that stays silent is kept on the waiting list."""
-
-KEEP_SLOTS = timedelta(days=32)
-"""How long recent use is kept, and end notices: a day longer than the longest sliding window."""
-
-KEEP_DEVICES = timedelta(days=366)
-"""How long the allowance is kept of a device that does not come back."""
-
-SEEN_WITHIN = timedelta(hours=1)
-"""How long a device that no gateway has let in is remembered, and its allowance kept: anybody can invent a MAC."""
-
-KEEP_ENDED = timedelta(hours=2)
-"""How long browsers are told why their session has ended: no shorter than their guests are shown it."""
-
-KEEP_ACCESSES = timedelta(hours=1)
-"""How long a device that read its mail is remembered."""
-
-KEEP_COMMANDS = timedelta(minutes=1)
-"""How long a command to a router is kept whose sender has not removed it."""
-
-LOST_AFTER = timedelta(hours=1)
-"""How long the other servers wait for one that records nothing any more before they judge without it."""
 
 Find = Callable[[Cursor], Awaitable[list[bytes]]]
+
+Conclude = Callable[[Session], Ended | None]
+"""Ends a session that was found; None if it turns out to go on."""
 
 
 class FindSilent(Protocol):
@@ -76,7 +39,7 @@ class FindSilent(Protocol):
 
 class Expiry:
     """
-    Ends sessions that no report ended, and deletes what is too old.
+    Ends sessions that no report ended.
 
     With several servers or workers on one database each row is handled once:
     rows that another process has locked are passed over.  Silence of a gateway
@@ -130,11 +93,12 @@ class Expiry:
         Silence while a server or its store was away is not the gateway's:
         no guest is thrown off because of our own trouble.
         """
-        await self._end_silent(find_stale, Reason.STALE, _last_report)
+        await self._end_silent(find_stale, partial(_at_last_report, reason=Reason.STALE), Reason.STALE.value)
 
     async def end_lost_in_restart(self) -> None:
         """End sessions that their gateway lost when it restarted, at their last report."""
-        await self._end_silent(find_lost_in_restart, Reason.GATEWAY_RESTARTED, _last_report)
+        lost = Reason.GATEWAY_RESTARTED
+        await self._end_silent(find_lost_in_restart, partial(_at_last_report, reason=lost), lost.value)
 
     async def end_unused(self) -> None:
         """
@@ -145,7 +109,7 @@ class Expiry:
         if self._clock.seconds() - self._uninterrupted_since() < FIRST_USE_WITHIN.total_seconds():
             return
         forget = partial(forget_unused, now=self._utc_now(), within=FIRST_USE_WITHIN, limit=ROWS)
-        await self._repeat(forget, "tokens never used deleted")
+        await repeat(self._database, forget, "tokens never used deleted")
 
     async def end_overdue(self) -> None:
         """
@@ -154,42 +118,15 @@ class Expiry:
         After trouble of our own the gateway still gets time to report their
         last octets.
         """
-        now = self._utc_now()
-        await self._end_silent(find_overdue, Reason.TIME_IS_UP, lambda session: session.expires_at or now)
+        over = partial(end_if_over, now=self._utc_now())
+        await self._end_silent(find_overdue, over, "their time, or that of validation, is up")
 
-    async def purge_history(self) -> None:
-        """Delete past sessions that are older than their network keeps them."""
-        now = self._utc_now()
-        for network in self._registry.networks():
-            if network.retention is not None:
-                before = now - network.retention
-                purge = partial(purge_history, network=network.name, before=before, limit=ROWS)
-                await self._repeat(purge, "past sessions deleted")
-
-    async def forget(self) -> None:
-        """Delete old sign-in attempts, use of long ago, end notices, devices and gateways that have stopped waiting."""
-        now = self._utc_now()
-        await self._repeat(partial(forget_tries, before=now - TRIES_WINDOW, limit=ROWS), "old sign-in attempts deleted")
-        await self._repeat(partial(forget_sources, before=now - SPARE_FOR, limit=ROWS), "sources of guests deleted")
-        await self._repeat(partial(forget_slots, before=now - KEEP_SLOTS, limit=ROWS), "minutes of use deleted")
-        await self._repeat(partial(forget_end_notices, before=now - KEEP_SLOTS, limit=ROWS), "end notices deleted")
-        await self._repeat(partial(forget_ended, before=now - KEEP_ENDED, limit=ROWS), "ends of sessions deleted")
-        await self._repeat(
-            partial(forget_allowances, before=now - KEEP_DEVICES, unused_before=now - SEEN_WITHIN, limit=ROWS),
-            "allowances of devices deleted",
-        )
-        await self._repeat(partial(forget_accesses, before=now - KEEP_ACCESSES, limit=ROWS), "accesses to mail deleted")
-        unseen = partial(forget_old_devices, now=now, unseen_since=now - SEEN_WITHIN, limit=ROWS)
-        await self._repeat(unseen, "devices deleted")
-        await self._database.transaction(lambda cursor: forget_waiting(cursor, now - WAIT_FOR_ADOPTION))
-        await self._database.transaction(lambda cursor: forget_commands(cursor, now - KEEP_COMMANDS))
-        await self._database.transaction(lambda cursor: forget_servers(cursor, now - LOST_AFTER))
-
-    async def _end_silent(self, find_silent: FindSilent, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
+    async def _end_silent(self, find_silent: FindSilent, conclude: Conclude, why: str) -> None:
         """
         End sessions whose gateway was silent while it would have been heard.
 
         @param find_silent: finds them at an instant, given since when every report has been heard.
+        @param why: for the log.
         """
         since, now = self._heard_since(), self._utc_now()
         if since is None:
@@ -200,7 +137,7 @@ class Expiry:
             heard_since, until = await self._heard(cursor, own, now)
             return await find_silent(cursor, now=until, heard_since=heard_since, limit=ROWS)
 
-        await self._end(find, reason, end_of)
+        await self._end(find, conclude, why)
 
     async def _heard(self, cursor: Cursor, since: datetime, until: datetime) -> tuple[datetime, datetime]:
         """Return the time over which all processes have heard everything, given that of this one."""
@@ -209,30 +146,24 @@ class Expiry:
         others_since, others_until = await ask_others(cursor, self._name, until - LOST_AFTER)
         return max(since, others_since or since), min(until, others_until or until)
 
-    async def _end(self, find: Find, reason: Reason, end_of: Callable[[Session], datetime]) -> None:
+    async def _end(self, find: Find, conclude: Conclude, why: str) -> None:
         async def end(cursor: Cursor) -> int:
             sessions = await lock_sessions(cursor, await find(cursor))
-            endings = [self._ending(session, end_of(session), reason) for session in sessions.values()]
+            concluded = [conclude(session) for session in sessions.values()]
+            endings = [self._ending(ended) for ended in concluded if ended is not None]
             if endings:
                 end_sessions(cursor, endings)
             return len(endings)
 
-        await self._repeat(end, f"sessions ended: {reason.value}")
+        await repeat(self._database, end, f"sessions ended: {why}")
 
-    def _ending(self, session: Session, at: datetime, reason: Reason) -> Ended:
+    def _ending(self, ended: Ended) -> Ended:
         """End a session; where no report says how long its guest was there, it was until the end."""
+        session = ended.session
         gateway = self._registry.gateway(session.gw_id)
-        if gateway is not None and not capabilities_of(gateway.dialect).reports_use:
-            session = replace(session, reported_at=max(at, session.reported_at or at))
-        return Ended(session, at, session.ending or reason)
-
-    async def _repeat(self, work: Callable[[Cursor], Awaitable[int]], done: str) -> None:
-        """Run a bounded piece of work until it finds fewer rows than its bound, and log each after its commit."""
-        count = ROWS
-        while count >= ROWS:
-            count = await self._database.transaction(work)
-            if count:
-                log.info("{count} {done}", count=count, done=done)
+        if gateway is None or capabilities_of(gateway.dialect).reports_use:
+            return ended
+        return replace(ended, session=replace(session, reported_at=max(ended.at, session.reported_at or ended.at)))
 
     def _heard_since(self) -> datetime | None:
         """Return since when reports have been heard without interruption; None while they are not."""
@@ -245,5 +176,6 @@ class Expiry:
         return heard if unsettled is None else max(heard, min(unsettled, now))
 
 
-def _last_report(session: Session) -> datetime:
-    return session.reported_at or session.opened_at
+def _at_last_report(session: Session, reason: Reason) -> Ended:
+    """End a session for a reason, unless another was asked for."""
+    return Ended(session, session.reported_at or session.opened_at, session.ending or reason)

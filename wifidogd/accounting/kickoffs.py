@@ -1,7 +1,8 @@
 """
 Has routers throw off guests whose sessions are over, and ends the sessions in the books.
 
-Whatever is to end a session marks it in the store (C{sessions.ending}), or its time is over.  The process that the
+Whatever is to end a session marks it in the store (C{sessions.ending}), or its time is over, or that for which its
+guest was on trust.  The process that the
 guest's router is connected to looks for such sessions twice a second, so it does not matter which process or command
 marked it, and nothing is lost with a connection to PostgreSQL, as a notification would be.  Where no router is
 connected nothing is looked for, and the next report ends the session.
@@ -40,6 +41,9 @@ BY_GUESTS = (Reason.LOGOUT.value, Reason.ERASED.value, Reason.ROAMED.value)
 """Reasons that a guest can bring about as often as they like, and come back at once."""
 
 _OFF = (Outcome.DONE, Outcome.NOT_FOUND)
+
+_TOLD = (Reason.TIME_IS_UP, Reason.NOT_VALIDATED)
+"""Reasons that the next page tells the guest of, since no report brings them to the gateway."""
 
 
 class Kickoffs:
@@ -116,7 +120,7 @@ async def _end(cursor: Cursor, token_hash: bytes, now: datetime) -> Ended | None
     ended = None if session is None else end_if_over(session, now)
     if ended is not None:
         end_sessions(cursor, [ended])
-        if ended.session.mac is not None and ended.reason is Reason.TIME_IS_UP:
+        if ended.session.mac is not None and ended.reason in _TOLD:
             notice = EndNotice(ended.session.gw_id, ended.session.mac, ended.reason, ended.at, ended.at)
             await save_end_notices(cursor, [notice])
     return ended

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from twisted.internet.defer import Deferred, DeferredList, fail
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -198,8 +198,8 @@ class Ledger:
 
 
 def _decision_or_none(outcome: Decision | Failure) -> Decision | None:
-    """Return what was settled; None for what could not be."""
+    """Return what was settled; None for what could not be, or for what nobody waits any more."""
     if isinstance(outcome, Failure):
-        outcome.trap(StoreError, Overloaded)
+        outcome.trap(StoreError, Overloaded, CancelledError)
         return None
     return outcome

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from twisted.internet.defer import Deferred
 
 from wifidogd.domain.decisions import Decision
 from wifidogd.domain.errors import WifidogdError
-from wifidogd.domain.sessions import Report
+from wifidogd.domain.sessions import Place, Report, Stage
 from wifidogd.runtime.deadlines import Deadline
+
+Subject = bytes | Place
+"""A token, hashed, or where a guest is: a sign-in there ends the session that is there."""
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +25,7 @@ class Entry:
     @ivar answer: fires once with the decision, or with the reason why there is none.
     @ivar keep_until: the clock time in seconds up to which the report is retried after a failure.
     @ivar deadline: when the gateway must have its answer; None before the report is queued.
+    @ivar subjects: its token, and the place that it names, if any.
     """
 
     report: Report
@@ -29,6 +33,18 @@ class Entry:
     answer: Deferred[Decision]
     keep_until: float
     deadline: Deadline[Entry] | None = None
+    subjects: tuple[Subject, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        gw_id, mac = self.report.gw_id, self.report.mac
+        if gw_id is None or mac is None:
+            self.subjects = (self.token_hash,)
+        else:
+            self.subjects = (self.token_hash, Place(gw_id, mac, self.report.ip))
+
+    def follows(self, has: Callable[[Subject], bool]) -> bool:
+        """Return whether the report must wait for another one: on its session, or where it signs a guest in."""
+        return has(self.token_hash) or (self.report.stage is Stage.LOGIN and has(self.subjects[-1]))
 
     def succeed(self, decision: Decision) -> None:
         """Answer the gateway, unless it has been answered."""
@@ -46,28 +62,28 @@ class Entry:
 
 
 class ReportQueue:
-    """A queue that also knows which tokens its reports are about."""
+    """A queue that also knows which tokens and places its reports are about."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque()
-        self._tokens: dict[bytes, int] = {}
+        self._subjects: dict[Subject, int] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def has(self, token_hash: bytes) -> bool:
-        """Return whether a report on this token is waiting."""
-        return token_hash in self._tokens
+    def has(self, subject: Subject | None) -> bool:
+        """Return whether a report on this token or place is waiting."""
+        return subject in self._subjects
 
     def append(self, entry: Entry) -> None:
         """Add a report at the end."""
-        self._tokens[entry.token_hash] = self._tokens.get(entry.token_hash, 0) + 1
+        self._count(entry)
         self._entries.append(entry)
 
     def put_back(self, entries: Iterable[Entry]) -> None:
         """Insert reports at the front, in their order."""
         for entry in reversed([*entries]):
-            self._tokens[entry.token_hash] = self._tokens.get(entry.token_hash, 0) + 1
+            self._count(entry)
             self._entries.appendleft(entry)
 
     def take(self) -> Entry | None:
@@ -75,7 +91,12 @@ class ReportQueue:
         if not self._entries:
             return None
         entry = self._entries.popleft()
-        left = self._tokens.pop(entry.token_hash) - 1
-        if left:
-            self._tokens[entry.token_hash] = left
+        for subject in entry.subjects:
+            left = self._subjects.pop(subject) - 1
+            if left:
+                self._subjects[subject] = left
         return entry
+
+    def _count(self, entry: Entry) -> None:
+        for subject in entry.subjects:
+            self._subjects[subject] = self._subjects.get(subject, 0) + 1

@@ -101,6 +101,8 @@ class Heartbeat:
     @ivar load: one-minute average.
     @ivar wifidog_uptime: of the gateway software; falls when it restarts.
     @ivar shared_at: when two gateways last seemed to use the name; None if they never did.
+    @ivar by_websocket: whether it came by the WebSocket instead, which does not say all this: what it leaves out
+        stays as the last ping said it.
     """
 
     gw_id: str
@@ -112,6 +114,7 @@ class Heartbeat:
     load: float | None = None
     wifidog_uptime: timedelta | None = None
     shared_at: datetime | None = None
+    by_websocket: bool = False
 
 
 def is_absent(text: str) -> bool:

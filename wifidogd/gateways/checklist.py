@@ -47,7 +47,8 @@ class Evidence:
     @property
     def is_apfree(self) -> bool:
         """Whether it runs apfree-wifidog."""
-        return self.gateway.dialect is Dialect.APFREE or self._calls_itself("ApFree")
+        is_connected = self.connected_at is not None
+        return is_connected or self.gateway.dialect is Dialect.APFREE or self._calls_itself("ApFree")
 
     @property
     def has_no_counters(self) -> bool:

@@ -66,7 +66,8 @@ class Heartbeats:
             is_shared = self._adopted_clashes.hear_ping(heartbeat)
             known = self._beats.get(gw_id)
             shared_at = seen if is_shared else None if known is None else known.shared_at
-            self._beats[gw_id] = replace(heartbeat, shared_at=shared_at)
+            newest = replace(heartbeat, shared_at=shared_at)
+            self._beats[gw_id] = newest if known is None else _completed(newest, known)
             return
         shared_at = seen if self._waiting_clashes.hear_ping(heartbeat) else None
         self._keep(WaitingGateway(gw_id, seen, seen, heartbeat.source, version=heartbeat.version, shared_at=shared_at))
@@ -153,7 +154,8 @@ class Heartbeats:
         """Keep what could not be written, as older than what came in the meantime."""
         for news in unwritten:
             if isinstance(news, Heartbeat):
-                self._beats.setdefault(news.gw_id, news)
+                newest = self._beats.get(news.gw_id)
+                self._beats[news.gw_id] = news if newest is None else _completed(newest, news)
             else:
                 newer = self._forget(news.gw_id)
                 self._keep(news)
@@ -174,6 +176,28 @@ def _blocks(waiting: WaitingGateway) -> tuple[str, str]:
     """Return the narrowest and the widest block of addresses that a gateway calls from."""
     blocks = blocks_of(waiting.source)
     return blocks[0], blocks[-1]
+
+
+def _completed(heartbeat: Heartbeat, known: Heartbeat) -> Heartbeat:
+    """
+    Return a heartbeat with what it leaves out, if it came by WebSocket, as the one before it said.
+
+    The store notices a restart by the uptime, and must not miss one that only the heartbeat before told of.
+    """
+    since = heartbeat.seen_at - known.seen_at
+    running, up = known.wifidog_uptime, known.sys_uptime
+    if heartbeat.wifidog_uptime is None and running is not None:
+        heartbeat = replace(heartbeat, wifidog_uptime=max(running + since, running))
+    if not heartbeat.by_websocket:
+        return heartbeat
+    return replace(
+        heartbeat,
+        version=heartbeat.version or known.version,
+        sys_uptime=up if heartbeat.sys_uptime is None else heartbeat.sys_uptime,
+        memory_free=known.memory_free if heartbeat.memory_free is None else heartbeat.memory_free,
+        load=known.load if heartbeat.load is None else heartbeat.load,
+        by_websocket=known.by_websocket,
+    )
 
 
 def _newer(known: WaitingGateway, waiting: WaitingGateway) -> WaitingGateway:

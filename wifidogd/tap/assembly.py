@@ -8,31 +8,22 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from twisted.application.internet import TimerService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
-from wifidogd.access.arrivals import Arrivals
-from wifidogd.access.mail_access import MailAccess
-from wifidogd.access.remembered_devices import RememberedDevices
-from wifidogd.access.roaming import Roaming
-from wifidogd.access.session_view import SessionViews
-from wifidogd.access.sign_in import AccountSignIn
-from wifidogd.access.voucher_sign_in import VoucherSignIn
-from wifidogd.accounting.departures import Departures
 from wifidogd.accounting.expiry import Expiry
 from wifidogd.accounting.ledger import Ledger
-from wifidogd.accounting.list_settlement import ClientLists
+from wifidogd.accounting.retention import Retention
 from wifidogd.accounts.mailed_links import MailedLinks
 from wifidogd.accounts.mails import MailComposer
 from wifidogd.accounts.outbox import Outbox
-from wifidogd.accounts.personal_data import PersonalData
 from wifidogd.accounts.registration import Registration
 from wifidogd.accounts.self_service import SelfService
 from wifidogd.accounts.smtp import deliver
 from wifidogd.domain.server_address import ServerAddress
 from wifidogd.domain.sessions import UtcNow
 from wifidogd.domain.tokens import mint_token
-from wifidogd.gateways.command_relay import CommandRelay
 from wifidogd.gateways.devices import Devices
 from wifidogd.gateways.heartbeats import Heartbeats
 from wifidogd.runtime.endpoints import guess_url, with_backlog
@@ -41,15 +32,12 @@ from wifidogd.server import AuthServer, Components, WorkerIdentity
 from wifidogd.settings import Settings
 from wifidogd.tap.certificate import make_certificate_timer
 from wifidogd.tap.common import Common, make_common
-from wifidogd.tap.routers import Routers, make_routers
+from wifidogd.tap.front import make_site
+from wifidogd.tap.routers import make_routers
 from wifidogd.tap.schedule import make_mail_timers, make_timers
-from wifidogd.web.gateway.routes import GatewayPages
-from wifidogd.web.portal.routes import GuestPages, MailServices
-from wifidogd.web.portal.sign_in import SignInServices
+from wifidogd.web.portal.routes import MailServices
 from wifidogd.web.rendering.mail_templates import MailTemplates
-from wifidogd.web.server.health import Health, ReactorLag
-from wifidogd.web.server.large_bodies import LargeBodies
-from wifidogd.web.server.site import WifidogdSite
+from wifidogd.web.server.health import ReactorLag
 from wifidogd.web.server.tls import PlainPortTls, StrictTls
 
 
@@ -79,29 +67,31 @@ def auth_server(
 ) -> AuthServer:
     """Make the whole server of one process."""
     common = make_common(settings, identity, reactor, utc_now, mint)
+    return AuthServer(
+        make_components(common),
+        endpoints(settings, identity.ports),
+        dsn=settings.database,
+        identity=identity,
+        address=server_address(settings),
+        utc_now=utc_now,
+        reactor=reactor,
+    )
+
+
+def make_components(common: Common) -> Components:
+    """Make what the server starts and stops."""
+    database, registry, clock, utc_now = common.database, common.registry, common.reactor, common.utc_now
     ledger, heartbeats, expiry = make_accounting(common)
-    devices = Devices(common.database, common.registry, heartbeats, utc_now=utc_now)
-    name = server_name(settings, identity)
-    routers = make_routers(
-        common.database, common.registry, heartbeats, devices, server=name, clock=reactor, utc_now=utc_now
-    )
+    devices = Devices(database, registry, heartbeats, utc_now=utc_now)
+    name = server_name(common.settings, common.identity)
+    routers = make_routers(database, registry, heartbeats, devices, server=name, clock=clock, utc_now=utc_now)
     outbox, mail = make_mail(common)
-    lag, tls = ReactorLag(reactor), PlainPortTls()
-    timers = make_timers(
-        lag,
-        common.clock_watch,
-        common.registry,
-        heartbeats,
-        devices,
-        common.activity,
-        common.observations,
-        expiry,
-        reactor,
-    )
-    components = Components(
+    lag, tls = ReactorLag(clock), PlainPortTls()
+    host = server_address(common.settings).host
+    return Components(
         cluster=common.cluster,
-        database=common.database,
-        registry=common.registry,
+        database=database,
+        registry=registry,
         ledger=ledger,
         heartbeats=heartbeats,
         devices=devices,
@@ -110,23 +100,30 @@ def auth_server(
         expiry=expiry,
         clock_watch=common.clock_watch,
         timers=[
-            *timers,
-            make_certificate_timer(
-                settings, server_address(settings).host, tls, common.database, utc_now=utc_now, clock=reactor
-            ),
-            *routers.timers(reactor),
-            *make_mail_timers(outbox, mail, reactor),
+            *make_own_timers(common, lag, heartbeats, devices, expiry),
+            make_certificate_timer(common.settings, host, tls, database, utc_now=utc_now, clock=clock),
+            *routers.timers(clock),
+            *make_mail_timers(outbox, mail, clock),
         ],
         site=make_site(common, ledger, heartbeats, devices, routers, mail, lag, tls),
     )
-    return AuthServer(
-        components,
-        endpoints(settings, identity.ports),
-        dsn=settings.database,
-        identity=identity,
-        address=server_address(settings),
-        utc_now=utc_now,
-        reactor=reactor,
+
+
+def make_own_timers(
+    common: Common, lag: ReactorLag, heartbeats: Heartbeats, devices: Devices, expiry: Expiry
+) -> list[TimerService]:
+    """Make the timers that every process has, whatever its settings."""
+    return make_timers(
+        lag,
+        common.clock_watch,
+        common.registry,
+        heartbeats,
+        devices,
+        common.activity,
+        common.observations,
+        expiry,
+        Retention(common.database, common.registry, utc_now=common.utc_now),
+        common.reactor,
     )
 
 
@@ -173,64 +170,3 @@ def make_mail(common: Common) -> tuple[Outbox | None, MailServices | None]:
     mailed_links = MailedLinks(database, common.passwords, utc_now=utc_now)
     mail = MailServices(registration, self_service, mailed_links)
     return Outbox(database, send, utc_now=utc_now, clock=common.reactor), mail
-
-
-def make_site(
-    common: Common,
-    ledger: Ledger,
-    heartbeats: Heartbeats,
-    devices: Devices,
-    routers: Routers,
-    mail: MailServices | None,
-    lag: ReactorLag,
-    tls: PlainPortTls,
-) -> WifidogdSite:
-    """Make everything that speaks HTTP."""
-    clock, utc_now, note_activity = common.reactor, common.utc_now, common.activity.note
-    roaming = Roaming(common.database, common.registry, utc_now=utc_now, mint=common.mint)
-    metrics = {"ledger": ledger.metrics, "websocket": routers.sockets.metrics, **common.identity.metrics}
-    departures = Departures(common.database, clock=clock, utc_now=utc_now)
-    lists = ClientLists(ledger, common.registry, departures, clock=clock)
-    gateway_pages = GatewayPages(
-        ledger, common.registry, heartbeats, devices, note_activity, roaming, lists, clock=clock, utc_now=utc_now
-    )
-    return WifidogdSite(
-        gateway_pages.app.resource(),
-        make_guest_pages(common, heartbeats, devices, routers.relay, mail).app.resource(),
-        Health(common.database, common.registry, lag, metrics, shows_details=common.settings.health_details),
-        routers.pages,
-        path=common.settings.path,
-        clock=clock,
-        utc_now=utc_now,
-        large_bodies=LargeBodies(gateway_pages.senders.standing),
-        tls=tls,
-    )
-
-
-def make_guest_pages(
-    common: Common, heartbeats: Heartbeats, devices: Devices, relay: CommandRelay, mail: MailServices | None
-) -> GuestPages:
-    """Make the pages that guests see, and what signs them in."""
-    database, registry, utc_now, mint = common.database, common.registry, common.utc_now, common.mint
-    services = SignInServices(
-        Arrivals(database),
-        AccountSignIn(database, common.passwords, utc_now=utc_now, mint=mint),
-        VoucherSignIn(database, mint=mint),
-        RememberedDevices(database, mint=mint),
-        Roaming(database, registry, utc_now=utc_now, mint=mint),
-        MailAccess(database, relay),
-    )
-    return GuestPages(
-        registry,
-        services,
-        SessionViews(database, registry, utc_now=utc_now),
-        PersonalData(database, common.passwords, utc_now=utc_now),
-        heartbeats.wait,
-        devices.learn_from_guest,
-        common.activity.note,
-        mail=mail,
-        path=common.settings.path,
-        public_url=common.settings.public_url,
-        utc_now=utc_now,
-        clock=common.reactor,
-    )

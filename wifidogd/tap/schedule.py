@@ -8,6 +8,7 @@ from twisted.application.internet import TimerService
 from twisted.internet.interfaces import IReactorTime
 
 from wifidogd.accounting.expiry import Expiry
+from wifidogd.accounting.retention import Retention
 from wifidogd.accounts.outbox import Outbox
 from wifidogd.gateways.activity import Activity
 from wifidogd.gateways.devices import Devices
@@ -32,6 +33,7 @@ def make_timers(
     activity: Activity,
     observations: Observations,
     expiry: Expiry,
+    retention: Retention,
     clock: IReactorTime,
 ) -> list[TimerService]:
     """Make the timers that every process has."""
@@ -48,8 +50,8 @@ def make_timers(
         (timedelta(seconds=30), expiry.end_stale, "ending sessions without reports"),
         (timedelta(seconds=30), expiry.end_lost_in_restart, "ending sessions lost in a restart"),
         (timedelta(seconds=30), expiry.end_unused, "ending tokens never used"),
-        (timedelta(minutes=10), expiry.forget, "deleting old tries and silent strangers"),
-        (timedelta(hours=1), expiry.purge_history, "purging old history"),
+        (timedelta(minutes=10), retention.forget, "deleting old tries and silent strangers"),
+        (timedelta(hours=1), retention.purge_history, "purging old history"),
     ]
     return [every(interval, job, clock=clock, name=name) for interval, job, name in jobs]
 

@@ -90,7 +90,8 @@ def read(query: bytes, dialect: Dialect) -> None:
         assert report.mac is None or MAC.fullmatch(report.mac)
         assert report.ip is None or str(ip_address(report.ip)) == report.ip
         octets = report.octets or Octets()
-        assert 0 <= octets.incoming <= MAX_OCTETS >= octets.outgoing >= 0
+        assert min(octets.incoming, octets.outgoing) >= -(2**31)
+        assert max(octets.incoming, octets.outgoing) <= MAX_OCTETS
     _read_heartbeat(query)
     _read_login(query)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
+
+from wifidogd.web.gateway.websocket.router_messages import LARGEST_SENT
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9]) [ -~]*")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([ -~]*)")
@@ -16,8 +19,17 @@ _FOR_ANYBODY = re.compile(
 )
 """What is said of a request that was not even looked at."""
 
+_FOR_ROUTERS = re.compile(
+    rb"(There is no WebSocket here: WSServerPath is /ws/wifidogx\.|A WebSocket is opened by GET\.|"
+    rb"This is not how a WebSocket is opened \(RFC 6455 4\.1\)\.|Too many routers are connected to this server\.)"
+    rb" {1900,}\n"
+)
+"""What is said of an upgrade that is refused, longer than a router reads."""
+
 _BARE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 _WITHOUT_BODY = (100, 204, 304)
+_UPGRADED = 101
+_TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 
 
 class Unfit(AssertionError):
@@ -45,7 +57,40 @@ def read_answers(heard: bytes, *, complete: bool = True) -> list[int]:
             break
         code, fields = read_head(head)
         codes.append(code)
+        if code == _UPGRADED:
+            return codes + read_frames(rest, complete)
         heard = rest if code in _WITHOUT_BODY else _after_body(code, fields, rest, complete)
+    return codes
+
+
+def read_frames(heard: bytes, complete: bool) -> list[int]:
+    """
+    Judge all frames that a server has sent over a WebSocket.
+
+    @param complete: whether the last must be whole.
+    @return: the code of the close frame, if there is one with a code.
+    @raise Unfit: for anything but whole, unmasked messages that a router reads, and nothing after a close frame.
+    """
+    codes: list[int] = []
+    is_closed = False
+    while heard:
+        _claim(not is_closed, "something after a close frame", heard)
+        opcode, size, start = heard[0] & 15, (*heard, 0)[1], 2
+        if size == 126:
+            size, start = int.from_bytes(heard[2:4], "big"), 4
+        if len(heard) < start + size:
+            _claim(not complete, "a frame cut short", heard)
+            break
+        payload, rest = heard[start : start + size], heard[start + size :]
+        _claim(heard[0] >> 4 == 8 and size <= LARGEST_SENT, "no frame for a router", heard)
+        _claim(opcode in (_TEXT, _CLOSE, _PING, _PONG), "an opcode that no router knows", heard)
+        if opcode == _TEXT:
+            message = json.loads(payload)
+            _claim(isinstance(message, dict), "no message for a router", heard)
+            _claim("kickoff" not in (message.get("op"), message.get("type")), "a command that nobody asked for", heard)
+        elif opcode == _CLOSE:
+            is_closed, codes = True, [int.from_bytes(payload[:2], "big")] if payload else []
+        heard = rest
     return codes
 
 
@@ -88,7 +133,7 @@ def _judge_body(fields: dict[bytes, bytes], body: bytes) -> None:
         body = zlib.decompress(body, 31)
     kind = fields.get(b"content-type", b"")
     if kind.startswith(b"text/plain"):
-        known = _FOR_MACHINES.fullmatch(body) or _FOR_ANYBODY.fullmatch(body)
+        known = _FOR_MACHINES.fullmatch(body) or _FOR_ANYBODY.fullmatch(body) or _FOR_ROUTERS.fullmatch(body)
         _claim(known is not None, "no answer for a gateway", body)
     if kind.startswith(b"text/html"):
         body.decode()

@@ -21,7 +21,7 @@ from wifidogd.web.portal.form_state import FormState
 from wifidogd.web.server.connections.channel import ANSWER_DEADLINE, REQUEST_DEADLINE
 
 LONGEST = 2 * (REQUEST_DEADLINE + ANSWER_DEADLINE) + 60
-"""Seconds after which every connection must be gone whose client says no more: requests that were said, and answers."""
+"""Seconds from the last answer to when every connection must be gone whose client says no more."""
 
 NETWORK = Network(
     "default",
@@ -58,6 +58,7 @@ class SiteInMemory:
         mail = ["--mail", "smtp+tls://mail.example", "--mail-from", "wifi@hotel.example"]
         options.parseOptions(words + mail)
         service = auth_server(options.settings, WorkerIdentity(1, 1, self.clock, print), self.clock, utc_now=self.now)
+        self.components = service.components
         self.site = service.components.site
         directory: Any = service.components.registry
         directory.signing_secret = "secret"
@@ -88,7 +89,13 @@ class SiteInMemory:
             self.trouble.append(event)
 
     def hear(
-        self, pieces: Iterable[bytes], *, reads: bool = True, finishes: bool = False, vanishes: bool = False
+        self,
+        pieces: Iterable[bytes],
+        *,
+        reads: bool = True,
+        finishes: bool = False,
+        vanishes: bool = False,
+        longest: int = LONGEST,
     ) -> list[int]:
         """
         Let one client come, say something, and wait until it is sent away.
@@ -96,6 +103,7 @@ class SiteInMemory:
         @param reads: whether it takes what it is sent.
         @param finishes: whether it closes its half after what it said.
         @param vanishes: whether it goes by RST then.
+        @param longest: seconds after the last answer, or the last part of one, when it must be gone.
         @return: the status of each answer.
         @raise Unfit: if an answer is none, the connection outlives its deadlines, or anything was logged as an error.
         """
@@ -107,14 +115,15 @@ class SiteInMemory:
             line.half_close()
         if vanishes:
             line.vanish()
-        for _ in range(LONGEST):
-            if not line.is_open:
-                break
+        silent, said = 0, 0
+        while line.is_open and silent < longest:
             self.clock.advance(1)
             while self._moves(line):
                 pass
+            known, said = said, len(line.sent) + len(line.unsent)
+            silent = silent + 1 if said == known else 0
         codes = read_answers(bytes(line.sent + line.unsent), complete=reads and not vanishes)
-        if line.is_open or self.site.metrics()["clients"]:
+        if line.is_open or self.site.metrics()["clients"] or self.site.connections.upgraded:
             raise Unfit("a connection without end")
         if self.trouble:
             raise Unfit(formatEvent(self.trouble.pop()) or "an error was logged")

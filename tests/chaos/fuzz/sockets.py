@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +18,9 @@ from wifidogd.web.portal.form_state import FormState
 
 PATIENCE = 30.0
 """Seconds in which the server must have hung up on who has closed their half."""
+
+Converse = Callable[[Babble, Sequence[bytes]], Sequence[int]]
+"""Has one conversation; returns the status of each answer."""
 
 FURNISH = (
     "UPDATE networks SET methods = '{splash,account,voucher}', sign_up = true, remember = interval '1 day'",
@@ -55,20 +58,25 @@ def furnish(dsn: str) -> list[bytes]:
 def babble(port: int, begin_with: list[bytes], count: int, seed: int, at_a_time: int = 8) -> Said:
     """Run many conversations; the same ones for the same seed, in any order."""
     babblers = [Babble(begin_with, seed * 1000 + number) for number in range(at_a_time)]
+    return talk(babblers, lambda _, pieces: converse(port, pieces), count)
+
+
+def talk(babblers: Sequence[Babble], converse_once: Converse, count: int) -> Said:
+    """Run many conversations, as many at a time as there are babblers, each of which has its share."""
     said = Said()
-    with ThreadPoolExecutor(at_a_time) as pool:
-        for found in pool.map(lambda babbler: _converse(port, babbler, count // at_a_time), babblers):
+    with ThreadPoolExecutor(len(babblers)) as pool:
+        for found in pool.map(lambda each: _converse_often(each, converse_once, count // len(babblers)), babblers):
             said.statuses += found.statuses
             said.complaints += found.complaints
     return said
 
 
-def _converse(port: int, babbler: Babble, count: int) -> Said:
+def _converse_often(babbler: Babble, converse_once: Converse, count: int) -> Said:
     said = Said()
     for _ in range(count):
         pieces = babbler.conversation()
         try:
-            said.statuses.update(converse(port, pieces))
+            said.statuses.update(converse_once(babbler, pieces))
         except (Unfit, TimeoutError) as problem:
             said.complaints.append(f"{problem!r} to {b''.join(pieces)[:2000]!r}")
     return said

@@ -9,6 +9,7 @@ from socket import create_connection
 import pytest
 
 from benchmarks.loads.contender import Deployment
+from tests.chaos.fuzz.frames import babble_frames, furnish_routers, kept
 from tests.chaos.fuzz.replies import read_answers
 from tests.chaos.fuzz.sockets import babble, furnish
 from tests.chaos.trials.bad_clients import NO_DISK, deploy, meet
@@ -60,3 +61,18 @@ def test_a_hundred_conversations_of_a_fuzzer_are_borne(deployment: tuple[Deploym
     assert said.complaints == []
     assert {200, 400} <= set(said.statuses)
     assert "Traceback" not in server.log.read_text(errors="replace")
+
+
+def test_hundreds_of_odd_frames_change_nothing() -> None:
+    """No session ends, nobody is told of another router's guest; many more in C{make chaos CHAOS=fuzz}."""
+    with Testbed(NO_DISK) as testbed:
+        dsn = testbed.create_database()
+        testbed.wifidogd(dsn).end()
+        furnish_routers(dsn)
+        server = testbed.wifidogd(dsn)
+        before = kept(dsn)
+        said = babble_frames(server.port, 300, seed=6, at_a_time=4, lingering=0.0)
+        assert said.complaints == []
+        assert {101, 400, 404, 1002} <= set(said.statuses)
+        assert kept(dsn) == before
+        assert "Traceback" not in server.log.read_text(errors="replace")

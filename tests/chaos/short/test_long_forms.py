@@ -14,7 +14,14 @@ WITHOUT_PYTEST = "import sys; sys.modules['pytest'] = None; import {module}"
 
 
 @pytest.mark.parametrize(
-    "module", ["tests.chaos.__main__", "tests.chaos.soak", "tests.chaos.load.process", "benchmarks.__main__"]
+    "module",
+    [
+        "tests.chaos.__main__",
+        "tests.chaos.soak",
+        "tests.chaos.load.process",
+        "tests.chaos.routers.process",
+        "benchmarks.__main__",
+    ],
 )
 def test_it_needs_nothing_but_what_wifidogd_needs(module: str) -> None:
     """On a clean checkout nobody has installed what the suite runs with."""

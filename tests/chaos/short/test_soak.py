@@ -7,6 +7,7 @@ import pytest
 from tests.chaos.clients.bad_clients import BAD_CLIENTS
 from tests.chaos.load.answers import Answer, Answers, Outcome
 from tests.chaos.load.load import SMALL, Told
+from tests.chaos.routers.soaked_routers import Lived
 from tests.chaos.soak import BRIEF, CROWDS, LONG, Course, Minute, Soaked, judge, misses, soak
 from wifidogd.simulation.statistics import Kind
 
@@ -17,6 +18,7 @@ def test_faults_and_bad_clients_cost_nobody_anything() -> None:
     assert judge(soaked).missed == []
     assert all(each.came for each in soaked.minutes)
     assert soaked.told.sessions > 0
+    assert soaked.lived.kicked > 0
 
 
 def test_all_crowds_are_known_and_come_more_than_once() -> None:
@@ -25,7 +27,14 @@ def test_all_crowds_are_known_and_come_more_than_once() -> None:
     assert LONG.minutes >= 3 * len(CROWDS)
 
 
-def soaked(course: Course = LONG, *, wrong: int = 0, outcome: Outcome = Outcome.SERVED, **grows: float) -> Soaked:
+def soaked(
+    course: Course = LONG,
+    *,
+    wrong: int = 0,
+    outcome: Outcome = Outcome.SERVED,
+    lived: Lived = Lived(),
+    **grows: float,
+) -> Soaked:
     """Return half an hour of measurements in which a value grows by so much a minute."""
     first = {"recovery": 0.5, "memory": 80.0, "descriptors": 20.0, "cpu": 1.0, "log": 1.0}
     minutes = [
@@ -41,7 +50,7 @@ def soaked(course: Course = LONG, *, wrong: int = 0, outcome: Outcome = Outcome.
     ]
     answers = [Answer(60.0 * number + 50, 0.01, Kind.COUNTERS, outcome) for number in range(course.minutes)]
     faults = ["denied a guest who was online"] * wrong
-    return Soaked(course, minutes, Told(Answers(answers), wrong, faults, 1, 0, 0, [], 0, 5, 5))
+    return Soaked(course, minutes, Told(Answers(answers), wrong, faults, 1, 0, 0, [], 0, 5, 5), lived)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +65,9 @@ def soaked(course: Course = LONG, *, wrong: int = 0, outcome: Outcome = Outcome.
         (soaked(wrong=1), ["wrong: denied a guest who was online"]),
         (soaked(outcome=Outcome.LOST), ["30 requests got no answer"]),
         (soaked(Course(SMALL, 6, 1, 1, 1, 1), memory=9.0), []),
+        (soaked(lived=Lived(slowest=2.5)), ["a guest was off 2.50 s after a kick"]),
+        (soaked(lived=Lived(closed=3)), ["3 WebSockets were closed"]),
+        (soaked(lived=Lived(differences=["a guest is still online"])), ["routers: a guest is still online"]),
     ],
 )
 def test_what_grows_or_goes_wrong_is_told(seen: Soaked, missed: list[str]) -> None:

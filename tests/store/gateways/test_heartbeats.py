@@ -62,6 +62,19 @@ async def test_strangers_are_left_out(database: Database) -> None:
     await run(database, save_heartbeats, [])
 
 
+@ensureDeferred
+async def test_a_heartbeat_by_websocket_blanks_nothing(database: Database) -> None:
+    """It names no version, and its first says nothing of the router; a ping that leaves something out does."""
+    await adopt_all(database, LOBBY)
+    greeting = Heartbeat("lobby", NOON + MINUTE, "192.0.2.2", by_websocket=True)
+    for beat in (BEAT, greeting, replace(greeting, seen_at=NOON + 2 * MINUTE, load=0.5)):
+        await run(database, save_heartbeats, [beat])
+    expected = ("WiFiDog 1.3.0", 2 * HOUR, MAX_OCTETS, 0.5, HOUR, None)
+    assert await known(database) == ("lobby", NOON + 2 * MINUTE, "192.0.2.2", *expected)
+    await run(database, save_heartbeats, [Heartbeat("lobby", NOON + 3 * MINUTE, "192.0.2.2")])
+    assert (await known(database))[3:] == (None, None, None, None, HOUR, None)
+
+
 @pytest.mark.parametrize("by", [-SECOND, timedelta()])
 @ensureDeferred
 async def test_an_older_ping_never_overwrites_a_newer(database: Database, by: timedelta) -> None:

@@ -41,7 +41,8 @@ def masked(payload: bytes, opcode: int = TEXT, *, is_last: bool = True) -> bytes
         size = bytes([0x80 | 126]) + length.to_bytes(2, "big")
     else:
         size = bytes([0x80 | 127]) + length.to_bytes(8, "big")
-    body = bytes(octet ^ mask[place % 4] for place, octet in enumerate(payload))
+    key = int.from_bytes((mask * (length // 4 + 1))[:length], "big")
+    body = (int.from_bytes(payload, "big") ^ key).to_bytes(length, "big")
     return bytes([(0x80 if is_last else 0) | opcode]) + size + mask + body
 
 
@@ -55,6 +56,7 @@ class FakeRouter(Protocol):
     @ivar closed_with: the code of the server's close frame; None without one.
     @ivar replies: whether it replies to commands as in C{listed}.
     @ivar listed: devices that a kickoff finds, by MAC.
+    @ivar refuses: whether it replies that a command was wrong, as to C{auth} for a device that it lists.
     """
 
     def __init__(self, device_id: str, gw_ids: tuple[str, ...], *, form: str = "op") -> None:
@@ -68,6 +70,7 @@ class FakeRouter(Protocol):
         self.closed_with: int | None = None
         self.replies = True
         self.listed: set[str] | None = None
+        self.refuses = False
         self.pings = 0
         self.head = b""
         self.is_open = False
@@ -134,7 +137,9 @@ class FakeRouter(Protocol):
                 self.say({"type": "kickoff_error", "error": "Client not found"})
             return
         data = {"type": f"{op}_response", "data": {}, "status": "success", "code": 0, "req_id": message["req_id"]}
-        if not is_found:
+        if self.refuses:
+            data |= {"status": "error", "code": 1002, "message": "Client already exists"}
+        elif not is_found:
             data |= {"status": "error", "code": 2000, "message": "Client not found"}
         self.say({"req_id": message["req_id"], "response": "200", "data": data})
 

@@ -7,10 +7,11 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.chaos.fuzz.courses import lists, messages, queries, states
 from tests.chaos.fuzz.readers import FIELDS, States, read, read_list
 from tests.chaos.fuzz.requests import WORDS
-from tests.chaos.fuzz.trial import lists, queries, states
 from wifidogd.domain.sessions import Dialect
+from wifidogd.web.gateway.websocket.router_messages import LARGEST_SENT, Greeting, read_message, write_answer
 
 SIGNED = States()
 
@@ -41,9 +42,20 @@ NAMES = (
     "outgoing",
     "counters",
     "device_id",
+    "op",
+    "type",
+    "req_id",
+    "response",
+    "data",
+    "sys_info",
 )
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["gw1", "t", "1"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["gw1", "t", "1", "connect"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
     max_leaves=20,
 )
@@ -64,6 +76,19 @@ def test_any_octets_are_read_or_refused(body: bytes) -> None:
 def test_thousands_of_broken_lists() -> None:
     """The same ones each time."""
     assert lists(3000, seed=5).complaints == []
+
+
+@given(values)
+def test_any_value_of_json_is_a_message_or_ignored(value: object) -> None:
+    """Over a WebSocket; and what answers it is what a router reads at once."""
+    said = read_message(json.dumps(value))
+    if isinstance(said, Greeting):
+        assert len(write_answer(said)) <= LARGEST_SENT
+
+
+def test_thousands_of_broken_messages() -> None:
+    """Over WebSockets, the same ones each time; nobody's guest is thrown off by any."""
+    assert messages(3000, seed=5).complaints == []
 
 
 def test_thousands_of_broken_queries() -> None:

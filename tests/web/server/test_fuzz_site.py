@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.clients.bad_clients import BAD_CLIENTS
+from tests.chaos.fuzz.courses import conversations, frames
 from tests.chaos.fuzz.replies import Unfit, read_answers
 from tests.chaos.fuzz.requests import WORDS, seeds, sign
 from tests.chaos.fuzz.site import SiteInMemory
-from tests.chaos.fuzz.trial import conversations
 
 KEPT = [
     pytest.param(b"GET /wifidog/ping?gw_id=gw1 HTTP/1.1\r\nHost: a\r\n\r\n" * 300, id="a pipeline"),
@@ -87,6 +87,16 @@ def test_many_conversations(site: SiteInMemory) -> None:
     assert set(statuses) == set(ANSWERS)
 
 
+def test_many_conversations_in_frames() -> None:
+    """The same ones each time; some are ended by a close frame, for what is no protocol or no text."""
+    course, statuses = frames(1000, seed=5)
+    assert course.complaints == []
+    assert {101, 400, 404, 1002, 1007} <= set(statuses)
+
+
+UPGRADED = b"HTTP/1.1 101 \r\nUpgrade: WebSocket\r\n\r\n"
+
+
 @pytest.mark.parametrize(
     "heard",
     [
@@ -99,6 +109,14 @@ def test_many_conversations(site: SiteInMemory) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 7\r\n\r\n<zzz>hi",
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nmore",
         b"<html>",
+        UPGRADED + b"\x81\x03{}",
+        UPGRADED + b"\x81\x02[]",
+        UPGRADED + b"\x81\x82\0\0\0\0{}",
+        UPGRADED + b"\x82\x02{}",
+        UPGRADED + b'\x81\x10{"op":"kickoff"}',
+        UPGRADED + b"\x01\x02{}",
+        UPGRADED + b"\x88\x02\x03\xe8\x81\x02{}",
+        UPGRADED + b'\x81\x7e\x03\xe9{"a":"' + b"x" * 993 + b'"}',
     ],
 )
 def test_unfit_answers_are_noticed(heard: bytes) -> None:

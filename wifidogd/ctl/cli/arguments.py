@@ -110,6 +110,14 @@ def guest_address(text: str) -> str:
     return str(ip_address(text))
 
 
+def device_address(text: str) -> str:
+    """Read the IP address of a guest's device, as its router would write it."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no IP address of a device: write it like 192.168.1.20") from None
+
+
 def port(text: str) -> int:
     """Read a TCP port."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65_535:

@@ -71,9 +71,10 @@ def in_utf8() -> TextIO:
     return sys.stdout
 
 
-def complain(sentence: str) -> None:
-    """Print a sentence to standard error that is no result."""
-    print(f"wifidogctl: {sentence}", file=sys.stderr)
+def complain(*sentences: str) -> None:
+    """Print sentences to standard error that are no result."""
+    for sentence in sentences:
+        print(f"wifidogctl: {sentence}", file=sys.stderr)
 
 
 def printable(text: str) -> str:

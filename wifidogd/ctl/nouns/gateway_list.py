@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from wifidogd.ctl.cli.arguments import show_duration
 from wifidogd.ctl.cli.command import Command
-from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_table, printable, seconds
+from wifidogd.ctl.cli.output import complain, instant, print_json, print_table, printable, seconds
 from wifidogd.domain.addresses import is_private
 from wifidogd.domain.gateways import Gateway, Heartbeat, WaitingGateway, propose_gw_id
 from wifidogd.domain.plans import Network
-from wifidogd.domain.reports.capabilities import capabilities_of
+from wifidogd.domain.reports.unreached_limits import doubts_about_limits, first_of
 from wifidogd.settings import checked_data_dir, ctl_command
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.gateway_states import GatewayState, list_gateways
@@ -68,26 +68,7 @@ def shared_names(heard: Iterable[Heartbeat | WaitingGateway], now: datetime) -> 
 
 def doubts(gateways: Sequence[Gateway], networks: Sequence[Network]) -> list[str]:
     """Return what operators must know of networks whose settings some of their gateways cannot keep."""
-    return [*_doubts_about_macs(gateways, networks), *_doubts_about_limits(gateways, networks)]
-
-
-def _doubts_about_limits(gateways: Iterable[Gateway], networks: Iterable[Network]) -> list[str]:
-    """Return a sentence for each network with limits that routers are in which report nobody."""
-    silent: dict[str, list[str]] = {}
-    for gateway in gateways:
-        if not capabilities_of(gateway.dialect).reports_use:
-            silent.setdefault(gateway.network, []).append(gateway.gw_id)
-    return [
-        f"Network {network.name} has limits that do not reach guests at {_first_of(silent[network.name])}: wifidog-ng "
-        "2 reports nobody, so data are not counted, and a guest whose time is over stays on until they log out."
-        for network in networks
-        if network.name in silent and (network.plan or network.time_limit or network.quota_octets)
-    ]
-
-
-def _first_of(gw_ids: Sequence[str]) -> str:
-    first, *others = gw_ids
-    return first if not others else f"{first} and {count(len(others), 'other gateway')}"
+    return [*_doubts_about_macs(gateways, networks), *doubts_about_limits(gateways, networks)]
 
 
 def _doubts_about_macs(gateways: Iterable[Gateway], networks: Iterable[Network]) -> list[str]:
@@ -107,7 +88,7 @@ def _doubts_about_macs(gateways: Iterable[Gateway], networks: Iterable[Network])
             *([f"gives plan {network.plan} to each sign-in instead of each device"] if network.limits_devices else []),
         ]
         if missed and network.name in keyless:
-            first, who = keyless[network.name][0], _first_of(keyless[network.name])
+            first, who = keyless[network.name][0], first_of(keyless[network.name])
             found.append(
                 f"Network {network.name} {' and '.join(missed)} at {who}, as anybody can report a device where there "
                 f"is no key.  Make one: `wifidogctl gateway config {first} --new-key`; or believe what is reported all "

@@ -20,13 +20,16 @@ from wifidogd.ctl.cli.arguments import (
     until,
 )
 from wifidogd.ctl.cli.command import Command, CommandFailed
-from wifidogd.ctl.cli.output import count, instant, print_json, print_table, seconds
+from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_table, seconds
 from wifidogd.ctl.nouns.network_fields import title
 from wifidogd.domain.errors import ConfigurationError
 from wifidogd.domain.opening_hours import EXAMPLE, read_hours
 from wifidogd.domain.plans import Plan, TimeCounts, WhenFull
+from wifidogd.domain.reports.unreached_limits import doubts_about_plan
 from wifidogd.store.accounting.plans import count_online, count_users, fetch_plans, remove_plan, save_plan
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.gateways.gateways import fetch_gateways
+from wifidogd.store.gateways.networks import fetch_networks
 
 Option = tuple[str, str, str, Callable[[str], object], str]
 
@@ -149,11 +152,10 @@ async def list_all(command: Command) -> None:
 
 async def change(command: Command) -> None:
     """Make or change a plan: what was not typed stays, or is no limit in a new one."""
-    name = command.arguments.name
-    typed = vars(command.arguments)
+    name, typed = command.arguments.name, vars(command.arguments)
     changes = {field.name: typed[field.name] for field in fields(Plan) if field.name in typed}
 
-    async def work(cursor: Cursor) -> tuple[bool, int]:
+    async def work(cursor: Cursor) -> tuple[bool, int, list[str]]:
         known = {plan.name: plan for plan in await fetch_plans(cursor)}
         if name in known and changes.keys() == {"name"}:
             raise CommandFailed(
@@ -162,9 +164,11 @@ async def change(command: Command) -> None:
             )
         plan = replace(known.get(name, Plan(name, name)), **changes)
         _expect_sense(plan)
-        return await save_plan(cursor, plan), await count_online(cursor, name)
+        return await save_plan(cursor, plan), await count_online(cursor, name), await _doubts(cursor, plan)
 
-    is_new, online = await command.transaction(work)
+    is_new, online, doubts = await command.transaction(work)
+    for doubt in doubts:
+        complain(doubt)
     if is_new:
         print(f"Made plan {name}: give it to a network's guests with `wifidogctl network set NETWORK --plan {name}`.")
     else:
@@ -187,6 +191,12 @@ async def remove(command: Command) -> None:
     if not await command.transaction(work):
         raise CommandFailed(f"There is no plan {name}: `wifidogctl plan list` shows those there are.")
     print(f"Removed plan {name}.")
+
+
+async def _doubts(cursor: Cursor, plan: Plan) -> list[str]:
+    _, accounts, vouchers, _ = await count_users(cursor, plan.name)
+    networks = {each.name for each in await fetch_networks(cursor) if accounts or vouchers or each.plan == plan.name}
+    return doubts_about_plan(plan, [each for each in await fetch_gateways(cursor) if each.network in networks])
 
 
 def _expect_sense(plan: Plan) -> None:

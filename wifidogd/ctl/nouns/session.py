@@ -6,11 +6,25 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import datetime
 
-from wifidogd.ctl.cli.arguments import JSON, add_nouns, gateway_id, mac_address, positive, show_duration, show_octets
+from wifidogd.access.device_admission import DeviceAdmission, NotAdmitted
+from wifidogd.access.open_session import Refused
+from wifidogd.ctl.cli.arguments import (
+    JSON,
+    add_nouns,
+    device_address,
+    gateway_id,
+    mac_address,
+    positive,
+    show_duration,
+    show_octets,
+)
 from wifidogd.ctl.cli.command import Command, CommandFailed
 from wifidogd.ctl.cli.output import complain, count, instant, print_json, print_table
 from wifidogd.ctl.nouns.account import account_name
 from wifidogd.domain.reports.capabilities import capabilities_of, effect_of_ending
+from wifidogd.gateways.command_relay import CommandRelay
+from wifidogd.gateways.registry import Registry
+from wifidogd.gateways.router_commands import ConnectedRouters
 from wifidogd.store.accounts.accounts import fetch_account
 from wifidogd.store.driver.database import Cursor
 from wifidogd.store.gateways.gateways import fetch_gateways
@@ -19,6 +33,17 @@ from wifidogd.store.operators.reports import Kicked, SessionState, kick, list_se
 
 NOT_REPORTED = "not reported"
 """The state of a guest whose router tells nothing of them."""
+
+
+_ADVICE = {
+    NotAdmitted.UNKNOWN_GATEWAY: "`wifidogctl gateway list` shows those there are.",
+    NotAdmitted.NO_KEY: "Make one: `wifidogctl gateway config {gw_id} --new-key`.",
+    NotAdmitted.RARE_REPORTS: "Set its CheckInterval to 60, there and with `wifidogctl gateway adopt {gw_id} "
+    "--interval 60`.",
+    NotAdmitted.NOT_CONNECTED: "Only apfree-wifidog has one: `wifidogctl gateway config {gw_id} --for apfree` shows "
+    "how.  Other routers let a device in by its TrustedMACList.",
+    NotAdmitted.NOT_CONFIRMED: "It may know the device already, or be gone: `wifidogctl gateway show {gw_id}`.",
+}
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
@@ -42,6 +67,18 @@ def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
     which.add_argument("--mac", type=mac_address, metavar="MAC", help="all sessions of this device")
     which.add_argument("--account", type=account_name, metavar="NAME", help="all sessions of this account")
     kicking.set_defaults(command=kick_some)
+    admitting = verbs(
+        "admit",
+        help="let a device in that has no browser",
+        description="Let in a device that has no browser, with the plan of its network.  Its router must keep a "
+        "WebSocket open, as apfree-wifidog can, and have a key.  The device is counted, limited and kicked like any; "
+        "when its session has ended it needs this again.  TrustedMACList in the router's configuration lets a device "
+        "in for good, without being counted.",
+    )
+    admitting.add_argument("--gateway", type=gateway_id, required=True, metavar="GW_ID", help="where it is")
+    admitting.add_argument("--mac", type=mac_address, required=True, metavar="MAC", help="of the device")
+    admitting.add_argument("--ip", type=device_address, required=True, metavar="IP", help="its address there")
+    admitting.set_defaults(command=admit)
 
 
 async def list_open(command: Command) -> None:
@@ -99,6 +136,35 @@ async def kick_some(command: Command) -> None:
         print(f"{effect}.")
     if kicked.ended:
         print(f"{count(kicked.ended, 'session')} not yet in use ended at once.")
+
+
+async def admit(command: Command) -> None:
+    """Let a device in, and print when it will be counted; or say why it is not in."""
+    wanted, database = command.arguments, command.database
+
+    def now() -> datetime:
+        return command.now
+
+    registry = Registry(database, utc_now=now)
+    await registry.refresh()
+    relay = CommandRelay(
+        database, registry, ConnectedRouters(), server="wifidogctl", clock=command.reactor, utc_now=now
+    )
+    admission = DeviceAdmission(database, registry, relay, utc_now=now)
+    refused = await admission.admit(wanted.gateway, wanted.mac, wanted.ip)
+    if isinstance(refused, Refused):
+        until = "" if refused.back_at is None else f" until {instant(refused.back_at)}"
+        limit = "" if refused.limit is None else f" ({refused.limit.value.value}{until})"
+        raise CommandFailed(
+            f"{wanted.mac} is not let in: {refused.why.value}{limit}.  `wifidogctl session list --mac {wanted.mac}` "
+            "shows its sessions."
+        )
+    if refused is not None:
+        advice = _ADVICE[refused].format(gw_id=wanted.gateway)
+        raise CommandFailed(f"{wanted.mac} is not let in: {refused.value}.  {advice}")
+    gateway = registry.gateway(wanted.gateway)
+    within = f", within {int(gateway.interval.total_seconds())} seconds" if gateway is not None else ""
+    print(f"{wanted.mac} is in.  Its session begins with the next report of {wanted.gateway}{within}.")
 
 
 async def _account_id(cursor: Cursor, name: str | None) -> int | None:

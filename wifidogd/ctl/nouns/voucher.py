@@ -15,10 +15,13 @@ from wifidogd.ctl.nouns.voucher_list import MOST, batch_name, export, list_all, 
 from wifidogd.ctl.nouns.voucher_sheet import add_sheet
 from wifidogd.domain.errors import StoreRefused
 from wifidogd.domain.plans import SignInMethod
+from wifidogd.domain.reports.unreached_limits import doubts_about_plan
 from wifidogd.domain.tokens import hash_secret
 from wifidogd.domain.voucher_codes import ALPHABET, LONGEST_PREFIX, mint_code, read_code, read_prefix, show_code
 from wifidogd.store.access.vouchers import Order, list_vouchers, revoke_vouchers
+from wifidogd.store.accounting.plans import fetch_plans
 from wifidogd.store.driver.database import Cursor
+from wifidogd.store.gateways.gateways import fetch_gateways
 
 
 def add_parser(nouns: Callable[..., ArgumentParser]) -> None:
@@ -92,13 +95,16 @@ async def create(command: Command) -> None:
     if order.valid_until is not None and order.valid_until <= command.now:
         raise CommandFailed(f"Those vouchers would have ended at {instant(order.valid_until)}: name a day to come.")
 
-    async def work(cursor: Cursor) -> list[str]:
+    async def work(cursor: Cursor) -> tuple[list[str], list[str]]:
         if await list_vouchers(cursor, 1, order.batch):
             raise CommandFailed(f"There is a batch {order.batch} already: name another one with --batch.")
-        return await make_batch(cursor, order, wanted.count, command.now, partial(mint_code, wanted.prefix or ""))
+        made = await make_batch(cursor, order, wanted.count, command.now, partial(mint_code, wanted.prefix or ""))
+        gateways = [each for each in await fetch_gateways(cursor) if each.network == wanted.network]
+        plans = [plan for plan in await fetch_plans(cursor) if plan.name == wanted.plan]
+        return made, [doubt for plan in plans for doubt in doubts_about_plan(plan, gateways)]
 
     try:
-        codes = await command.transaction(work)
+        codes, doubts = await command.transaction(work)
     except StoreRefused:
         raise CommandFailed(f"There is no plan {wanted.plan}: `wifidogctl plan list` shows those there are.") from None
     except SpaceIsFull as error:
@@ -108,6 +114,7 @@ async def create(command: Command) -> None:
     else:
         print(f"Made {count(len(codes), 'voucher')}: print them with")
         print(f'wifidogctl voucher sheet --batch "{order.batch}" > sheet.html')
+    complain(*doubts)
     if SignInMethod.VOUCHER not in network.methods:
         ways = ",".join([*(method.value for method in network.methods), SignInMethod.VOUCHER.value])
         complain(f"Guests are not asked for vouchers yet: `wifidogctl network set {network.name} --sign-in {ways}`.")

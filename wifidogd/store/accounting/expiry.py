@@ -51,7 +51,7 @@ FIND_OVERDUE = """
     SELECT token_hash
       FROM sessions
       JOIN gateways USING (gw_id)
-     WHERE expires_at <= %(now)s - 2 * check_interval
+     WHERE least(expires_at, probation_until) <= %(now)s - 2 * check_interval
        AND activated_at IS NOT NULL
        AND %(heard_since)s <= %(now)s - 2 * check_interval
      LIMIT %(limit)s
@@ -106,7 +106,7 @@ async def forget_unused(cursor: Cursor, now: datetime, within: timedelta, limit:
 
 async def find_overdue(cursor: Cursor, now: datetime, heard_since: datetime, limit: int) -> list[bytes]:
     """
-    Return and lock sessions over their time.
+    Return and lock sessions over their time, or over that for which their guests were on trust.
 
     The gateway has two intervals to report their last octets itself, counted
     from when it could be heard.

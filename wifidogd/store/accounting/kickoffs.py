@@ -35,7 +35,7 @@ FIND_OVER = """
         UNION ALL
           (SELECT token_hash, gw_id, mac, ip
              FROM sessions
-            WHERE expires_at <= %(now)s
+            WHERE least(expires_at, probation_until) <= %(now)s
               AND ending IS NULL
               AND (SELECT server
                      FROM router_connections
@@ -68,6 +68,8 @@ async def find_over(
 ) -> list[OverSession]:
     """
     Fetch live sessions that are to end, or are over their time, at routers that are connected to a process.
+
+    The time for which a guest was on trust is such a time.
 
     @param known: token hashes of sessions that are left out, because their routers have been told.
     @param by_guests: reasons that guests can bring about as often as they like.  Where octets are limited, such a

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from wifidogd.store.driver.database import Cursor
+
+LOST_AFTER = timedelta(hours=1)
+"""How long the other servers wait for one that records nothing any more before they judge without it."""
 
 SAY = """
     INSERT INTO servers (name, heard_since, said_at)

@@ -12,12 +12,16 @@ from wifidogd.store.driver.rows import RowReader
 SAVE_HEARTBEATS = """
     INSERT INTO heartbeats AS known (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime,
                                      shared_at)
-    SELECT gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime, shared_at
+    SELECT said.gw_id, said.seen_at, said.source, coalesce(said.version, pinged.version),
+           coalesce(said.sys_uptime, pinged.sys_uptime), coalesce(said.memory_free, pinged.memory_free),
+           coalesce(said.load, pinged.load), said.wifidog_uptime, said.shared_at
       FROM unnest(%(gw_ids)s::text[], %(seen)s::timestamptz[], %(sources)s::inet[], %(versions)s::text[],
                   %(sys_uptimes)s::interval[], %(memory)s::bigint[], %(loads)s::double precision[],
-                  %(wifidog_uptimes)s::interval[], %(shared)s::timestamptz[])
-           AS said (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime, shared_at)
+                  %(wifidog_uptimes)s::interval[], %(shared)s::timestamptz[], %(by_websocket)s::boolean[])
+           AS said (gw_id, seen_at, source, version, sys_uptime, memory_free, load, wifidog_uptime, shared_at,
+                    by_websocket)
       JOIN gateways USING (gw_id)
+      LEFT JOIN heartbeats AS pinged ON pinged.gw_id = said.gw_id AND said.by_websocket
      ORDER BY gw_id
         ON CONFLICT (gw_id) DO UPDATE
        SET seen_at = excluded.seen_at, source = excluded.source, version = excluded.version,
@@ -56,7 +60,7 @@ async def save_heartbeats(
     An uptime that fell, or that began after the ping before, shows that the
     gateway restarted, and when.  Uptimes are whole seconds and pings differ in
     how long they take, so a beginning within two seconds of the ping before is
-    that of the same start.
+    that of the same start.  What a heartbeat by WebSocket leaves out stays as it was.
 
     @param heartbeats: each gateway once.
     @param clock_set_at: when the clock by which they were seen was last set; None if it never was.  The time
@@ -74,6 +78,7 @@ async def save_heartbeats(
             "loads": [beat.load for beat in heartbeats],
             "wifidog_uptimes": [beat.wifidog_uptime for beat in heartbeats],
             "shared": [beat.shared_at for beat in heartbeats],
+            "by_websocket": [beat.by_websocket for beat in heartbeats],
             "clock_set_at": clock_set_at,
         },
     )

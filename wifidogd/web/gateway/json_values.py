@@ -23,21 +23,22 @@ _LONGEST_TEXT = 1000
 _EMPTY: Mapping[str, object] = {}
 
 
-def read_object(body: bytes) -> Mapping[str, object]:
+def read_object(text: bytes | str, *, with_fractions: bool = False) -> Mapping[str, object]:
     """
-    Return the object that a body consists of.
+    Return the object that a body or a message consists of.
 
     The first of repeated names wins, as in queries (docs/protocol.md 1).  Octets that are not UTF-8, as in the names of
-    guests' devices, are replaced.  Fractions and what is no number at all (C{NaN}) are read as null.
+    guests' devices, are replaced.  What is no number at all (C{NaN}) is read as null.
 
+    @param with_fractions: whether fractions are numbers; they are read as null otherwise.
     @raise MalformedRequest: if it is no JSON, nested too deeply, or another value than an object.
     """
     try:
         value = json.loads(
-            body.decode("utf-8", "replace"),
+            text if isinstance(text, str) else text.decode("utf-8", "replace"),
             strict=False,
             parse_int=_integer,
-            parse_float=_nothing,
+            parse_float=float if with_fractions else _nothing,
             parse_constant=_nothing,
             object_pairs_hook=_first_of_each,
         )

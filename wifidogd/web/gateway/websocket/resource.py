@@ -106,11 +106,11 @@ class RouterSockets:
             gw_id,
             self._utc_now(),
             socket.source,
-            None,
-            system.sys_uptime,
-            system.memory_free,
-            system.load,
-            system.wifidog_uptime,
+            sys_uptime=system.sys_uptime,
+            memory_free=system.memory_free,
+            load=system.load,
+            wifidog_uptime=system.wifidog_uptime,
+            by_websocket=True,
         )
 
 

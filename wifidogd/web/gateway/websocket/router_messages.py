@@ -14,10 +14,11 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any
 
+from wifidogd.domain.errors import MalformedRequest
 from wifidogd.domain.gateways import GATEWAY_ID
 from wifidogd.domain.sessions import MAX_OCTETS
 from wifidogd.gateways.router_commands import Admission, Command, Kickoff, Outcome, TemporaryPass
-from wifidogd.web.gateway.json_values import integer_of
+from wifidogd.web.gateway.json_values import integer_of, read_object
 from wifidogd.web.gateway.pings import HIGHEST_LOAD, LONGEST_UPTIME
 
 LARGEST_MESSAGE = 64 * 1024
@@ -82,10 +83,8 @@ class Reply:
 def read_message(text: str) -> Greeting | Reply | None:
     """Return what a router says; None for what cannot be read, or is not known."""
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(message, dict):
+        message = read_object(text, with_fractions=True)  # the load of a router is one
+    except MalformedRequest:
         return None
     if "response" in message:
         return _read_reply(message)
