@@ -51,8 +51,9 @@ class Router:
     @ivar listed: whom it can throw off.
     """
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, *, has_room: bool = True) -> None:
         self.clock = Clock()
+        self.has_room = has_room
         self.opened: list[RouterFrames] = []
         self.said: list[dict[str, Any]] = []
         self.listed = {(GUEST.mac, "10.0.0.1")}
@@ -69,6 +70,10 @@ class Router:
         self.socket = WebSocketClient(SITE, self.context, self._throw_off, lambda: (61, 2))
         Deferred.fromCoroutine(self.socket.live()).addErrback(lambda failure: failure.trap(SimulationOver))
         self.clock.advance(0)
+
+    def reserve_websocket(self) -> bool:
+        """As L{HttpClient<wifidogd.simulation.transport.client.HttpClient>}."""
+        return self.has_room
 
     def open(self, frames: RouterFrames) -> None:
         """As L{HttpClient<wifidogd.simulation.transport.client.HttpClient>}."""
@@ -116,6 +121,13 @@ def test_it_says_who_it_is_and_that_it_is_there_once_a_minute() -> None:
     router.answers()
     assert router.of(Kind.WEBSOCKET) == (2, 0, 0)
     assert router.socket.welcome_for == 60
+
+
+def test_a_router_for_which_there_is_no_room_keeps_none() -> None:
+    router = Router(has_room=False)
+    router.socket.restart()
+    router.clock.advance(60)
+    assert router.opened == []
 
 
 @pytest.mark.parametrize(("speed", "pause"), [(10.0, 6.0), (600.0, 6.0), (0.1, 60.0)])

@@ -178,3 +178,19 @@ def test_kicks_are_right_while_a_session_is_to_end() -> None:
     assert guest.used(HALL) == {(100,)}
     other = Guest()
     assert not other.history.kicked(HALL)
+
+
+def test_what_nobody_reports_is_ended_in_time_when_it_is_to_end() -> None:
+    """The server waits for a report that never comes."""
+    guest = Guest()
+    guest.history.unreported(HALL)
+    assert phases(guest) == {"online"}
+    assert guest.arrives().is_let_in("b")
+    assert guest.says(ROOF, "b", LOGIN, answer=ALLOWED)
+    assert phases(guest) == {"ending", "ended"}
+
+
+def phases(guest: Guest) -> set[str]:
+    """Return what the session in the hall may have come to."""
+    scenarios = dict(guest.history.accounts())[HALL]
+    return {session.phase.value for sessions in scenarios for session in sessions}

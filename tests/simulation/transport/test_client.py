@@ -180,3 +180,10 @@ def test_figures_count_from_when_they_begin() -> None:
     assert (statistics.elapsed, statistics.all.count, statistics.unanswered, statistics.wrong) == (2, 1, 1, 30)
     assert len(statistics.faults) == 20
     assert statistics.faults[0] == "login page: fault 0"
+
+
+def test_a_bounded_number_of_routers_keeps_a_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may have no more files open."""
+    monkeypatch.setattr(module, "MOST_WEBSOCKETS", 2)
+    client = HttpClient("127.0.0.1", 9, reactor=Clock())  # type: ignore[arg-type]
+    assert [client.reserve_websocket() for _ in range(3)] == [True, True, False]

@@ -119,9 +119,11 @@ class SimulatedGateway:
             await self._say(Stage.LOGOUT, client, client.totals)
 
     def _note_beginning(self, listed: ListedDevice) -> None:
-        """Take note of a session that the server may take for one from before a restart, unless it is reported."""
-        if not self._family.reports_use and self._uptime < SEEMS_LATER:
-            self._context.history.forgotten(listed)
+        """Take note of a session that nobody will report: the server may take it for one from before a restart."""
+        if not self._family.reports_use:
+            self._context.history.unreported(listed)
+            if self._uptime < SEEMS_LATER:
+                self._context.history.forgotten(listed)
 
     async def settle(self) -> None:
         """Report once more on the clients if the last answer about one is missing."""

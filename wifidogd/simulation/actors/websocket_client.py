@@ -72,8 +72,10 @@ class WebSocketClient:
         return self._now - self._welcome_at if is_open and self._welcome_at is not None else 0.0
 
     async def live(self) -> None:
-        """Keep the WebSocket open."""
+        """Keep the WebSocket open, if there is room for one more."""
         clock = self._context.clock
+        if not self._context.client.reserve_websocket():
+            return
         clock.when_closed(self._close)
         await clock.sleep(self._context.behaviour.first_report())
         while not clock.is_closed:

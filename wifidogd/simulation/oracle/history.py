@@ -20,6 +20,7 @@ from wifidogd.simulation.oracle.scenarios import (
     all_swept,
     drop_session,
     is_over,
+    possible_accounts,
     rename_session,
     settle,
     unfolded,
@@ -101,7 +102,7 @@ class History:
 
     def lost(self, device: ListedDevice, number: int) -> None:
         """
-        Note that there was no answer, or that the server could not say: the event may have been heard or not.
+        Record that there was no answer, or "cannot say", so that the event may have been heard or not.
 
         A log-out may also be heard later, as the server keeps it until it can settle it.
         """
@@ -118,9 +119,9 @@ class History:
     def unsaid(self, device: ListedDevice, number: int) -> None:
         """Record that the server could not be reached, so that it has not heard of the event."""
         known = self._devices[device]
-        token = known.under_way[number].token
+        event = known.under_way[number]
         self._conclude(known, number, known.scenarios)
-        self._conclude_departures(number, token, self.unsaid)
+        self._conclude_departures(number, event.token, self.unsaid)
 
     def forgotten(self, device: ListedDevice) -> None:
         """Record that a gateway has forgotten a device, so that the server may end its sessions unasked."""
@@ -144,6 +145,10 @@ class History:
         drop_session(self._devices[device], token)
         self._drop(token)
 
+    def unreported(self, device: ListedDevice) -> None:
+        """Record that a gateway reports no device, so that the server ends unasked what is to end."""
+        self._known(device).is_unreported = True
+
     def give_up(self, device: ListedDevice) -> None:
         """Stop keeping track of a device at a gateway, because something happened that no answer told of."""
         self._devices[device].given_up = True
@@ -155,19 +160,17 @@ class History:
         @return: False if no right server would have done so.
         """
         known = self._known(device)
-        asked = known.asked_to_end
         phases = {session.phase for scenario in unfolded(known) for session in scenario.sessions}
-        was_asked = asked is not None and self._seconds() - asked <= KICKED_WITHIN
+        was_asked = self._seconds() - known.asked_to_end <= KICKED_WITHIN
         self.forgotten(device)
         return was_asked or known.given_up or Phase.ENDING in phases
 
     def stop_waiting(self, device: ListedDevice) -> float | None:
         """Return for how many seconds the server has known that a session is to end, and forget it; None if none is."""
         known = self._devices.get(device)
-        since = None if known is None else known.ending_since
-        if known is None or since is None:
+        if known is None or known.ending_since is None:
             return None
-        known.ending_since = None
+        since, known.ending_since = known.ending_since, None
         return self._seconds() - since
 
     def is_certain(self, device: ListedDevice) -> bool:
@@ -188,8 +191,7 @@ class History:
     def accounts(self) -> Iterator[tuple[ListedDevice, list[ExpectedSessions]]]:
         """Yield each device with its sessions in each possible scenario; without scenarios if there were too many."""
         for device, known in self._devices.items():
-            scenarios = {scenario.sessions for scenario in unfolded(known)}
-            yield device, [] if known.given_up else [(*known.settled, *sessions) for sessions in scenarios]
+            yield device, possible_accounts(known)
 
     def _known(self, device: ListedDevice) -> DeviceHistory:
         if device not in self._devices:
@@ -221,9 +223,8 @@ class History:
 
     def _may_be_orphan(self, number: int, token: str) -> bool:
         besides = {departure for _, departure in self._departures.get(number, ())}
-        return not all(
-            is_live_for_certain(origin, self._devices[origin.device], besides) for origin in self._origins[token]
-        )
+        origins = self._origins[token]
+        return not all(is_live_for_certain(each, self._devices[each.device], besides) for each in origins)
 
     def _conclude(self, known: DeviceHistory, number: int, scenarios: set[Scenario]) -> None:
         """Take an event off those under way, and what is over and certain off the scenarios."""

@@ -50,7 +50,8 @@ class DeviceHistory:
     @ivar forgotten: events that were under way when the gateway forgot the device, so that the server may hear of that
         after them.
     @ivar given_up: True once there were too many scenarios, or something happened that no answer told of.
-    @ivar asked_to_end: when the server was last asked to end one of the sessions; None for never.
+    @ivar is_unreported: whether the gateway never reports the device.
+    @ivar asked_to_end: when the server was last asked to end one of the sessions.
     @ivar ending_since: when it acknowledged that, for the session that is about to end; None for none.
     """
 
@@ -60,7 +61,8 @@ class DeviceHistory:
     late: set[int] = field(default_factory=set)
     forgotten: set[int] = field(default_factory=set)
     given_up: bool = False
-    asked_to_end: float | None = None
+    is_unreported: bool = False
+    asked_to_end: float = float("-inf")
     ending_since: float | None = None
 
 
@@ -113,6 +115,23 @@ def settle(known: DeviceHistory) -> list[str]:
     known.settled += scenario.sessions[:going_on]
     known.scenarios = {Scenario(scenario.sessions[going_on:])}
     return [session.token for session in scenario.sessions[:going_on]]
+
+
+def possible_accounts(known: DeviceHistory) -> list[ExpectedSessions]:
+    """Return the sessions of a device in each possible scenario; nothing if there were too many."""
+    going_on = {scenario.sessions for scenario in unfolded(known)}
+    if known.given_up:
+        return []
+    if known.is_unreported:
+        going_on |= {_ended(sessions) for sessions in going_on}
+    return [(*known.settled, *sessions) for sessions in going_on]
+
+
+def _ended(sessions: ExpectedSessions) -> ExpectedSessions:
+    """End what is to end, as the server does in time without a report."""
+    return tuple(
+        session._replace(phase=Phase.ENDED) if session.phase is Phase.ENDING else session for session in sessions
+    )
 
 
 def is_over(known: DeviceHistory, token: str) -> bool:

@@ -20,6 +20,9 @@ PATIENCE = 30.0
 MOST_OPEN = 200
 """Connections at once; a request beyond them waits for one to end."""
 
+MOST_WEBSOCKETS = 500
+"""Routers that keep a WebSocket; with them and L{MOST_OPEN} a process has fewer than the usual 1,024 files open."""
+
 LONGEST_ANSWER = 1_000_000
 """Octets."""
 
@@ -51,6 +54,7 @@ class HttpClient:
         self._exchanges: set[_Exchange] = set()
         self._waiting: deque[Deferred[None]] = deque()
         self._is_cut = False
+        self._websockets = 0
 
     async def ask(self, request: bytes, patience: float | None = None) -> tuple[bytes | NoAnswer, float]:
         """
@@ -80,8 +84,13 @@ class HttpClient:
             self._waiting.popleft().callback(None)
         return answer, self._reactor.seconds() - started
 
+    def reserve_websocket(self) -> bool:
+        """Return whether one router more may keep a WebSocket; of these there are L{MOST_WEBSOCKETS}."""
+        self._websockets += 1
+        return self._websockets <= MOST_WEBSOCKETS
+
     def open(self, frames: RouterFrames) -> None:
-        """Open a WebSocket, which does not count as a connection of those at once."""
+        """Open a WebSocket of a router for which one was reserved."""
         frames.connect(self._host, self._port, reactor=self._reactor)
 
     def cut(self) -> None:
