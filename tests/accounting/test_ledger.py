@@ -492,6 +492,29 @@ async def test_a_sign_in_that_was_given_up_does_not_throw_out_the_one_after_it(s
 
 @pytest.mark.impatient
 @pytest_twisted.ensureDeferred
+async def test_who_comes_from_another_gateway_keeps_nobody_waiting_while_the_gateways_are_locked(site, dsn):
+    """A session that is written twice in a transaction has its gateway looked up; it begins when that can be done."""
+    await within(5, site.database.transaction(lambda cursor: adopt(cursor, replace(GATEWAY, gw_id="gw2"), NOON)))
+    await within(5, site.registry.refresh())
+    old, new, staying = [await site.token() for _ in range(3)]
+    assert await code(site, reported(Stage.LOGIN, old)) is AuthCode.ALLOWED
+    assert await code(site, reported(Stage.LOGIN, staying, mac="02:ab:cd:ef:01:02")) is AuthCode.ALLOWED
+    with closing(psycopg2.connect(dsn)) as somebody, somebody, somebody.cursor() as cursor:
+        from_a_router = "roamed_from = %s, browser_hash = NULL, hidden_token = NULL"
+        elsewhere = f"UPDATE sessions SET gw_id = 'gw2', {from_a_router} WHERE token_hash = %s"
+        cursor.execute(elsewhere, (hash_secret(old), hash_secret(new)))
+    with closing(psycopg2.connect(dsn)) as somebody:
+        somebody.cursor().execute("LOCK TABLE gateways IN ACCESS EXCLUSIVE MODE")
+        first = site.ledger.settle(reported(Stage.COUNTERS, "unknown"))
+        coming = reported(Stage.COUNTERS, new, Octets(3, 3), gw_id="gw2")
+        staying = reported(Stage.COUNTERS, staying, Octets(5, 5), mac="02:ab:cd:ef:01:02")
+        settled = DeferredList([first, *map(site.ledger.settle, (coming, staying))], consumeErrors=True)
+        assert [is_settled for is_settled, _ in await within(10, settled)] == [True, False, True]
+    assert await verdict(site, coming) is AuthCode.ALLOWED
+
+
+@pytest.mark.impatient
+@pytest_twisted.ensureDeferred
 async def test_a_session_that_somebody_holds_keeps_only_its_own_reports_waiting(site, dsn):
     """Those that came with them are settled at once, whatever their number; its own are when it is free."""
     tokens = [await site.token() for _ in range(40)]

@@ -47,8 +47,8 @@ async def settle(
     @param batch: in order of arrival; no other batch in flight is about the same sessions.
     @param may_ask: tells whether a gateway, by gw_id, is adopted and a key is good for it.
     @param clock_set_at: when the wall clock was last set; None for never.
-    @param spares_endings: whether to leave alone whatever ends a session, which takes tables that others may hold,
-        and to wait for no session that somebody else is ending.
+    @param spares_endings: whether to leave alone whatever ends a session or continues one of another gateway, which
+        needs tables that others may hold, and to wait for no session that somebody else is ending.
     @raise StoreLocked: if one is.
     @raise StoreError: as L{Database.transaction<wifidogd.store.driver.database.Database.transaction>}.
     """
@@ -100,13 +100,16 @@ def _enter(
 
 
 def _involved(decisions: Iterable[tuple[Entry, Decision]], reports: ReportBatch) -> set[bytes]:
-    """Return the token hashes of sessions that end, and of those that replace them."""
-    if not reports.ended:
+    """Return the token hashes of sessions that end, of those that replace them, and of those that continue them."""
+    if not reports.ended and not reports.left:
         return set()
     ended = {each.session.token_hash for each in reports.ended}
     places = {place_of(each.session) for each in reports.ended}
     successors = (decision.session for _, decision in decisions if decision.session is not None)
-    return ended | {each.token_hash for each in successors if place_of(each) in places}
+    # A session that is taken over is written twice, and PostgreSQL then looks up its gateway, which others may hold.
+    return ended | {
+        each.token_hash for each in successors if place_of(each) in places or each.roamed_from in reports.left
+    }
 
 
 def _with_lower_totals(entries: Iterable[Entry], sessions: Mapping[bytes, Session]) -> set[str]:
