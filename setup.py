@@ -46,6 +46,7 @@ setup(
         "txpostgres>=1.7,<1.8",
         "tzdata>=2024.1",
         "werkzeug>=3.1.9",
+        "wsproto>=1.2",
     ],
     extras_require={
         "dev": [

@@ -15,7 +15,7 @@ from twisted.internet.tcp import Port
 from twisted.internet.threads import deferToThread
 
 from tests.support.deadline import within
-from tests.workers.test_inherited_sockets import certificate
+from tests.support.testbed.certificate import write_certificate
 from wifidogd.web.server.tls import StrictTls
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing (pyOpenSSL|method)")  # Twisted's parser of ssl: does
@@ -56,7 +56,7 @@ def spoken(port: int, context: ssl.SSLContext) -> str | None:
 @ensureDeferred
 async def test_only_ciphers_that_protect_what_was_said_are_spoken(tmp_path: Path, more: str) -> None:
     """Nothing without authentication of what is encrypted, nothing that a stolen key opens later, nothing old."""
-    certificate(tmp_path)
+    write_certificate(tmp_path)
     (tmp_path / "dh.pem").write_text(DH)
     text = f"ssl:0:interface=127.0.0.1:privateKey={tmp_path}/both.pem{more.format(folder=tmp_path)}"
     listener: Port = await serverFromString(StrictTls(reactor), text).listen(Factory.forProtocol(Protocol))
