@@ -190,6 +190,19 @@ async def test_a_guest_whom_the_router_does_not_list_is_gone(
 
 
 @ensureDeferred
+async def test_the_log_out_of_a_guest_whom_the_router_has_just_let_go_is_waited_for(
+    server: RunningServer, router: FakeRouter, dsn: str
+) -> None:
+    """The page that confirms the log-out calls the router as well, whose report has the last octets."""
+    router.listed = set()
+    await log_out(server)
+    await router.has(1)
+    await deferLater(reactor, 0.7)
+    assert await report(server, "logout", 1500) == "Auth: 0\n"
+    assert sql(dsn, PAST) == [("logged out", 1500, 1500)]
+
+
+@ensureDeferred
 async def test_a_report_that_comes_first_ends_the_session_once(
     server: RunningServer, router: FakeRouter, dsn: str
 ) -> None:

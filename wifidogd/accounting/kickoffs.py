@@ -40,7 +40,12 @@ AGAIN_AFTER = {Outcome.UNSENT: 1.0, Outcome.UNANSWERED: 5.0, Outcome.REFUSED: 60
 BY_GUESTS = (Reason.LOGOUT.value, Reason.ERASED.value, Reason.ROAMED.value)
 """Reasons that a guest can bring about as often as they like, and come back at once."""
 
-_OFF = (Outcome.DONE, Outcome.NOT_FOUND)
+LOG_OUT_WITHIN = 3.0
+"""
+Seconds in which the router's own log-out comes, with the last octets, if it does not list the guest any more.
+
+The guest's browser may have called it just before (docs/protocol.md 7.3).
+"""
 
 _TOLD = (Reason.TIME_IS_UP, Reason.NOT_VALIDATED)
 """Reasons that the next page tells the guest of, since no report brings them to the gateway."""
@@ -62,6 +67,7 @@ class Kickoffs:
         self._utc_now = utc_now
         self._log = RateLimitedLog(Logger(), clock)
         self._told: dict[bytes, float] = {}
+        self._absent: dict[bytes, float] = {}
 
     async def look(self) -> None:
         """
@@ -70,7 +76,10 @@ class Kickoffs:
         @raise StoreError: as L{Database.transaction}.
         """
         now = self._clock.seconds()
-        self._told = {token_hash: until for token_hash, until in self._told.items() if until > now}
+        self._told, self._absent = (
+            {token_hash: until for token_hash, until in known.items() if until > now}
+            for known in (self._told, self._absent)
+        )
         if len(self._routers) and len(self._told) < MOST_AT_ONCE * 10:
             find = partial(
                 find_over,
@@ -93,14 +102,22 @@ class Kickoffs:
     async def _kick_off(self, session: OverSession, connection: RouterConnection) -> None:
         """Have a guest thrown off and end the session, or leave it to the next report."""
         outcome = await connection.send(Kickoff(session.gw_id, session.mac, session.ip))
-        self._told[session.token_hash] = self._clock.seconds() + AGAIN_AFTER.get(outcome, 1.0)
-        if outcome not in _OFF:
+        now = self._clock.seconds()
+        self._told[session.token_hash] = now + AGAIN_AFTER.get(outcome, 1.0)
+        if outcome is Outcome.NOT_FOUND and session.token_hash not in self._absent:
+            self._told[session.token_hash] = now + LOG_OUT_WITHIN
+            self._absent[session.token_hash] = now + 10 * LOG_OUT_WITHIN
+        elif outcome in (Outcome.DONE, Outcome.NOT_FOUND):
+            await self._end(session)
+        else:
             self._log.info(
                 "a guest is not thrown off {gw_id} ({outcome}); the next report does it",
                 gw_id=session.gw_id,
                 outcome=outcome.value,
             )
-            return
+
+    async def _end(self, session: OverSession) -> None:
+        """End the session of a guest who is off, in the books."""
         try:
             ended = await self._database.transaction(lambda cursor: _end(cursor, session.token_hash, self._utc_now()))
         except StoreError as problem:
