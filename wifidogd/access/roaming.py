@@ -76,7 +76,7 @@ class Roaming:
             return None
         request = GuestRequest(gateway, network, LoginQuery(gw_id, mac=mac, ip=ip), self._utc_now())
         return await self._database.transaction(
-            lambda cursor: self._admit(cursor, request, mac, is_proven=is_proven), deadline=LOOK_UP_WITHIN, urgent=True
+            lambda cursor: self._admit(cursor, request, mac, is_proven=is_proven), deadline=LOOK_UP_WITHIN
         )
 
     async def _admit(self, cursor: Cursor, request: GuestRequest, mac: str, *, is_proven: bool) -> Roamer | None:

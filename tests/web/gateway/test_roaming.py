@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 
+import psycopg2
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import DeferredList
+from twisted.internet.defer import ensureDeferred as as_deferred
 
 from tests.support.builders import put, rows
 from tests.support.deadline import within
 from tests.support.site_server import MAC, SiteServer, token_in
+from wifidogd.access.roaming import Roaming
+from wifidogd.domain.errors import StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.domain.tokens import hash_secret
-from wifidogd.store.driver.database import Database
+from wifidogd.store.driver.database import Cursor, Database
 
 KEYED = (hash_secret("right"),)
 LOBBY = Gateway("gw1", "default", "10.0.0.1", key_hashes=KEYED)
@@ -318,3 +325,26 @@ async def test_trouble_of_our_own_means_no(server: SiteServer) -> None:
     await within(5, server.database.stop())
     assert await roam_ng(server) == "deny"
     assert (await roam_apfree(server))["roam"] == "no"
+
+
+@pytest.mark.impatient
+@ensureDeferred
+async def test_routers_that_ask_leave_the_reports_of_others_their_connections(server: SiteServer, dsn: str) -> None:
+    """Of the database, while somebody holds a table that the answers need; the routers are told no in time."""
+    await online(server)
+    few = Database(clock=reactor, size=3, reserved=1)  # type: ignore[arg-type]
+    few.start(dsn)
+    roaming = Roaming(few, server.registry, utc_now=lambda: server.now)
+    with closing(psycopg2.connect(dsn)) as somebody:
+        await within(5, few.transaction(_nothing))
+        somebody.cursor().execute("LOCK TABLE gateways IN ACCESS EXCLUSIVE MODE")
+        asked = [as_deferred(roaming.admit("garden", MAC, is_proven=True)) for _ in range(8)]
+        await within(5, few.transaction(_nothing, urgent=True))
+        assert not any(each.called for each in asked)
+        told = await within(5, DeferredList(asked, consumeErrors=True))
+    assert {failure.type for is_settled, failure in told if not is_settled} == {StoreUnavailable}
+    await within(10, few.stop())
+
+
+async def _nothing(cursor: Cursor) -> None:
+    await cursor.execute("SELECT 1")
