@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 from tests.chaos.load.answers import Answer, Outcome
@@ -27,6 +28,8 @@ PATHS = {
 }
 """How targets begin, below the path of the server, the longer first; all others are what a guest sees afterwards."""
 
+_TOKEN = re.compile(rb"[?&]token=([0-9a-z]+)")
+
 NO_VERDICTS = b'{"result":[]}'
 
 WHEN_UNAVAILABLE: dict[Kind, AuthCode] = {
@@ -47,10 +50,11 @@ class CheckedClient(HttpClient):
     async def ask(self, request: bytes, patience: float | None = None) -> tuple[bytes | NoAnswer, float]:
         """As L{HttpClient.ask}."""
         answer, took = await super().ask(request, patience)
-        kind = kind_of(request.split(b" ", 2)[1].removeprefix(self._path))
+        target = request.split(b" ", 2)[1].removeprefix(self._path)
+        kind, token = kind_of(target), _TOKEN.search(target)
         has_hung_up = answer is NoAnswer.LOST and patience is not None and took >= patience
         outcome = Outcome.HUNG_UP if has_hung_up else outcome_of(kind, answer)
-        self.answers.append(Answer(time.monotonic(), took, kind, outcome))
+        self.answers.append(Answer(time.monotonic(), took, kind, outcome, token[1].decode() if token else ""))
         return answer, took
 
 

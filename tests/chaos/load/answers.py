@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -35,12 +35,14 @@ class Answer(NamedTuple):
 
     @ivar at: when its answer came, as the monotonic clock has it.
     @ivar took: seconds.
+    @ivar token: that the request was about; empty for none.
     """
 
     at: float
     took: float
     kind: Kind
     outcome: Outcome
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,15 @@ class Answers:
     def of(self, *kinds: Kind) -> Answers:
         """Pick some kinds."""
         return self.where(lambda answer: answer.kind in kinds)
+
+    def about(self, tokens: Collection[str]) -> Answers:
+        """Pick those about some tokens."""
+        return self.where(lambda answer: answer.token in tokens)
+
+    @property
+    def served_tokens(self) -> set[str]:
+        """What those were about that were served."""
+        return {answer.token for answer in self.all if answer.outcome is Outcome.SERVED}
 
     def where(self, chosen: Callable[[Answer], bool]) -> Answers:
         """Pick any."""

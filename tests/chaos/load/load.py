@@ -120,7 +120,9 @@ class Load:
         if self._process.returncode:
             raise RuntimeError(f"the load went wrong:\n{self._complaints.read_text(errors='replace')[-3000:]}")
         found = json.loads(said)
-        answers = [Answer(at, took, Kind(kind), Outcome(outcome)) for at, took, kind, outcome in found["answers"]]
+        answers = [
+            Answer(at, took, Kind(kind), Outcome(outcome), token) for at, took, kind, outcome, token in found["answers"]
+        ]
         told = {name: found["audit"][name] for name in Told.__slots__ if name in found["audit"]}
         return Told(Answers(answers), found["wrong"], found["faults"], **told)
 

@@ -110,7 +110,9 @@ async def run(orders: Orders) -> dict[str, Any]:
     stdio.StandardIO(Leash(simulation))
     print("begun", flush=True)
     await simulation.run(LONGEST)
-    answers = [(answer.at, answer.took, answer.kind.value, answer.outcome.value) for answer in client.answers]
+    answers = [
+        (answer.at, answer.took, answer.kind.value, answer.outcome.value, answer.token) for answer in client.answers
+    ]
     return {
         "answers": answers,
         "wrong": simulation.context.statistics.wrong,

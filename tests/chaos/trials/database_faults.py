@@ -25,7 +25,7 @@ class Trouble:
 
     @ivar what: in words.
     @ivar is_felt: whether some answers must say "cannot say", or else it was no trouble at all.
-    @ivar spares: what must be served as ever, but for one in ten.
+    @ivar spares: reports that must be served as ever, but for one in ten, on guests who neither come nor go meanwhile.
     """
 
     what: str

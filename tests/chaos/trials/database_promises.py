@@ -66,6 +66,7 @@ class Judge:
     def __init__(self, story: Story, passed: Passed, limits: Limits) -> None:
         self._story = story
         self._passed = passed
+        self._trouble = passed.trouble
         self._limits = limits
         self._answers = story.told.answers.between(passed.began, passed.until)
         self._during = story.told.answers.between(passed.began, passed.ended)
@@ -84,7 +85,9 @@ class Judge:
     def seen(self) -> str:
         """Return what was measured."""
         counts = _counts(self._during)
-        counts += "".join(f" ({kind.value}: {_counts(self._during.of(kind))})" for kind in self._passed.trouble.spares)
+        counts += "".join(
+            f" ({kind.value} of who stays: {_counts(self._spared(kind))})" for kind in self._trouble.spares
+        )
         longest = ", ".join(f"{name} {answers.longest:.2f}" for name, answers, _ in self._by_deadline())
         audit = self._story.told
         return (
@@ -125,10 +128,10 @@ class Judge:
         silent = sum(self._answers.outcomes[each] for each in (Outcome.LOST, Outcome.REFUSED, Outcome.HUNG_UP))
         if silent:
             yield f"{silent} requests got no answer"
-        if self._passed.trouble.is_felt and not self._answers.outcomes[Outcome.CANNOT_SAY]:
+        if self._trouble.is_felt and not self._answers.outcomes[Outcome.CANNOT_SAY]:
             yield UNNOTICED
-        for kind in self._passed.trouble.spares:
-            spared = self._during.of(kind)
+        for kind in self._trouble.spares:
+            spared = self._spared(kind)
             if spared.outcomes[Outcome.CANNOT_SAY] > len(spared) / 10:
                 yield f"{spared.outcomes[Outcome.CANNOT_SAY]} of {len(spared)} {kind.value} were not served"
         if self.recovery > self._limits.recovery:
@@ -143,6 +146,12 @@ class Judge:
             yield f"{self._whole.log / self._whole.seconds:.0f} octets of log a second"
         if self._whole.memory_growth > self._limits.memory:
             yield f"memory grew by {self._whole.memory_growth / 1e6:.1f} MB"
+
+    def _spared(self, kind: Kind) -> Answers:
+        """Pick the reports on guests who were online before the trouble and are afterwards, by the same token."""
+        answers, passed = self._story.told.answers.of(kind), self._passed
+        before = answers.between(self._story.sound[0], passed.began).served_tokens
+        return self._during.of(kind).about(before & answers.between(passed.ended, passed.until).served_tokens)
 
     def _by_deadline(self) -> list[tuple[str, Answers, float]]:
         limits, answers = self._limits, self._answers
