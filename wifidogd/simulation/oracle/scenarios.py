@@ -14,7 +14,7 @@ from typing import NamedTuple
 from wifidogd.domain.sessions import AuthCode
 from wifidogd.simulation.oracle.expected import IN_USE, Event, ExpectedSession, ExpectedSessions, Phase, outcomes, swept
 
-MOST_SCENARIOS = 4000
+MOST_SCENARIOS = 20_000
 """Courses kept for a device; where there are more the history gives up, rather than using up the memory."""
 
 
