@@ -64,6 +64,7 @@ class WebSocketClient:
         self._greetings = 0
         self._welcome_at: float | None = None
         self._comes_back_at_once = False
+        self._denied: set[ListedDevice] = set()
 
     @property
     def welcome_for(self) -> float:
@@ -164,9 +165,14 @@ class WebSocketClient:
             self._kicked(device)
             self._frames.send(messages.kicked_off(command))
         else:
-            # The server takes the guest for gone, and does not wait for a log-out that is on its way.
-            self._context.history.forgotten(device)
+            self._deny(device)
             self._frames.send(messages.not_found(command))
+
+    def _deny(self, device: ListedDevice) -> None:
+        """Take note that a guest is not listed: after the second time the server waits for no log-out."""
+        if device in self._denied:
+            self._context.history.forgotten(device)
+        self._denied ^= {device}
 
     def _kicked(self, device: ListedDevice) -> None:
         """Enter a kick into the history, which knows whether it is right."""
