@@ -15,8 +15,12 @@ from wifidogd.workers.child_process import Worker
 
 log = Logger()
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before the second and any later restart; the first is made at once, each pause is twice the one before."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+"""
+Seconds before the second and any later restart; the first is made at once, each pause is twice the one before.
+
+While all workers pause nobody is served; a start takes about a second of a core.
+"""
 
 STABLE = 10.0
 """Seconds after which a worker that ends counts as having worked, so that the next one starts at once."""
