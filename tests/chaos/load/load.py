@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.chaos.load.answers import Answer, Answers, Outcome
 from tests.chaos.load.process import Orders
-from tests.support.checkout import ROOT
+from tests.chaos.reporting_process import begin
 from tests.support.testbed.server_process import ServerProcess
 from wifidogd.simulation.statistics import Kind
 
@@ -98,17 +96,7 @@ class Load:
         port = server if isinstance(server, int) else server.port
         orders = Orders(port, list(known_by) or [port], dsn, **asdict(scale), seed=4)
         self._complaints = home / f"load-{port}.log"
-        with open(self._complaints, "ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.load.process", json.dumps(asdict(orders))],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=ROOT,
-            )
-        assert self._process.stdout is not None
-        if not self._process.stdout.readline():
-            raise RuntimeError(f"the load did not begin:\n{self._complaints.read_text(errors='replace')[-3000:]}")
+        self._process = begin("tests.chaos.load.process", orders, self._complaints)
 
     def end(self) -> Told:
         """

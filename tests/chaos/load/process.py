@@ -16,12 +16,12 @@ from random import Random
 from typing import Any
 
 from twisted.internet import reactor, stdio
-from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from tests.chaos.load.answer_check import CheckedClient
+from tests.chaos.reporting_process import report
 from wifidogd.domain.errors import StoreUnavailable
 from wifidogd.domain.gateways import Gateway
 from wifidogd.simulation.families.apfree import Apfree
@@ -175,25 +175,5 @@ async def _kept(dsn: str) -> Iterable[Kept]:
     return rows
 
 
-def main(orders: str) -> int:
-    """@return: 0 if there is something to tell."""
-    found: list[dict[str, Any]] = []
-
-    def end(failure: object) -> None:
-        if isinstance(failure, Failure):
-            failure.printTraceback()
-        reactor.stop()  # type: ignore[attr-defined]
-
-    def begin() -> None:
-        running = Deferred.fromCoroutine(run(Orders(**json.loads(orders))))
-        running.addCallback(found.append).addBoth(end)
-
-    reactor.callWhenRunning(begin)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
-    for told in found:
-        print(json.dumps(told), flush=True)
-    return 0 if found else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(report(run(Orders(**json.loads(sys.argv[1])))))

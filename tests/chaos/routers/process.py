@@ -20,6 +20,7 @@ from twisted.internet.task import deferLater
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
+from tests.chaos.reporting_process import report
 from tests.chaos.routers.router import Guest, Router
 from wifidogd.simulation.transport.client import HttpClient
 
@@ -115,25 +116,5 @@ async def _report_last(router: Router) -> None:
         await deferLater(reactor, 1.0)  # type: ignore[arg-type]
 
 
-def main(orders: str) -> int:
-    """@return: 0 if there is something to tell."""
-    found: list[list[dict]] = []
-
-    def end(failure: object) -> None:
-        if isinstance(failure, Failure):
-            failure.printTraceback()
-        reactor.stop()  # type: ignore[attr-defined]
-
-    def begin() -> None:
-        running = Deferred.fromCoroutine(run(Orders(**json.loads(orders))))
-        running.addCallback(found.append).addBoth(end)
-
-    reactor.callWhenRunning(begin)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
-    for told in found:
-        print(json.dumps(told), flush=True)
-    return 0 if found else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(report(run(Orders(**json.loads(sys.argv[1])))))

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
+from tests.chaos.reporting_process import begin
 from tests.chaos.routers.process import Orders, guest_of, gw_id_of
 from tests.chaos.routers.router import Course, Guest
-from tests.support.checkout import ROOT
 from tests.support.postgres import execute
 from tests.support.testbed.server_process import ask
 
@@ -73,17 +71,7 @@ class Routers:
         @raise RuntimeError: if they cannot.
         """
         self._complaints = home / "routers.log"
-        with open(self._complaints, "ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.routers.process", json.dumps(asdict(orders))],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=ROOT,
-            )
-        assert self._process.stdout is not None
-        if not self._process.stdout.readline():
-            raise RuntimeError(f"the routers did not begin:\n{self._complaints.read_text(errors='replace')[-3000:]}")
+        self._process = begin("tests.chaos.routers.process", orders, self._complaints)
 
     def deafen(self, count: int) -> None:
         """Have the first routers stop reading."""
