@@ -52,14 +52,15 @@ async def settle(
     @raise StoreLocked: if one is.
     @raise StoreError: as L{Database.transaction<wifidogd.store.driver.database.Database.transaction>}.
     """
-    sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}), waits=not spares_endings)
+    waits = not spares_endings
+    sessions = await lock_sessions(cursor, sorted({entry.token_hash for entry in batch}), waits=waits)
     if clock_set_at is not None:
         sessions = {token: count_anew(session, clock_set_at) for token, session in sessions.items()}
-    origins = await _lock_origins(cursor, sessions, waits=not spares_endings)
+    origins = await _lock_origins(cursor, sessions, waits=waits)
     arriving = [entry for entry in batch if takes_place(sessions.get(entry.token_hash), entry.report)]
     late = _too_late(arriving)
     places = {place_of(sessions[entry.token_hash], entry.report) for entry in arriving if entry not in late}
-    online = await lock_online(cursor, list(filter(None, places)), waits=not spares_endings) if places else []
+    online = await lock_online(cursor, list(filter(None, places)), waits=waits) if places else []
     online += origins
     usages = await lock_allowances_of(cursor, (*sessions.values(), *online), now)
     timely = [entry for entry in batch if entry not in late]

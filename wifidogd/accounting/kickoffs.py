@@ -119,7 +119,9 @@ class Kickoffs:
     async def _end(self, session: OverSession) -> None:
         """End the session of a guest who is off, in the books."""
         try:
-            ended = await self._database.transaction(lambda cursor: _end(cursor, session.token_hash, self._utc_now()))
+            ended = await self._database.transaction(
+                lambda cursor: _conclude(cursor, session.token_hash, self._utc_now())
+            )
         except StoreError as problem:
             self._log.warn("a guest is off whose session could not be ended: {problem}", problem=problem)
             return
@@ -127,7 +129,7 @@ class Kickoffs:
             self._log.info("a guest is thrown off {gw_id}: {why}", gw_id=session.gw_id, why=ended.reason.value)
 
 
-async def _end(cursor: Cursor, token_hash: bytes, now: datetime) -> Ended | None:
+async def _conclude(cursor: Cursor, token_hash: bytes, now: datetime) -> Ended | None:
     """
     End a session, unless a report has ended it meanwhile.
 

@@ -160,9 +160,9 @@ class Ledger:
         try:
             work = partial(self._judge, batch, spares_endings)
             settled = await self._database.transaction(work, deadline=SETTLE_WITHIN, urgent=True)
-        except StoreLocked as problem:
-            return await self._settle_apart(batch, spares_endings, problem)
         except StoreUnavailable as problem:
+            if spares_endings and isinstance(problem, StoreLocked):
+                return await self._settle_apart(batch, spares_endings, problem)
             self.unsettled_at = self._utc_now()
             return dict.fromkeys(batch, problem)
         except Exception as problem:
@@ -179,10 +179,10 @@ class Ledger:
             middle = len(batch) // 2
             first = await self._settle(batch[:middle], spares_endings)
             return {**first, **await self._settle(batch[middle:], spares_endings)}
-        if isinstance(problem, StoreLocked) and spares_endings:
+        if isinstance(problem, StoreLocked):
             # The session is being ended, or changed for as long as a page takes; the patient stream waits for it.
             return {batch[0]: None}
-        if isinstance(problem, (StoreConflict, StoreLocked)):
+        if isinstance(problem, StoreConflict):
             self.unsettled_at = self._utc_now()
             return {batch[0]: problem}
         self._log.warn("report {report} cannot be settled: {problem}", report=batch[0].report, problem=problem)
